@@ -1,0 +1,79 @@
+"""The API: from an HTTP request to a view and back, as Django REST Framework does it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from segments_async.sandbox.problems import RefusedError, not_found, refused
+from segments_async.sandbox.routing import ApiRequest, Routes
+from segments_async.sandbox.views import accounts, assets, datasets, labels, labelsets, releases, samples
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from segments_async.sandbox.state import State
+
+ROUTES = Routes(
+    accounts.routes,
+    assets.routes,
+    datasets.routes,
+    labels.routes,
+    labelsets.routes,
+    releases.routes,
+    samples.routes,
+)
+
+
+class Api:
+    """Answers what is sent to the API origin."""
+
+    def __init__(self, state: State, api_key: str) -> None:
+        self._state = state
+        self._credentials = f"APIKey {api_key}"
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer *request*; every refusal is JSON."""
+        body = await request.body()
+        try:
+            return self._answer(request, body)
+        except RefusedError as problem:
+            return problem.response()
+
+    def _answer(self, request: Request, body: bytes) -> Response:
+        found = ROUTES.find(request.scope["raw_path"])
+        if found is None:
+            raise not_found()
+        views, names = found
+        self._authenticate(request)
+        if request.method not in views:
+            allowed = {"Allow": ", ".join(sorted(views))}
+            raise refused(405, f'Method "{request.method}" not allowed.', allowed)
+        data = decode(request, body)
+        return views[request.method](ApiRequest(self._state, request.query_params, data), *names)
+
+    def _authenticate(self, request: Request) -> None:
+        credentials = request.headers.get("authorization", "")
+        if not credentials.startswith("APIKey "):
+            raise refused(403, "Authentication credentials were not provided.")
+        if credentials != self._credentials:
+            raise refused(401, "Invalid API key.", {"WWW-Authenticate": "APIKey"})
+
+
+def decode(request: Request, body: bytes) -> Any:
+    """Return the JSON value of a body that may be compressed; an empty object if there is none."""
+    if not body:
+        return {}
+    media_type = request.headers.get("content-type", "")
+    if media_type.partition(";")[0].strip().lower() != "application/json":
+        raise refused(415, f'Unsupported media type "{media_type}" in request.')
+    try:
+        if request.headers.get("content-encoding", "").lower() == "gzip":
+            body = gzip.decompress(body)
+        return orjson.loads(body)
+    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError) as error:
+        raise refused(400, f"JSON parse error - {error}") from error

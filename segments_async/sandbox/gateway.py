@@ -1,0 +1,114 @@
+"""The front door of both origins: request ids, the call log, latency, and scripted faults."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from attrs import define
+from starlette.requests import ClientDisconnect, Request
+
+from segments_async.sandbox.calls import Call, Origin
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from starlette.responses import Response
+    from starlette.types import Message, Receive, Scope, Send
+
+    from segments_async.sandbox.faults import Fault, FaultScript
+
+
+@define(eq=False, kw_only=True)
+class Gateway:
+    """
+    An ASGI application around *answer*, which sees only requests that no fault keeps from it.
+
+    Arguments:
+        origin: Which host this is.
+        answer: Makes the real answer.
+        calls: Where requests are noted down.
+        faults: What may happen instead of the real answer.
+        request_ids: Yields one for each request.
+        clock: Returns the seconds since the epoch, for the header ``Date``.
+        latency: Returns the seconds to wait before a request is handled.
+    """
+
+    origin: Origin
+    answer: Callable[[Request], Awaitable[Response]]
+    calls: deque[Call]
+    faults: FaultScript
+    request_ids: Iterator[str]
+    clock: Callable[[], float]
+    latency: Callable[[], float]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await self._serve(scope, receive, send)
+        except (ClientDisconnect, asyncio.CancelledError):
+            return  # the client hung up, or the sandbox stops: there is nobody to answer, nothing to log
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body_bytes = 0
+
+        async def counted() -> Message:
+            nonlocal body_bytes
+            message = await receive()
+            body_bytes += len(message.get("body", b""))
+            return message
+
+        request, request_id = Request(scope, counted), next(self.request_ids)
+        fault = self.faults.take(self.origin, request.method, scope["raw_path"].decode("ascii"))
+        drop = fault.drop if fault else None
+        if pause := self.latency() + (fault.delay if fault else 0):
+            await asyncio.sleep(pause)
+        response = None if drop == "before" else await self._respond(request, fault)
+        if response is not None:
+            self._stamp(response, request_id)
+        status = None if response is None or drop == "after" else response.status_code
+        call = Call.of(
+            request, origin=self.origin, request_id=request_id, body_bytes=body_bytes, status=status
+        )
+        self.calls.append(call)
+        if drop is None and response is not None:
+            await response(scope, receive, send)
+        else:
+            await _cut(scope, receive, send, response if drop == "middle" else None)
+
+    async def _respond(self, request: Request, fault: Fault | None) -> Response:
+        if fault is None:
+            return await self.answer(request)
+        if not fault.handled:
+            async for _ in request.stream():
+                pass
+            return fault.response()
+        response = await self.answer(request)
+        return response if fault.status is None else fault.response()
+
+    def _stamp(self, response: Response, request_id: str) -> None:
+        present = {name for name, _ in response.raw_headers}
+        for name, value in ((b"x-request-id", request_id), (b"date", formatdate(self.clock(), usegmt=True))):
+            if name not in present:
+                response.raw_headers.append((name, value.encode()))
+
+
+async def _cut(scope: Scope, receive: Receive, send: Send, response: Response | None) -> None:
+    """Close the connection: at once, or after half of *response*."""
+    transport: asyncio.Transport = scope["state"]["transport"]
+    if response is None:
+        transport.abort()
+    else:
+        start = {
+            "type": "http.response.start",
+            "status": response.status_code,
+            "headers": response.raw_headers,
+        }
+        await send(start)
+        half = bytes(response.body)[: len(response.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        transport.close()
+    while (await receive())["type"] != "http.disconnect":
+        pass  # until uvicorn has seen it too; else it would complain that the answer is not complete

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from segments_async.sandbox.problems import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.datastructures import QueryParams
+
+T = TypeVar("T")
+
+MAX_PER_PAGE = 1000
+
+
+def page_of(items: Sequence[T], query: QueryParams) -> Sequence[T]:
+    """Cut the page out of *items* that ``per_page`` and ``page`` ask for; there is always a first page."""
+    asked, number = query.get("per_page", ""), query.get("page", "1")
+    per_page = min(int(asked), MAX_PER_PAGE) if asked.isdecimal() and int(asked) else MAX_PER_PAGE
+    start = (int(number) - 1) * per_page if number.isdecimal() else -1
+    if start < 0 or (start and start >= len(items)):
+        raise refused(404, "Invalid page.")
+    return items[start : start + per_page]

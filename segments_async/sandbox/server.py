@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio.to_thread
+import orjson
+from anyio import CancelScope
+
+from segments_async.sandbox.app import Api
+from segments_async.sandbox.faults import Drop, Fault, FaultScript, default_content
+from segments_async.sandbox.gateway import Gateway
+from segments_async.sandbox.origin import STOP_SECONDS, Origin
+from segments_async.sandbox.signing import Signer
+from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, State
+from segments_async.sandbox.storage import ObjectStore, Storage
+from segments_async.sandbox.views.datasets import dataset_json
+from segments_async.sandbox.views.releases import release_json
+from segments_async.sandbox.views.samples import sample_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from segments_async.sandbox.calls import Call, Origin as OriginName
+
+T = TypeVar("T")
+
+MAX_CALLS = 100_000
+START_SECONDS = 10.0
+
+
+class Sandbox:
+    """
+    The Segments.ai service in memory, on two loopback sockets: the API, and the storage that plays S3.
+
+    It runs in a thread with an event loop of its own, and so serves asyncio, trio and blocking clients alike.
+    Everything it knows is gone when it stops, and a stopped one is not started again.
+
+    Example:
+        >>> import httpx
+        >>> with Sandbox() as sandbox:
+        ...     key = {"Authorization": f"APIKey {sandbox.api_key}"}
+        ...     print(httpx.get(f"{sandbox.url}/user", headers=key).json()["username"])
+        sandbox
+
+    Arguments:
+        api_key: The only key it accepts.
+        user: Whom that key belongs to.
+        users: Other users, who can be made collaborators.
+        organizations: Owners of datasets beside the users.
+        latency: Seconds to wait before each API request is handled; may be set later as an attribute.
+        release_seconds: Seconds that a release stays PENDING; with 0 it is done when first asked for.
+            May be set later as an attribute.
+        host: The address to listen on.
+        port: The port of the API; 0 takes a free one.
+        storage_port: The port of the storage; 0 takes a free one.
+        clock: Returns the time that the service goes by, in seconds since the epoch.
+
+    Raises:
+        OSError: When it starts: the port is taken, or the address is not this machine's.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str = "sandbox-key",
+        user: str = "sandbox",
+        users: Iterable[str] = ("bert", "jane"),
+        organizations: Iterable[str] = ("acme",),
+        latency: float = 0.0,
+        release_seconds: float = 0.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        storage_port: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.api_key = api_key
+        self.user = user
+        self.latency = latency
+        self._addresses = ((host, port), (host, storage_port))
+        self._clock = clock
+        self._store = ObjectStore(Signer(clock))
+        self._state = State(
+            user=user, users=users, organizations=organizations, store=self._store, clock=clock
+        )
+        self._state.release_seconds = release_seconds
+        self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
+        self._faults = FaultScript()
+        self._url: str | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self._url or 'not started'}>"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await anyio.to_thread.run_sync(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.stop)
+
+    def start(self) -> None:
+        """
+        Start to serve; both sockets accept connections when this returns.
+
+        Raises:
+            RuntimeError: It was started before.
+        """
+        if self._thread is not None:
+            raise RuntimeError("This sandbox was started before; make a new one for another run.")
+        listeners = _listen(self._addresses)
+        self._url, self._store.url = (_url(listener) for listener in listeners)
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listeners, ready)), name="segments-sandbox", daemon=True
+        )
+        self._thread.start()
+        ready.result(START_SECONDS)
+
+    def stop(self) -> None:
+        """Stop to serve: cut every connection, close the sockets, end the thread. Harmless if not running."""
+        if self._thread is None or self._loop is None or self._stopping is None:
+            return
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(2 * STOP_SECONDS)
+
+    async def _serve(self, listeners: list[socket.socket], ready: Future[None]) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        gateway = partial(
+            Gateway,
+            calls=self._calls,
+            faults=self._faults,
+            request_ids=map("sandbox-{:06}".format, itertools.count(1)),
+            clock=self._clock,
+        )
+        api = gateway(origin="api", answer=Api(self._state, self.api_key), latency=lambda: self.latency)
+        storage = gateway(origin="storage", answer=Storage(self._store), latency=lambda: 0.0)
+        origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=True)]
+        for origin in origins:
+            await origin.start()
+        ready.set_result(None)
+        await self._stopping.wait()
+        await asyncio.gather(*(origin.stop() for origin in origins))
+
+    @property
+    def url(self) -> str:
+        """Where the API is, such as ``"http://127.0.0.1:40123"``."""
+        if self._url is None:
+            raise RuntimeError("This sandbox is not started: enter it by `with` or `async with` first.")
+        return self._url
+
+    @property
+    def storage_url(self) -> str:
+        """Where the storage is."""
+        return self.url and self._store.url
+
+    @property
+    def release_seconds(self) -> float:
+        """Seconds that releases made from now on stay PENDING."""
+        return self._state.release_seconds
+
+    @release_seconds.setter
+    def release_seconds(self, seconds: float) -> None:
+        self._state.release_seconds = seconds
+
+    @property
+    def fail_releases(self) -> bool:
+        """Whether releases made from now on end as FAILED."""
+        return self._state.fail_releases
+
+    @fail_releases.setter
+    def fail_releases(self, fail: bool) -> None:
+        self._state.fail_releases = fail
+
+    def fail(
+        self,
+        method: str,
+        path: str,
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        status: int | None = 503,
+        json: Any = None,
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+        handled: bool = False,
+        drop: Drop | None = None,
+        delay: float = 0.0,
+        origin: OriginName = "api",
+    ) -> Fault:
+        """
+        Script a fault: the next requests of this kind get *status* instead of the real answer.
+
+        Faults strike in the order in which they were scripted, one for each request.
+
+        Example:
+            >>> with Sandbox() as sandbox:
+            ...     fault = sandbox.fail("PUT", "/labels/*", status=429, headers={"Retry-After": "2"})
+            ...     print(fault.hits)
+            0
+
+        Args:
+            method: Such as ``"GET"``; ``"*"`` for all.
+            path: The end of the path, such as ``"/samples/"``; or, with a ``*`` in it, a pattern for all of
+                it. Compared with the path as it is sent, the slash at the end aside.
+            times: How many requests it strikes; None for all.
+            skip: How many requests of this kind it lets through first.
+            status: Of the answer; None gives the real one, which is of use with *delay*.
+            json: Body of the answer, as a JSON value.
+            body: Body of the answer as it is, such as ``b"<html>"`` with status 200. Without either, an error
+                has the body that the service (4xx) or the gateway before it (5xx) sends.
+            headers: Of the answer.
+            content_type: Of the answer; by default what fits the body.
+            handled: The request takes effect, and *status* hides it: a gateway that gave up too early.
+            drop: The connection is cut, whatever *status* says: ``"before"`` the request is handled,
+                ``"after"`` that, or in the ``"middle"`` of the body of the real answer.
+            delay: Seconds to wait first.
+            origin: ``"api"`` or ``"storage"``.
+
+        Returns:
+            The fault, whose ``hits`` tells how many requests it has struck.
+        """
+        sent = dict(headers or {})
+        content, kind = default_content(status or 200, sent)
+        if json is not None:
+            content, kind = orjson.dumps(json), "application/json"
+        elif body is not None:
+            content, kind = body.encode() if isinstance(body, str) else body, "application/json"
+        fault = Fault(
+            method=method.upper(),
+            path=path,
+            origin=origin,
+            times=times,
+            skip=skip,
+            status=None if drop else status,
+            content=content,
+            content_type=content_type or kind,
+            headers=sent,
+            handled=handled or status is None or drop in {"after", "middle"},
+            drop=drop,
+            delay=delay,
+        )
+        self._faults.add(fault)
+        return fault
+
+    def clear_faults(self) -> None:
+        """Forget the faults still to come."""
+        self._faults.clear()
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The requests received so far, on both origins, oldest first; at most the last 100,000."""
+        return tuple(self._calls)
+
+    def clear_calls(self) -> None:
+        """Forget the requests received so far."""
+        self._calls.clear()
+
+    def datasets(self) -> list[Record]:
+        """Return all datasets, as the API describes them."""
+        return _copied(
+            [dataset_json(self._state, dataset) for dataset in list(self._state.datasets.values())]
+        )
+
+    def samples(self, dataset: str) -> list[Record]:
+        """Return all samples of ``"owner/name"``, as the API describes them."""
+        return _copied([sample_json(sample) for sample in list(self._dataset(dataset).samples.values())])
+
+    def label(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> Record | None:
+        """Return a label as the API does; None if the sample has none."""
+        return _copied(self._state.samples[sample_uuid].labels.get(labelset))
+
+    def labels(self, dataset: str, labelset: str = GROUND_TRUTH) -> dict[str, Record]:
+        """Return all labels of ``"owner/name"`` by the uuid of the sample."""
+        samples = list(self._dataset(dataset).samples.values())
+        found = {sample.uuid: sample.labels.get(labelset) for sample in samples}
+        return _copied({uuid: label for uuid, label in found.items() if label is not None})
+
+    def releases(self, dataset: str) -> list[Record]:
+        """Return all releases of ``"owner/name"`` as they were when last asked for."""
+        releases = list(self._dataset(dataset).releases.values())
+        return _copied([release_json(self._state, release) for release in releases])
+
+    def assets(self) -> dict[str, bytes]:
+        """Return the uploaded assets by their URL."""
+        stored = list(self._store.objects.items())
+        return {self._store.public_url(key): item.data for key, item in stored if item.public}
+
+    def _dataset(self, full_name: str) -> Dataset:
+        owner, _, name = full_name.partition("/")
+        return self._state.datasets[owner, name]
+
+
+def _copied(value: T) -> T:
+    """Copy a JSON value, so that nobody edits the state by accident."""
+    copy: T = orjson.loads(orjson.dumps(value))
+    return copy
+
+
+def _listen(addresses: Iterable[tuple[str, int]]) -> list[socket.socket]:
+    listeners: list[socket.socket] = []
+    try:
+        listeners.extend(socket.create_server(address) for address in addresses)
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"

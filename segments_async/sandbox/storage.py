@@ -1,0 +1,134 @@
+"""The stand-in for S3: keeps the bytes of assets and release files on an origin of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+from xml.sax.saxutils import escape
+
+from attrs import define, field, frozen
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import Response
+
+from segments_async.sandbox.signing import MAX_ASSET_BYTES, Signer, StorageError
+
+if TYPE_CHECKING:
+    from starlette.datastructures import FormData
+    from starlette.requests import Request
+
+_FORM_BYTES = 64 * 1024
+"""Room for the fields and boundaries of a form, beside its file."""
+
+
+@frozen
+class StoredObject:
+    """Bytes under a key."""
+
+    data: bytes
+    content_type: str
+    public: bool
+    """Whether it can be read without a signature."""
+
+
+@define(eq=False)
+class ObjectStore:
+    """The one bucket; ``url`` is its origin, without a slash at the end."""
+
+    signer: Signer
+    url: str = ""
+    objects: dict[str, StoredObject] = field(factory=dict)
+
+    def public_url(self, key: str) -> str:
+        """Return the address of *key* without a signature."""
+        return f"{self.url}/{quote(key)}"
+
+    def signed_url(self, key: str) -> str:
+        """Return an address that reads *key* for an hour."""
+        return f"{self.public_url(key)}?{self.signer.get_query(key)}"
+
+
+class Storage:
+    """Answers what is sent to the storage origin."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer *request*; errors are XML, as S3's are."""
+        try:
+            return await self._answer(request)
+        except StorageError as problem:
+            return _error(problem)
+
+    async def _answer(self, request: Request) -> Response:
+        if "authorization" in request.headers:
+            raise StorageError(400, "InvalidArgument", "Unsupported Authorization Type")
+        path = unquote(request.scope["raw_path"].decode("ascii"))
+        if request.method == "POST" and path == "/":
+            return await self._upload(request)
+        if request.method in {"GET", "HEAD"}:
+            return self._download(request, path.removeprefix("/"))
+        raise StorageError(
+            405, "MethodNotAllowed", "The specified method is not allowed against this resource."
+        )
+
+    async def _upload(self, request: Request) -> Response:
+        _check_length(request)
+        form = await _read_form(request)
+        items = form.multi_items()
+        if not items or items[-1][0] != "file":
+            raise StorageError(400, "InvalidArgument", "The last field of the POST form must be the file.")
+        fields = {name: value for name, value in items[:-1] if isinstance(value, str)}
+        self._store.signer.check_post(fields)
+        file = items[-1][1]
+        data = await file.read() if isinstance(file, UploadFile) else file.encode()
+        if len(data) > MAX_ASSET_BYTES:
+            raise _too_large()
+        self._store.objects[fields["key"]] = StoredObject(data, fields["Content-Type"], public=True)
+        return Response(None, 204, {"Location": self._store.public_url(fields["key"])})
+
+    def _download(self, request: Request, key: str) -> Response:
+        stored = self._store.objects.get(key)
+        signed = "X-Amz-Signature" in request.query_params
+        if signed or (stored is not None and not stored.public):
+            self._store.signer.check_get(key, request.query_params)
+        if stored is None:
+            raise StorageError(404, "NoSuchKey", "The specified key does not exist.")
+        return Response(stored.data, headers={"Content-Type": stored.content_type})
+
+
+class _FormParser(MultiPartParser):
+    # In memory only: an upload that is cut leaves no temporary file behind.
+    spool_max_size = MAX_ASSET_BYTES + _FORM_BYTES
+
+
+async def _read_form(request: Request) -> FormData:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise StorageError(
+            412, "PreconditionFailed", "Bucket POST must be of the enclosure-type multipart/form-data"
+        )
+    try:
+        return await _FormParser(request.headers, request.stream()).parse()
+    except (MultiPartException, ValueError) as error:
+        raise StorageError(400, "MalformedPOSTRequest", str(error)) from error
+
+
+def _check_length(request: Request) -> None:
+    length = request.headers.get("content-length")
+    if length is None:
+        raise StorageError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+    if int(length) > MAX_ASSET_BYTES + _FORM_BYTES:
+        raise _too_large()
+
+
+def _too_large() -> StorageError:
+    return StorageError(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+
+
+def _error(problem: StorageError) -> Response:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{problem.code}</Code><Message>{escape(problem.message)}</Message></Error>"
+    )
+    return Response(body, problem.status, media_type="application/xml")

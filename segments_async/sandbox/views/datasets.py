@@ -1,0 +1,229 @@
+"""Datasets and their collaborators."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from segments_async.sandbox.checks import boolean, choice, ensure, filled, mapping, text
+from segments_async.sandbox.paging import page_of
+from segments_async.sandbox.problems import json_response, not_found, refused
+from segments_async.sandbox.routing import ApiRequest, Routes
+from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, State
+from segments_async.sandbox.views.labels import LABEL_STATUSES
+from segments_async.sandbox.views.labelsets import new_labelset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segments_async.sandbox.checks import Check
+
+TASK_TYPES = (
+    "",
+    "bboxes",
+    "image-segmentation-sequence",
+    "image-vector-sequence",
+    "keypoints",
+    "multisensor-sequence",
+    "pointcloud-cuboid",
+    "pointcloud-cuboid-sequence",
+    "pointcloud-segmentation",
+    "pointcloud-segmentation-sequence",
+    "pointcloud-vector",
+    "pointcloud-vector-sequence",
+    "segmentation-bitmap",
+    "segmentation-bitmap-highres",
+    "vector",
+)
+CATEGORIES = ("agriculture", "fruit", "garden", "medical", "other", "people", "satellite", "street_scenery")
+ROLES = ("labeler", "reviewer", "manager", "admin")
+
+_SWITCHES = {
+    "public": False,
+    "archived": False,
+    "enable_ratings": False,
+    "enable_skip_labeling": True,
+    "enable_skip_reviewing": False,
+    "enable_save_button": False,
+    "enable_label_status_verified": False,
+    "enable_same_dimensions_track_constraint": False,
+    "enable_interpolation": True,
+    "enable_extrapolation": False,
+    "enable_object_linking": False,
+    "enable_object_link_category_restrictions": False,
+    "enable_confirm_on_submit": False,
+    "enable_3d_cuboid_rotation": False,
+    "enable_3d_region_of_interest": False,
+    "use_timestamps_for_interpolation": False,
+}
+_DEFAULTS: Record = {
+    "description": "",
+    "data_type": "IMAGE",
+    "category": "other",
+    "task_type": "segmentation-bitmap",
+    "task_attributes": {"format_version": "0.1", "categories": [{"name": "object", "id": 1}]},
+    "readme": "",
+    "metadata": {},
+    "labeling_inactivity_timeout_seconds": 300,
+    **_SWITCHES,
+}
+_CHECKS: Mapping[str, Check] = {
+    "name": filled,
+    "description": text,
+    "category": choice(CATEGORIES, prefix="custom-"),
+    "task_type": choice(TASK_TYPES),
+    "task_attributes": mapping,
+    "readme": text,
+    "metadata": mapping,
+    **dict.fromkeys(_SWITCHES, boolean),
+}
+_READ_ONLY = frozenset(
+    {
+        "cloned_from",
+        "collaborators_count",
+        "created_at",
+        "full_name",
+        "label_stats",
+        "labelsets",
+        "owner",
+        "role",
+        "samples_count",
+    }
+)
+
+routes = Routes()
+
+
+def dataset_json(state: State, dataset: Dataset) -> Record:
+    """Describe *dataset* as the API does."""
+    owner = state.users[dataset.owner]
+    samples = list(dataset.samples.values())
+    statuses = Counter(s.labels.get(GROUND_TRUTH, {}).get("label_status", "UNLABELED") for s in samples)
+    return dataset.record | {
+        "name": dataset.name,
+        "full_name": dataset.full_name,
+        "owner": {key: owner[key] for key in ("username", "email", "created_at")},
+        "role": "admin",
+        "samples_count": len(samples),
+        "collaborators_count": len(dataset.collaborators),
+        "label_stats": {status: statuses[status] for status in LABEL_STATUSES} | {"TOTAL": len(samples)},
+        "labelsets": list(dataset.labelsets.values()),
+    }
+
+
+def _settings(data: Record) -> Record:
+    return {key: value for key, value in data.items() if key not in _READ_ONLY}
+
+
+def _list(request: ApiRequest, owner: str) -> Response:
+    request.state.account(owner)
+    owned = [dataset for dataset in request.state.datasets.values() if dataset.owner == owner]
+    return json_response([dataset_json(request.state, dataset) for dataset in page_of(owned, request.query)])
+
+
+def _create(request: ApiRequest, owner: str) -> Response:
+    ensure(request.data, _CHECKS, ["name"])
+    created_at = request.state.now()
+    record = _DEFAULTS | _settings(request.data) | {"created_at": created_at}
+    dataset = Dataset(owner, record["name"], record)
+    dataset.labelsets[GROUND_TRUTH] = new_labelset(GROUND_TRUTH, "Ground truth labels.", created_at)
+    request.state.rename_dataset(dataset, owner, record["name"])
+    return json_response(dataset_json(request.state, dataset), 201)
+
+
+@routes.route("GET", "user/datasets")
+def list_own_datasets(request: ApiRequest) -> Response:
+    """List the datasets of the key's user."""
+    return _list(request, request.state.user)
+
+
+@routes.route("GET", "users/{owner}/datasets")
+def list_datasets(request: ApiRequest, owner: str) -> Response:
+    """List the datasets of a user or an organization."""
+    return _list(request, owner)
+
+
+@routes.route("POST", "user/datasets")
+def create_dataset(request: ApiRequest) -> Response:
+    """Create a dataset of one's own."""
+    return _create(request, request.state.user)
+
+
+@routes.route("POST", "organizations/{organization}/datasets")
+def create_organization_dataset(request: ApiRequest, organization: str) -> Response:
+    """Create a dataset that belongs to an organization."""
+    if not request.state.account(organization)["is_organization"]:
+        raise not_found()
+    return _create(request, organization)
+
+
+@routes.route("GET", "datasets/{owner}/{name}")
+def get_dataset(request: ApiRequest, owner: str, name: str) -> Response:
+    """Describe a dataset."""
+    return json_response(dataset_json(request.state, request.state.dataset(owner, name)))
+
+
+@routes.route("PATCH", "datasets/{owner}/{name}")
+def update_dataset(request: ApiRequest, owner: str, name: str) -> Response:
+    """Change settings; the ones not named stay."""
+    dataset = request.state.dataset(owner, name)
+    ensure(request.data, _CHECKS)
+    request.state.rename_dataset(dataset, owner, request.data.get("name", name))
+    dataset.record = dataset.record | _settings(request.data)
+    return json_response(dataset_json(request.state, dataset))
+
+
+@routes.route("DELETE", "datasets/{owner}/{name}")
+def delete_dataset(request: ApiRequest, owner: str, name: str) -> Response:
+    """Delete a dataset and all that is in it."""
+    request.state.delete_dataset(request.state.dataset(owner, name))
+    return Response(status_code=204)
+
+
+def _collaborator_json(state: State, dataset: Dataset, user: str) -> Record:
+    if user not in dataset.collaborators:
+        raise not_found()
+    return {"user": state.account(user), "role": dataset.collaborators[user]}
+
+
+_COLLABORATOR_CHECKS: Mapping[str, Any] = {"user": filled, "role": choice(ROLES)}
+
+
+@routes.route("POST", "datasets/{owner}/{name}/collaborators")
+def add_collaborator(request: ApiRequest, owner: str, name: str) -> Response:
+    """Give a user a role in a dataset."""
+    dataset = request.state.dataset(owner, name)
+    ensure(request.data, _COLLABORATOR_CHECKS, ["user"])
+    user = request.data["user"]
+    if user not in request.state.users or user == owner:
+        raise refused(400, f"{user} cannot be added as collaborator.")
+    if user in dataset.collaborators:
+        raise refused(400, f"{user} is already a collaborator.")
+    dataset.collaborators[user] = request.data.get("role", "labeler")
+    return json_response(_collaborator_json(request.state, dataset, user), 201)
+
+
+@routes.route("GET", "datasets/{owner}/{name}/collaborators/{user}")
+def get_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
+    """Tell a collaborator's role."""
+    return json_response(_collaborator_json(request.state, request.state.dataset(owner, name), user))
+
+
+@routes.route("PATCH", "datasets/{owner}/{name}/collaborators/{user}")
+def update_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
+    """Change a collaborator's role."""
+    dataset = request.state.dataset(owner, name)
+    before = _collaborator_json(request.state, dataset, user)
+    ensure(request.data, _COLLABORATOR_CHECKS)
+    dataset.collaborators[user] = request.data.get("role", before["role"])
+    return json_response(_collaborator_json(request.state, dataset, user))
+
+
+@routes.route("DELETE", "datasets/{owner}/{name}/collaborators/{user}")
+def remove_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
+    """End a collaboration."""
+    if request.state.dataset(owner, name).collaborators.pop(user, None) is None:
+        raise not_found()
+    return Response(status_code=204)

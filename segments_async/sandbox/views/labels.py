@@ -1,0 +1,108 @@
+"""Labels: one for each sample and labelset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from segments_async.sandbox.checks import choice, ensure, mapping, nullable, number
+from segments_async.sandbox.problems import json_response, not_found
+from segments_async.sandbox.routing import ApiRequest, Routes
+from segments_async.sandbox.views.labelsets import find_labelset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segments_async.sandbox.checks import Check
+    from segments_async.sandbox.state import Record, Sample, State
+
+LABEL_STATUSES = (
+    "LABELED",
+    "LABELING_IN_PROGRESS",
+    "PRELABELED",
+    "REJECTED",
+    "REVIEWED",
+    "REVIEWING_IN_PROGRESS",
+    "SKIPPED",
+    "UNLABELED",
+    "VERIFIED",
+)
+_SUMMARY = ("score", "label_status", "updated_at", "created_by", "reviewed_by")
+_DEFAULTS: Record = {
+    "label_status": "PRELABELED",
+    "score": None,
+    "rating": None,
+    "reviewed_at": None,
+    "reviewed_by": None,
+}
+_CHECKS: Mapping[str, Check] = {
+    "attributes": mapping,
+    "label_status": choice(LABEL_STATUSES),
+    "score": nullable(number),
+}
+
+routes = Routes()
+
+
+def label_summary(label: Record) -> Record:
+    """Return the part of *label* that a list of samples shows."""
+    return {key: label[key] for key in _SUMMARY}
+
+
+def _label(state: State, uuid: str, labelset: str) -> tuple[Sample, Record]:
+    sample = state.sample(uuid)
+    find_labelset(sample.dataset, labelset)
+    if labelset not in sample.labels:
+        raise not_found()
+    return sample, sample.labels[labelset]
+
+
+@routes.route("GET", "labels/{uuid}/{labelset}")
+def get_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
+    """Return a label."""
+    return json_response(_label(request.state, uuid, labelset)[1])
+
+
+@routes.route("PUT", "labels/{uuid}/{labelset}")
+def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
+    """Create a label, or replace the one that is there."""
+    sample = request.state.sample(uuid)
+    find_labelset(sample.dataset, labelset)
+    ensure(request.data, _CHECKS, ["attributes"])
+    before, now = sample.labels.get(labelset), request.state.now()
+    sample.labels[labelset] = (
+        _DEFAULTS
+        | request.data
+        | {
+            "sample_uuid": sample.uuid,
+            "label_type": sample.dataset.record["task_type"],
+            "labelset": labelset,
+            "created_at": before["created_at"] if before else now,
+            "created_by": before["created_by"] if before else request.state.user,
+            "updated_at": now,
+            "updated_by": request.state.user,
+        }
+    )
+    return json_response(sample.labels[labelset], 200 if before else 201)
+
+
+@routes.route("PATCH", "labels/{uuid}/{labelset}")
+def update_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
+    """Change what is named, and keep the rest."""
+    sample, before = _label(request.state, uuid, labelset)
+    ensure(request.data, _CHECKS)
+    fixed = {
+        key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")
+    }
+    updated = {"updated_at": request.state.now(), "updated_by": request.state.user}
+    sample.labels[labelset] = before | request.data | fixed | updated
+    return json_response(sample.labels[labelset])
+
+
+@routes.route("DELETE", "labels/{uuid}/{labelset}")
+def delete_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
+    """Make the sample unlabelled again."""
+    sample, _ = _label(request.state, uuid, labelset)
+    del sample.labels[labelset]
+    return Response(status_code=204)

@@ -1,0 +1,212 @@
+"""Samples, one by one and in bulk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.responses import Response
+
+from segments_async.sandbox.checks import (
+    ensure,
+    filled,
+    mapping,
+    nullable,
+    number,
+    problems,
+    sample_attributes,
+    strings,
+    text,
+)
+from segments_async.sandbox.paging import page_of
+from segments_async.sandbox.problems import RefusedError, json_response, name_taken
+from segments_async.sandbox.routing import ApiRequest, Routes
+from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Sample, State
+from segments_async.sandbox.views.labels import label_summary
+from segments_async.sandbox.views.labelsets import find_labelset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.datastructures import QueryParams
+
+    from segments_async.sandbox.checks import Check
+
+MAX_BULK_DELETE = 1000
+
+_DEFAULTS: Record = {
+    "data_type": "IMAGE",
+    "metadata": {},
+    "priority": 0,
+    "assigned_labeler": None,
+    "assigned_reviewer": None,
+    "readme": "",
+}
+_CHECKS: Mapping[str, Check] = {
+    "name": filled,
+    "attributes": sample_attributes,
+    "metadata": mapping,
+    "priority": number,
+    "assigned_labeler": nullable(text),
+    "assigned_reviewer": nullable(text),
+    "readme": text,
+}
+_REQUIRED = ("name", "attributes")
+_READ_ONLY = frozenset({"uuid", "created_at", "created_by", "dataset", "dataset_full_name", "label"})
+_SORT_KEYS: Mapping[str, Callable[[Sample], Any]] = {
+    "name": lambda sample: sample.record["name"],
+    "created_at": lambda sample: sample.record["created_at"],
+    "priority": lambda sample: sample.record["priority"],
+    "gt_label__updated_at": lambda sample: sample.labels.get(GROUND_TRUTH, {}).get("updated_at", ""),
+}
+
+routes = Routes()
+
+
+def sample_json(sample: Sample) -> Record:
+    """Describe *sample* as the API does."""
+    full_name = sample.dataset.full_name
+    return sample.record | {"dataset": full_name, "dataset_full_name": full_name}
+
+
+def _fields(data: Record) -> Record:
+    return {key: value for key, value in data.items() if key not in _READ_ONLY}
+
+
+@routes.route("GET", "datasets/{owner}/{name}/samples")
+def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
+    """List a page of the samples that pass the filters."""
+    dataset, query = request.state.dataset(owner, name), request.query
+    labelset = query.get("labelset")
+    if labelset is not None:
+        find_labelset(dataset, labelset)
+    samples = page_of(_sorted(_filtered(list(dataset.samples.values()), query), query), query)
+    listed = [sample_json(sample) for sample in samples]
+    if labelset is not None:
+        full = query.get("include_full_label") == "1"
+        for sample, shown in zip(samples, listed, strict=True):
+            label = sample.labels.get(labelset)
+            shown["label"] = label if label is None or full else label_summary(label)
+    return json_response(listed)
+
+
+def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
+    if (part := query.get("name__contains")) is not None:
+        samples = [sample for sample in samples if part in sample.record["name"]]
+    if statuses := query.get("label_status"):
+        labelset, wanted = query.get("labelset", GROUND_TRUTH), statuses.split(",")
+        samples = [
+            sample
+            for sample in samples
+            if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in wanted
+        ]
+    for pair in query.get("filters", "").split(","):
+        key, colon, value = pair.partition(":")
+        if colon:
+            samples = [sample for sample in samples if _plain(sample.record["metadata"].get(key)) == value]
+    return samples
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _sorted(samples: list[Sample], query: QueryParams) -> list[Sample]:
+    sort = query.get("sort", "name")
+    key = _SORT_KEYS.get(sort.removeprefix("-"), _SORT_KEYS["name"])
+    return sorted(samples, key=key, reverse=sort.startswith("-"))
+
+
+@routes.route("POST", "datasets/{owner}/{name}/samples")
+def create_sample(request: ApiRequest, owner: str, name: str) -> Response:
+    """Create one sample, whose name must be new."""
+    dataset = request.state.dataset(owner, name)
+    ensure(request.data, _CHECKS, _REQUIRED)
+    if request.data["name"] in dataset.samples:
+        raise name_taken("Sample")
+    return json_response(sample_json(_create(request.state, dataset, request.data)), 201)
+
+
+@routes.route("POST", "datasets/{owner}/{name}/samples_bulk")
+def create_samples(request: ApiRequest, owner: str, name: str) -> Response:
+    """Create many samples, or none if one of them is wrong; those that exist are returned unchanged."""
+    dataset, items = request.state.dataset(owner, name), request.data
+    if not isinstance(items, list):
+        detail = f'Expected a list of items but got type "{type(items).__name__}".'
+        raise RefusedError(400, {"non_field_errors": [detail]})
+    wrong = [problems(item, _CHECKS, _REQUIRED) for item in items]
+    if any(wrong):
+        raise RefusedError(400, wrong)
+    samples = [dataset.samples.get(item["name"]) or _create(request.state, dataset, item) for item in items]
+    return json_response([sample_json(sample) for sample in samples], 201)
+
+
+def _create(state: State, dataset: Dataset, data: Record) -> Sample:
+    return state.add_sample(dataset, _DEFAULTS | _fields(data))
+
+
+@routes.route("DELETE", "datasets/{owner}/{name}/samples_bulk")
+def delete_samples(request: ApiRequest, owner: str, name: str) -> Response:
+    """Delete many samples; the ones that are not in this dataset are skipped."""
+    dataset = request.state.dataset(owner, name)
+    ensure(request.data, {"uuids": strings}, ["uuids"])
+    uuids = request.data["uuids"]
+    if not uuids:
+        raise RefusedError(400, {"uuids": ["This list may not be empty."]})
+    if len(uuids) > MAX_BULK_DELETE:
+        raise RefusedError(
+            400, {"uuids": [f"Ensure this field has no more than {MAX_BULK_DELETE} elements."]}
+        )
+    found = [request.state.samples[uuid] for uuid in dict.fromkeys(uuids) if uuid in request.state.samples]
+    doomed = [sample for sample in found if sample.dataset is dataset]
+    for sample in doomed:
+        request.state.delete_sample(sample)
+    return json_response({"deleted_count": len(doomed)})
+
+
+@routes.route("GET", "samples/{uuid}")
+def get_sample(request: ApiRequest, uuid: str) -> Response:
+    """Return a sample, with its full label if a labelset is named."""
+    sample = request.state.sample(uuid)
+    shown = sample_json(sample)
+    labelset = request.query.get("labelset")
+    if labelset is not None:
+        find_labelset(sample.dataset, labelset)
+        shown["label"] = sample.labels.get(labelset)
+    if request.query.get("include_signed_urls") == "1":
+        shown["attributes"] = _with_signed_urls(request.state, shown["attributes"])
+    return json_response(shown)
+
+
+def _with_signed_urls(state: State, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_signed_urls(state, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    copy = {key: _with_signed_urls(state, item) for key, item in value.items()}
+    if isinstance(url := value.get("url"), str):
+        key = url.removeprefix(f"{state.store.url}/")
+        copy["signed_url"] = url if key == url else state.store.signed_url(key)
+    return copy
+
+
+@routes.route("PATCH", "samples/{uuid}")
+def update_sample(request: ApiRequest, uuid: str) -> Response:
+    """Change what is named, and keep the rest."""
+    sample = request.state.sample(uuid)
+    ensure(request.data, _CHECKS)
+    names, old = sample.dataset.samples, sample.record["name"]
+    new = request.data.get("name", old)
+    if names.get(new, sample) is not sample:
+        raise name_taken("Sample")
+    sample.record = sample.record | _fields(request.data)
+    if new != old:
+        names[new] = names.pop(old)
+    return json_response(sample_json(sample))
+
+
+@routes.route("DELETE", "samples/{uuid}")
+def delete_sample(request: ApiRequest, uuid: str) -> Response:
+    """Delete a sample and its labels."""
+    request.state.delete_sample(request.state.sample(uuid))
+    return Response(status_code=204)

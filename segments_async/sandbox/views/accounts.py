@@ -15,7 +15,7 @@ routes = Routes()
 
 
 @routes.route("GET", "api_status")
-def api_status(request: ApiRequest) -> Response:
+def api_status(_: ApiRequest) -> Response:
     """Say that this version of the client is welcome."""
     return json_response({"status": "ok"})
 

@@ -148,19 +148,18 @@ def _create(state: State, dataset: Dataset, data: Record) -> Sample:
 @routes.route("DELETE", "datasets/{owner}/{name}/samples_bulk")
 def delete_samples(request: ApiRequest, owner: str, name: str) -> Response:
     """Delete many samples; the ones that are not in this dataset are skipped."""
-    dataset = request.state.dataset(owner, name)
+    state, dataset = request.state, request.state.dataset(owner, name)
     ensure(request.data, {"uuids": strings}, ["uuids"])
     uuids = request.data["uuids"]
     if not uuids:
         raise RefusedError(400, {"uuids": ["This list may not be empty."]})
     if len(uuids) > MAX_BULK_DELETE:
-        raise RefusedError(
-            400, {"uuids": [f"Ensure this field has no more than {MAX_BULK_DELETE} elements."]}
-        )
-    found = [request.state.samples[uuid] for uuid in dict.fromkeys(uuids) if uuid in request.state.samples]
+        problem = f"Ensure this field has no more than {MAX_BULK_DELETE} elements."
+        raise RefusedError(400, {"uuids": [problem]})
+    found = [state.samples[uuid] for uuid in dict.fromkeys(uuids) if uuid in state.samples]
     doomed = [sample for sample in found if sample.dataset is dataset]
     for sample in doomed:
-        request.state.delete_sample(sample)
+        state.delete_sample(sample)
     return json_response({"deleted_count": len(doomed)})
 
 

@@ -9,7 +9,7 @@ Example:
 
 from importlib.util import find_spec
 
-_missing = [name for name in ("python_multipart", "starlette", "uvicorn") if find_spec(name) is None]
+_missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
 if _missing:
     raise ImportError(
         f"The sandbox needs {', '.join(_missing)}, which its extra installs: "

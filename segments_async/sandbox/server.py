@@ -112,7 +112,8 @@ class Sandbox:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        await anyio.to_thread.run_sync(self.start)
+        with CancelScope(shield=True):  # once started it is always stopped
+            await anyio.to_thread.run_sync(self.start)
         return self
 
     async def __aexit__(
@@ -134,7 +135,7 @@ class Sandbox:
         self._url, self._store.url = (_url(listener) for listener in listeners)
         ready: Future[None] = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listeners, ready)), name="segments-sandbox", daemon=True
+            target=self._run, args=(listeners, ready), name="segments-sandbox", daemon=True
         )
         self._thread.start()
         ready.result(START_SECONDS)
@@ -146,6 +147,14 @@ class Sandbox:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(2 * STOP_SECONDS)
+
+    def _run(self, listeners: list[socket.socket], ready: Future[None]) -> None:
+        try:
+            asyncio.run(self._serve(listeners, ready))
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
 
     async def _serve(self, listeners: list[socket.socket], ready: Future[None]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -7,14 +7,12 @@ from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
 from attrs import define, field, frozen
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
+from segments_async.sandbox.forms import parse_form
 from segments_async.sandbox.signing import MAX_ASSET_BYTES, Signer, StorageError
 
 if TYPE_CHECKING:
-    from starlette.datastructures import FormData
     from starlette.requests import Request
 
 _FORM_BYTES = 64 * 1024
@@ -75,14 +73,16 @@ class Storage:
 
     async def _upload(self, request: Request) -> Response:
         _check_length(request)
-        form = await _read_form(request)
-        items = form.multi_items()
+        content_type, body = request.headers.get("content-type", ""), await request.body()
+        try:
+            items = parse_form(content_type, body)
+        except ValueError as error:
+            raise StorageError(400, "MalformedPOSTRequest", str(error)) from error
         if not items or items[-1][0] != "file":
             raise StorageError(400, "InvalidArgument", "The last field of the POST form must be the file.")
-        fields = {name: value for name, value in items[:-1] if isinstance(value, str)}
+        fields = {name: value.decode("utf-8", "replace") for name, value in items[:-1]}
         self._store.signer.check_post(fields)
-        file = items[-1][1]
-        data = await file.read() if isinstance(file, UploadFile) else file.encode()
+        data = items[-1][1]
         if len(data) > MAX_ASSET_BYTES:
             raise _too_large()
         self._store.objects[fields["key"]] = StoredObject(data, fields["Content-Type"], public=True)
@@ -96,22 +96,6 @@ class Storage:
         if stored is None:
             raise StorageError(404, "NoSuchKey", "The specified key does not exist.")
         return Response(stored.data, headers={"Content-Type": stored.content_type})
-
-
-class _FormParser(MultiPartParser):
-    # In memory only: an upload that is cut leaves no temporary file behind.
-    spool_max_size = MAX_ASSET_BYTES + _FORM_BYTES
-
-
-async def _read_form(request: Request) -> FormData:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise StorageError(
-            412, "PreconditionFailed", "Bucket POST must be of the enclosure-type multipart/form-data"
-        )
-    try:
-        return await _FormParser(request.headers, request.stream()).parse()
-    except (MultiPartException, ValueError) as error:
-        raise StorageError(400, "MalformedPOSTRequest", str(error)) from error
 
 
 def _check_length(request: Request) -> None:

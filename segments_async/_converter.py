@@ -8,22 +8,22 @@ way out of the hooks, which costs nothing as long as there is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, overload
+from typing import Any, TypeVar, get_args, get_origin, overload
 
 import attrs
 import cattrs
 
-from segments_async._json import ATOMS, Misfit, read_time, to_plain
-from segments_async.errors import DecodeError
-from segments_async.models._base import CHOOSE, WIRE_NAME, Choose, Model, per_class, required
+from segments_async._codegen import ByType, Field, Read, arms_of, compile_reader, fields_of, is_union, key_of
+from segments_async._json import ATOMS, read_time, to_plain
+from segments_async._misfit import Misfit
+from segments_async.models._base import CHOOSE, Choose, Model
 
 T = TypeVar("T")
-Read = Callable[[Any, Any], Any]
-"""Structures a value. The second argument is what the value stands in; cattrs would have the type there."""
 
 _NUMBERS: frozenset[type] = frozenset({int, float})
 _LISTS: frozenset[type] = frozenset({list})
@@ -63,7 +63,7 @@ def structure(value: Any, model: Any) -> Any:
     try:
         return _structure(value, model)
     except Misfit as misfit:
-        raise DecodeError(misfit.problem, path=misfit.path, payload=value) from None
+        raise misfit.as_decode_error(value) from None
 
 
 def check(value: Any, model: Any, path: str = "") -> None:
@@ -123,59 +123,29 @@ def _structure(value: Any, model: Any) -> Any:
 
 
 def _model_reader(model: type[Model]) -> Read:
-    def read(value: Any, _: Any) -> Model:
-        if type(value) is not dict:
-            raise _unexpected(model, value)
-        fields = _fields_of(model)  # asked for here, not above, as models may hold their own kind
-        known = {}
-        extra = {}
-        try:
-            for key, item in value.items():
-                if key in fields:
-                    name, untouched, read_item = fields[key]
-                    known[name] = item if type(item) is untouched else read_item(item, value)
-                else:
-                    extra[key] = item
-        except Misfit as misfit:
-            misfit.steps.append(key)
-            raise
-        try:
-            return model(extra=extra, **known)
-        except TypeError:
-            raise _missing(model, known) from None
-
-    return read
+    return compile_reader(model, [_reader_field(a) for a in fields_of(model)], partial(_unexpected, model))
 
 
-@per_class
-def _fields_of(model: type[Model]) -> dict[str, tuple[str, type | None, Read]]:
-    """By key on the wire: the attribute's name, the type that passes as it is (or None), its reader."""
-    fields = {}
-    for a in attrs.fields(attrs.resolve_types(model)):
-        if a.name == "extra":
-            continue
-        choose = a.metadata.get(CHOOSE)
-        read = converter.get_structure_hook(a.type) if choose is None else _chosen_reader(a.type, choose)
-        fields[a.metadata.get(WIRE_NAME, a.name)] = (a.name, _untouched(a.type), read)
-    return fields
-
-
-def _missing(model: type[Model], known: dict[str, Any]) -> Misfit:
-    misfit = Misfit("missing")
-    fields = _fields_of(model).items()
-    misfit.steps.append(
-        next(key for key, (name, _, _) in fields if name in required(model) and name not in known)
+def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
+    choose = attribute.metadata.get(CHOOSE)
+    kind = attribute.type
+    return Field(
+        name=attribute.name,
+        key=key_of(attribute),
+        required=attribute.default is attrs.NOTHING,
+        passes=_passing(kind) if choose is None else (),
+        call=converter.get_structure_hook(kind) if choose is None else _chosen_reader(kind, choose),
     )
-    return misfit
 
 
 def _chosen_reader(kind: Any, choose: Choose) -> Read:
     """Read a field whose class depends on its neighbours or its shape; what is of no class stays as it is."""
-    read_plain = _union_reader(kind, [arm for arm in _arms(kind) if not _is_model(arm)])
+    read_as = ByType(converter.get_structure_hook)
+    read_as[None] = _union_reader(kind, [arm for arm in arms_of(kind) if not _is_model(arm)])
 
     def read(value: Any, parent: Any) -> Any:
         model = None if value is None else choose(parent, value)
-        return (read_plain if model is None else converter.get_structure_hook(model))(value, parent)
+        return read_as[model](value, parent)
 
     return read
 
@@ -183,7 +153,7 @@ def _chosen_reader(kind: Any, choose: Choose) -> Read:
 def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
     """Read a union whose members differ in their JSON types, so that the value tells which one it is."""
     readers: dict[type, Read] = {}
-    for arm in sorted(_arms(kind) if arms is None else arms, key=lambda arm: arm is not datetime):
+    for arm in sorted(arms_of(kind) if arms is None else arms, key=lambda arm: arm is not datetime):
         for json_type in _json_types(arm):
             readers.setdefault(json_type, converter.get_structure_hook(arm))
 
@@ -198,7 +168,6 @@ def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
 
 def _list_reader(kind: Any) -> Read:
     (item_kind,) = get_args(kind)
-    read_item = converter.get_structure_hook(item_kind)
     core, depth = item_kind, 0
     while _is_list(core):
         core, depth = get_args(core)[0], depth + 1
@@ -209,6 +178,7 @@ def _list_reader(kind: Any) -> Read:
             raise _unexpected(kind, value)
         if atoms and _holds_only(atoms, value, depth):
             return value
+        read_item = converter.get_structure_hook(item_kind)  # not above, as models hold lists of their kind
         items: list[Any] = []
         try:
             for item in value:
@@ -222,7 +192,7 @@ def _list_reader(kind: Any) -> Read:
 
 
 def _holds_only(atoms: frozenset[type], items: list[Any], depth: int) -> bool:
-    """Whether *items*, lists of lists for *depth* levels, hold only *atoms*; points are many, so look in C."""
+    """Whether *items*, lists of lists for *depth* levels, hold only *atoms*; fast, as points are many."""
     for _ in range(depth):
         if not _LISTS.issuperset(map(type, items)):
             return False
@@ -259,13 +229,10 @@ def _plain_reader(kind: Any) -> Read:
     return read
 
 
-def _untouched(kind: Any) -> type | None:
-    """The type whose values are of *kind* just as they come, if there is one."""
-    arms = _arms(kind) - {NoneType}
-    if len(arms) > 1 or not _is_plain(*arms):
-        return None
-    (json_type, *others) = _json_types(*arms)
-    return float if others else json_type
+def _passing(kind: Any) -> frozenset[type]:
+    """The types whose values are of *kind* just as they come."""
+    plain = [arm for arm in arms_of(kind) - {NoneType, datetime} if _is_plain(arm)]
+    return frozenset().union(*map(_json_types, plain)) - ({str} if datetime in arms_of(kind) else set())
 
 
 def _json_types(kind: Any) -> frozenset[type]:
@@ -276,7 +243,7 @@ def _json_types(kind: Any) -> frozenset[type]:
         return frozenset({str})
     if kind in ATOMS:
         return frozenset({kind})
-    if _is_union(kind):
+    if is_union(kind):
         return frozenset().union(*map(_json_types, get_args(kind)))
     return _LISTS if _is_list(kind) else frozenset({dict})
 
@@ -290,14 +257,6 @@ def _unexpected(kind: Any, value: Any) -> Misfit:
     ]
     got = "null" if value is None else type(value).__name__
     return Misfit(f"expected {' or '.join(words)}, got {got}")
-
-
-def _arms(kind: Any) -> frozenset[Any]:
-    return frozenset(get_args(kind) if _is_union(kind) else (kind,))
-
-
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (Union, UnionType)
 
 
 def _is_list(kind: Any) -> bool:
@@ -321,7 +280,7 @@ def _is_plain(kind: Any) -> bool:
 converter = cattrs.Converter()
 converter.register_structure_hook(datetime, lambda value, _: read_time(value))
 converter.register_structure_hook_factory(_is_model, _model_reader)
-converter.register_structure_hook_factory(_is_union, _union_reader)
+converter.register_structure_hook_factory(is_union, _union_reader)
 converter.register_structure_hook_factory(_is_object, _object_reader)
 converter.register_structure_hook_factory(_is_list, _list_reader)
 converter.register_structure_hook_factory(_is_plain, _plain_reader)

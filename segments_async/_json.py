@@ -10,48 +10,29 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
+from itertools import chain
 from operator import attrgetter
 from types import NoneType
 from typing import Any
 from uuid import UUID
 
-import attrs
 import orjson
+from attrs import NOTHING, Attribute
 
+from segments_async._codegen import ByType, Field, Write, arms_of, compile_writer, fields_of, key_of
+from segments_async._misfit import Misfit
 from segments_async.errors import DecodeError, InputError
-from segments_async.models._base import WIRE_NAME, Model, per_class
+from segments_async.models._base import Model
 
 ATOMS = frozenset({str, int, float, bool, NoneType})
 """The types of JSON that hold nothing else."""
 
 _DEEPEST = 254
-_LONGEST_WAY = 32
 _INTEGERS = range(-(2**63), 2**64)
 _TOO_DEEP = "nested too deeply, or in itself"
-
-
-class Misfit(Exception):  # noqa: N818 - never leaves this package
-    """A value that does not fit, and the keys and indices that lead there, innermost first."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.steps: list[str | int] = []
-
-    @property
-    def path(self) -> str:
-        """Where it is, such as ``[3].attributes.image.url``; of a very long way, the beginning."""
-        way = self.steps[: -_LONGEST_WAY - 1 : -1]
-        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in way)
-        return "".join(steps).removeprefix(".") + ("..." if len(way) < len(self.steps) else "")
-
-    def as_input_error(self, parent: str = "") -> InputError:
-        """Blame an argument; *parent* is where it stands among the others."""
-        error = InputError(self.problem, path=self.path)
-        return error.under(parent) if parent else error
 
 
 def encode_json(value: Any, path: str = "") -> bytes:
@@ -165,56 +146,6 @@ def _inspect_text(text: str) -> None:
         raise Misfit(f"half a character (a lone surrogate) in {text[:60]!a}") from None
 
 
-def to_plain(value: Any) -> Any:
-    """Make plain JSON of *value*, in new containers all the way down; numbers are not looked at."""
-    if type(value) in ATOMS:
-        return value
-    if type(value) is not dict and type(value) is not list:
-        return to_plain(simplify(value))
-    plain = value.copy()
-    try:
-        for step, item in plain.items() if type(plain) is dict else enumerate(plain):
-            if type(item) not in ATOMS:
-                plain[step] = to_plain(item)
-    except Misfit as misfit:
-        misfit.steps.append(step)
-        raise
-    except RecursionError:
-        raise Misfit(_TOO_DEEP) from None
-    return plain
-
-
-def simplify(value: Any) -> Any:
-    """
-    Take one step from *value*, which is not of a JSON type, towards JSON; what it holds may need more steps.
-
-    Raises:
-        Misfit: There is no such step.
-    """
-    for kind, step in _STEPS:
-        if isinstance(value, kind):
-            return step(value)
-    if callable(tolist := getattr(value, "tolist", None)) and type(plain := tolist()) is not type(value):
-        return plain  # numpy's scalars and arrays
-    raise Misfit(f"{type(value).__name__} is not JSON")
-
-
-def _fields_in(instance: Model) -> dict[str, Any]:
-    keys, values_of = _layout_of(type(instance))
-    values = zip(keys, values_of(instance), strict=True)
-    return {**instance.extra, **{key: value for key, value in values if value is not None}}
-
-
-@per_class
-def _layout_of(model: type[Model]) -> tuple[tuple[str, ...], Callable[[Model], tuple[Any, ...]]]:
-    """The keys on the wire, and what gets their values at once."""
-    fields = {a.name: a.metadata.get(WIRE_NAME, a.name) for a in attrs.fields(model) if a.name != "extra"}
-    if len(fields) == 1:
-        (name,) = fields
-        return tuple(fields.values()), lambda instance: (getattr(instance, name),)
-    return tuple(fields.values()), attrgetter(*fields)
-
-
 _is_time = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)", re.ASCII).fullmatch
 
 
@@ -230,16 +161,120 @@ def read_time(text: str) -> datetime | str:
 
 
 def _write_time(moment: datetime) -> str:
-    if moment.utcoffset() is None:
-        raise Misfit("a time needs a zone, as in datetime.now(UTC)")
+    if moment.tzinfo is not UTC:
+        if moment.utcoffset() is None:
+            raise Misfit("a time needs a zone, as in datetime.now(UTC)")
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            raise Misfit("a time outside the years 1 to 9999") from None
+    return moment.isoformat().removesuffix("+00:00") + "Z"
+
+
+def to_plain(value: Any) -> Any:
+    """Make plain JSON of *value*, in new containers all the way down; numbers are not looked at."""
+    return _PLAIN[type(value)](value)
+
+
+def simplify(value: Any) -> Any:
+    """
+    Take one step from *value*, which is not of a JSON type, towards JSON; what it holds may need more steps.
+
+    Raises:
+        Misfit: There is no such step.
+    """
+    return _STEPS[type(value)](value)
+
+
+def _make_plain(kind: type) -> Write:
+    if kind in ATOMS:
+        return _identity
+    if kind is dict:
+        return _plain_object
+    if kind is list:
+        return _plain_list
+    if issubclass(kind, Model):
+        fields = [_writer_field(a, to_plain) for a in fields_of(kind)]
+        return compile_writer(kind, fields, _plain_object)
+    step = _STEPS[kind]
+    return lambda value: to_plain(step(value))
+
+
+def _make_step(kind: type) -> Write:
+    if issubclass(kind, Model):
+        return compile_writer(kind, [_writer_field(a, None) for a in fields_of(kind)], dict)
+    for base, step in _BASES:
+        if issubclass(kind, base):
+            return step
+    return _from_numpy if hasattr(kind, "tolist") else _refuse_kind
+
+
+def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
+    kinds = arms_of(attribute.type)
+    passes = [kind for kind in (str, int, float, bool) if kind in kinds]
+    if write is not None and list[list[float]] in kinds:
+        write = _plain_points
+    return Field(
+        name=attribute.name,
+        key=key_of(attribute),
+        required=attribute.default is NOTHING,
+        passes=passes if write is not None else (),
+        call=write,
+    )
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _plain_object(value: dict[str, Any]) -> dict[str, Any]:
+    plain = value.copy()
     try:
-        return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
-    except OverflowError:
-        raise Misfit("a time outside the years 1 to 9999") from None
+        for key, item in value.items():
+            if type(item) not in ATOMS:
+                plain[key] = to_plain(item)
+    except Misfit as misfit:
+        misfit.steps.append(key)
+        raise
+    except RecursionError:
+        raise Misfit(_TOO_DEEP) from None
+    return plain
 
 
-_STEPS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (Model, _fields_in),
+def _plain_list(value: list[Any]) -> list[Any]:
+    plain = value.copy()
+    try:
+        for index, item in enumerate(value):
+            if type(item) not in ATOMS:
+                plain[index] = to_plain(item)
+    except Misfit as misfit:
+        misfit.steps.append(index)
+        raise
+    except RecursionError:
+        raise Misfit(_TOO_DEEP) from None
+    return plain
+
+
+def _plain_points(value: Any) -> Any:
+    """As `to_plain`, for what is nearly always a list of lists of numbers."""
+    if type(value) is list and _LISTS.issuperset(map(type, value)):
+        plain = list(map(list.copy, value))
+        if ATOMS.issuperset(map(type, chain.from_iterable(plain))):
+            return plain
+    return to_plain(value)
+
+
+def _from_numpy(value: Any) -> Any:
+    plain = value.tolist()
+    return _refuse_kind(value) if type(plain) is type(value) else plain
+
+
+def _refuse_kind(value: Any) -> Any:
+    raise Misfit(f"{type(value).__name__} is not JSON")
+
+
+_LISTS = frozenset({list})
+_BASES: tuple[tuple[type, Write], ...] = (
     (datetime, _write_time),
     (date, date.isoformat),
     (Enum, attrgetter("value")),
@@ -251,3 +286,5 @@ _STEPS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (list, list),
     (tuple, list),
 )
+_PLAIN = ByType(_make_plain)
+_STEPS = ByType(_make_step)

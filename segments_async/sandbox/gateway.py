@@ -10,13 +10,14 @@ from attrs import define
 from starlette.requests import ClientDisconnect, Request
 
 from segments_async.sandbox.calls import Call, Origin
+from segments_async.sandbox.signing import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Awaitable, Callable, Iterator
 
     from starlette.responses import Response
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from segments_async.sandbox.faults import Fault, FaultScript
 
@@ -52,17 +53,10 @@ class Gateway:
             return  # the client hung up, or the sandbox stops: there is nobody to answer, nothing to log
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body_bytes = 0
-
-        async def counted() -> Message:
-            nonlocal body_bytes
-            message = await receive()
-            body_bytes += len(message.get("body", b""))
-            return message
-
-        request, request_id = Request(scope, counted), next(self.request_ids)
+        request, request_id = Request(scope, receive), next(self.request_ids)
         fault = self.faults.take(self.origin, request.method, scope["raw_path"].decode("ascii"))
         drop = fault.drop if fault else None
+        body = b"" if drop == "before" else await _read(request)
         if pause := self.latency() + (fault.delay if fault else 0):
             await asyncio.sleep(pause)
         response = None if drop == "before" else await self._respond(request, fault)
@@ -70,7 +64,7 @@ class Gateway:
             self._stamp(response, request_id)
         status = None if response is None or drop == "after" else response.status_code
         call = Call.of(
-            request, origin=self.origin, request_id=request_id, body_bytes=body_bytes, status=status
+            request, origin=self.origin, request_id=request_id, body_bytes=len(body), status=status
         )
         self.calls.append(call)
         if drop is None and response is not None:
@@ -79,20 +73,26 @@ class Gateway:
             await _cut(scope, receive, send, response if drop == "middle" else None)
 
     async def _respond(self, request: Request, fault: Fault | None) -> Response:
-        if fault is None:
-            return await self.answer(request)
-        if not fault.handled:
-            async for _ in request.stream():
-                pass
-            return fault.response()
-        response = await self.answer(request)
-        return response if fault.status is None else fault.response()
+        if fault is None or fault.handled:
+            response = await self.answer(request)
+            return response if fault is None or fault.status is None else fault.response()
+        return fault.response()
 
     def _stamp(self, response: Response, request_id: str) -> None:
         present = {name for name, _ in response.raw_headers}
         for name, value in ((b"x-request-id", request_id), (b"date", formatdate(self.clock(), usegmt=True))):
             if name not in present:
                 response.raw_headers.append((name, value.encode()))
+
+
+async def _read(request: Request) -> bytes:
+    """
+    Take in the body, so that a request that was sent is handled, even if its client does not wait for it.
+
+    One that is too large for either origin stays where it is: *answer* refuses it by its length.
+    """
+    length = request.headers.get("content-length", "0")
+    return b"" if int(length) > MAX_BODY_BYTES else await request.body()
 
 
 async def _cut(scope: Scope, receive: Receive, send: Send, response: Response | None) -> None:

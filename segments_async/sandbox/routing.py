@@ -34,11 +34,14 @@ class Routes:
     Which view answers which path, with or without its last slash.
 
     Matches the path as it was sent, so that a name may hold any character: ``a%2Fb`` is one name, ``a/b``.
+
+    Arguments:
+        others: Routes to begin with.
     """
 
     def __init__(self, *others: Routes) -> None:
         self.views: dict[tuple[str | None, ...], dict[str, View]] = {}
-        self._by_length: dict[int, list[tuple[str | None, ...]]] = {}
+        self._by_start: dict[tuple[int, str | None], list[tuple[str | None, ...]]] = {}
         for other in others:
             for template, views in other.views.items():
                 self._add(template, views)
@@ -57,14 +60,15 @@ class Routes:
         """Return the views by method and the names in the path; None if there is no such path."""
         path = raw_path.decode("ascii").removeprefix("/").removesuffix("/")
         parts = [unquote(part) for part in path.split("/")]
-        for template in self._by_length.get(len(parts), ()):
+        for template in self._by_start.get((len(parts), parts[0]), ()):
             pairs = list(zip(template, parts, strict=True))
-            if all(part == literal if literal is not None else part for literal, part in pairs):
-                return self.views[template], [part for literal, part in pairs if literal is None]
+            names = [part for literal, part in pairs if literal is None]
+            if all(names) and all(literal in {None, part} for literal, part in pairs):
+                return self.views[template], names
         return None
 
     def _add(self, template: tuple[str | None, ...], views: Mapping[str, View]) -> None:
         if template not in self.views:
             self.views[template] = {}
-            self._by_length.setdefault(len(template), []).append(template)
+            self._by_start.setdefault((len(template), template[0]), []).append(template)
         self.views[template].update(views)

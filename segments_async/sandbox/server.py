@@ -94,7 +94,7 @@ class Sandbox:
         self._state.release_seconds = release_seconds
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self._faults = FaultScript()
-        self._url: str | None = None
+        self._url = ""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -177,14 +177,12 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Where the API is, such as ``"http://127.0.0.1:40123"``."""
-        if self._url is None:
-            raise RuntimeError("This sandbox is not started: enter it by `with` or `async with` first.")
-        return self._url
+        return _known(self._url)
 
     @property
     def storage_url(self) -> str:
         """Where the storage is."""
-        return self.url and self._store.url
+        return _known(self._store.url)
 
     @property
     def release_seconds(self) -> float:
@@ -328,6 +326,12 @@ def _copied(value: T) -> T:
     """Copy a JSON value, so that nobody edits the state by accident."""
     copy: T = orjson.loads(orjson.dumps(value))
     return copy
+
+
+def _known(url: str) -> str:
+    if not url:
+        raise RuntimeError("This sandbox is not started: enter it by `with` or `async with` first.")
+    return url
 
 
 def _listen(addresses: Iterable[tuple[str, int]]) -> list[socket.socket]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MAX_ASSET_BYTES = 100 * 1024 * 1024
+MAX_BODY_BYTES = MAX_ASSET_BYTES + 64 * 1024
+"""With room for the fields and boundaries of the form."""
 EXPIRES_SECONDS = 3600
 _ALGORITHM = "AWS4-HMAC-SHA256"
 

@@ -10,13 +10,10 @@ from attrs import define, field, frozen
 from starlette.responses import Response
 
 from segments_async.sandbox.forms import parse_form
-from segments_async.sandbox.signing import MAX_ASSET_BYTES, Signer, StorageError
+from segments_async.sandbox.signing import MAX_ASSET_BYTES, MAX_BODY_BYTES, Signer, StorageError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-_FORM_BYTES = 64 * 1024
-"""Room for the fields and boundaries of a form, beside its file."""
 
 
 @frozen
@@ -102,7 +99,7 @@ def _check_length(request: Request) -> None:
     length = request.headers.get("content-length")
     if length is None:
         raise StorageError(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-    if int(length) > MAX_ASSET_BYTES + _FORM_BYTES:
+    if int(length) > MAX_BODY_BYTES:
         raise _too_large()
 
 

@@ -137,6 +137,16 @@ def test_delay(api, sandbox):
     assert time.monotonic() - started >= 0.05
 
 
+def test_request_is_handled_though_its_client_gave_up(api, sandbox):
+    sandbox.fail("POST", "/user/datasets/", status=None, delay=0.05)
+    with pytest.raises(httpx.ReadTimeout):
+        api.post("/user/datasets/", json={"name": "cats"}, timeout=0.01)
+    deadline = time.monotonic() + 5
+    while not sandbox.calls and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert [dataset["name"] for dataset in sandbox.datasets()] == ["cats"]
+
+
 def test_latency(api, sandbox):
     sandbox.latency = 0.05
     started = time.monotonic()

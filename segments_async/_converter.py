@@ -19,9 +19,11 @@ import attrs
 import cattrs
 
 from segments_async._codegen import ByType, Field, Read, arms_of, compile_reader, fields_of, is_union, key_of
-from segments_async._json import ATOMS, read_time, to_plain
+from segments_async._json import ATOMS, decode_json, encode_json, read_time, to_plain
 from segments_async._misfit import Misfit
 from segments_async.models._base import CHOOSE, Choose, Model
+
+__all__ = ["check", "decode_json", "encode_json", "structure", "unstructure"]
 
 T = TypeVar("T")
 

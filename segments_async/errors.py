@@ -152,11 +152,13 @@ class TransportError(SegmentsError):
     Attributes:
         method: The request's method.
         url: The request's URL, without the signature of a presigned one.
+        sent: False if surely nothing reached the server, so that sending again is safe.
     """
 
-    def __init__(self, problem: str, *, method: str | None = None, url: str | None = None) -> None:
+    def __init__(self, problem: str, *, method: str | None = None, url: str | None = None, sent: bool = True) -> None:
         self.method = method
         self.url = url
+        self.sent = sent
         super().__init__(problem if method is None else f"{problem} on {method} {url}")
 
 
@@ -259,9 +261,7 @@ class ClientStateError(SegmentsError, RuntimeError):
     """The client cannot be used here: it is closed, or belongs to another event loop."""
 
 
-def _describe(
-    status: int | None, method: str | None, url: str | None, detail: str, request_id: str | None
-) -> str:
+def _describe(status: int | None, method: str | None, url: str | None, detail: str, request_id: str | None) -> str:
     if status is None:
         return detail
     try:

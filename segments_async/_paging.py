@@ -1,0 +1,112 @@
+"""Lists of the service, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+
+T = TypeVar("T")
+
+
+class Pages(Generic[T]):
+    """
+    A list of the service, fetched only when it is asked for.
+
+    Example:
+        ::
+
+            everything = await client.samples.list("jane/flowers")
+
+            async for sample in client.samples.list("jane/flowers"):
+                print(sample.name)
+
+            async for page in client.samples.list("jane/flowers", per_page=100).pages():
+                print(len(page))
+
+            newest = await client.samples.list("jane/flowers", sort="created_at", direction="desc").first()
+
+    Each use starts anew, so that what was created in between is seen.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[int, int | None], Awaitable[list[T] | None]],
+        *,
+        per_page: int | None = None,
+        lookahead: int = 1,
+    ) -> None:
+        """
+        Describe the list.
+
+        Args:
+            fetch: Gives page number n (from 1) with so many rows at most; None where the list has ended before.
+            per_page: Rows a page; None where the service gives the list in one piece.
+            lookahead: Pages that are fetched at the same time.
+        """
+        self._fetch = fetch
+        self._per_page = per_page
+        self._lookahead = lookahead
+
+    def __await__(self) -> Generator[None, None, list[T]]:
+        return self._everything().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for page in self.pages():
+            for row in page:
+                yield row
+
+    async def pages(self) -> AsyncIterator[list[T]]:
+        """
+        Iterate over whole pages; none of them is empty.
+
+        The end is where a page is short or missing. No task outlives a step, so leaving early costs nothing.
+        """
+        number = 1
+        while True:
+            count = 1 if self._per_page is None else self._lookahead
+            for page in await self._fetch_together(number, count):
+                if page:
+                    yield page
+                if self._is_last(page):
+                    return
+            number += count
+
+    async def first(self) -> T | None:
+        """Fetch one row; None if the list is empty."""
+        page = await self._fetch(1, None if self._per_page is None else 1)
+        return page[0] if page else None
+
+    async def _everything(self) -> list[T]:
+        return [row async for row in self]
+
+    def _is_last(self, page: list[T] | None) -> bool:
+        return page is None or self._per_page is None or len(page) < self._per_page
+
+    async def _fetch_together(self, number: int, count: int) -> list[list[T] | None]:
+        """Fetch *count* pages at once; one beyond the end of the list may fail without harm."""
+        if count == 1:
+            return [await self._fetch(number, self._per_page)]
+        fetched: dict[int, list[T] | Exception | None] = {}
+
+        async def fetch(offset: int) -> None:
+            try:
+                fetched[offset] = await self._fetch(number + offset, self._per_page)
+            except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
+                fetched[offset] = error
+
+        async with anyio.create_task_group() as group:
+            for offset in range(count):
+                group.start_soon(fetch, offset)
+        pages: list[list[T] | None] = []
+        for offset in range(count):
+            page = fetched[offset]
+            if isinstance(page, Exception):
+                raise page
+            pages.append(page)
+            if self._is_last(page):
+                break
+        return pages

@@ -1,0 +1,65 @@
+"""Arguments: refuse what makes no sense before anything is sent, and compare what was sent with what is there."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def holds(found: Any, sent: Any) -> bool:
+    """Whether *found* is what was *sent*, both plain JSON; keys that the service added do not count."""
+    if isinstance(sent, dict) and isinstance(found, dict):
+        return all(key in found and holds(found[key], value) for key, value in sent.items())
+    if isinstance(sent, list) and isinstance(found, list):
+        return len(sent) == len(found) and all(map(holds, found, sent))
+    return bool(found == sent)
+
+
+def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `create` and `put` send: None means "not sent"."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
+    """
+    Refuse a keyword argument that *allowed* (a TypedDict) does not know.
+
+    Raises:
+        TypeError: As Python itself would raise it, with the nearest name.
+    """
+    known = allowed.__annotations__
+    for key in given:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{call}() got an unexpected keyword argument {key!r}{hint}")
+
+
+def check_name(value: object, path: str = "name") -> str:
+    """
+    Refuse what cannot be a name.
+
+    Raises:
+        InputError: It is no string, or empty or blank.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"expected a string, got {type(value).__name__}", path=path)
+    if not value.strip():
+        raise InputError(f"expected a name, got {value!r}", path=path)
+    return value
+
+
+def check_count(value: object, path: str, most: int) -> None:
+    """
+    Refuse what is no whole number from 1 to *most*.
+
+    Raises:
+        InputError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InputError(f"expected a whole number from 1 to {most}, got {value!r}", path=path)

@@ -1,0 +1,90 @@
+"""What the service can be asked: one `Endpoint` for each route, and how names become a path."""
+
+from __future__ import annotations
+
+import uuid
+from enum import Enum
+from string import Formatter
+from typing import Any
+from urllib.parse import quote
+
+from attrs import field, frozen
+
+from segments_async.errors import InputError
+
+
+class Repeat(Enum):
+    """Whether a request may be sent again after a failure that leaves its outcome open."""
+
+    SAFE = "sending it twice does what sending it once does"
+    NEVER = "sending it twice might do it twice"
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """
+    Declare one route of the service.
+
+    Example:
+        >>> GET_LABEL = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/")
+        >>> GET_LABEL.fill(sample_uuid="u-1", labelset="my labels")
+        '/labels/u-1/my%20labels/'
+    """
+
+    method: str
+    path: str
+    """With the trailing slash exactly as the official SDK sends it (`api.md`)."""
+    repeat: Repeat = Repeat.SAFE
+    gzip: bool = False
+    """Whether the service reads a compressed body here."""
+    read_timeout: float | None = None
+    """Seconds to wait for the answer where the route is slower than most; None takes the client's."""
+    _names: tuple[str, ...] = field(init=False)
+
+    @_names.default
+    def _find_names(self) -> tuple[str, ...]:
+        return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
+
+    def fill(self, **values: Any) -> str:
+        """Put *values* into the path, each as one percent-encoded segment (``dataset``: as two)."""
+        return self.path.format_map(
+            {
+                name: dataset_path(values[name]) if name == "dataset" else segment(values[name], name)
+                for name in self._names
+            }
+        )
+
+
+def segment(value: object, name: str) -> str:
+    """
+    Percent-encode one path segment.
+
+    Raises:
+        InputError: It is no text, empty, blank, ``.`` or ``..`` (which a server resolves), or not valid Unicode.
+    """
+    if isinstance(value, uuid.UUID):
+        value = str(value)
+    if not isinstance(value, str):
+        raise InputError(f"expected a string, got {type(value).__name__}", path=name)
+    if not value.strip() or value in {".", ".."}:
+        raise InputError(f"expected a name, got {value!r}", path=name)
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise InputError(f"not valid Unicode: {value!r}", path=name) from None
+
+
+def dataset_path(dataset: object) -> str:
+    """
+    Percent-encode ``"owner/name"``, or what a `Dataset` is called.
+
+    Raises:
+        InputError: It does not have exactly these two parts.
+    """
+    text = getattr(dataset, "identifier", dataset)
+    if not isinstance(text, str):
+        raise InputError(f'expected "owner/name" or a Dataset, got {type(dataset).__name__}', path="dataset")
+    parts = text.split("/")
+    if len(parts) != 2 or not all(part.strip() and part not in {".", ".."} for part in parts):  # noqa: PLR2004
+        raise InputError(f'expected "owner/name", such as "jane/flowers", got {text!r}', path="dataset")
+    return "/".join(segment(part, "dataset") for part in parts)

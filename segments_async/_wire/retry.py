@@ -1,0 +1,117 @@
+"""When a failed request is sent again, and after how long. Time and chance are arguments."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from segments_async.errors import ApiError, RateLimitError, SegmentsError, ServerError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segments_async.settings import RetryPolicy
+
+SMEAR = 0.05
+"""A wait that the service named is stretched by up to this share, so that clients do not return in one instant."""
+
+_TRANSIENT = frozenset({500, 502, 503, 504})
+_REQUEST_TIMEOUT = 408
+_DRF_WAIT = re.compile(r"available in (\d+) seconds?", re.IGNORECASE)
+
+
+def parse_retry_after(headers: Mapping[str, str], *, now: float, detail: str = "") -> float | None:
+    """
+    Read how many seconds the service asks to wait; None if it did not say (RFC 9110, 10.2.3).
+
+    A date counts from the reply's own ``Date``, so that a wrong local clock does no harm; *now* (seconds since 1970)
+    stands in where there is none. Without the header, the words of Django REST Framework in *detail* are read
+    (`api.md`). What makes no sense (negative, not a number) counts as not said; a date in the past is 0.
+    """
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        match = _DRF_WAIT.search(detail)
+        return float(match[1]) if match else None
+    try:
+        seconds = float(value)
+    except ValueError:
+        until = _http_date(value)
+        if until is None:
+            return None
+        sent = _http_date(headers.get("date", ""))
+        return max(0.0, until - (now if sent is None else sent))
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def _http_date(value: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Whether the service refused the request before any work was done (429, or a 503 that names a wait)."""
+    return isinstance(error, RateLimitError) or (
+        isinstance(error, ApiError) and error.status == 503 and error.retry_after is not None  # noqa: PLR2004
+    )
+
+
+def is_ambiguous(error: BaseException) -> bool:
+    """Whether the request may have been carried out although it failed."""
+    if isinstance(error, ServerError):
+        return not is_throttled(error)
+    return isinstance(error, TransportError) and error.sent
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same request may succeed later."""
+    if isinstance(error, ApiError):
+        return is_throttled(error) or error.status in _TRANSIENT or error.status == _REQUEST_TIMEOUT
+    return isinstance(error, TransportError)
+
+
+def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:
+    """Seconds to wait after *failures* failures (from 1): ``jitter * min(cap, base * 2 ** (failures - 1))``."""
+    # A power beyond the cap is not computed: 2.0 ** 1100 overflows.
+    return jitter * min(policy.cap, policy.base * 2.0 ** min(failures - 1, 60))
+
+
+def wait_before_repeat(
+    error: SegmentsError,
+    policy: RetryPolicy,
+    *,
+    max_attempts: int,
+    failures: int,
+    throttles: int,
+    may_repeat: bool,
+    elapsed: float,
+    jitter: float,
+) -> float | None:
+    """
+    Seconds to wait before the same request is sent again; None gives up.
+
+    Args:
+        error: What went wrong this time.
+        policy: The waits and their bounds.
+        max_attempts: `attempts` or `bulk_attempts` of the policy.
+        failures: Attempts that failed and count, this one included.
+        throttles: Attempts that were refused and do not count, this one included.
+        may_repeat: Whether the endpoint may be sent again after an ambiguous failure.
+        elapsed: Seconds since the first attempt started.
+        jitter: A random number from 0 to below 1.
+    """
+    if max_attempts == 1 or not is_retryable(error):
+        return None
+    if is_throttled(error):
+        asked = getattr(error, "retry_after", None)
+        wait = asked * (1 + SMEAR * jitter) if asked else backoff(policy, throttles, jitter)
+    elif failures < max_attempts and (may_repeat or not is_ambiguous(error)):
+        wait = backoff(policy, failures, jitter)
+    else:
+        return None
+    return wait if elapsed + wait <= policy.total else None

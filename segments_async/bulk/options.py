@@ -1,0 +1,90 @@
+"""The options that every bulk call takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
+from typing import Any, Literal, Self, TypedDict
+
+import attrs
+from attrs import field, frozen
+
+from segments_async._wire.arguments import check_keys
+from segments_async.bulk.report import Progress  # noqa: TC001 (likewise)
+from segments_async.errors import InputError
+
+
+class BulkOptions(TypedDict, total=False):
+    """Keyword arguments of every bulk call; `BulkSettings` says what each means."""
+
+    concurrency: int | None
+    batch_size: int | None
+    if_exists: Literal["return", "error", "update"]
+    on_error: Literal["collect", "raise"]
+    max_failures: int | None
+    total_timeout: float | None
+    progress: Callable[[Progress], object] | None
+    keep: Literal["all", "failures"]
+    check_duplicates: bool
+
+
+def _one_of(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            raise InputError(f"expected one of {', '.join(map(repr, words))}, got {value!r}", path=attribute.name)
+
+    return check
+
+
+def _count_or_none(minimum: int) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise InputError(f"expected a whole number of at least {minimum}, got {value!r}", path=attribute.name)
+
+    return check
+
+
+def _seconds_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InputError(f"expected seconds above 0, got {value!r}", path=attribute.name)
+
+
+@frozen(kw_only=True)
+class BulkSettings:
+    """Say how a bulk run behaves."""
+
+    concurrency: int | None = field(default=None, validator=_count_or_none(1))
+    """Requests in flight at most; `max_connections` caps it. None: 8 for batches of samples, else the cap."""
+    batch_size: int | None = field(default=None, validator=_count_or_none(1))
+    """Items a request at most, where the service takes several; 4 MiB of them at most. None: 500."""
+    if_exists: Literal["return", "error", "update"] = field(
+        default="return", validator=_one_of("return", "error", "update")
+    )
+    """For samples whose name is taken: return what is there, fail, or change it to what was sent."""
+    on_error: Literal["collect", "raise"] = field(default="collect", validator=_one_of("collect", "raise"))
+    """Collect failures in the report, or raise `BulkError` at the first."""
+    max_failures: int | None = field(default=None, validator=_count_or_none(0))
+    """Stop when more items than this failed."""
+    total_timeout: float | None = field(default=None, validator=_seconds_or_none)
+    """Stop after so many seconds."""
+    progress: Callable[[Progress], object] | None = None
+    """Called with a `Progress` at most ten times a second, and at the end."""
+    keep: Literal["all", "failures"] = field(default="all", validator=_one_of("all", "failures"))
+    """Which outcomes the report keeps; all are counted."""
+    check_duplicates: bool = True
+    """Fail the second item of a name locally; costs 16 bytes of digest an item."""
+
+    @classmethod
+    def from_options(cls, options: BulkOptions) -> Self:
+        """
+        Read the keyword arguments of a bulk call.
+
+        Raises:
+            TypeError: One of them is not known.
+            InputError: One of them has a value that makes no sense.
+        """
+        check_keys(options, BulkOptions, "bulk")
+        return cls(**options)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from segments_async._converter import check
+from segments_async._json import encode_json
+from segments_async._wire.arguments import check_name, without_none
+from segments_async._wire.endpoint import Endpoint, segment
+from segments_async.bulk.engine import Job, Operation, Prepared, Success
+from segments_async.errors import InputError
+from segments_async.models import Label, LabelPut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segments_async._session import Session, Trace
+    from segments_async.bulk import BulkSettings
+    from segments_async.errors import SegmentsError
+
+PUT_LABEL = Endpoint(method="PUT", path="/labels/{sample_uuid}/{labelset}/", gzip=True)
+
+_PLACE = frozenset({"sample_uuid", "labelset"})
+"""Keys of an item that go into the path."""
+
+
+class PutLabels(Operation[Label]):
+    """Put labels one by one: the service has no call for several."""
+
+    noun = "labels"
+    batch_size = 1
+
+    def __init__(self, session: Session, labelset: str, settings: BulkSettings) -> None:
+        segment(labelset, "labelset")
+        self._session = session
+        self._labelset = labelset
+        self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check a label and encode its body."""
+        fields = _fields_of(item)
+        check(fields, LabelPut)
+        sample_uuid = check_name(fields["sample_uuid"], "sample_uuid")
+        labelset = fields.get("labelset") or self._labelset
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        PUT_LABEL.fill(**path)
+        body = {key: value for key, value in fields.items() if key not in _PLACE}
+        return Prepared(f"{sample_uuid}/{labelset}", (path, encode_json(body)), uuid=sample_uuid)
+
+    async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[Label] | SegmentsError]:
+        """Put one label."""
+        path, body = jobs[0].prepared.body
+        label = await self._session.call(PUT_LABEL, Label, path=path, content=body, trace=trace)
+        return [Success("done", label, path["sample_uuid"])]
+
+
+def _fields_of(item: Any) -> dict[str, Any]:
+    """What an item says, as the keys of `LabelPut`; without a status it is PRELABELED, as with `put`."""
+    if isinstance(item, LabelPut | Label):
+        given = {
+            name: getattr(item, name) for name in ("sample_uuid", "labelset", "attributes", "label_status", "score")
+        }
+        # What else a Label carries was said by the service, not by the caller.
+        return {
+            "label_status": "PRELABELED",
+            **without_none(given),
+            **(item.extra if isinstance(item, LabelPut) else {}),
+        }
+    if isinstance(item, Mapping):
+        return {"label_status": "PRELABELED", **item}
+    raise InputError(f"expected a LabelPut, a Label or a mapping, got {type(item).__name__}")

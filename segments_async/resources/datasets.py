@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from segments_async._converter import check, unstructure
+from segments_async._wire.arguments import check_keys, check_name, holds, without_none
+from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path, segment
+from segments_async.errors import AlreadyExistsError, InputError
+from segments_async.models import Collaborator, Dataset, DatasetSettings, TaskAttributes, User
+from segments_async.resources._base import Resource, create_once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segments_async._paging import Pages
+
+_LIST_OWN = Endpoint(method="GET", path="/user/datasets/")
+_LIST_OF = Endpoint(method="GET", path="/users/{owner}/datasets/")
+_GET = Endpoint(method="GET", path="/datasets/{dataset}/")
+_CREATE_OWN = Endpoint(method="POST", path="/user/datasets/", repeat=Repeat.NEVER)
+_CREATE_IN = Endpoint(method="POST", path="/organizations/{organization}/datasets/", repeat=Repeat.NEVER)
+_UPDATE = Endpoint(method="PATCH", path="/datasets/{dataset}/")
+_DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/")
+_ADD_COLLABORATOR = Endpoint(method="POST", path="/datasets/{dataset}/collaborators/", repeat=Repeat.NEVER)
+_GET_COLLABORATOR = Endpoint(method="GET", path="/datasets/{dataset}/collaborators/{user}")
+_ME = Endpoint(method="GET", path="/user")
+
+_DEFAULTS: dict[str, Any] = {
+    "task_type": "segmentation-bitmap",
+    "task_attributes": {"format_version": "0.1", "categories": [{"name": "object", "id": 1}]},
+    "category": "other",
+    "data_type": "IMAGE",
+}
+"""What creating a dataset always carries (`api.md`)."""
+
+
+class Datasets(Resource):
+    """
+    Datasets and who works on them.
+
+    Source: API documentation, "Datasets".
+    """
+
+    def list(self, owner: str | None = None) -> Pages[Dataset]:
+        """
+        List the datasets of a user or an organisation that the key may see.
+
+        Example:
+            ::
+
+                mine = await client.datasets.list()
+                async for dataset in client.datasets.list("jane"):
+                    print(dataset.identifier)
+
+        Args:
+            owner: A username or an organisation; None lists the key's own.
+
+        Returns:
+            Pages of datasets, without their task attributes and labelsets.
+        """
+        if owner is None:
+            return self._pages(_LIST_OWN, Dataset)
+        return self._pages(_LIST_OF, Dataset, path={"owner": owner})
+
+    async def get(self, dataset: str | Dataset) -> Dataset:
+        """
+        Get a dataset with its task attributes and labelsets.
+
+        Example:
+            ::
+
+                flowers = await client.datasets.get("jane/flowers")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Raises:
+            NotFoundError: There is no such dataset, or the key may not see it.
+        """
+        return await self._session.call(_GET, Dataset, path={"dataset": dataset})
+
+    async def create(
+        self,
+        name: str,
+        *,
+        organization: str | None = None,
+        exist_ok: bool = False,
+        **settings: Unpack[DatasetSettings],
+    ) -> Dataset:
+        """
+        Create a dataset.
+
+        Example:
+            ::
+
+                flowers = await client.datasets.create(
+                    "flowers",
+                    task_type="vector",
+                    task_attributes={"format_version": "0.1", "categories": [{"name": "rose", "id": 1}]},
+                )
+
+        Args:
+            name: Unique among the datasets of its owner.
+            organization: The organisation it shall belong to; None is the key's user.
+            exist_ok: Return the dataset of this name, as it is, if there is one.
+            settings: Keys of `DatasetSettings`; what is None is not sent. By default a ``segmentation-bitmap`` dataset
+                with one category, "object".
+
+        Raises:
+            AlreadyExistsError: There is one of this name, and *exist_ok* is False.
+            TypeError: A setting is not known.
+        """
+        check_keys(settings, DatasetSettings, "create")
+        if "/" in check_name(name):
+            raise InputError(f"expected a name without '/', got {name!r}", path="name")
+        body = {**_DEFAULTS, **without_none(settings), "name": name}
+        check(body["task_attributes"], TaskAttributes, "task_attributes")
+        endpoint = _CREATE_OWN if organization is None else _CREATE_IN
+        path = {} if organization is None else {"organization": organization}
+
+        async def create() -> Dataset:
+            return await self._session.call(endpoint, Dataset, path=path, json=body)
+
+        async def find() -> Dataset:
+            owner = organization or (await self._session.call(_ME, User)).username
+            return await self.get(f"{owner}/{name}")
+
+        def same(found: Dataset) -> bool:
+            there: Mapping[str, Any] = unstructure(found)
+            return all(holds(there[key], value) for key, value in unstructure(body).items() if key in there)
+
+        try:
+            return await create_once(self._session, create, find, same)
+        except AlreadyExistsError:
+            if not exist_ok:
+                raise
+        return await find()
+
+    async def update(self, dataset: str | Dataset, /, **settings: Unpack[DatasetSettings]) -> Dataset:
+        """
+        Change settings of a dataset; settings not named keep their value.
+
+        Example:
+            ::
+
+                await client.datasets.update("jane/flowers", public=False, description="Roses, mostly.")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            settings: Keys of `DatasetSettings`; None is sent as null.
+
+        Raises:
+            AuthorizationError: The key may read this dataset but not manage it.
+            TypeError: A setting is not known.
+        """
+        check_keys(settings, DatasetSettings, "update")
+        if settings.get("task_attributes") is not None:
+            check(settings["task_attributes"], TaskAttributes, "task_attributes")
+        return await self._session.call(_UPDATE, Dataset, path={"dataset": dataset}, json=settings)
+
+    async def delete(self, dataset: str | Dataset) -> None:
+        """
+        Delete a dataset with all its samples, labels and releases.
+
+        Example:
+            ::
+
+                await client.datasets.delete("jane/flowers")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+        """
+        await self._session.call(_DELETE, path={"dataset": dataset})
+
+    async def add_collaborator(self, dataset: str | Dataset, user: str, role: str = "labeler") -> Collaborator:
+        """
+        Let a user work on a dataset.
+
+        Example:
+            ::
+
+                await client.datasets.add_collaborator("jane/flowers", "joe", "reviewer")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            user: A username.
+            role: What the user may do: one of `Role`.
+
+        Raises:
+            CollaboratorError: This user is a collaborator already, or cannot be one.
+        """
+        path = {"dataset": dataset, "user": check_name(user, "user")}
+        dataset_path(dataset)
+        segment(user, "user")
+
+        async def create() -> Collaborator:
+            return await self._session.call(
+                _ADD_COLLABORATOR,
+                Collaborator,
+                path=path,
+                json={"user": user, "role": check_name(role, "role")},
+            )
+
+        async def find() -> Collaborator:
+            return await self._session.call(_GET_COLLABORATOR, Collaborator, path=path)
+
+        return await create_once(self._session, create, find, lambda found: found.role == role)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from segments_async._converter import check
+from segments_async._wire.arguments import without_none
+from segments_async._wire.endpoint import Endpoint
+from segments_async.bulk import BulkSettings, BulkStream
+from segments_async.models import Label, LabelAttributes, LabelPut
+from segments_async.resources._base import Resource
+from segments_async.resources._put_labels import PUT_LABEL, PutLabels
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Mapping
+
+    from segments_async.bulk import BulkOptions, BulkReport
+
+_GET = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/")
+_DELETE = Endpoint(method="DELETE", path="/labels/{sample_uuid}/{labelset}/")
+
+GROUND_TRUTH = "ground-truth"
+
+
+class Labels(Resource):
+    """
+    Labels: at most one for each sample in each labelset.
+
+    Source: API documentation, "Labels".
+    """
+
+    async def get(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> Label:
+        """
+        Get a label.
+
+        Example:
+            ::
+
+                label = await client.labels.get(sample.uuid)
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+
+        Raises:
+            NotFoundError: The sample has no label there, or there is no such sample or labelset.
+        """
+        return await self._session.call(_GET, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
+
+    async def put(
+        self,
+        sample_uuid: str,
+        labelset: str,
+        attributes: LabelAttributes | Mapping[str, Any],
+        *,
+        label_status: str | None = "PRELABELED",
+        score: float | None = None,
+    ) -> Label:
+        """
+        Set a label, whether or not there is one.
+
+        Example:
+            ::
+
+                box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56], [90, 34]]}
+                await client.labels.put(sample.uuid, "ground-truth", {"annotations": [box]})
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+            attributes: The label itself, as a model or as JSON, which is checked and sent as given.
+            label_status: One of `LabelStatus`; None is not sent.
+            score: How sure a prediction is; None is not sent.
+
+        Returns:
+            The label as the service has it now.
+
+        Raises:
+            InputError: *attributes* do not fit a known shape; `path` says where.
+            NotFoundError: There is no such sample or labelset.
+        """
+        check({"sample_uuid": "", "attributes": attributes}, LabelPut)
+        body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        return await self._session.call(PUT_LABEL, Label, path=path, json=body)
+
+    async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
+        """
+        Delete a label.
+
+        Example:
+            ::
+
+                await client.labels.delete(sample.uuid, "predictions")
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+
+        Raises:
+            NotFoundError: There is no such label.
+        """
+        await self._session.call(_DELETE, path={"sample_uuid": sample_uuid, "labelset": labelset})
+
+    async def put_many(
+        self,
+        labels: Iterable[LabelPut | Label | Mapping[str, Any]] | AsyncIterable[LabelPut | Label | Mapping[str, Any]],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Set any number of labels, many at a time.
+
+        Example:
+            ::
+
+                report = await client.labels.put_many(
+                    LabelPut(sample.uuid, predict(sample), score=0.9) for sample in samples
+                )
+                report.raise_if_failed()
+
+        Args:
+            labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, which is pulled
+                only when there is room. A mapping is checked and sent as given.
+            labelset: For labels that name none.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        return await self.stream_put(labels, labelset=labelset, **bulk).collect()
+
+    def stream_put(
+        self,
+        labels: Iterable[LabelPut | Label | Mapping[str, Any]] | AsyncIterable[LabelPut | Label | Mapping[str, Any]],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkStream[Label]:
+        """
+        Set any number of labels, and look at each outcome as it comes.
+
+        Example:
+            ::
+
+                async with client.labels.stream_put(labels) as outcomes:
+                    async for outcome in outcomes:
+                        print(outcome.key, outcome.status)
+
+        Args:
+            labels: As in `put_many`.
+            labelset: For labels that name none.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return BulkStream(PutLabels(self._session, labelset, settings), labels, settings)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from segments_async._storage import get_file
+from segments_async._wire.arguments import check_name
+from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async.errors import DecodeError, InputError, ReleaseFailedError, RequestTimeoutError
+from segments_async.models import Dataset, Release
+from segments_async.resources._base import Resource, create_once
+
+if TYPE_CHECKING:
+    from segments_async._paging import Pages
+
+_LIST = Endpoint(method="GET", path="/datasets/{dataset}/releases/")
+_GET = Endpoint(method="GET", path="/datasets/{dataset}/releases/{name}/")
+_CREATE = Endpoint(method="POST", path="/datasets/{dataset}/releases/", repeat=Repeat.NEVER)
+_DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/releases/{name}/")
+
+
+class Releases(Resource):
+    """
+    Releases: snapshots of a dataset with its labels, as one JSON file.
+
+    Source: API documentation, "Releases".
+    """
+
+    def list(self, dataset: str | Dataset) -> Pages[Release]:
+        """
+        List the releases of a dataset.
+
+        Example:
+            ::
+
+                for release in await client.releases.list("jane/flowers"):
+                    print(release.name, release.status)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Returns:
+            All of them; the service gives them in one piece.
+        """
+        return self._whole(_LIST, Release, path={"dataset": dataset})
+
+    async def get(self, dataset: str | Dataset, name: str) -> Release:
+        """
+        Get a release.
+
+        Example:
+            ::
+
+                release = await client.releases.get("jane/flowers", "v1")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: The release's name.
+
+        Raises:
+            NotFoundError: There is no such release.
+        """
+        return await self._session.call(_GET, Release, path={"dataset": dataset, "name": name})
+
+    async def create(self, dataset: str | Dataset, name: str, *, description: str = "") -> Release:
+        """
+        Ask for a release; it is built in the background, see `wait`.
+
+        Example:
+            ::
+
+                await client.releases.create("jane/flowers", "v1", description="First hundred.")
+                await client.releases.wait("jane/flowers", "v1")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: Unique in its dataset.
+            description: A line for people.
+
+        Returns:
+            The release, which is PENDING.
+
+        Raises:
+            AlreadyExistsError: There is one of this name.
+        """
+        body = {"name": check_name(name), "description": description}
+
+        async def create() -> Release:
+            return await self._session.call(_CREATE, Release, path={"dataset": dataset}, json=body)
+
+        async def find() -> Release:
+            return await self.get(dataset, name)
+
+        return await create_once(self._session, create, find, lambda found: (found.description or "") == description)
+
+    async def delete(self, dataset: str | Dataset, name: str) -> None:
+        """
+        Delete a release; the samples and labels stay.
+
+        Example:
+            ::
+
+                await client.releases.delete("jane/flowers", "v1")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: The release's name.
+
+        Raises:
+            NotFoundError: There is no such release.
+        """
+        await self._session.call(_DELETE, path={"dataset": dataset, "name": name})
+
+    async def wait(self, dataset: str | Dataset, name: str, *, timeout: float = 600.0, poll: float = 2.0) -> Release:
+        """
+        Wait until a release is built.
+
+        Example:
+            ::
+
+                release = await client.releases.wait("jane/flowers", "v1", timeout=1800)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: The release's name.
+            timeout: Seconds to wait at most.
+            poll: Seconds between two looks.
+
+        Returns:
+            The release, which has SUCCEEDED.
+
+        Raises:
+            ReleaseFailedError: The service could not build it.
+            RequestTimeoutError: It was still being built after *timeout*.
+        """
+        for path, seconds in (("timeout", timeout), ("poll", poll)):
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= math.inf:
+                raise InputError(f"expected seconds above 0, got {seconds!r}", path=path)
+        clock = self._session.clock
+        deadline = clock.monotonic() + timeout
+        while True:
+            release = await self.get(dataset, name)
+            if release.status == "SUCCEEDED":
+                return release
+            if release.status == "FAILED":
+                raise ReleaseFailedError(_shown(dataset), name)
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                raise RequestTimeoutError(
+                    f"release {name!r} of {_shown(dataset)} was still {release.status} after {timeout:g} s"
+                )
+            await clock.sleep(min(poll, left))
+
+    async def download(self, dataset: str | Dataset, name: str, path: str | os.PathLike[str]) -> Path:
+        """
+        Download the file of a release that is built.
+
+        The file lives on another host, which never sees the API key. It is streamed to a temporary name beside
+        *path* and renamed at the end, so that *path* is whole or not there.
+
+        Example:
+            ::
+
+                path = await client.releases.download("jane/flowers", "v1", "flowers-v1.json")
+                release = json.loads(path.read_bytes())
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: The release's name.
+            path: Where to write; a file that is there is replaced.
+
+        Returns:
+            *path*.
+
+        Raises:
+            InputError: *path* cannot be written, or the release is still being built.
+            ReleaseFailedError: The service could not build it.
+        """
+        target = Path(path)
+        await anyio.to_thread.run_sync(_check_writable, target)
+        release = await self.get(dataset, name)
+        if release.status == "FAILED":
+            raise ReleaseFailedError(_shown(dataset), name)
+        url = release.attributes.url if release.attributes is not None else None
+        if release.status != "SUCCEEDED":
+            raise InputError(f"release {name!r} is {release.status}; wait for it with releases.wait()", path="name")
+        if not url or not url.startswith(("https://", "http://")):
+            raise DecodeError("the release has no file", path="attributes.url", payload=url)
+        await get_file(self._session, url, target)
+        return target
+
+
+def _shown(dataset: str | Dataset) -> str:
+    return dataset if isinstance(dataset, str) else dataset.identifier
+
+
+def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"is a folder; name the file: {path}", path="path")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot be written in {path.parent}", path="path")

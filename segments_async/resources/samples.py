@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from segments_async._converter import check
+from segments_async._json import encode_json
+from segments_async._session import Trace
+from segments_async._wire.arguments import check_keys, check_name, without_none
+from segments_async._wire.endpoint import Endpoint, dataset_path
+from segments_async.bulk import BulkSettings, BulkStream
+from segments_async.bulk.engine import Prepared
+from segments_async.errors import InputError
+from segments_async.models import (
+    Dataset,
+    Sample,
+    SampleAttributes,
+    SampleChanges,
+    SampleCreate,
+    SampleSettings,
+)
+from segments_async.resources._base import MAX_PER_PAGE, Resource
+from segments_async.resources._create_samples import UPDATE_SAMPLE, CreateSamples, create_sample
+from segments_async.resources._upload_files import UploadFiles
+from segments_async.resources.assets import Assets
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterable
+
+    from segments_async._paging import Pages
+    from segments_async.bulk import BulkOptions, BulkReport
+    from segments_async.models import FileSample
+
+    SampleItem = SampleCreate | Sample | Mapping[str, Any]
+    FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
+
+_LIST = Endpoint(method="GET", path="/datasets/{dataset}/samples/", read_timeout=120.0)
+_GET = Endpoint(method="GET", path="/samples/{uuid}/")
+_DELETE = Endpoint(method="DELETE", path="/samples/{uuid}/")
+
+
+class Samples(Resource):
+    """
+    Samples: what is labelled.
+
+    Source: API documentation, "Samples".
+    """
+
+    def list(
+        self,
+        dataset: str | Dataset,
+        *,
+        labelset: str | None = None,
+        include_full_label: bool = False,
+        name: str | None = None,
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        sort: str = "name",
+        direction: Literal["asc", "desc"] = "asc",
+        per_page: int = MAX_PER_PAGE,
+        lookahead: int = 1,
+    ) -> Pages[Sample]:
+        """
+        List the samples of a dataset.
+
+        Example:
+            ::
+
+                samples = await client.samples.list("jane/flowers", label_status=["LABELED", "REVIEWED"])
+                async for sample in client.samples.list("jane/flowers", labelset="ground-truth"):
+                    print(sample.name, sample.label)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            labelset: Give each sample its label of this labelset, as a summary.
+            include_full_label: Give the whole label instead; needs *labelset*.
+            name: Only samples whose name contains this.
+            label_status: Only samples with one of these statuses; see `LabelStatus`.
+            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
+            direction: ``"asc"`` or ``"desc"``.
+            per_page: Samples a request, 1000 at most.
+            lookahead: Pages that are fetched at the same time.
+
+        Returns:
+            Pages of samples.
+
+        Raises:
+            InputError: A filter cannot be expressed: a comma inside a metadata value, or *include_full_label*
+                without *labelset*.
+            NotFoundError: There is no such dataset.
+        """
+        if include_full_label and labelset is None:
+            raise InputError("needs a labelset", path="include_full_label")
+        if direction not in {"asc", "desc"}:
+            raise InputError(f"expected 'asc' or 'desc', got {direction!r}", path="direction")
+        params = {
+            "labelset": labelset,
+            "include_full_label": 1 if include_full_label else None,
+            "name__contains": name,
+            "filters": _filters(metadata),
+            "label_status": _joined(label_status, "label_status"),
+            "sort": f"{'-' if direction == 'desc' else ''}{sort}",
+        }
+        path = {"dataset": dataset}
+        return self._pages(_LIST, Sample, path=path, params=params, per_page=per_page, lookahead=lookahead)
+
+    async def get(self, uuid: str, *, labelset: str | None = None, include_signed_urls: bool = False) -> Sample:
+        """
+        Get a sample.
+
+        Example:
+            ::
+
+                sample = await client.samples.get("602a3eec-a61c-4a77-9fcc-3037ce5e9606", labelset="ground-truth")
+
+        Args:
+            uuid: The sample.
+            labelset: Give it its label of this labelset.
+            include_signed_urls: Give the presigned URLs of files in a private bucket.
+
+        Raises:
+            NotFoundError: There is no such sample.
+        """
+        params = {"labelset": labelset, "include_signed_urls": 1 if include_signed_urls else None}
+        return await self._session.call(_GET, Sample, path={"uuid": uuid}, params=params)
+
+    async def create(
+        self,
+        dataset: str | Dataset,
+        name: str,
+        attributes: SampleAttributes | Mapping[str, Any],
+        **settings: Unpack[SampleSettings],
+    ) -> Sample:
+        """
+        Create a sample.
+
+        Example:
+            ::
+
+                url = "https://example.com/violet.jpg"
+                await client.samples.create("jane/flowers", "violet.jpg", {"image": {"url": url}}, priority=10)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: Unique in its dataset.
+            attributes: What is labelled, as a model or as JSON, which is checked and sent as given.
+            settings: Keys of `SampleSettings`; what is None is not sent.
+
+        Raises:
+            AlreadyExistsError: There is a sample of this name.
+            InputError: *attributes* do not fit a known shape; `path` says where.
+            TypeError: A setting is not known.
+        """
+        check_keys(settings, SampleSettings, "create")
+        dataset_path(dataset)
+        fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
+        check(fields, SampleCreate)
+        prepared = Prepared(name, encode_json(fields))
+        return await create_sample(self._session, {"dataset": dataset}, prepared, Trace())
+
+    async def update(self, uuid: str, /, **changes: Unpack[SampleChanges]) -> Sample:
+        """
+        Change a sample; what is not named stays.
+
+        Example:
+            ::
+
+                await client.samples.update(sample.uuid, priority=100, assigned_labeler=None)
+
+        Args:
+            uuid: The sample.
+            changes: Keys of `SampleChanges`; None is sent as null, which unassigns.
+
+        Raises:
+            NotFoundError: There is no such sample.
+            TypeError: A change is not known.
+        """
+        check_keys(changes, SampleChanges, "update")
+        if "name" in changes:
+            check_name(changes["name"])
+        if changes.get("attributes") is not None:
+            check({"name": "", "attributes": changes["attributes"]}, SampleCreate)
+        return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": uuid}, json=changes)
+
+    async def delete(self, uuid: str) -> None:
+        """
+        Delete a sample with its labels.
+
+        Example:
+            ::
+
+                await client.samples.delete(sample.uuid)
+
+        Args:
+            uuid: The sample.
+
+        Raises:
+            NotFoundError: There is no such sample.
+        """
+        await self._session.call(_DELETE, path={"uuid": uuid})
+
+    async def create_many(
+        self,
+        dataset: str | Dataset,
+        samples: Iterable[SampleItem] | AsyncIterable[SampleItem],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Sample]:
+        """
+        Create any number of samples, in batches, several at a time.
+
+        Example:
+            ::
+
+                report = await client.samples.create_many(
+                    "jane/flowers",
+                    (SampleCreate(url.rsplit("/")[-1], ImageSampleAttributes.from_url(url)) for url in urls),
+                )
+                report.raise_if_failed()
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, which is
+                pulled only when there is room. A mapping is checked and sent as given.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``created``, ``existing`` (where the answer shows that the
+            sample is older than the run), ``updated``, ``failed``, ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        return await self.stream_create(dataset, samples, **bulk).collect()
+
+    def stream_create(
+        self,
+        dataset: str | Dataset,
+        samples: Iterable[SampleItem] | AsyncIterable[SampleItem],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkStream[Sample]:
+        """
+        Create any number of samples, and look at each outcome as it comes.
+
+        Example:
+            ::
+
+                async with client.samples.stream_create("jane/flowers", samples) as outcomes:
+                    async for outcome in outcomes:
+                        print(outcome.key, outcome.status)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            samples: As in `create_many`.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return BulkStream(CreateSamples(self._session, dataset, settings), samples, settings)
+
+    async def upload_files(
+        self,
+        dataset: str | Dataset,
+        files: Iterable[FileItem] | AsyncIterable[FileItem],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Sample]:
+        """
+        Upload any number of files and create a sample of each.
+
+        Example:
+            ::
+
+                report = await client.samples.upload_files("jane/flowers", Path("flowers").glob("*.jpg"))
+                report.raise_if_failed()
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            files: Paths (an image sample, called as the file is), ``(name, bytes)`` pairs, or `FileSample` for samples
+                of several files; an iterable or async iterable, which is pulled only when there is room.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the uploads.
+
+        Returns:
+            One `Outcome` for each item, as from `create_many`. A file that is missing, empty or above 100 MB fails
+            with an InputError; the others go on.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        operation = UploadFiles(self._session, Assets(self._session), dataset, settings)
+        return await BulkStream(operation, files, settings).collect()
+
+
+def _joined(words: str | Iterable[str] | None, path: str) -> str | None:
+    """Several words as the service takes them in one parameter."""
+    if words is None:
+        return None
+    several = [words] if isinstance(words, str) else list(words)
+    for word in several:
+        if not isinstance(word, str) or not word.strip():
+            raise InputError(f"expected words, got {word!r}", path=path)
+    return ",".join(several) or None
+
+
+def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | None:
+    """The metadata filter as ``key:value,key:value``; the service knows no way to write a comma in a value."""
+    if isinstance(metadata, Mapping):
+        metadata = [f"{key}:{_shown(value)}" for key, value in metadata.items()]
+    elif isinstance(metadata, str):
+        metadata = [metadata]
+    pairs = [] if metadata is None else list(metadata)
+    for pair in pairs:
+        if not isinstance(pair, str) or ":" not in pair.strip(":"):
+            raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
+        if "," in pair:
+            raise InputError(f"a value with a comma cannot be filtered by: {pair!r}", path="metadata")
+    return _joined(pairs, "metadata")
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

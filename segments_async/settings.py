@@ -1,0 +1,97 @@
+"""Settings: small frozen values with safe defaults. All times are seconds."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+import httpx
+from attrs import field, frozen
+
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+DEFAULT_BASE_URL = "https://api.segments.ai"
+
+DEFAULT_TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=None)
+"""Waiting for a free connection is not limited: every call ahead in the queue is."""
+
+
+def _number(minimum: float) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < minimum:
+            raise InputError(f"expected a number of at least {minimum:g}, got {value!r}", path=attribute.name)
+
+    return check
+
+
+def _count(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"expected a whole number of at least 1, got {value!r}", path=attribute.name)
+
+
+@frozen
+class RetryPolicy:
+    """
+    Say how often and how patiently a failed request is sent again.
+
+    Before attempt *n* + 1 the client waits ``random() * min(cap, base * 2 ** (n - 1))`` seconds (full jitter).
+    Where the service names a wait (``Retry-After``), at least that is waited instead, and the refused attempt does
+    not count. What may be sent again at all is decided by the endpoint, not here.
+
+    Example:
+        >>> RetryPolicy(attempts=1)  # never send anything twice
+        RetryPolicy(attempts=1, bulk_attempts=8, base=0.25, cap=20.0, total=60.0)
+    """
+
+    attempts: int = field(default=3, validator=_count)
+    """How often a single call is sent at most; 1 turns repeating off."""
+    bulk_attempts: int = field(default=8, validator=_count)
+    """How often an item of a bulk run is sent at most; 1 turns repeating off."""
+    base: float = field(default=0.25, validator=_number(0))
+    """Upper bound of the first wait, in seconds."""
+    cap: float = field(default=20.0, validator=_number(0))
+    """Upper bound of every wait that the service did not name, in seconds."""
+    total: float = field(default=60.0, validator=_number(0))
+    """No attempt starts later than this after the first one, in seconds."""
+
+
+@frozen
+class Clock:
+    """
+    Say where time and chance come from; tests give their own, so that nothing sleeps.
+
+    Example:
+        >>> Clock(random=lambda: 0.0).random()
+        0.0
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds since some start; only differences mean something."""
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    """Wait for so many seconds."""
+    time: Callable[[], float] = time.time
+    """Seconds since 1970; used only where the service names a date without saying what time it has."""
+    random: Callable[[], float] = random.random
+    """A number from 0 to below 1, for jitter."""
+
+
+def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
+    """
+    Read the `timeout` argument: None is the default, a number bounds each phase.
+
+    A number leaves the wait for a free connection unlimited, as the default does; an `httpx.Timeout` is taken as it is.
+    """
+    if value is None:
+        return DEFAULT_TIMEOUT
+    if isinstance(value, httpx.Timeout):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise InputError(f"expected seconds above 0 or an httpx.Timeout, got {value!r}", path="timeout")
+    return httpx.Timeout(value, pool=None)

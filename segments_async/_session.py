@@ -53,7 +53,9 @@ class Trace:
 
     bulk: bool = False
     """Whether the call belongs to a bulk run, and so has `bulk_attempts`."""
+    calls: int = 0
     attempts: int = 0
+    """Requests that were sent; beyond `calls`, they are repeats."""
     throttles: int = 0
     request_id: str | None = None
     date: str | None = None
@@ -239,6 +241,7 @@ class Session:
         started: float | None = None
         failures = throttles = 0
         max_attempts = self.retry.bulk_attempts if trace.bulk else self.retry.attempts
+        trace.calls += 1
         while True:
             trace.attempts += 1
             if started is None:

@@ -371,6 +371,7 @@ class BulkStream(Generic[T]):
 
     def _tally(self, trace: Trace) -> None:
         self._report.requests += trace.attempts
+        self._report.retries += trace.attempts - trace.calls
         self._report.throttled += trace.throttles
 
     async def _hand_over(self, outcomes: list[Outcome[T]]) -> None:

@@ -100,6 +100,7 @@ class BulkReport(Generic[T]):
         elapsed: Seconds the run took.
         throttled: Requests that the service refused as too many.
         requests: Requests that were sent, repeated ones included.
+        retries: Requests that repeated an earlier one.
         stopped: Why the run ended before its input did: ``"fatal"`` (an answer that concerns every item, such as a
             refused key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
             itself raised), ``"left"`` (the stream was left early) or ``"cancelled"``; None if it did not.
@@ -115,6 +116,7 @@ class BulkReport(Generic[T]):
         self.elapsed = 0.0
         self.throttled = 0
         self.requests = 0
+        self.retries = 0
         self.stopped: str | None = None
         self.exhausted = False
         self.truncated = False

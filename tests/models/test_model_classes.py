@@ -1,0 +1,111 @@
+"""Models are plain attrs classes: slotted, comparable, copyable, and quiet about credentials."""
+
+import copy
+import pickle
+
+import attrs
+import pytest
+
+from segments_async import models
+from segments_async._converter import structure
+from segments_async.errors import InputError
+from segments_async.models import (
+    URL,
+    Asset,
+    Dataset,
+    FileSample,
+    ImageSampleAttributes,
+    LabelPut,
+    Model,
+    PresignedPost,
+    Sample,
+    SampleCreate,
+    User,
+)
+
+CLASSES = [value for value in vars(models).values() if isinstance(value, type) and attrs.has(value)]
+every_class = pytest.mark.parametrize("model", CLASSES)
+
+
+def a_sample():
+    return structure(
+        {"uuid": "u", "name": "n", "odd": [1], "attributes": {"image": {"url": "x"}}, "label": {"score": 1}}, Sample
+    )
+
+
+@every_class
+def test_every_field_is_documented(model):
+    source = __import__("inspect").getsource(model)
+    for name in attrs.fields_dict(model):
+        if name == "extra" and model is not Model:
+            continue
+        _, _, rest = source.partition(f"\n    {name}: ")
+        assert rest, name
+        following = rest.split('"""')
+        assert following[1].rstrip().endswith("."), name
+        assert ": " not in following[0].split("\n")[-2], name
+
+
+@every_class
+def test_slots(model):
+    assert not hasattr(model, "__dict__") or "__dict__" not in dir(model.__new__(model))
+    with pytest.raises(AttributeError):
+        model.__new__(model).no_such_field = 1
+
+
+def test_pickle_copy_and_equality():
+    sample = a_sample()
+    for other in (pickle.loads(pickle.dumps(sample)), copy.copy(sample), copy.deepcopy(sample), attrs.evolve(sample)):
+        assert other == sample
+        assert other is not sample
+        other.extra = {"odd": 2}
+        assert other != sample
+
+
+def test_what_the_converter_made_equals_what_a_user_makes():
+    assert structure({"url": "x"}, URL) == URL(url="x")
+    assert structure({"name": "n", "attributes": {"image": {"url": "x"}}}, SampleCreate) == SampleCreate(
+        "n", ImageSampleAttributes.from_url("x")
+    )
+
+
+def test_instances_share_nothing():
+    assert URL(url="x").extra is not URL(url="x").extra
+    assert structure({"url": "x"}, URL).extra is not structure({"url": "x"}, URL).extra
+
+
+def test_first_arguments_of_bulk_items_go_by_position():
+    assert SampleCreate("n", {}) == SampleCreate(name="n", attributes={})
+    assert LabelPut("u", {}, score=1) == LabelPut(sample_uuid="u", attributes={}, score=1)
+    assert FileSample("n", "a.png").attributes is None
+    with pytest.raises(TypeError):
+        LabelPut("u", {}, "ground-truth")
+    with pytest.raises(TypeError):
+        Sample("u", "n")
+
+
+def test_no_repr_shows_a_credential_or_a_file():
+    post = PresignedPost(url="https://s3.test", fields={"policy": "secret"})
+    things = [URL(url="x", signed_url="secret"), post, Asset(url="x", presigned_post_fields=post)]
+    assert "secret" not in repr([*things, FileSample("n", b"secret")])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "identifier"),
+    [
+        (Dataset(name="flowers", full_name="jane/flowers"), "jane/flowers"),
+        (Dataset(name="flowers", owner=User(username="jane")), "jane/flowers"),
+    ],
+)
+def test_identifier(dataset, identifier):
+    assert dataset.identifier == identifier
+
+
+def test_a_dataset_without_owner_has_no_identifier():
+    with pytest.raises(InputError, match="neither full_name nor owner"):
+        _ = Dataset(name="flowers").identifier
+
+
+def test_all_names_exist_once():
+    assert len(models.__all__) == len(set(models.__all__))
+    assert all(hasattr(models, name) for name in models.__all__)

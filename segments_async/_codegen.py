@@ -133,8 +133,9 @@ def compile_writer(model: type[Model], fields: Collection[Field], write_extra: W
             new = f"v{i} if {tests} else {new}"
         writes += f"        v{i} = instance.{field.name}\n"
         writes += f"        if v{i} is not None:\n"
-        writes += f"            key = {field.key!r}\n"
-        writes += f"            wire[key] = {new}\n"
+        if field.call is not None:
+            writes += f"            key = {field.key!r}\n"
+        writes += f"            wire[{field.key!r}] = {new}\n"
     source = f"""
 def write(instance):
     wire = write_extra(instance.extra) if instance.extra else {{}}

@@ -286,6 +286,6 @@ converter.register_structure_hook_factory(is_union, _union_reader)
 converter.register_structure_hook_factory(_is_object, _object_reader)
 converter.register_structure_hook_factory(_is_list, _list_reader)
 converter.register_structure_hook_factory(_is_plain, _plain_reader)
-for _atom in (*ATOMS,):  # cattrs looks at functions for single classes first
+for _atom in ATOMS:  # cattrs looks at functions for single classes first
     converter.register_structure_hook(_atom, _plain_reader(_atom))
 converter.register_unstructure_hook_func(_is_model, to_plain)

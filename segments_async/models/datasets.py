@@ -121,7 +121,5 @@ class Dataset(Model):
         if self.full_name is not None:
             return self.full_name
         if self.owner is None:
-            raise InputError(
-                f"dataset {self.name!r} has neither full_name nor owner; name it as 'owner/name'"
-            )
+            raise InputError(f"dataset {self.name!r} has neither full_name nor owner; name it as 'owner/name'")
         return f"{self.owner.username}/{self.name}"

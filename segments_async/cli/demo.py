@@ -1,0 +1,175 @@
+"""The main job on real input: upload, label, release, download, and check that what came back is what was sent."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from attrs import frozen
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from segments_async import AsyncSegments, BulkReport, LabelPut
+from segments_async.cli.pictures import DIGITS, Picture, digits, pictures_in
+from segments_async.sandbox import Call, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from segments_async import Progress, Sample
+
+DATASET = "demo"
+RELEASE = "v1"
+LABELSET = "ground-truth"
+SHOWN_PROBLEMS = 10
+TOO_MANY = 429
+SERVER_ERROR = 500
+
+
+@frozen
+class Stage:
+    """A line of the closing table."""
+
+    name: str
+    items: int
+    seconds: float
+    requests: int
+    """As the sandbox counted them, on both its origins."""
+    retries: int
+    """Requests it did not answer, or answered with a reason to come again."""
+    failures: int
+
+
+def run(folder: Path | None) -> int:
+    """Run the demo; returns the exit status: 0 only if everything was verified."""
+    if folder is not None and not folder.is_dir():
+        print(f"no such folder: {folder}", file=sys.stderr)
+        return 2
+    pictures = digits() if folder is None else pictures_in(folder)
+    if not pictures:
+        print(f"no images in {folder}", file=sys.stderr)
+        return 2
+    return anyio.run(_run, pictures)
+
+
+async def _run(pictures: list[Picture]) -> int:
+    console = Console()
+    async with Sandbox() as sandbox, AsyncSegments(sandbox.api_key, base_url=sandbox.url) as client:
+        console.print(f"Sandbox at {sandbox.url}; {len(pictures):,} images")
+        with tempfile.TemporaryDirectory() as folder:
+            stages, problems = await _work(client, sandbox, pictures, Path(folder) / "release.json", console)
+    console.print(_table(stages))
+    for problem in problems[:SHOWN_PROBLEMS]:
+        console.print(f"[red]{problem}[/red]", highlight=False)
+    if problems:
+        console.print(f"[bold red]{len(problems):,} problems[/bold red]")
+        return 1
+    labels = sum(picture.label is not None for picture in pictures)
+    console.print(f"[green]Verified: all {len(pictures):,} samples and {labels:,} labels are the ones sent.[/green]")
+    return 0
+
+
+async def _work(
+    client: AsyncSegments, sandbox: Sandbox, pictures: list[Picture], path: Path, console: Console
+) -> tuple[list[Stage], list[str]]:
+    """Go through all stages; returns their figures and what was not as it should be."""
+    stages: list[Stage] = []
+    categories = [{"name": str(digit), "id": digit} for digit in range(DIGITS)]
+    dataset = await client.datasets.create(
+        DATASET, task_type="bboxes", task_attributes={"format_version": "0.1", "categories": categories}
+    )
+    sandbox.clear_calls()
+    with Bars(TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
+        files = ((picture.name, picture.source) for picture in pictures)
+        uploads = await client.samples.upload_files(dataset, files, progress=_teller(bars, "upload", len(pictures)))
+        stages.append(_stage("upload", len(pictures), uploads.elapsed, sandbox.calls, uploads))
+
+        problems = _failures(uploads)
+
+        sent = {picture.name: picture for picture in pictures}
+        labels = [
+            LabelPut(outcome.uuid, label)
+            for outcome in uploads.results
+            if outcome.uuid and outcome.key and (label := sent[outcome.key].label)
+        ]
+        if labels:
+            sandbox.clear_calls()
+            puts = await client.labels.put_many(labels, progress=_teller(bars, "label", len(labels)))
+            stages.append(_stage("label", len(labels), puts.elapsed, sandbox.calls, puts))
+            problems += _failures(puts)
+
+    with console.status("release"):
+        sandbox.clear_calls()
+        started = time.perf_counter()
+        await client.releases.create(dataset, RELEASE)
+        await client.releases.wait(dataset, RELEASE, poll=0.1)
+        await client.releases.download(dataset, RELEASE, path)
+        stages.append(_stage("release", 1, time.perf_counter() - started, sandbox.calls))
+
+    content = await anyio.Path(path).read_bytes()
+    released = {sample["name"]: sample for sample in json.loads(content)["dataset"]["samples"]}
+    return stages, problems + _compare(pictures, uploads, released, sandbox.assets())
+
+
+def _compare(
+    pictures: list[Picture], uploads: BulkReport[Sample], released: dict[str, Any], stored: dict[str, bytes]
+) -> list[str]:
+    """Hold what the release says against what was sent; returns the differences."""
+    problems = []
+    uuids = {outcome.key: outcome.uuid for outcome in uploads.results if outcome.succeeded}
+    for picture in pictures:
+        if picture.name not in uuids:
+            continue  # its failure is told
+        sample = released.pop(picture.name, None)
+        if sample is None:
+            problems.append(f"{picture.name}: not in the release")
+            continue
+        label = sample["labels"].get(LABELSET)
+        if sample["uuid"] != uuids[picture.name]:
+            problems.append(f"{picture.name}: another uuid")
+        if stored.get(sample["attributes"]["image"]["url"]) != picture.content():
+            problems.append(f"{picture.name}: the image is not the one sent")
+        if (label and label["attributes"]) != picture.label:
+            problems.append(f"{picture.name}: the label is not the one sent")
+    problems += [f"{name}: in the release, but never sent" for name in released]
+    return problems
+
+
+def _failures(report: BulkReport[Any]) -> list[str]:
+    return [f"{outcome.key}: {outcome.status}: {outcome.error}" for outcome in report.failures]
+
+
+def _teller(bars: Bars, name: str, total: int) -> Callable[[Progress], None]:
+    task = bars.add_task(name, total=total)
+    return lambda progress: bars.update(task, completed=progress.done)
+
+
+def _stage(
+    name: str, items: int, seconds: float, calls: Sequence[Call], report: BulkReport[Any] | None = None
+) -> Stage:
+    retries = sum(call.status is None or call.status == TOO_MANY or call.status >= SERVER_ERROR for call in calls)
+    failures = report.total - report.succeeded if report is not None else 0
+    return Stage(name, items, seconds, len(calls), retries, failures)
+
+
+def _table(stages: list[Stage]) -> Table:
+    table = Table("", *(name for name in ("items", "seconds", "per second", "requests", "retries", "failures")))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for stage in stages:
+        table.add_row(
+            stage.name,
+            f"{stage.items:,}",
+            f"{stage.seconds:.2f}",
+            f"{stage.items / stage.seconds:,.0f}",
+            f"{stage.requests:,}",
+            f"{stage.retries:,}",
+            f"{stage.failures:,}",
+        )
+    return table

@@ -44,6 +44,7 @@ from segments_async.models import (
     Category,
     Collaborator,
     Dataset,
+    DatasetChanges,
     DatasetSettings,
     FileSample,
     FileSource,
@@ -76,8 +77,7 @@ from segments_async.models import (
 )
 from segments_async.settings import Clock, RetryPolicy
 
-__all__ = [
-    "URL",
+__all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "APILimitError",
     "AlreadyExistsError",
     "ApiError",
@@ -97,6 +97,7 @@ __all__ = [
     "CollaboratorError",
     "ConnectError",
     "Dataset",
+    "DatasetChanges",
     "DatasetSettings",
     "DecodeError",
     "FileSample",
@@ -140,6 +141,7 @@ __all__ = [
     "TaskAttributes",
     "TaskType",
     "TransportError",
+    "URL",
     "User",
     "ValidationError",
     "__version__",

@@ -2,7 +2,7 @@
 
 from segments_async.models._base import Model
 from segments_async.models.assets import Asset, FileSample, FileSource, PresignedPost
-from segments_async.models.changes import DatasetSettings, SampleChanges, SampleSettings
+from segments_async.models.changes import DatasetChanges, DatasetSettings, SampleChanges, SampleSettings
 from segments_async.models.datasets import Dataset, Labelset
 from segments_async.models.enums import Category, LabelStatus, ReleaseStatus, Role, TaskType
 from segments_async.models.labels import (
@@ -27,6 +27,7 @@ __all__ = [
     "Category",
     "Collaborator",
     "Dataset",
+    "DatasetChanges",
     "DatasetSettings",
     "FileSample",
     "FileSource",

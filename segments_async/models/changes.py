@@ -68,6 +68,17 @@ class DatasetSettings(TypedDict, total=False):
     """Whether categories restrict what can be linked."""
 
 
+class DatasetChanges(DatasetSettings, total=False):
+    """
+    What can be changed on a dataset. What is not named stays, and None is null.
+
+    Source: API documentation, "PATCH /datasets".
+    """
+
+    name: str
+    """Unique among the datasets of its owner."""
+
+
 class SampleSettings(TypedDict, total=False):
     """
     What can be set on a sample besides its name and attributes. None is not sent.

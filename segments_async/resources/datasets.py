@@ -6,7 +6,7 @@ from segments_async._converter import check, unstructure
 from segments_async._wire.arguments import check_keys, check_name, holds, without_none
 from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path, segment
 from segments_async.errors import AlreadyExistsError, InputError
-from segments_async.models import Collaborator, Dataset, DatasetSettings, TaskAttributes, User
+from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, TaskAttributes, User
 from segments_async.resources._base import Resource, create_once
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Datasets(Resource):
                 raise
         return await find()
 
-    async def update(self, dataset: str | Dataset, /, **settings: Unpack[DatasetSettings]) -> Dataset:
+    async def update(self, dataset: str | Dataset, /, **changes: Unpack[DatasetChanges]) -> Dataset:
         """
         Change settings of a dataset; settings not named keep their value.
 
@@ -147,16 +147,18 @@ class Datasets(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            settings: Keys of `DatasetSettings`; None is sent as null.
+            changes: Keys of `DatasetChanges`; None is sent as null. A new `name` changes the dataset's path.
 
         Raises:
             AuthorizationError: The key may read this dataset but not manage it.
             TypeError: A setting is not known.
         """
-        check_keys(settings, DatasetSettings, "update")
-        if settings.get("task_attributes") is not None:
-            check(settings["task_attributes"], TaskAttributes, "task_attributes")
-        return await self._session.call(_UPDATE, Dataset, path={"dataset": dataset}, json=settings)
+        check_keys(changes, DatasetChanges, "update")
+        if "name" in changes:
+            check_name(changes["name"])
+        if changes.get("task_attributes") is not None:
+            check(changes["task_attributes"], TaskAttributes, "task_attributes")
+        return await self._session.call(_UPDATE, Dataset, path={"dataset": dataset}, json=changes)
 
     async def delete(self, dataset: str | Dataset) -> None:
         """

@@ -1,0 +1,98 @@
+"""What a strict type checker sees of the public surface; only checkers read this file, nothing runs it."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, assert_type
+
+import httpx
+
+from segments_async import (
+    URL,
+    Asset,
+    AsyncSegments,
+    BulkReport,
+    Collaborator,
+    Dataset,
+    FileSample,
+    ImageSampleAttributes,
+    Label,
+    LabelPut,
+    Outcome,
+    Pages,
+    RateLimitError,
+    Release,
+    RetryPolicy,
+    Sample,
+    SampleCreate,
+    SegmentsError,
+    structure,
+    unstructure,
+)
+
+
+async def construct() -> None:
+    AsyncSegments()
+    AsyncSegments("key", base_url="http://127.0.0.1", timeout=3, max_connections=8, retry=RetryPolicy(attempts=1))
+    AsyncSegments(timeout=httpx.Timeout(5), transport="aiohttp")
+    AsyncSegments(http_client=httpx.AsyncClient())
+    async with AsyncSegments() as client:
+        assert_type(client, AsyncSegments)
+
+
+async def datasets(client: AsyncSegments) -> None:
+    assert_type(client.datasets.list(), Pages[Dataset])
+    assert_type(await client.datasets.list("jane"), list[Dataset])
+    dataset = await client.datasets.create("flowers", task_type="vector", public=False, exist_ok=True)
+    assert_type(dataset, Dataset)
+    assert_type(dataset.created_at, datetime | str | None)
+    assert_type(await client.datasets.update(dataset, name="roses", readme=None), Dataset)
+    assert_type(await client.datasets.add_collaborator(dataset, "joe"), Collaborator)
+    await client.datasets.delete("jane/flowers")
+
+
+async def samples(client: AsyncSegments, dataset: Dataset, paths: list[Path]) -> None:
+    attributes = ImageSampleAttributes(image=URL(url="https://example.com/a.png"))
+    sample = await client.samples.create(dataset, "a.png", attributes, priority=1.5, metadata={"city": "London"})
+    assert_type(sample, Sample)
+    assert_type(await client.samples.update(sample.uuid, assigned_labeler=None), Sample)
+    assert_type(await client.samples.list(dataset, label_status=["LABELED"], metadata={"a": 1}).first(), Sample | None)
+    async for row in client.samples.list(dataset):
+        assert_type(row, Sample)
+    async for page in client.samples.list(dataset).pages():
+        assert_type(page, list[Sample])
+    report = await client.samples.create_many(
+        dataset, [SampleCreate("a", attributes), {"name": "b", "attributes": {"image": {"url": "u"}}}], concurrency=4
+    )
+    assert_type(report, BulkReport[Sample])
+    assert_type(report.results, list[Outcome[Sample]])
+    assert_type(report.results[0].value, Sample | None)
+    assert_type(report.results[0].error, SegmentsError | None)
+    assert_type(await client.samples.upload_files(dataset, paths), BulkReport[Sample])
+    await client.samples.upload_files(dataset, [("b.png", b"...")])
+    await client.samples.upload_files(dataset, [FileSample("c", "0.png", lambda assets: {"image": assets[0].url})])
+
+
+async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]) -> None:
+    assert_type(await client.labels.get(uuid), Label)
+    assert_type(await client.labels.put(uuid, "ground-truth", {"annotations": []}, score=0.5), Label)
+    assert_type(await client.labels.put_many(puts, on_error="raise"), BulkReport[Label])
+    async with client.labels.stream_put([LabelPut(uuid, {})]) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome, Outcome[Label])
+    assert_type(outcomes.report, BulkReport[Label])
+
+
+async def the_rest(client: AsyncSegments) -> None:
+    assert_type(await client.releases.wait("jane/flowers", "v1", timeout=5.0), Release)
+    assert_type(await client.releases.download("jane/flowers", "v1", "v1.json"), Path)
+    assert_type(await client.assets.upload("a.png"), Asset)
+    assert_type(structure({"name": "flowers"}, Dataset), Dataset)
+    assert_type(structure([], list[Sample]), list[Sample])
+    assert_type(await client.request("GET", "/user"), Any)
+    unstructure(Dataset(name="flowers"))
+    try:
+        await client.aclose()
+    except RateLimitError as error:
+        assert_type(error.retry_after, float | None)
+        assert_type(error.status, int | None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
-LABEL = {
+LABEL: dict[str, Any] = {
     "sample_uuid": "10130ecd-790e-463d-86ce-747f5c545c77",
     "label_type": "vector",
     "label_status": "PRELABELED",

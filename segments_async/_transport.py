@@ -8,25 +8,32 @@ stack, and thrown away whenever its exchange did not end cleanly.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
+import os
 import ssl
 from collections import deque
+from contextlib import AsyncExitStack, suppress
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import httpx
+from anyio.lowlevel import current_token
 from attrs import define
 
 # No public way leads to the proxies that httpx would take from the environment; the version is pinned for it.
 from httpx._utils import get_environment_proxies
 
 from segments_async._wire.replies import shown_url
-from segments_async.errors import InputError
+from segments_async.errors import ClientStateError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    import aiohttp
+    import httpcore
 
 IDLE_SECONDS = 30.0
 """How long an unused connection is kept; the service's load balancer keeps them longer."""
@@ -35,10 +42,26 @@ CLOSE_SECONDS = 2.0
 
 Origin = tuple[str, str, int | None]
 
+Trust = tuple[str | None, str | None]
+"""``SSL_CERT_FILE`` and ``SSL_CERT_DIR``."""
 
-@functools.cache
+_ssl_contexts: dict[Trust, ssl.SSLContext] = {}
+
+
+def _trust() -> Trust:
+    return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+
+
 def _shared_ssl_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
+    """The context of all clients that trust the authorities which the environment names now."""
+    trust = _trust()
+    if trust not in _ssl_contexts:
+        try:
+            _ssl_contexts[trust] = httpx.create_ssl_context()
+        except OSError as error:
+            named = trust[0] or trust[1] or "the certificates of certifi"
+            raise InputError(f"cannot be read ({error.strerror or error}): {named}", path="SSL_CERT_FILE") from error
+    return _ssl_contexts[trust]
 
 
 @functools.cache
@@ -50,7 +73,7 @@ def _unused_ssl_context() -> ssl.SSLContext:
 async def _ssl_context_for(scheme: str, proxy: httpx.Proxy | None) -> ssl.SSLContext:
     if scheme == "http" and (proxy is None or proxy.url.scheme == "http"):
         return _unused_ssl_context()
-    if not _shared_ssl_context.cache_info().currsize:
+    if _trust() not in _ssl_contexts:
         # Reading the certificates takes 50 to 80 ms, too long for an event loop.
         return await anyio.to_thread.run_sync(_shared_ssl_context)
     return _shared_ssl_context()
@@ -89,6 +112,9 @@ class SlotTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*; its connection is free again when the response is closed."""
         await self._wait_for_place(request)
+        if self._closed:  # while this one was waiting
+            self._free.release()
+            raise ClientStateError("this AsyncSegments was closed before the request was sent")
         origin: Origin = (request.url.scheme, request.url.host, request.url.port)
         slot = None
         try:
@@ -110,8 +136,9 @@ class SlotTransport(httpx.AsyncBaseTransport):
         self._closed = True
         slots = [slot for stack in self._idle.values() for slot in stack]
         self._idle.clear()
-        for slot in slots:
-            await self._close(slot)
+        async with AsyncExitStack() as stack:  # a cancellation that interrupts one leaves none of the others open
+            for slot in slots:
+                stack.push_async_callback(self._close, slot)
 
     async def _wait_for_place(self, request: httpx.Request) -> None:
         limit = request.extensions.get("timeout", {}).get("pool")
@@ -122,7 +149,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
             with anyio.fail_after(limit):
                 await self._free.acquire()
         except TimeoutError:
-            raise httpx.PoolTimeout(f"no connection came free within {limit:g} s", request=request) from None
+            busy = f"all {self._max_connections} were busy for {limit:g} s"
+            raise httpx.PoolTimeout(busy, request=request) from None
 
     async def _take(self, origin: Origin) -> _Slot:
         if stack := self._idle.get(origin):
@@ -131,20 +159,32 @@ class SlotTransport(httpx.AsyncBaseTransport):
                 await self._close(stack.popleft())
             if stack:
                 return stack.pop()
-        await self._make_room(origin)
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
-        context = await _ssl_context_for(origin[0], self._proxy)
-        self.connections += 1
-        return _Slot(httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=self._proxy))
+        self.connections += 1  # counted before anything is awaited, or another task would take the same room
+        try:
+            await self._make_room(origin)
+            return await self._open(origin)
+        except BaseException:
+            self.connections -= 1
+            raise
 
     async def _make_room(self, origin: Origin) -> None:
         """Close what is idle towards other hosts, so that the bound holds over all of them."""
-        if self.connections < self._max_connections:
+        if self.connections <= self._max_connections:
             return
-        for other, stack in self._idle.items():
-            if other != origin and stack:
-                await self._close(stack.popleft())
-                return
+        stacks = [stack for other, stack in self._idle.items() if other != origin and stack]
+        if stacks:
+            await self._close(min(stacks, key=lambda stack: stack[0].idle_since).popleft())
+
+    async def _open(self, origin: Origin) -> _Slot:
+        """Make a slot, which connects at its first request."""
+        context = await _ssl_context_for(origin[0], self._proxy)
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
+        transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=_trusting(self._proxy, context))
+        if context is not _unused_ssl_context():
+            # httpx has no argument for it.
+            pool = transport._pool  # noqa: SLF001
+            pool._network_backend = _ClosingBackend(pool._network_backend)  # type: ignore[assignment]  # noqa: SLF001
+        return _Slot(transport)
 
     async def _give_back(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
         if clean and not self._closed:
@@ -162,9 +202,67 @@ class SlotTransport(httpx.AsyncBaseTransport):
             self._free.release()
 
     async def _close(self, slot: _Slot) -> None:
-        self.connections -= 1
-        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-            await slot.transport.aclose()
+        try:
+            # What goes wrong while hanging up is nobody's business, least of all instead of the error before it.
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                await slot.transport.aclose()
+        finally:
+            self.connections -= 1
+
+
+def _trusting(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpx.Proxy | None:
+    """Have a proxy that is itself reached over TLS checked like every other host, with the context there is."""
+    if proxy is None or proxy.url.scheme != "https":
+        return proxy
+    return httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
+
+
+class _ClosingBackend:
+    """
+    Close the socket of a TLS handshake that is cancelled.
+
+    httpcore closes it after an error, but not after a cancellation; then it stays open until the garbage is collected.
+    This has the methods of an `httpcore.AsyncNetworkBackend` and not its type: to import httpcore here imports trio.
+    """
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> _ClosingStream:
+        return _ClosingStream(await self._backend.connect_tcp(*args, **kwargs))
+
+    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return await self._backend.connect_unix_socket(*args, **kwargs)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+
+class _ClosingStream:
+    """A socket before its TLS handshake; what comes after that is httpcore's own."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(*args, **kwargs)
+        except BaseException:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                await self._stream.aclose()
+            raise
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class _NoCookies(CookieJar):
@@ -224,13 +322,24 @@ def _slots(max_connections: int, proxy: httpx.Proxy | None) -> SlotTransport:
 
 def _aiohttp(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
     try:
-        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 (an extra)
+        import aiohttp  # noqa: PLC0415 (an extra)
+        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415
     except ImportError as error:
         raise InputError(
             'needs the extra "aiohttp": pip install "segments-async[aiohttp]"', path="transport"
         ) from error
-    limits = httpx.Limits(max_connections=max_connections, keepalive_expiry=IDLE_SECONDS)
-    return AiohttpTransport(verify=_shared_ssl_context(), limits=limits, proxy=proxy)
+    context = _shared_ssl_context()
+
+    def open_session() -> aiohttp.ClientSession:
+        if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
+            raise ClientStateError('transport="aiohttp" runs on asyncio only; leave it out on trio')
+        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_SECONDS, ssl=context)
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        # aiohttp sends a lost request again by itself. Then a DELETE that was carried out would end as a 404.
+        session._retry_connection = False  # noqa: SLF001
+        return session
+
+    return AiohttpTransport(verify=context, proxy=proxy, client=open_session)
 
 
 class _SlotStream(httpx.AsyncByteStream):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator, Iterator
 
 T = TypeVar("T")
 
@@ -51,29 +53,19 @@ class Pages(Generic[T]):
         self._per_page = per_page
         self._lookahead = lookahead
 
-    def __await__(self) -> Generator[None, None, list[T]]:
+    def __await__(self) -> Generator[Any, None, list[T]]:
         return self._everything().__await__()
 
-    async def __aiter__(self) -> AsyncIterator[T]:
-        async for page in self.pages():
-            for row in page:
-                yield row
+    def __aiter__(self) -> AsyncIterator[T]:
+        return _Rows(self.pages())
 
-    async def pages(self) -> AsyncIterator[list[T]]:
+    def pages(self) -> AsyncIterator[list[T]]:
         """
         Iterate over whole pages; none of them is empty.
 
         The end is where a page is short or missing. No task outlives a step, so leaving early costs nothing.
         """
-        number = 1
-        while True:
-            count = 1 if self._per_page is None else self._lookahead
-            for page in await self._fetch_together(number, count):
-                if page:
-                    yield page
-                if self._is_last(page):
-                    return
-            number += count
+        return _PageByPage(self)
 
     async def first(self) -> T | None:
         """Fetch one row; None if the list is empty."""
@@ -81,13 +73,18 @@ class Pages(Generic[T]):
         return page[0] if page else None
 
     async def _everything(self) -> list[T]:
-        return [row async for row in self]
+        everything: list[T] = []
+        async for page in self.pages():
+            everything += page
+        return everything
 
-    def _is_last(self, page: list[T] | None) -> bool:
+    def is_last(self, page: list[T] | None) -> bool:
+        """Whether the list ends with *page*."""
         return page is None or self._per_page is None or len(page) < self._per_page
 
-    async def _fetch_together(self, number: int, count: int) -> list[list[T] | None]:
-        """Fetch *count* pages at once; one beyond the end of the list may fail without harm."""
+    async def fetch_from(self, number: int) -> list[list[T] | None]:
+        """Fetch some pages at once, up to the last one; one beyond that may fail without harm."""
+        count = 1 if self._per_page is None else self._lookahead
         if count == 1:
             return [await self._fetch(number, self._per_page)]
         fetched: dict[int, list[T] | Exception | None] = {}
@@ -107,6 +104,42 @@ class Pages(Generic[T]):
             if isinstance(page, Exception):
                 raise page
             pages.append(page)
-            if self._is_last(page):
+            if self.is_last(page):
                 break
         return pages
+
+
+# Classes instead of async generators: trio complains of a generator that was left before its end.
+class _PageByPage(AsyncIterator[list[T]]):
+    """One walk over a list."""
+
+    def __init__(self, pages: Pages[T]) -> None:
+        self._pages = pages
+        self._fetched: deque[list[T] | None] = deque()
+        self._next_number = 1
+        self._ended = False
+
+    async def __anext__(self) -> list[T]:
+        while not self._ended:
+            if not self._fetched:
+                self._fetched.extend(await self._pages.fetch_from(self._next_number))
+                self._next_number += len(self._fetched)
+            page = self._fetched.popleft()
+            self._ended = self._pages.is_last(page)
+            if page:
+                return page
+        raise StopAsyncIteration
+
+
+class _Rows(AsyncIterator[T]):
+    """The rows of pages that are not empty."""
+
+    def __init__(self, pages: AsyncIterator[list[T]]) -> None:
+        self._pages = pages
+        self._rows: Iterator[T] = iter(())
+
+    async def __anext__(self) -> T:
+        for row in self._rows:
+            return row
+        self._rows = iter(await anext(self._pages))
+        return next(self._rows)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import httpx
 
@@ -39,7 +39,8 @@ class AsyncSegments:
         base_url: By default the environment's ``SEGMENTS_API_URL``, else ``https://api.segments.ai``.
         timeout: Seconds for each phase of a request, or an `httpx.Timeout`. By default 5 to connect, 30 to write, and
             30 to wait for the answer (120 for a batch or a page of samples).
-        max_connections: Connections at most, and so requests in flight; further calls wait their turn.
+        max_connections: Connections at most, and so requests in flight; further calls wait their turn. Files go over
+            as many again, to the storage hosts.
         retry: How often and how patiently a failed request is sent again.
         transport: How requests are sent: an `httpx.AsyncBaseTransport`, or ``"aiohttp"`` (an extra; asyncio only).
         http_client: A whole client of yours, for a proxy or a certificate authority of your own; excludes
@@ -168,6 +169,9 @@ class AsyncSegments:
 
     def __repr__(self) -> str:
         return f"<AsyncSegments {self._session.base_url}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an AsyncSegments cannot be copied or pickled: it holds connections and a key; make another")
 
 
 def _find_key(api_key: str | None) -> str:

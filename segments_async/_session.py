@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import anyio
@@ -15,7 +16,7 @@ from segments_async._json import decode_json, encode_json
 from segments_async._transport import mask_signatures, pooled_client
 from segments_async._version import __version__
 from segments_async._wire.endpoint import Endpoint, Repeat
-from segments_async._wire.failures import transport_error
+from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import Reply, error_for, shown_url
 from segments_async._wire.retry import is_ambiguous, is_throttled, wait_before_repeat
 from segments_async.errors import (
@@ -125,8 +126,10 @@ class Session:
         if self._loop is not None:
             self._check_usable()
         self._closed = True
-        for client in self._owned:
-            await client.aclose()
+        with anyio.CancelScope(shield=True):  # bounded: each connection has `CLOSE_SECONDS`
+            async with AsyncExitStack() as stack:  # one that is interrupted does not keep the other open
+                for client in self._owned:
+                    stack.push_async_callback(client.aclose)
 
     @overload
     async def call(
@@ -267,8 +270,8 @@ class Session:
                 if wait is None:
                     if isinstance(error, TransportError) and error.sent and not may_repeat:
                         raise _unknown(error) from error
-                    if trace.attempts > 1:
-                        error.add_note(f"sent {trace.attempts} times")
+                    if failures + throttles > 1:
+                        error.add_note(f"sent {failures + throttles} times")
                     raise
                 if earlier is not None:
                     earlier.append(error)
@@ -277,20 +280,23 @@ class Session:
     async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         """Send *request* once, as it is; failures become errors that name it."""
         self._check_usable()
+        if client.is_closed:
+            raise ClientStateError("the http_client that this AsyncSegments was given is closed")
         try:
             return await client.send(request, stream=stream, auth=None, follow_redirects=False)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise self.lost(error, request) from error
+        except Exception as error:
+            if not is_transport_failure(error):
+                raise
+            raise lost(error, request) from error
 
-    def lost(self, error: httpx.TransportError | httpx.DecodingError, request: httpx.Request) -> TransportError:
-        """The error for an exchange that broke off."""
-        return transport_error(error, request.method, shown_url(str(request.url)))
-
-    def _url(self, target: str, params: Mapping[str, Any] | None) -> str:
+    def _url(self, target: str, params: Mapping[str, Any] | None) -> httpx.URL:
         query = httpx.QueryParams({name: value for name, value in (params or {}).items() if value is not None})
-        if not query:
-            return f"{self.base_url}{target}"
-        return f"{self.base_url}{target}{'&' if '?' in target else '?'}{query}"
+        if query:
+            target = f"{target}{'&' if '?' in target else '?'}{query}"
+        try:
+            return httpx.URL(f"{self.base_url}{target}")
+        except httpx.InvalidURL as error:
+            raise InputError(f"makes no URL: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:
         timeout = self.timeout.as_dict()
@@ -309,13 +315,13 @@ class Session:
         return self._gzip_headers, await anyio.to_thread.run_sync(_gzip, content)
 
     def _read(self, reply: Reply, model: Any) -> Any:
-        problem = "the answer is not JSON"
-        path = ""
         payload: Any = None
         try:
             payload = decode_json(reply.content)
             return structure(payload, model)
         except DecodeError as error:
+            if (safe := self._key.scrubbed(reply)) is not reply:
+                return self._read(safe, model)
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload
         raise DecodeError(
@@ -348,14 +354,22 @@ class _Key:
     """The API key, kept out of reprs and out of what the service echoes."""
 
     def __init__(self, key: str) -> None:
-        self._bytes = key.encode() if len(key) >= MIN_SCRUBBED_KEY else None
+        self._text = key if len(key) >= MIN_SCRUBBED_KEY else None
 
     def scrubbed(self, reply: Reply) -> Reply:
-        """The same answer with the key blotted out."""
-        if self._bytes is None or self._bytes not in reply.content:
+        """The same answer with the key blotted out; itself if it does not hold the key."""
+        if self._text is None:
             return reply
-        content = reply.content.replace(self._bytes, b"***")
-        return Reply(reply.status, reply.method, reply.url, reply.headers, content)
+        key = self._text.encode()
+        if key not in reply.content and not any(self._text in value for value in reply.headers.values()):
+            return reply
+        headers = httpx.Headers({name: value.replace(self._text, "***") for name, value in reply.headers.items()})
+        return Reply(reply.status, reply.method, reply.url, headers, reply.content.replace(key, b"***"))
+
+
+def lost(error: Exception, request: httpx.Request) -> TransportError:
+    """The error for an exchange that broke off."""
+    return transport_error(error, request.method, shown_url(str(request.url)))
 
 
 def _reply_of(response: httpx.Response) -> Reply:
@@ -391,7 +405,8 @@ def check_base_url(value: object) -> str:
     if url is not None and url.userinfo:
         raise InputError("must not hold a user or a password", path="base_url")
     if url is None or url.scheme not in {"http", "https"} or not url.host:
-        raise InputError(f'expected a URL such as "https://api.segments.ai", got {value!r}', path="base_url")
+        shown = "something with an '@'" if "@" in str(value) else repr(value)  # which may be a password
+        raise InputError(f'expected a URL such as "https://api.segments.ai", got {shown}', path="base_url")
     if url.query or url.fragment:
         raise InputError(f"must not hold a query or a fragment: {value!r}", path="base_url")
-    return str(url).rstrip("/")
+    return str(url.copy_with(query=None, fragment=None)).rstrip("/")

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import os
 import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
 import anyio
 import httpx
+from anyio.to_thread import run_sync
 from attrs import frozen
 
-from segments_async._session import USER_AGENT, Trace
+from segments_async._session import USER_AGENT, Trace, lost
+from segments_async._wire.failures import is_transport_failure
 from segments_async._wire.replies import Reply, shown_url, storage_error_for
-from segments_async.errors import InputError, SegmentsError
+from segments_async.errors import DecodeError, InputError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from segments_async._session import Session
 
@@ -37,15 +42,6 @@ class Upload:
     size: int
     source: Path | bytes
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the content, read in worker threads; never more of a file on disk is in memory than one chunk."""
-        if isinstance(self.source, bytes):
-            yield self.source
-            return
-        async with await anyio.open_file(self.source, "rb") as file:
-            while chunk := await file.read(CHUNK_BYTES):
-                yield chunk
-
 
 async def look_at(file: FileSource, filename: str | None, path: str = "file") -> Upload:
     """
@@ -61,14 +57,12 @@ async def look_at(file: FileSource, filename: str | None, path: str = "file") ->
     """
     if isinstance(file, str | os.PathLike):
         source = Path(file)
-        size = await anyio.to_thread.run_sync(_size_on_disk, source, path)
+        size = await run_sync(_size_on_disk, source, path)
         upload = Upload(_name_of(filename, source.name, path), size, source)
     elif isinstance(file, bytes | bytearray | memoryview):
         upload = Upload(_name_of(filename, None, path), memoryview(file).nbytes, bytes(file))
     elif hasattr(file, "read"):
-        content = await anyio.to_thread.run_sync(file.read)
-        if not isinstance(content, bytes):
-            raise InputError("expected a file opened for bytes; open it with mode 'rb'", path=path)
+        content = await run_sync(_read_all, file, path)
         given = getattr(file, "name", None)
         upload = Upload(
             _name_of(filename, Path(given).name if isinstance(given, str) else None, path),
@@ -81,17 +75,39 @@ async def look_at(file: FileSource, filename: str | None, path: str = "file") ->
     if upload.size == 0:
         raise InputError(f"is empty: {shown}", path=path)
     if upload.size > MAX_ASSET_BYTES:
-        raise InputError(f"{upload.size:,} bytes are more than the 100 MB that an asset may have: {shown}", path=path)
+        raise InputError(f"is larger than the 100 MB that an asset may have: {shown}", path=path)
     return upload
 
 
 def _size_on_disk(source: Path, path: str) -> int:
     try:
+        if not stat.S_ISREG(source.stat().st_mode):  # to open a pipe would wait for somebody to write
+            raise InputError(f"is no file: {source}", path=path)
         with source.open("rb") as file:
             return os.fstat(file.fileno()).st_size
-    except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"cannot be read ({words}): {source}", path=path) from error
+    except OSError as error:
+        raise _unreadable(error, source, path) from error
+    except ValueError as error:  # the path holds a null character
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot be read ({error}): {source}", path=path) from error
+
+
+def _unreadable(error: OSError, source: Path, path: str) -> InputError:
+    return InputError(f"cannot be read ({error.strerror}): {source}", path=path)
+
+
+def _read_all(file: IO[bytes], path: str) -> bytes:
+    """Read an open file, but no more of it than shows that it is too large."""
+    try:
+        content: object = file.read(MAX_ASSET_BYTES + 1)
+    except (OSError, ValueError) as error:  # text that cannot be decoded is a ValueError
+        raise InputError(f"cannot be read: {error}", path=path) from error
+    if isinstance(content, bytes):
+        return content
+    if inspect.iscoroutine(content):
+        content.close()
+    raise InputError("expected a file whose read() gives bytes; open it with mode 'rb'", path=path)
 
 
 def _name_of(given: str | None, found: str | None, path: str) -> str:
@@ -103,19 +119,52 @@ def _name_of(given: str | None, found: str | None, path: str) -> str:
     return name
 
 
-class _Form(httpx.AsyncByteStream):
-    """A multipart body around the chunks of a file, which comes last (S3 ignores what follows it)."""
+class Form(httpx.AsyncByteStream):
+    """
+    A multipart body around the content of a file, which comes last (S3 ignores what follows it).
+
+    It goes once, in pieces, so that never more of a file on disk is in memory than one of them.
+    """
+
+    problem: InputError | None = None
+    """Why the file could not be read."""
 
     def __init__(self, head: bytes, upload: Upload, tail: bytes) -> None:
         self._head = head
         self._upload = upload
         self._tail = tail
+        self._pieces = self._cut(upload.source) if isinstance(upload.source, bytes) else self._read(upload.source)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._head
-        async for chunk in self._upload.chunks():
-            yield chunk
-        yield self._tail
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        in_memory = isinstance(self._upload.source, bytes)
+        piece = next(self._pieces, b"") if in_memory else await run_sync(next, self._pieces, b"")
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    def _cut(self, content: bytes) -> Iterator[bytes]:
+        pieces = [self._head, content, self._tail]
+        yield from [b"".join(pieces)] if len(content) <= CHUNK_BYTES else pieces
+
+    def _read(self, source: Path) -> Iterator[bytes]:
+        """Read in worker threads. The file is closed at the end, or when this is forgotten."""
+        try:
+            with source.open("rb") as file:
+                left, before = self._upload.size, self._head
+                while left:
+                    chunk = file.read(min(left, CHUNK_BYTES))
+                    left -= len(chunk)
+                    if not chunk or (not left and file.read(1)):
+                        self.problem = InputError(f"was changed while it was uploaded: {source}", path="file")
+                        raise self.problem
+                    yield before + chunk + (b"" if left else self._tail)
+                    before = b""
+        except OSError as error:
+            self.problem = _unreadable(error, source, "file")
+            raise self.problem from error
 
 
 def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeout: httpx.Timeout) -> httpx.Request:
@@ -124,26 +173,35 @@ def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeo
     form_type = f"multipart/form-data; boundary={boundary}"
     content_type = fields.get("Content-Type", "application/octet-stream")
     # httpx encodes the form around an empty file; the content then goes in before the closing boundary.
-    empty = httpx.Request(
+    empty = _request(
         "POST",
         url,
         headers={"Content-Type": form_type},
         data=dict(fields),
         files={"file": (upload.filename, b"", content_type)},
-    ).read()
+    )
     tail = f"\r\n--{boundary}--\r\n".encode()
-    head = empty.removesuffix(tail)
-    return httpx.Request(
+    head = empty.read().removesuffix(tail)
+    length = str(len(head) + upload.size + len(tail))
+    return _request(
         "POST",
         url,
         headers={
+            "Host": empty.headers["Host"],
             "Content-Type": form_type,
-            "Content-Length": str(len(head) + upload.size + len(tail)),
+            "Content-Length": length,
             "User-Agent": USER_AGENT,
         },
-        content=_Form(head, upload, tail),
+        stream=Form(head, upload, tail),
         extensions={"timeout": timeout.as_dict()},
     )
+
+
+def _request(method: str, url: str, **arguments: Any) -> httpx.Request:
+    try:
+        return httpx.Request(method, url, **arguments)
+    except httpx.InvalidURL as error:
+        raise DecodeError(f"the service gave no URL of a file ({error})", payload=url) from error
 
 
 async def put_file(session: Session, url: str, fields: Mapping[str, str], upload: Upload, trace: Trace) -> None:
@@ -151,7 +209,13 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
 
     async def attempt() -> None:
         request = presigned_request(url, fields, upload, session.timeout)
-        response = await session.send(session.storage_client, request)
+        assert isinstance(request.stream, Form)
+        try:
+            response = await session.send(session.storage_client, request)
+        except TransportError:
+            if request.stream.problem is not None:  # aiohttp calls that a lost connection
+                raise request.stream.problem from None
+            raise
         _check(session, response)
 
     await session.repeat(attempt, trace, may_repeat=True)
@@ -164,47 +228,109 @@ async def get_file(session: Session, url: str, path: Path) -> None:
     Raises:
         InputError: *path* cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    partial = _Partial(path)
 
     async def attempt() -> None:
         headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
         timeout = {"timeout": session.timeout.as_dict()}
-        request = httpx.Request("GET", url, headers=headers, extensions=timeout)
+        request = _request("GET", url, headers=headers, extensions=timeout)
         response = await session.send(session.storage_client, request, stream=True)
         try:
             if not response.is_success:
                 await response.aread()
                 _check(session, response)
-            with _writing(path):
-                await _write(response, partial)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise session.lost(error, request) from error
+            await partial.run(partial.start)
+            await _receive(response, partial)
+        except Exception as error:
+            if not is_transport_failure(error):
+                raise
+            raise lost(error, request) from error
         finally:
             await response.aclose()
 
     try:
         await session.repeat(attempt, Trace(), may_repeat=True)
-        with _writing(path):
-            await anyio.to_thread.run_sync(os.replace, partial, path)
+        await partial.run(partial.finish)
     finally:
-        with anyio.CancelScope(shield=True), contextlib.suppress(FileNotFoundError):
-            await anyio.to_thread.run_sync(os.unlink, partial)
+        with anyio.CancelScope(shield=True):
+            await partial.run(partial.discard)
 
 
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except SegmentsError:
-        raise  # one of them, a timeout, is an OSError too
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror}): {path}", path="path") from error
+async def _receive(response: httpx.Response, partial: _Partial) -> None:
+    """
+    Write a body to disk.
 
-
-async def _write(response: httpx.Response, path: Path) -> None:
-    async with await anyio.open_file(path, "wb") as file:
+    Its iterator is left by its own end or error only, not by ours: left halfway, it would be an async generator
+    that trio complains of. So a cancellation waits until a chunk is written, and meets the next read.
+    """
+    problem: InputError | None = None
+    with anyio.CancelScope() as reading:
         async for chunk in response.aiter_bytes(CHUNK_BYTES):
-            await file.write(chunk)
+            if problem is None:
+                try:
+                    with anyio.CancelScope(shield=True):
+                        await partial.run(partial.write, chunk)
+                except InputError as error:
+                    problem = error
+                    reading.cancel()
+    if problem is not None:
+        raise problem
+
+
+class _Partial:
+    """
+    The unfinished file beside *path*, used in worker threads.
+
+    A task that asyncio cancels leaves its thread behind; the lock and `_discarded` see to it that such a thread
+    leaves no file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+        self._file: IO[bytes] | None = None
+        self._lock = Lock()
+        self._discarded = False
+
+    async def run(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Take one of the steps below."""
+        try:
+            await run_sync(self._locked, step, *arguments)
+        except OSError as error:
+            raise InputError(f"cannot be written ({error.strerror}): {self._path}", path="path") from error
+
+    def _locked(self, step: Callable[..., None], *arguments: Any) -> None:
+        with self._lock:
+            if not self._discarded:
+                step(*arguments)
+
+    def start(self) -> None:
+        """Begin, perhaps anew."""
+        self._close()
+        self._file = self._temporary.open("wb")
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        assert self._file is not None
+        self._file.write(chunk)
+
+    def finish(self) -> None:
+        """Take the place of what is there."""
+        self._close()
+        self._temporary.replace(self._path)
+
+    def discard(self) -> None:
+        """Leave nothing behind, unless it is finished."""
+        self._discarded = True
+        with suppress(OSError):
+            self._close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
 
 def _check(session: Session, response: httpx.Response) -> None:

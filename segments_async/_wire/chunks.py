@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -20,6 +20,20 @@ def fits(items: int, size: int, extra: int, *, max_items: int, max_bytes: int = 
     The first always does: what is too large alone is for the service to refuse.
     """
     return items == 0 or (items < max_items and size + extra <= max_bytes)
+
+
+def packed(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Cut *items*, which are not too many for one batch, where they would be too many bytes."""
+    batch: list[T] = []
+    size = 0
+    for item in items:
+        if not fits(len(batch), size, size_of(item), max_items=len(items)):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += size_of(item)
+    if batch:
+        yield batch
 
 
 def halve(batch: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:

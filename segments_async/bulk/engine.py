@@ -17,7 +17,7 @@ from anyio import get_cancelled_exc_class
 from attrs import evolve, field, frozen
 
 from segments_async._session import Trace
-from segments_async._wire.chunks import blamed, fits, halve
+from segments_async._wire.chunks import blamed, fits, halve, packed
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
 from segments_async.bulk.report import BulkReport, Outcome, Progress, Status
@@ -26,11 +26,11 @@ from segments_async.errors import (
     ApiError,
     AuthenticationError,
     AuthorizationError,
-    BulkError,
     ClientStateError,
     DecodeError,
     InputError,
     NotFoundError,
+    OutcomeUnknownError,
     SegmentsError,
     SubscriptionError,
     TransportError,
@@ -52,6 +52,7 @@ PROGRESS_SECONDS = 0.1
 """Progress is told no more often."""
 
 _FATAL = (AuthenticationError, AuthorizationError, SubscriptionError)
+"""What is wrong for one item is wrong for all."""
 _BAD_REQUEST = 400
 _TOO_LARGE = 413
 
@@ -68,7 +69,7 @@ class Prepared:
     uuid: str | None = None
 
 
-@frozen
+@frozen(eq=False)
 class Job:
     """A prepared item and its place in the input."""
 
@@ -97,8 +98,8 @@ class Operation(Generic[T]):
     """Batches in flight at most."""
     missing_is_fatal: bool = False
     """Whether a 404 speaks of something that all items share."""
-    begins: bool = False
-    """Whether `begin` has something to do."""
+    begins: int = 0
+    """Items that are begun at the same time at most; 0 where there is nothing to begin."""
 
     def prepare(self, item: Any) -> Prepared:
         """Check *item* before anything is sent; `InputError` says what is wrong with it."""
@@ -145,12 +146,12 @@ class BulkStream(Generic[T]):
         """Taken from the input and not yet handed to a worker."""
         self._seen: set[bytes] = set()
         self._ready: deque[Outcome[T]] = deque()
-        self._late: deque[Outcome[T]] = deque()
-        """Outcomes that no worker could hand over: of what was cut, and of what was never sent."""
-        self._receive: Any = None
-        self._first_error: SegmentsError | None = None
+        """Outcomes that the consumer has not taken yet."""
+        self._most_ready = operation.concurrency * operation.batch_size
         self._raises: Exception | None = None
+        self._entered = False
         self._settled = False
+        self._tell = settings.progress
         self._told = 0.0
 
     @property
@@ -166,12 +167,14 @@ class BulkStream(Generic[T]):
         return self._report
 
     async def __aenter__(self) -> Self:
-        if self._receive is not None:
+        if self._entered:
             raise ClientStateError("this bulk run was started before; start another")
+        self._entered = True
         self._started = time.monotonic()
-        # A slow consumer fills the buffer, which holds up the workers, and so the input.
-        self._send, self._receive = anyio.create_memory_object_stream[list[Outcome[T]]](self._operation.concurrency)
-        self._room = anyio.Semaphore(self._operation.concurrency)
+        self._room = anyio.Semaphore(self._operation.concurrency, fast_acquire=True)
+        self._begin_room = anyio.Semaphore(self._operation.begins, fast_acquire=True)
+        self._news = anyio.Event()
+        self._caught_up = anyio.Event()
         self._feeding = anyio.CancelScope()
         self._working = anyio.CancelScope()
         if self._settings.total_timeout is not None:
@@ -189,31 +192,27 @@ class BulkStream(Generic[T]):
         if not self._settled:
             self._stop("cancelled" if cancelled else "left")
         self._group.cancel_scope.cancel()
-        try:
-            # An error of the body goes its own way, bare; only a cancellation is the group's business.
-            if cancelled:
-                await self._group.__aexit__(kind, error, traceback)
-            else:
-                await self._group.__aexit__(None, None, None)
-        finally:
-            self._receive.close()
-            self._settle()
+        # An error of the body goes its own way, bare; only a cancellation is the group's business.
+        if cancelled:
+            await self._group.__aexit__(kind, error, traceback)
+        else:
+            await self._group.__aexit__(None, None, None)
 
     def __aiter__(self) -> AsyncIterator[Outcome[T]]:
         return self
 
     async def __anext__(self) -> Outcome[T]:
-        if self._receive is None:
+        if not self._entered:
             raise ClientStateError("a bulk stream runs inside 'async with'")
-        while not self._ready:
-            try:
-                self._ready.extend(await self._receive.receive())
-            except anyio.EndOfStream:
-                if not self._late:
-                    break
-                self._ready, self._late = self._late, self._ready
+        while not self._ready and not self._settled:
+            if self._news.is_set():
+                self._news = anyio.Event()
+            await self._news.wait()
         if self._ready:
-            return self._ready.popleft()
+            outcome = self._ready.popleft()
+            if len(self._ready) < self._most_ready:
+                self._caught_up.set()
+            return outcome
         if self._raises is not None:
             error, self._raises = self._raises, None
             raise error
@@ -221,36 +220,48 @@ class BulkStream(Generic[T]):
 
     async def _run(self) -> None:
         """Feed the workers, wait for them, and account for what was never sent."""
-        with self._send:
+        try:
             with self._working:
                 async with anyio.create_task_group() as workers:
                     await self._feed(workers)
             if self._working.cancelled_caught:
                 self._stop("total_timeout")
+        except get_cancelled_exc_class():
+            self._stop("cancelled")
+            raise
+        finally:
             self._settle()
 
     async def _feed(self, workers: TaskGroup) -> None:
         try:
-            with self._feeding:
-                while True:
-                    await self._room.acquire()
-                    batch = await self._next_batch()
-                    if not batch:
-                        return
-                    workers.start_soon(self._work, batch)
-            self._stop("total_timeout")
-        except Exception as error:  # noqa: BLE001 (the input's own, raised again where it is consumed)
+            try:
+                with self._feeding:
+                    while batch := await self._next_batch():
+                        workers.start_soon(self._work, batch)
+                    return
+                self._stop("total_timeout")
+            finally:
+                await self._source.aclose()
+        except Exception as error:  # noqa: BLE001 (the input's own, raised again where outcomes are consumed)
             self._fail_with(error)
-        finally:
-            await self._source.aclose()
 
     async def _next_batch(self) -> list[Job]:
-        """Take items until a batch is full or the input ends; what would burst the batch waits for the next."""
+        """
+        Wait for a free worker, and take items until its batch is full or the input ends.
+
+        What would burst the batch waits for the next.
+        """
+        await self._room.acquire()
+        await self._wait_for_consumer()
         size = sum(job.prepared.size for job in self._taken)
-        while len(self._taken) < self._operation.batch_size and (entry := await self._source.take()) is not None:
+        while len(self._taken) < self._operation.batch_size and self._report.stopped is None:
+            entry = await self._source.take()
+            if entry is None:
+                break
             job = self._prepare(*entry)
             if isinstance(job, Outcome):
-                await self._hand_over([job])
+                self._hand_over([job])
+                await self._wait_for_consumer()
                 continue
             if not fits(len(self._taken), size, job.prepared.size, max_items=self._operation.batch_size):
                 batch, self._taken = self._taken, [job]
@@ -260,94 +271,107 @@ class BulkStream(Generic[T]):
         batch, self._taken = self._taken, []
         return batch
 
+    async def _wait_for_consumer(self) -> None:
+        """Take nothing more while the consumer is as much behind as the workers can be ahead."""
+        while len(self._ready) >= self._most_ready:
+            self._caught_up = anyio.Event()
+            await self._caught_up.wait()
+
     def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:
         try:
             prepared = self._operation.prepare(item)
         except InputError as error:
-            place = error.under(f"{self._operation.noun}[{index}]")
-            return Outcome(index=index, key=None, item=item, status="failed", error=place)
+            return Outcome(index=index, key=None, item=item, status="failed", error=self._placed(error, index))
         if self._settings.check_duplicates:
             digest = blake2b(prepared.key.encode(), digest_size=16).digest()
             if digest in self._seen:
-                twice = InputError(f"{prepared.key!r} came before in this run", path=f"{self._operation.noun}[{index}]")
+                twice = self._placed(InputError(f"{prepared.key!r} came before in this run"), index)
                 return Outcome(
                     index=index, key=prepared.key, uuid=prepared.uuid, item=item, status="failed", error=twice
                 )
             self._seen.add(digest)
         return Job(index, item, prepared)
 
-    async def _work(self, batch: Sequence[Job]) -> None:
-        """Send one batch, in parts if the service refuses it whole."""
-        parts = [batch]
-        under_way: Trace | None = None
+    def _placed(self, error: SegmentsError, index: int) -> SegmentsError:
+        """Have a bad argument name its place in the input; other errors name their call."""
+        return error.under(f"{self._operation.noun}[{index}]") if isinstance(error, InputError) else error
+
+    async def _work(self, batch: list[Job]) -> None:
+        """Send one batch, in parts if the service refuses it whole; every job gets its outcome, come what may."""
+        parts: list[Sequence[Job]] = [batch]
+        trace = Trace(bulk=True)
         try:
             if self._operation.begins:
-                parts = await self._begin(batch)
+                await self._begin(batch)
+                parts = list(packed(batch, lambda job: job.prepared.size))
             while parts and self._report.stopped is None:
-                under_way = Trace(bulk=True)
-                outcomes, smaller = await self._send_part(parts[-1], under_way)
-                parts[-1:] = smaller
-                under_way = None
-                await self._hand_over(outcomes)
-        except Exception as error:  # noqa: BLE001 (the caller's own, from a callable it gave)
+                parts[-1:] = await self._send_part(parts[-1], trace)
+                trace = Trace(bulk=True)
+        except ClientStateError as error:
+            trace.attempts -= 1  # the last one was refused here
+            self._fail_with(error)
+        except Exception as error:  # noqa: BLE001 (no item's fault)
             self._fail_with(error)
         finally:
-            if under_way is not None and under_way.attempts:
-                self._keep_for_later([_cut(job, under_way) for job in parts.pop()])
-            self._keep_for_later([_unsent(job.index, job.item, job) for part in parts for job in part])
+            if parts and trace.attempts > trace.throttles:
+                self._hand_over([_cut(job, trace) for job in parts.pop()])
+            self._hand_over([_unsent(job.index, job.item, job.prepared) for part in parts for job in part])
             self._room.release()
 
-    async def _begin(self, batch: Sequence[Job]) -> list[Sequence[Job]]:
-        """Begin every job of the batch; returns the ones that can be sent, as one part."""
-        begun: list[Job] = []
-        failed: list[Outcome[T]] = []
+    async def _begin(self, batch: list[Job]) -> None:
+        """Begin every job of *batch*; those that fail leave it. After a stop no more are begun, nor sent."""
 
         async def begin(job: Job) -> None:
             trace = Trace(bulk=True)
             try:
-                begun.append(evolve(job, prepared=await self._operation.begin(job, trace)))
+                async with self._begin_room:
+                    if self._report.stopped is None:
+                        prepared = await self._operation.begin(job, trace)
+                        batch[batch.index(job)] = evolve(job, prepared=prepared)
+            except ClientStateError as error:
+                self._fail_with(error)
             except SegmentsError as error:
-                place = error.under(f"{self._operation.noun}[{job.index}]") if isinstance(error, InputError) else error
-                failed.append(self._outcome(job, place, trace))
+                batch.remove(job)
+                self._hand_over([self._outcome(job, self._placed(error, job.index), trace)])
+            except Exception as error:  # noqa: BLE001 (the caller's own, from a callable it gave)
+                self._fail_with(error)
             finally:
                 self._tally(trace)
 
         async with anyio.create_task_group() as group:
             for job in batch:
                 group.start_soon(begin, job)
-        if failed:
-            await self._hand_over(failed)
-        return [begun] if begun else []
 
-    async def _send_part(self, part: Sequence[Job], trace: Trace) -> tuple[list[Outcome[T]], list[Sequence[Job]]]:
-        """Send *part*; returns what became of its items, and what to send again in smaller parts."""
+    async def _send_part(self, part: Sequence[Job], trace: Trace) -> Sequence[Sequence[Job]]:
+        """Send *part*, hand over what became of its items, and return what to send again, in smaller parts."""
         try:
             results = await self._operation.send(part, trace)
-        except ApiError as error:
-            if len(part) > 1 and error.status in {_BAD_REQUEST, _TOO_LARGE}:
-                return self._search(part, error, trace)
-            return self._all_failed(part, error, trace), []
+        except ClientStateError:
+            raise
         except SegmentsError as error:
-            return self._all_failed(part, error, trace), []
+            if isinstance(error, ApiError) and not self._concerns_all(error):
+                if error.status == _BAD_REQUEST and (guilty := blamed(error.body, len(part))):
+                    return self._fail_guilty(part, guilty, error, trace)
+                if error.status in {_BAD_REQUEST, _TOO_LARGE} and len(part) > 1:
+                    return halve(part)
+            self._hand_over([self._outcome(job, error, trace, raised=True) for job in part])
+        else:
+            self._hand_over([self._outcome(job, result, trace) for job, result in zip(part, results, strict=True)])
         finally:
             self._tally(trace)
-        return [self._outcome(job, result, trace) for job, result in zip(part, results, strict=True)], []
+        return []
 
-    def _search(
-        self, part: Sequence[Job], error: ApiError, trace: Trace
-    ) -> tuple[list[Outcome[T]], list[Sequence[Job]]]:
-        """Find the items a whole batch was refused for: those the answer names, else by halving."""
-        guilty = set(blamed(error.body, len(part))) if error.status == _BAD_REQUEST else set()
-        if not guilty:
-            return [], list(halve(part))
-        outcomes = [self._outcome(part[place], error_for_item(error, place), trace) for place in sorted(guilty)]
-        rest = [job for place, job in enumerate(part) if place not in guilty]
-        return outcomes, [rest] if rest else []
+    def _fail_guilty(
+        self, part: Sequence[Job], guilty: Sequence[int], error: ApiError, trace: Trace
+    ) -> Sequence[Sequence[Job]]:
+        """Fail the items that the answer blames; the rest is for another try."""
+        self._hand_over([self._outcome(part[place], error_for_item(error, place), trace) for place in guilty])
+        rest = [job for place, job in enumerate(part) if place not in set(guilty)]
+        return [rest] if rest else []
 
-    def _all_failed(self, part: Sequence[Job], error: SegmentsError, trace: Trace) -> list[Outcome[T]]:
-        if isinstance(error, _FATAL) or (self._operation.missing_is_fatal and isinstance(error, NotFoundError)):
-            self._stop("fatal")
-        return [self._outcome(job, error, trace, raised=True) for job in part]
+    def _concerns_all(self, error: SegmentsError) -> bool:
+        """Whether what befell a batch would befall every other."""
+        return isinstance(error, _FATAL) or (self._operation.missing_is_fatal and isinstance(error, NotFoundError))
 
     def _outcome(
         self, job: Job, result: Success[T] | SegmentsError, trace: Trace, *, raised: bool = False
@@ -355,6 +379,9 @@ class BulkStream(Generic[T]):
         error = None if isinstance(result, Success) else result
         # An answer that was lost or is no answer leaves open what the service did; a fault of one item does not.
         lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
+        fatal = error is not None and (self._concerns_all(error) if raised else isinstance(error, _FATAL))
+        if fatal:
+            self._stop("fatal")
         return Outcome(
             index=job.index,
             key=job.prepared.key,
@@ -364,7 +391,7 @@ class BulkStream(Generic[T]):
             value=result.value if isinstance(result, Success) else None,
             error=error,
             # What stopped the run was no fault of the items that met it.
-            retryable=error is not None and (lost or is_retryable(error) or isinstance(error, _FATAL)),
+            retryable=error is not None and (lost or fatal or is_retryable(error)),
             attempts=trace.attempts,
             request_id=trace.request_id,
         )
@@ -374,42 +401,27 @@ class BulkStream(Generic[T]):
         self._report.retries += trace.attempts - trace.calls
         self._report.throttled += trace.throttles
 
-    async def _hand_over(self, outcomes: list[Outcome[T]]) -> None:
-        """Record *outcomes* and give them to the consumer, waiting until it takes them."""
-        self._record(outcomes)
-        try:
-            await self._send.send(outcomes)
-        except get_cancelled_exc_class():
-            self._late.extend(outcomes)
-            raise
-
-    def _keep_for_later(self, outcomes: list[Outcome[T]]) -> None:
-        self._record(outcomes)
-        self._late.extend(outcomes)
-
-    def _record(self, outcomes: list[Outcome[T]]) -> None:
-        limit = self._settings.max_failures
+    def _hand_over(self, outcomes: list[Outcome[T]]) -> None:
+        """Count *outcomes*, keep them ready for the consumer, and stop the run if they are reason to."""
         for outcome in outcomes:
             self._report.add(outcome)
-            if outcome.error is not None:
-                self._first_error = self._first_error or outcome.error
-                if self._settings.on_error == "raise":
-                    self._stop("error")
-                elif isinstance(outcome.error, _FATAL):
-                    self._stop("fatal")
+            if outcome.error is not None and self._settings.on_error == "raise":
+                self._stop("error")
+        limit = self._settings.max_failures
         if limit is not None and self._report.failed + self._report.unknown > limit:
             self._stop("max_failures")
+        self._ready.extend(outcomes)
+        self._news.set()
         self._tell_progress()
 
     def _tell_progress(self, *, last: bool = False) -> None:
-        tell = self._settings.progress
         now = time.monotonic()
-        if tell is None or (not last and now - self._told < PROGRESS_SECONDS):
+        if self._tell is None or (not last and now - self._told < PROGRESS_SECONDS):
             return
         self._told = now
         report = self._report
         try:
-            tell(
+            self._tell(
                 Progress(
                     done=report.total,
                     failed=report.failed + report.unknown,
@@ -419,6 +431,7 @@ class BulkStream(Generic[T]):
                 )
             )
         except Exception as error:  # noqa: BLE001 (the caller's own)
+            self._tell = None
             self._fail_with(error)
 
     def _stop(self, reason: str) -> None:
@@ -429,27 +442,30 @@ class BulkStream(Generic[T]):
             self._working.deadline = min(self._working.deadline, anyio.current_time() + GRACE_SECONDS)
 
     def _fail_with(self, error: Exception) -> None:
+        """Stop the run, and raise *error* where outcomes are consumed."""
         self._raises = self._raises or error
         self._stop("error")
 
     def _settle(self) -> None:
         """Account, once and at the end, for what was never sent."""
-        if self._settled:
-            return
-        self._settled = True
-        self._keep_for_later([_unsent(job.index, job.item, job) for job in self._taken])
-        self._keep_for_later([_unsent(index, item) for index, item in self._source.rest()])
+        self._hand_over([_unsent(job.index, job.item, job.prepared) for job in self._taken])
+        try:
+            for index, item in self._source.rest():
+                self._hand_over([_unsent(index, item)])
+        except Exception as error:  # noqa: BLE001 (the input's own)
+            self._fail_with(error)
         report = self._report
         report.exhausted = self._source.exhausted
         report.elapsed = time.monotonic() - self._started
         self._tell_progress(last=True)
-        if self._settings.on_error == "raise" and self._first_error is not None and self._raises is None:
-            self._raises = BulkError(f"{report}; first error: {self._first_error}", report=report)
-            self._raises.__cause__ = self._first_error
+        incomplete = report.stopped is not None or report.succeeded < report.total
+        if self._settings.on_error == "raise" and incomplete:
+            self._raises = self._raises or report.as_error()
+        self._settled = True
+        self._news.set()
 
 
-def _unsent(index: int, item: Any, job: Job | None = None) -> Outcome[Any]:
-    prepared = job.prepared if job else None
+def _unsent(index: int, item: Any, prepared: Prepared | None = None) -> Outcome[Any]:
     return Outcome(
         index=index,
         key=prepared.key if prepared else None,
@@ -467,6 +483,7 @@ def _cut(job: Job, trace: Trace) -> Outcome[Any]:
         uuid=job.prepared.uuid,
         item=job.item,
         status="unknown",
+        error=OutcomeUnknownError("the run stopped before the answer came"),
         retryable=True,
         attempts=trace.attempts,
         request_id=trace.request_id,

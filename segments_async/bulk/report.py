@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from attrs import field, frozen
 
-from segments_async.errors import ApiError, BulkError, InputError, SegmentsError
+from segments_async.errors import ApiError, BulkError, DecodeError, InputError, SegmentsError, TransportError
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class BulkReport(Generic[T]):
         stopped: Why the run ended before its input did: ``"fatal"`` (an answer that concerns every item, such as a
             refused key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
             itself raised), ``"left"`` (the stream was left early) or ``"cancelled"``; None if it did not.
-        exhausted: Whether the input was read to its end.
+        exhausted: Whether the input was read to its end; with ``stopped``, that its rest is counted as unsent.
         truncated: Whether outcomes were dropped, which only ``keep="failures"`` does.
     """
 
@@ -112,6 +112,7 @@ class BulkReport(Generic[T]):
         self._keep = keep
         self._kept: list[Outcome[T]] = []
         self._sorted = True
+        self._first_error: SegmentsError | None = None
         self.counts: Counter[str] = Counter()
         self.elapsed = 0.0
         self.throttled = 0
@@ -124,6 +125,7 @@ class BulkReport(Generic[T]):
     def add(self, outcome: Outcome[T]) -> None:
         """Count *outcome*, and keep it if it is to be kept."""
         self.counts[outcome.status] += 1
+        self._first_error = self._first_error or outcome.error
         if self._keep == "failures":
             if outcome.succeeded:
                 return
@@ -194,7 +196,8 @@ class BulkReport(Generic[T]):
         """The failures by what went wrong, the most frequent first."""
         groups: dict[str, list[Outcome[T]]] = {}
         for outcome in self.failures:
-            groups.setdefault(_group_of(outcome.error), []).append(outcome)
+            if outcome.error is not None:
+                groups.setdefault(_group_of(outcome.error), []).append(outcome)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
     def raise_if_failed(self) -> None:
@@ -204,11 +207,15 @@ class BulkReport(Generic[T]):
         Raises:
             BulkError: An item failed, is unknown or was not sent; its ``__cause__`` is the first error.
         """
-        if self.succeeded == self.total:
-            return
-        first = next((outcome.error for outcome in self.results if outcome.error is not None), None)
-        words = f"{self}; first error: {first}" if first is not None else str(self)
-        raise BulkError(words, report=self) from first
+        if self.succeeded < self.total:
+            raise self.as_error()
+
+    def as_error(self) -> BulkError:
+        """The report as an error, whose ``__cause__`` is the first error there was."""
+        first = self._first_error
+        error = BulkError(str(self) if first is None else f"{self}; first error: {first}", report=self)
+        error.__cause__ = first
+        return error
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {status}" for status, count in sorted(self.counts.items()) if count)
@@ -219,13 +226,15 @@ class BulkReport(Generic[T]):
         return f"<BulkReport {self}>"
 
 
-def _group_of(error: SegmentsError | None) -> str:
+def _group_of(error: SegmentsError) -> str:
+    """What went wrong, without where: neither the call nor the place in it."""
     match error:
-        case None:
-            return "no error"
         case ApiError():
-            return f"{type(error).__name__}: {error.detail}"
-        case InputError():
-            return f"{type(error).__name__}: {error.problem}"
+            words = error.detail
+        case InputError() | DecodeError():
+            words = error.problem
+        case TransportError():
+            words = str(error).removesuffix(f" on {error.method} {error.url}")
         case _:
-            return f"{type(error).__name__}: {error}"
+            words = str(error)
+    return f"{type(error).__name__}: {words}"

@@ -79,7 +79,7 @@ class CreateSamples(Operation[Sample]):
         body = b"[" + b",".join(job.prepared.body for job in jobs) + b"]"
         rows = await self._session.call(CREATE_BATCH, list[Any], path=self._path, content=body, trace=trace)
         self._note_time(trace)
-        named = {row.get("name"): row for row in rows if isinstance(row, dict)}
+        named = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
         return [await self._result(job, named.get(job.prepared.key), trace) for job in jobs]
 
     async def _result(self, job: Job, row: Any, trace: Trace) -> Success[Sample] | SegmentsError:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from segments_async._converter import check
 from segments_async._json import encode_json
-from segments_async._wire.arguments import check_name, without_none
+from segments_async._wire.arguments import without_none
 from segments_async._wire.endpoint import Endpoint, segment
 from segments_async.bulk.engine import Job, Operation, Prepared, Success
 from segments_async.errors import InputError
@@ -40,18 +40,18 @@ class PutLabels(Operation[Label]):
         """Check a label and encode its body."""
         fields = _fields_of(item)
         check(fields, LabelPut)
-        sample_uuid = check_name(fields["sample_uuid"], "sample_uuid")
-        labelset = fields.get("labelset") or self._labelset
-        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        uuid = fields["sample_uuid"]
+        labelset = fields.get("labelset")
+        path = {"sample_uuid": uuid, "labelset": self._labelset if labelset is None else labelset}
         PUT_LABEL.fill(**path)
         body = {key: value for key, value in fields.items() if key not in _PLACE}
-        return Prepared(f"{sample_uuid}/{labelset}", (path, encode_json(body)), uuid=sample_uuid)
+        return Prepared(f"{uuid}/{path['labelset']}", (path, encode_json(body)), uuid=str(uuid))
 
     async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[Label] | SegmentsError]:
         """Put one label."""
         path, body = jobs[0].prepared.body
         label = await self._session.call(PUT_LABEL, Label, path=path, content=body, trace=trace)
-        return [Success("done", label, path["sample_uuid"])]
+        return [Success("done", label)]
 
 
 def _fields_of(item: Any) -> dict[str, Any]:

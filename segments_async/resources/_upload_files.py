@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import attrs
 
 from segments_async._converter import check
@@ -30,17 +29,15 @@ class UploadFiles(CreateSamples):
     """Upload the files of each sample, then create the samples in batches."""
 
     noun = "files"
-    begins = True
 
     def __init__(self, session: Session, assets: Assets, dataset: str | Dataset, settings: BulkSettings) -> None:
         if settings.batch_size is None and settings.if_exists != "error":
             settings = attrs.evolve(settings, batch_size=FILES_A_BATCH)
         super().__init__(session, dataset, settings)
         self._assets = assets
-        uploads = min(settings.concurrency or session.max_connections, session.max_connections)
-        self._uploads = anyio.Semaphore(uploads)
+        self.begins = min(settings.concurrency or session.max_connections, session.max_connections)
         # So many batches are open that all uploads are busy while one batch is being created.
-        self.concurrency = -(-uploads // self.batch_size) + 1
+        self.concurrency = -(-self.begins // self.batch_size) + 1
 
     def prepare(self, item: Any) -> Prepared:
         """Read an item as a `FileSample`."""
@@ -50,8 +47,7 @@ class UploadFiles(CreateSamples):
     async def begin(self, job: Job, trace: Trace) -> Prepared:
         """Upload the files of one sample, and make its body of them."""
         sample: FileSample = job.prepared.body
-        async with self._uploads:
-            assets = [await self._assets.upload_traced(file, name, trace, "") for file, name in _files_of(sample)]
+        assets = [await self._assets.upload_traced(file, name, trace, "") for file, name in _files_of(sample)]
         fields = _sample_of(sample, assets)
         check(fields, SampleCreate)
         body = encode_json(fields)

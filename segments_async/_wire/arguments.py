@@ -29,6 +29,11 @@ def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
     """
     Refuse a keyword argument that *allowed* (a TypedDict) does not know.
 
+    Args:
+        given: The keyword arguments.
+        allowed: What they may be.
+        call: What took them, such as ``create()``.
+
     Raises:
         TypeError: As Python itself would raise it, with the nearest name.
     """
@@ -37,7 +42,7 @@ def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
         if key not in known:
             near = get_close_matches(key, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{call}() got an unexpected keyword argument {key!r}{hint}")
+            raise TypeError(f"{call} got an unexpected keyword argument {key!r}{hint}")
 
 
 def check_name(value: object, path: str = "name") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
+from inspect import iscoroutinefunction
 from typing import Any, Literal, Self, TypedDict
 
 import attrs
@@ -52,6 +53,16 @@ def _seconds_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> Non
         raise InputError(f"expected seconds above 0, got {value!r}", path=attribute.name)
 
 
+def _callable_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and (not callable(value) or iscoroutinefunction(value)):
+        raise InputError(f"expected a function that is not async, got {value!r}", path=attribute.name)
+
+
+def _flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise InputError(f"expected True or False, got {value!r}", path=attribute.name)
+
+
 @frozen(kw_only=True)
 class BulkSettings:
     """Say how a bulk run behaves."""
@@ -65,17 +76,17 @@ class BulkSettings:
     )
     """For samples whose name is taken: return what is there, fail, or change it to what was sent."""
     on_error: Literal["collect", "raise"] = field(default="collect", validator=_one_of("collect", "raise"))
-    """Collect failures in the report, or raise `BulkError` at the first."""
+    """Collect failures in the report, or stop at the first, or at a timeout, and raise `BulkError`."""
     max_failures: int | None = field(default=None, validator=_count_or_none(0))
-    """Stop when more items than this failed."""
+    """Stop when more items than this failed or are unknown."""
     total_timeout: float | None = field(default=None, validator=_seconds_or_none)
-    """Stop after so many seconds."""
-    progress: Callable[[Progress], object] | None = None
+    """Stop after so many seconds; what is under way then gets 10 more to end."""
+    progress: Callable[[Progress], object] | None = field(default=None, validator=_callable_or_none)
     """Called with a `Progress` at most ten times a second, and at the end."""
     keep: Literal["all", "failures"] = field(default="all", validator=_one_of("all", "failures"))
     """Which outcomes the report keeps; all are counted."""
-    check_duplicates: bool = True
-    """Fail the second item of a name locally; costs 16 bytes of digest an item."""
+    check_duplicates: bool = field(default=True, validator=_flag)
+    """Fail the second item of a name locally; costs one digest an item."""
 
     @classmethod
     def from_options(cls, options: BulkOptions) -> Self:
@@ -86,5 +97,5 @@ class BulkSettings:
             TypeError: One of them is not known.
             InputError: One of them has a value that makes no sense.
         """
-        check_keys(options, BulkOptions, "bulk")
+        check_keys(options, BulkOptions, "a bulk call")
         return cls(**options)

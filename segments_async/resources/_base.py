@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._paging import Pages
 from segments_async._wire.arguments import check_count
-from segments_async._wire.retry import backoff, is_ambiguous
+from segments_async._wire.retry import backoff, is_ambiguous, is_retryable
 from segments_async.errors import AlreadyExistsError, NotFoundError, SegmentsError
 
 if TYPE_CHECKING:
@@ -91,6 +91,10 @@ async def create_once(
             if attempt < policy.attempts:
                 await clock.sleep(backoff(policy, attempt, clock.random()))
             continue
+        except SegmentsError as error:
+            if is_retryable(error):  # it could not be found out
+                raise failure from error
+            raise
         if same(found):
             return found
         raise AlreadyExistsError(detail="something else of this name exists") from failure

@@ -6,7 +6,7 @@ from segments_async._converter import check, unstructure
 from segments_async._wire.arguments import check_keys, check_name, holds, without_none
 from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path, segment
 from segments_async.errors import AlreadyExistsError, InputError
-from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, TaskAttributes, User
+from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
 from segments_async.resources._base import Resource, create_once
 
 if TYPE_CHECKING:
@@ -110,11 +110,10 @@ class Datasets(Resource):
             AlreadyExistsError: There is one of this name, and *exist_ok* is False.
             TypeError: A setting is not known.
         """
-        check_keys(settings, DatasetSettings, "create")
-        if "/" in check_name(name):
-            raise InputError(f"expected a name without '/', got {name!r}", path="name")
+        check_keys(settings, DatasetSettings, "create()")
+        _check_dataset_name(name)
         body = {**_DEFAULTS, **without_none(settings), "name": name}
-        check(body["task_attributes"], TaskAttributes, "task_attributes")
+        check(body, Dataset)
         endpoint = _CREATE_OWN if organization is None else _CREATE_IN
         path = {} if organization is None else {"organization": organization}
 
@@ -153,11 +152,10 @@ class Datasets(Resource):
             AuthorizationError: The key may read this dataset but not manage it.
             TypeError: A setting is not known.
         """
-        check_keys(changes, DatasetChanges, "update")
+        check_keys(changes, DatasetChanges, "update()")
         if "name" in changes:
-            check_name(changes["name"])
-        if changes.get("task_attributes") is not None:
-            check(changes["task_attributes"], TaskAttributes, "task_attributes")
+            _check_dataset_name(changes["name"])
+        check({"name": "", **changes}, Dataset)
         return await self._session.call(_UPDATE, Dataset, path={"dataset": dataset}, json=changes)
 
     async def delete(self, dataset: str | Dataset) -> None:
@@ -210,3 +208,9 @@ class Datasets(Resource):
             return await self._session.call(_GET_COLLABORATOR, Collaborator, path=path)
 
         return await create_once(self._session, create, find, lambda found: found.role == role)
+
+
+def _check_dataset_name(name: object) -> None:
+    segment(name, "name")
+    if "/" in check_name(name):
+        raise InputError(f"expected a name without '/', got {name!r}", path="name")

@@ -78,8 +78,8 @@ class Labels(Resource):
             InputError: *attributes* do not fit a known shape; `path` says where.
             NotFoundError: There is no such sample or labelset.
         """
-        check({"sample_uuid": "", "attributes": attributes}, LabelPut)
         body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
+        check({"sample_uuid": "", **body}, LabelPut)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return await self._session.call(PUT_LABEL, Label, path=path, json=body)
 

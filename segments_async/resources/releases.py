@@ -88,6 +88,7 @@ class Releases(Resource):
             AlreadyExistsError: There is one of this name.
         """
         body = {"name": check_name(name), "description": description}
+        _GET.fill(dataset=dataset, name=name)  # a release that cannot be asked for is of no use
 
         async def create() -> Release:
             return await self._session.call(_CREATE, Release, path={"dataset": dataset}, json=body)

@@ -153,7 +153,7 @@ class Samples(Resource):
             InputError: *attributes* do not fit a known shape; `path` says where.
             TypeError: A setting is not known.
         """
-        check_keys(settings, SampleSettings, "create")
+        check_keys(settings, SampleSettings, "create()")
         dataset_path(dataset)
         fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
         check(fields, SampleCreate)
@@ -177,11 +177,10 @@ class Samples(Resource):
             NotFoundError: There is no such sample.
             TypeError: A change is not known.
         """
-        check_keys(changes, SampleChanges, "update")
+        check_keys(changes, SampleChanges, "update()")
         if "name" in changes:
             check_name(changes["name"])
-        if changes.get("attributes") is not None:
-            check({"name": "", "attributes": changes["attributes"]}, SampleCreate)
+        check({"name": "", "attributes": {}, **without_none(changes)}, SampleCreate)
         return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": uuid}, json=changes)
 
     async def delete(self, uuid: str) -> None:
@@ -299,16 +298,20 @@ def _joined(words: str | Iterable[str] | None, path: str) -> str | None:
     for word in several:
         if not isinstance(word, str) or not word.strip():
             raise InputError(f"expected words, got {word!r}", path=path)
-    return ",".join(several) or None
+    if not several:
+        raise InputError("expected at least one; leave it out to get all", path=path)
+    return ",".join(several)
 
 
 def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | None:
     """The metadata filter as ``key:value,key:value``; the service knows no way to write a comma in a value."""
     if isinstance(metadata, Mapping):
-        metadata = [f"{key}:{_shown(value)}" for key, value in metadata.items()]
+        metadata = [f"{key}:{_shown(key, value)}" for key, value in metadata.items()]
     elif isinstance(metadata, str):
         metadata = [metadata]
     pairs = [] if metadata is None else list(metadata)
+    if not pairs:
+        return None
     for pair in pairs:
         if not isinstance(pair, str) or ":" not in pair.strip(":"):
             raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
@@ -317,5 +320,7 @@ def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | 
     return _joined(pairs, "metadata")
 
 
-def _shown(value: Any) -> str:
+def _shown(key: Any, value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise InputError(f"expected text, a number or a bool, got {type(value).__name__}", path=f"metadata.{key}")
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -31,7 +31,7 @@ from segments_async.errors import (
 from segments_async.settings import DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from typing import Literal
 
     from segments_async.settings import Clock, RetryPolicy
@@ -206,6 +206,8 @@ class Session:
 
         async def attempt() -> Reply:
             request = httpx.Request(endpoint.method, url, headers=headers, content=content, extensions=timeout)
+            if content is not None:
+                request.stream = _Body(content)
             response = await self.send(self._client, request)
             reply = _reply_of(response)
             trace.answered(reply)
@@ -348,6 +350,30 @@ class Session:
                     "this AsyncSegments belongs to another event loop; create one in each loop that needs one"
                 )
             self._loop = token
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body in one piece. httpx has one that is an async generator; trio complains when its sending is cancelled."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once:
+    def __init__(self, content: bytes) -> None:
+        self._left: bytes | None = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        content, self._left = self._left, None
+        if content is None:
+            raise StopAsyncIteration
+        return content
 
 
 class _Key:

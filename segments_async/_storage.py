@@ -22,7 +22,7 @@ from segments_async._wire.replies import Reply, shown_url, storage_error_for
 from segments_async.errors import DecodeError, InputError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping
 
     from segments_async._session import Session
 
@@ -126,45 +126,49 @@ class Form(httpx.AsyncByteStream):
     It goes once, in pieces, so that never more of a file on disk is in memory than one of them.
     """
 
-    problem: InputError | None = None
-    """Why the file could not be read."""
-
     def __init__(self, head: bytes, upload: Upload, tail: bytes) -> None:
-        self._head = head
-        self._upload = upload
-        self._tail = tail
-        self._pieces = self._cut(upload.source) if isinstance(upload.source, bytes) else self._read(upload.source)
+        self.problem: InputError | None = None
+        """Why the file could not be read."""
+        self._in_memory = isinstance(upload.source, bytes)
+        self._pieces = _pieces(head, upload, tail)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        in_memory = isinstance(self._upload.source, bytes)
-        piece = next(self._pieces, b"") if in_memory else await run_sync(next, self._pieces, b"")
+        try:
+            piece = next(self._pieces, b"") if self._in_memory else await run_sync(next, self._pieces, b"")
+        except InputError as error:
+            self.problem = error
+            raise
         if not piece:
             raise StopAsyncIteration
         return piece
 
-    def _cut(self, content: bytes) -> Iterator[bytes]:
-        pieces = [self._head, content, self._tail]
-        yield from [b"".join(pieces)] if len(content) <= CHUNK_BYTES else pieces
+    def close(self) -> None:
+        """Close the file. One that a thread still reads, left by a cancellation of asyncio, closes after that."""
+        with suppress(ValueError):
+            self._pieces.close()
 
-    def _read(self, source: Path) -> Iterator[bytes]:
-        """Read in worker threads. The file is closed at the end, or when this is forgotten."""
-        try:
-            with source.open("rb") as file:
-                left, before = self._upload.size, self._head
-                while left:
-                    chunk = file.read(min(left, CHUNK_BYTES))
-                    left -= len(chunk)
-                    if not chunk or (not left and file.read(1)):
-                        self.problem = InputError(f"was changed while it was uploaded: {source}", path="file")
-                        raise self.problem
-                    yield before + chunk + (b"" if left else self._tail)
-                    before = b""
-        except OSError as error:
-            self.problem = _unreadable(error, source, "file")
-            raise self.problem from error
+
+def _pieces(head: bytes, upload: Upload, tail: bytes) -> Generator[bytes]:
+    """Cut a form into pieces of which no one is empty; read a file in whatever thread this runs in."""
+    source = upload.source
+    if isinstance(source, bytes):
+        yield from [head + source + tail] if len(source) <= CHUNK_BYTES else [head, source, tail]
+        return
+    try:
+        with source.open("rb") as file:
+            left = upload.size
+            while left:
+                chunk = file.read(min(left, CHUNK_BYTES))
+                left -= len(chunk)
+                if not chunk or (not left and file.read(1)):
+                    raise InputError(f"was changed while it was uploaded: {source}", path="file")
+                yield head + chunk + (b"" if left else tail)
+                head = b""
+    except OSError as error:
+        raise _unreadable(error, source, "file") from error
 
 
 def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeout: httpx.Timeout) -> httpx.Request:
@@ -209,13 +213,16 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
 
     async def attempt() -> None:
         request = presigned_request(url, fields, upload, session.timeout)
-        assert isinstance(request.stream, Form)
+        form = request.stream
+        assert isinstance(form, Form)
         try:
             response = await session.send(session.storage_client, request)
         except TransportError:
-            if request.stream.problem is not None:  # aiohttp calls that a lost connection
-                raise request.stream.problem from None
+            if form.problem is not None:  # aiohttp calls that a lost connection
+                raise form.problem from None
             raise
+        finally:
+            form.close()
         _check(session, response)
 
     await session.repeat(attempt, trace, may_repeat=True)

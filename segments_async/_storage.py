@@ -203,9 +203,12 @@ def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeo
 
 def _request(method: str, url: str, **arguments: Any) -> httpx.Request:
     try:
-        return httpx.Request(method, url, **arguments)
-    except httpx.InvalidURL as error:
-        raise DecodeError(f"the service gave no URL of a file ({error})", payload=url) from error
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise DecodeError("the service gave no URL of a file", payload=url)
+    return httpx.Request(method, parsed, **arguments)
 
 
 async def put_file(session: Session, url: str, fields: Mapping[str, str], upload: Upload, trace: Trace) -> None:

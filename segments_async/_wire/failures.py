@@ -42,6 +42,11 @@ def _names_in_aiohttp(error: BaseException | None) -> frozenset[str]:
     return frozenset(cls.__name__ for cls in type(error).__mro__ if cls.__module__.partition(".")[0] == "aiohttp")
 
 
-def _say(what: str, error: Exception) -> str:
-    words = str(error)
-    return f"{what} ({words})" if words else what
+def _say(what: str, error: BaseException) -> str:
+    """Add the words of *error*, or of what caused it if it has none (trio's have none)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if words := str(cause):
+            return f"{what} ({words})"
+        cause = cause.__cause__ or cause.__context__
+    return what

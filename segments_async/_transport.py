@@ -16,6 +16,7 @@ import ssl
 from collections import deque
 from contextlib import AsyncExitStack, suppress
 from http.cookiejar import CookieJar
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -306,7 +307,8 @@ def pooled_client(
     else:
         raise InputError(f'expected an httpx.AsyncBaseTransport or "aiohttp", got {transport!r}', path="transport")
     mounts = {
-        pattern: None if url is None else make(httpx.Proxy(url)) for pattern, url in get_environment_proxies().items()
+        pattern: None if url is None else make(_proxy(url, transport))
+        for pattern, url in get_environment_proxies().items()
     }
     return httpx.AsyncClient(transport=make(None), mounts=mounts, cookies=_NoCookies())
 
@@ -314,6 +316,20 @@ def pooled_client(
 def mask_signatures() -> None:
     """Have httpx's log lines show presigned URLs without their signature."""
     logging.getLogger("httpx").addFilter(_MASK)
+
+
+def _proxy(url: str, transport: str | None) -> httpx.Proxy:
+    """Read a proxy of the environment, and refuse here what would fail at the first call."""
+    try:
+        proxy = httpx.Proxy(url)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise InputError(f"the environment names a proxy that is none: {error}", path="proxy") from error
+    if proxy.url.scheme.startswith("socks"):
+        if transport == "aiohttp":
+            raise InputError("the environment names a SOCKS proxy, which aiohttp cannot use", path="proxy")
+        if find_spec("socksio") is None:
+            raise InputError('the environment names a SOCKS proxy; pip install "httpx[socks]"', path="proxy")
+    return proxy
 
 
 def _slots(max_connections: int, proxy: httpx.Proxy | None) -> SlotTransport:

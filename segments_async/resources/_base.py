@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._paging import Pages
 from segments_async._wire.arguments import check_count
-from segments_async._wire.retry import backoff, is_ambiguous, is_retryable
-from segments_async.errors import AlreadyExistsError, NotFoundError, SegmentsError
+from segments_async._wire.retry import backoff, is_ambiguous
+from segments_async.errors import AlreadyExistsError, NotFoundError, SegmentsError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -91,10 +91,10 @@ async def create_once(
             if attempt < policy.attempts:
                 await clock.sleep(backoff(policy, attempt, clock.random()))
             continue
+        except ValidationError:
+            raise  # what is refused as such was not created
         except SegmentsError as error:
-            if is_retryable(error):  # it could not be found out
-                raise failure from error
-            raise
+            raise failure from error  # it could not be found out
         if same(found):
             return found
         raise AlreadyExistsError(detail="something else of this name exists") from failure

@@ -40,15 +40,25 @@ class UploadFiles(CreateSamples):
         self.concurrency = -(-self.begins // self.batch_size) + 1
 
     def prepare(self, item: Any) -> Prepared:
-        """Read an item as a `FileSample`."""
+        """Read an item as a `FileSample`, and check all that can be known before its files are up."""
         sample = _as_file_sample(item)
-        return Prepared(check_name(sample.name), sample)
+        check_name(sample.name)
+        files = _files_of(sample)
+        if sample.attributes is None and len(files) > 1:
+            raise InputError(f"a sample of {len(files)} files needs 'attributes', which makes its attributes of them")
+        if sample.attributes is not None and not callable(sample.attributes):
+            raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
+        fields = {**_settings_of(sample), "attributes": {}}
+        check(fields, SampleCreate)
+        encode_json(fields)
+        return Prepared(sample.name, sample)
 
     async def begin(self, job: Job, trace: Trace) -> Prepared:
         """Upload the files of one sample, and make its body of them."""
         sample: FileSample = job.prepared.body
         assets = [await self._assets.upload_traced(file, name, trace, "") for file, name in _files_of(sample)]
-        fields = _sample_of(sample, assets)
+        make = sample.attributes or _image_of
+        fields = {**_settings_of(sample), "attributes": make(assets)}
         check(fields, SampleCreate)
         body = encode_json(fields)
         return attrs.evolve(job.prepared, body=body, size=len(body) + 1)
@@ -88,12 +98,11 @@ def _named(file: Any, name: str) -> str | None:
     return None if isinstance(getattr(file, "name", None), str) else name
 
 
-def _sample_of(sample: FileSample, assets: list[Asset]) -> dict[str, Any]:
-    if sample.attributes is not None:
-        attributes: Any = sample.attributes(assets)
-    elif len(assets) == 1:
-        attributes = ImageSampleAttributes.from_url(assets[0].url)
-    else:
-        raise InputError(f"a sample of {len(assets)} files needs 'attributes', which makes its attributes of them")
-    names = ("metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
-    return {"name": sample.name, "attributes": attributes} | without_none({n: getattr(sample, n) for n in names})
+def _settings_of(sample: FileSample) -> dict[str, Any]:
+    names = ("name", "metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
+    return without_none({name: getattr(sample, name) for name in names})
+
+
+def _image_of(assets: list[Asset]) -> ImageSampleAttributes:
+    [asset] = assets
+    return ImageSampleAttributes.from_url(asset.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 
 from segments_async.bulk.engine import BulkStream, Operation, Prepared, Success
@@ -26,6 +27,13 @@ def names_on(sandbox, dataset="sandbox/flowers"):
 def posts(sandbox, end="/samples_bulk/"):
     """The POST requests to a route, in the order in which they came."""
     return [call for call in sandbox.calls if call.method == "POST" and call.path.endswith(end)]
+
+
+def body_of(request):
+    """The JSON text that an `httpx.Request` carries."""
+    if request.headers.get("content-encoding") == "gzip":
+        return zlib.decompress(request.content, zlib.MAX_WBITS | 16)
+    return request.content
 
 
 class Echo(Operation[int]):

@@ -65,14 +65,15 @@ async def test_cancelled_scopes(client, sandbox, together, peak):
 
     async def call(_):
         nonlocal finished
-        with anyio.move_on_after(chance.random() * LONGEST):
+        patience = None if chance.random() < 0.1 else chance.random() * LONGEST
+        with anyio.move_on_after(patience):
             await client.request("GET", "/user")
             finished += 1
 
     for _ in range(CALLS // AT_ONCE):
         await together(AT_ONCE, call)
 
-    assert 0 < finished < CALLS
+    assert CALLS / 20 < finished < CALLS
     await check_health(client, together, peak)
 
 

@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Mapping
 
     from segments_async._session import Session
+    from segments_async.models import FileSource
 
 MAX_ASSET_BYTES = 100_000_000
 """The service takes 100 MB at most (`api.md`)."""
 CHUNK_BYTES = 256 * 1024
 """One hop to a worker thread reads or writes so much."""
-
-FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 
 @frozen

@@ -85,11 +85,16 @@ class Reply:
 
 
 def shown_url(url: str) -> str:
-    """Cut what signs a presigned URL, so that the rest can be shown and logged."""
-    parts = urlsplit(url)
-    if "signature=" not in parts.query.lower():
-        return url
-    return parts._replace(query="...").geturl()
+    """Cut a password and what signs a presigned URL, so that the rest can be shown and logged."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(no URL)"
+    if "@" in parts.netloc:
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    if "signature=" in parts.query.lower():
+        parts = parts._replace(query="...")
+    return parts.geturl()
 
 
 def error_for(reply: Reply, *, now: float) -> ApiError:

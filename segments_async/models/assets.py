@@ -10,7 +10,7 @@ from attrs import define, field
 from segments_async.models._base import Model, wire_name
 from segments_async.models.samples import ImageSampleAttributes
 
-FileSource = str | PathLike[str] | bytes | IO[bytes]
+FileSource = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """A path, the content itself, or an open binary file."""
 
 

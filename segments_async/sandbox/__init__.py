@@ -12,8 +12,7 @@ from importlib.util import find_spec
 _missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
 if _missing:
     raise ImportError(
-        f"The sandbox needs {', '.join(_missing)}, which its extra installs: "
-        'pip install "segments-async[sandbox]"'
+        f'The sandbox needs {", ".join(_missing)}, which its extra installs: pip install "segments-async[sandbox]"'
     )
 
 from segments_async.sandbox.calls import Call  # noqa: E402  (the extra is checked first)

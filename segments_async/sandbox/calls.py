@@ -36,9 +36,7 @@ class Call:
     """The answer's status; None if the connection was cut instead."""
 
     @classmethod
-    def of(
-        cls, request: Request, *, origin: Origin, request_id: str, body_bytes: int, status: int | None
-    ) -> Call:
+    def of(cls, request: Request, *, origin: Origin, request_id: str, body_bytes: int, status: int | None) -> Call:
         """Note down *request*."""
         scope = request.scope
         return cls(

@@ -87,9 +87,7 @@ def choice(options: Collection[str], prefix: str | None = None) -> Check:
     def check(value: Any) -> object:
         if value is None:
             return NULL
-        known = isinstance(value, str) and (
-            value in options or (prefix is not None and value.startswith(prefix))
-        )
+        known = isinstance(value, str) and (value in options or (prefix is not None and value.startswith(prefix)))
         return None if known else [f'"{value}" is not a valid choice.']
 
     return check
@@ -122,10 +120,7 @@ def _frame(value: Any) -> object:
 
 def _sensor(value: Any) -> object:
     required = ["name", "task_type", "attributes"]
-    return (
-        problems(value, {"name": filled, "task_type": text, "attributes": sample_attributes}, required)
-        or None
-    )
+    return problems(value, {"name": filled, "task_type": text, "attributes": sample_attributes}, required) or None
 
 
 def _each(check: Check) -> Check:

@@ -63,9 +63,7 @@ class Gateway:
         if response is not None:
             self._stamp(response, request_id)
         status = None if response is None or drop == "after" else response.status_code
-        call = Call.of(
-            request, origin=self.origin, request_id=request_id, body_bytes=len(body), status=status
-        )
+        call = Call.of(request, origin=self.origin, request_id=request_id, body_bytes=len(body), status=status)
         self.calls.append(call)
         if drop is None and response is not None:
             await response(scope, receive, send)

@@ -88,9 +88,7 @@ class Sandbox:
         self._addresses = ((host, port), (host, storage_port))
         self._clock = clock
         self._store = ObjectStore(Signer(clock))
-        self._state = State(
-            user=user, users=users, organizations=organizations, store=self._store, clock=clock
-        )
+        self._state = State(user=user, users=users, organizations=organizations, store=self._store, clock=clock)
         self._state.release_seconds = release_seconds
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self._faults = FaultScript()
@@ -134,9 +132,7 @@ class Sandbox:
         listeners = _listen(self._addresses)
         self._url, self._store.url = (_url(listener) for listener in listeners)
         ready: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(listeners, ready), name="segments-sandbox", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(listeners, ready), name="segments-sandbox", daemon=True)
         self._thread.start()
         ready.result(START_SECONDS)
 
@@ -289,9 +285,7 @@ class Sandbox:
 
     def datasets(self) -> list[Record]:
         """Return all datasets, as the API describes them."""
-        return _copied(
-            [dataset_json(self._state, dataset) for dataset in list(self._state.datasets.values())]
-        )
+        return _copied([dataset_json(self._state, dataset) for dataset in list(self._state.datasets.values())])
 
     def samples(self, dataset: str) -> list[Record]:
         """Return all samples of ``"owner/name"``, as the API describes them."""

@@ -14,7 +14,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MAX_ASSET_BYTES = 100 * 1024 * 1024
+MAX_ASSET_BYTES = 100_000_000
 MAX_BODY_BYTES = MAX_ASSET_BYTES + 64 * 1024
 """With room for the fields and boundaries of the form."""
 EXPIRES_SECONDS = 3600
@@ -70,17 +70,12 @@ class Signer:
         if not hmac.compare_digest(
             self._sign(policy).encode(), fields.get("x-amz-signature", "").encode("utf-8", "replace")
         ):
-            raise StorageError(
-                403, "SignatureDoesNotMatch", "The form's signature does not match its policy."
-            )
+            raise StorageError(403, "SignatureDoesNotMatch", "The form's signature does not match its policy.")
         decoded = orjson.loads(base64.b64decode(policy))
         if datetime.fromtimestamp(self._clock(), UTC) > datetime.fromisoformat(decoded["expiration"]):
             raise StorageError(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
         issued = {
-            name: value
-            for item in decoded["conditions"]
-            if isinstance(item, dict)
-            for name, value in item.items()
+            name: value for item in decoded["conditions"] if isinstance(item, dict) for name, value in item.items()
         }
         for name, value in issued.items():
             if fields.get(name) != value:
@@ -110,9 +105,7 @@ class Signer:
         date, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
         signature = self._sign(f"{key}\n{date}\n{expires}")
         if not hmac.compare_digest(signature.encode(), query.get("X-Amz-Signature", "").encode()):
-            raise StorageError(
-                403, "SignatureDoesNotMatch", "The signature is not the one that was calculated."
-            )
+            raise StorageError(403, "SignatureDoesNotMatch", "The signature is not the one that was calculated.")
         if self._clock() > datetime.strptime(date, "%Y%m%dT%H%M%S%z").timestamp() + float(expires):
             raise StorageError(403, "AccessDenied", "Request has expired")
 

@@ -64,9 +64,7 @@ class Storage:
             return await self._upload(request)
         if request.method in {"GET", "HEAD"}:
             return self._download(request, path.removeprefix("/"))
-        raise StorageError(
-            405, "MethodNotAllowed", "The specified method is not allowed against this resource."
-        )
+        raise StorageError(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 
     async def _upload(self, request: Request) -> Response:
         _check_length(request)

@@ -107,9 +107,7 @@ def test_drop(api, sandbox, drop, effect, caplog):
     sandbox.fail("POST", "/user/datasets/", drop=drop)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)) as caught:
         api.post("/user/datasets/", json={"name": "cats"})
-    assert ("incomplete" in str(caught.value) or "without sending complete" in str(caught.value)) is (
-        drop == "middle"
-    )
+    assert ("incomplete" in str(caught.value) or "without sending complete" in str(caught.value)) is (drop == "middle")
     assert [dataset["name"] for dataset in sandbox.datasets()] == effect
     assert sandbox.calls[-1].status == (201 if drop == "middle" else None)
     assert api.get("/user").status_code == 200

@@ -143,9 +143,7 @@ def test_bulk_wants_a_list(api, flowers):
 
 def test_bulk_delete(api, sandbox, flowers, rose):
     api.post("/user/datasets/", json={"name": "cats"})
-    other = api.post("/datasets/sandbox/cats/samples/", json={"name": "a", "attributes": IMAGE}).json()[
-        "uuid"
-    ]
+    other = api.post("/datasets/sandbox/cats/samples/", json={"name": "a", "attributes": IMAGE}).json()["uuid"]
     body = {"uuids": [rose, rose, other, "no-such-uuid"]}
     assert api.request("DELETE", f"{flowers}/samples_bulk/", json=body).json() == {"deleted_count": 1}
     assert api.request("DELETE", f"{flowers}/samples_bulk/", json=body).json() == {"deleted_count": 0}

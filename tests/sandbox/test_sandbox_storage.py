@@ -73,9 +73,7 @@ def test_authorization_is_refused(api, sandbox, asset, form):
 def test_chunked_transfer_is_refused(web, form):
     request = web.build_request("POST", form["url"], data=form["fields"], files={"file": FILE})
     headers = {"Content-Type": request.headers["content-type"]}
-    assert_refused(
-        web.post(form["url"], content=iter([request.read()]), headers=headers), 411, "MissingContentLength"
-    )
+    assert_refused(web.post(form["url"], content=iter([request.read()]), headers=headers), 411, "MissingContentLength")
 
 
 def test_too_large_is_refused_before_it_is_sent(form):
@@ -165,9 +163,7 @@ def test_release_file_wants_its_signature(api, web, flowers):
     api.post(f"{flowers}/releases/", json={"name": "v1"})
     url = api.get(f"{flowers}/releases/v1/").json()["attributes"]["url"]
     assert_refused(web.get(url.partition("?")[0]), 403, "SignatureDoesNotMatch")
-    assert_refused(
-        web.get(url.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999")), 403, "SignatureDoesNotMatch"
-    )
+    assert_refused(web.get(url.replace("X-Amz-Expires=3600", "X-Amz-Expires=9999")), 403, "SignatureDoesNotMatch")
     assert_refused(api.get(url), 400, "InvalidArgument")
 
 

@@ -169,7 +169,9 @@ def test_error_for_one_item_of_a_refused_list():
         ("https://api.segments.ai/user?x=1", "https://api.segments.ai/user?x=1"),
         ("https://s3/r.json?X-Amz-Signature=abc&X-Amz-Expires=9", "https://s3/r.json?..."),
         ("https://s3/r.json?AWSAccessKeyId=a&Signature=b", "https://s3/r.json?..."),
+        ("https://joe:secret@s3:9000/r.json", "https://s3:9000/r.json"),
+        ("http://[::1", "(no URL)"),
     ],
 )
-def test_signatures_are_not_shown(url, expected):
+def test_secrets_of_a_url_are_not_shown(url, expected):
     assert shown_url(url) == expected

@@ -92,9 +92,7 @@ def update_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     """Change what is named, and keep the rest."""
     sample, before = _label(request.state, uuid, labelset)
     ensure(request.data, _CHECKS)
-    fixed = {
-        key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")
-    }
+    fixed = {key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")}
     updated = {"updated_at": request.state.now(), "updated_by": request.state.user}
     sample.labels[labelset] = before | request.data | fixed | updated
     return json_response(sample.labels[labelset])

@@ -96,9 +96,7 @@ def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
     if statuses := query.get("label_status"):
         labelset, wanted = query.get("labelset", GROUND_TRUTH), statuses.split(",")
         samples = [
-            sample
-            for sample in samples
-            if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in wanted
+            sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in wanted
         ]
     for pair in query.get("filters", "").split(","):
         key, colon, value = pair.partition(":")

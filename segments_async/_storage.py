@@ -16,7 +16,8 @@ import httpx
 from anyio.to_thread import run_sync
 from attrs import frozen
 
-from segments_async._session import USER_AGENT, Trace, lost
+from segments_async._pool import lost
+from segments_async._session import USER_AGENT, Trace
 from segments_async._wire.failures import is_transport_failure
 from segments_async._wire.replies import Reply, shown_url, storage_error_for
 from segments_async.errors import DecodeError, InputError, TransportError
@@ -218,7 +219,7 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
         form = request.stream
         assert isinstance(form, Form)
         try:
-            response = await session.send(session.storage_client, request)
+            response = await session.pool.send(session.pool.storage, request)
         except TransportError:
             if form.problem is not None:  # aiohttp calls that a lost connection
                 raise form.problem from None
@@ -227,7 +228,7 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
             form.close()
         _check(session, response)
 
-    await session.repeat(attempt, trace, may_repeat=True)
+    await session.repeat(attempt, trace, session.pool.storage_gate, may_repeat=True)
 
 
 async def get_file(session: Session, url: str, path: Path) -> None:
@@ -243,7 +244,7 @@ async def get_file(session: Session, url: str, path: Path) -> None:
         headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
         timeout = {"timeout": session.timeout.as_dict()}
         request = _request("GET", url, headers=headers, extensions=timeout)
-        response = await session.send(session.storage_client, request, stream=True)
+        response = await session.pool.send(session.pool.storage, request, stream=True)
         try:
             if not response.is_success:
                 await response.aread()
@@ -256,9 +257,10 @@ async def get_file(session: Session, url: str, path: Path) -> None:
             raise lost(error, request) from error
         finally:
             await response.aclose()
+            session.pool.counts.bytes_received += response.num_bytes_downloaded
 
     try:
-        await session.repeat(attempt, Trace(), may_repeat=True)
+        await session.repeat(attempt, Trace(), session.pool.storage_gate, may_repeat=True)
         await partial.run(partial.finish)
     finally:
         with anyio.CancelScope(shield=True):

@@ -8,32 +8,22 @@ stack, and thrown away whenever its exchange did not end cleanly.
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import logging
 import os
 import ssl
 from collections import deque
 from contextlib import AsyncExitStack, suppress
-from http.cookiejar import CookieJar
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
-from anyio.lowlevel import current_token
 from attrs import define
 
-# No public way leads to the proxies that httpx would take from the environment; the version is pinned for it.
-from httpx._utils import get_environment_proxies
-
-from segments_async._wire.replies import shown_url
 from segments_async.errors import ClientStateError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    import aiohttp
     import httpcore
 
 IDLE_SECONDS = 30.0
@@ -53,7 +43,7 @@ def _trust() -> Trust:
     return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
 
 
-def _shared_ssl_context() -> ssl.SSLContext:
+def shared_ssl_context() -> ssl.SSLContext:
     """The context of all clients that trust the authorities which the environment names now."""
     trust = _trust()
     if trust not in _ssl_contexts:
@@ -76,8 +66,8 @@ async def _ssl_context_for(scheme: str, proxy: httpx.Proxy | None) -> ssl.SSLCon
         return _unused_ssl_context()
     if _trust() not in _ssl_contexts:
         # Reading the certificates takes 50 to 80 ms, too long for an event loop.
-        return await anyio.to_thread.run_sync(_shared_ssl_context)
-    return _shared_ssl_context()
+        return await anyio.to_thread.run_sync(shared_ssl_context)
+    return shared_ssl_context()
 
 
 @define(eq=False)
@@ -96,15 +86,23 @@ class SlotTransport(httpx.AsyncBaseTransport):
         max_connections: Connections open at the same time; further requests wait, first in first out, for as long
             as their ``pool`` timeout allows.
         proxy: Send everything through this proxy.
+        on_connect: Called with each connection that is made.
 
     Raises:
         httpx.PoolTimeout: No connection came free in time.
     """
 
-    def __init__(self, max_connections: int, *, proxy: httpx.Proxy | None = None) -> None:
+    def __init__(
+        self,
+        max_connections: int,
+        *,
+        proxy: httpx.Proxy | None = None,
+        on_connect: Callable[[], None] = lambda: None,
+    ) -> None:
         self._max_connections = max_connections
         self._free = anyio.Semaphore(max_connections, fast_acquire=True)
         self._proxy = proxy
+        self._on_connect = on_connect
         self._idle: dict[Origin, deque[_Slot]] = {}
         self._closed = False
         self.connections = 0
@@ -181,10 +179,10 @@ class SlotTransport(httpx.AsyncBaseTransport):
         context = await _ssl_context_for(origin[0], self._proxy)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=_trusting(self._proxy, context))
-        if context is not _unused_ssl_context():
-            # httpx has no argument for it.
-            pool = transport._pool  # noqa: SLF001
-            pool._network_backend = _ClosingBackend(pool._network_backend)  # type: ignore[assignment]  # noqa: SLF001
+        # httpx has no argument for it.
+        pool = transport._pool  # noqa: SLF001
+        speaks_tls = context is not _unused_ssl_context()
+        pool._network_backend = _Backend(pool._network_backend, self._on_connect, speaks_tls=speaks_tls)  # type: ignore[assignment]  # noqa: SLF001
         return _Slot(transport)
 
     async def _give_back(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
@@ -218,19 +216,25 @@ def _trusting(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpx.Proxy
     return httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
 
 
-class _ClosingBackend:
+class _Backend:
     """
-    Close the socket of a TLS handshake that is cancelled.
+    Tell of connections, and close the socket of a TLS handshake that is cancelled.
 
     httpcore closes it after an error, but not after a cancellation; then it stays open until the garbage is collected.
     This has the methods of an `httpcore.AsyncNetworkBackend` and not its type: to import httpcore here imports trio.
     """
 
-    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(
+        self, backend: httpcore.AsyncNetworkBackend, on_connect: Callable[[], None], *, speaks_tls: bool
+    ) -> None:
         self._backend = backend
+        self._on_connect = on_connect
+        self._speaks_tls = speaks_tls
 
-    async def connect_tcp(self, *args: Any, **kwargs: Any) -> _ClosingStream:
-        return _ClosingStream(await self._backend.connect_tcp(*args, **kwargs))
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> _ClosingStream | httpcore.AsyncNetworkStream:
+        stream = await self._backend.connect_tcp(*args, **kwargs)
+        self._on_connect()
+        return _ClosingStream(stream) if self._speaks_tls else stream
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         return await self._backend.connect_unix_socket(*args, **kwargs)
@@ -264,98 +268,6 @@ class _ClosingStream:
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
-
-
-class _NoCookies(CookieJar):
-    """A jar that takes nothing: this API sets no cookie that matters, and looking for one costs at every reply."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
-
-
-class _MaskSignatures(logging.Filter):
-    """Keep what signs a presigned URL out of httpx's log lines, which show whole URLs."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(shown_url(str(arg)) if isinstance(arg, httpx.URL) else arg for arg in record.args)
-        return True
-
-
-_MASK = _MaskSignatures()
-
-
-def pooled_client(
-    transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None, max_connections: int
-) -> httpx.AsyncClient:
-    """
-    Build an `httpx.AsyncClient` without credentials, headers or cookies of its own.
-
-    The proxies that the environment names are honoured unless *transport* is an instance, which then has the last
-    word, as it has with httpx.
-
-    Raises:
-        InputError: *transport* is something else.
-    """
-    mask_signatures()
-    if isinstance(transport, httpx.AsyncBaseTransport):
-        return httpx.AsyncClient(transport=transport, cookies=_NoCookies())
-    if transport is None:
-        make: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport] = functools.partial(_slots, max_connections)
-    elif transport == "aiohttp":
-        make = functools.partial(_aiohttp, max_connections)
-    else:
-        raise InputError(f'expected an httpx.AsyncBaseTransport or "aiohttp", got {transport!r}', path="transport")
-    mounts = {
-        pattern: None if url is None else make(_proxy(url, transport))
-        for pattern, url in get_environment_proxies().items()
-    }
-    return httpx.AsyncClient(transport=make(None), mounts=mounts, cookies=_NoCookies())
-
-
-def mask_signatures() -> None:
-    """Have httpx's log lines show presigned URLs without their signature."""
-    logging.getLogger("httpx").addFilter(_MASK)
-
-
-def _proxy(url: str, transport: str | None) -> httpx.Proxy:
-    """Read a proxy of the environment, and refuse here what would fail at the first call."""
-    try:
-        proxy = httpx.Proxy(url)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise InputError(f"the environment names a proxy that is none: {error}", path="proxy") from error
-    if proxy.url.scheme.startswith("socks"):
-        if transport == "aiohttp":
-            raise InputError("the environment names a SOCKS proxy, which aiohttp cannot use", path="proxy")
-        if find_spec("socksio") is None:
-            raise InputError('the environment names a SOCKS proxy; pip install "httpx[socks]"', path="proxy")
-    return proxy
-
-
-def _slots(max_connections: int, proxy: httpx.Proxy | None) -> SlotTransport:
-    return SlotTransport(max_connections, proxy=proxy)
-
-
-def _aiohttp(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-    try:
-        import aiohttp  # noqa: PLC0415 (an extra)
-        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415
-    except ImportError as error:
-        raise InputError(
-            'needs the extra "aiohttp": pip install "segments-async[aiohttp]"', path="transport"
-        ) from error
-    context = _shared_ssl_context()
-
-    def open_session() -> aiohttp.ClientSession:
-        if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
-            raise ClientStateError('transport="aiohttp" runs on asyncio only; leave it out on trio')
-        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_SECONDS, ssl=context)
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # aiohttp sends a lost request again by itself. Then a DELETE that was carried out would end as a 404.
-        session._retry_connection = False  # noqa: SLF001
-        return session
-
-    return AiohttpTransport(verify=context, proxy=proxy, client=open_session)
 
 
 class _SlotStream(httpx.AsyncByteStream):

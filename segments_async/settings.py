@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import attrs
 import httpx
 from attrs import field, frozen
 
-from segments_async.errors import InputError
+from segments_async.errors import AuthenticationError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,12 +87,55 @@ def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
     """
     Read the `timeout` argument: None is the default, a number bounds each phase.
 
-    A number leaves the wait for a free connection unlimited, as the default does; an `httpx.Timeout` is taken as it is.
+    The ``pool`` phase of an `httpx.Timeout` is not used: calls wait for their turn at the gate, which
+    ``with_options(max_wait=)`` bounds.
     """
     if value is None:
         return DEFAULT_TIMEOUT
     if isinstance(value, httpx.Timeout):
-        return value
+        return httpx.Timeout(connect=value.connect, read=value.read, write=value.write, pool=None)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise InputError(f"expected seconds above 0 or an httpx.Timeout, got {value!r}", path="timeout")
     return httpx.Timeout(value, pool=None)
+
+
+def base_url_from(value: object) -> str:
+    """
+    Read the `base_url` argument; the trailing slash goes.
+
+    Raises:
+        InputError: It is no http(s) URL with a host, or has a user, a query or a fragment.
+    """
+    try:
+        url = httpx.URL(value) if isinstance(value, str) else None
+    except httpx.InvalidURL:
+        url = None
+    if url is not None and url.userinfo:
+        raise InputError("must not hold a user or a password", path="base_url")
+    if url is None or url.scheme not in {"http", "https"} or not url.host:
+        shown = "something with an '@'" if "@" in str(value) else repr(value)  # which may be a password
+        raise InputError(f'expected a URL such as "https://api.segments.ai", got {shown}', path="base_url")
+    if url.query or url.fragment:
+        raise InputError(f"must not hold a query or a fragment: {value!r}", path="base_url")
+    return str(url.copy_with(query=None, fragment=None)).rstrip("/")
+
+
+def api_key_from(api_key: str | None) -> str:
+    """
+    Read the `api_key` argument, else the environment.
+
+    Raises:
+        AuthenticationError: There is none, or it cannot be one.
+    """
+    key = os.environ.get("SEGMENTS_API_KEY") if api_key is None else api_key
+    if not isinstance(key, str) or not key.strip():
+        raise AuthenticationError(
+            detail="no API key: pass api_key, or set SEGMENTS_API_KEY to one from https://segments.ai/account"
+        )
+    key = key.strip()  # a key read from a file ends with a line break
+    if not key.isascii() or not key.isprintable() or " " in key:
+        # The key itself is not shown, not even a wrong one.
+        raise AuthenticationError(
+            detail="the API key holds characters that no key has; look at api_key, or SEGMENTS_API_KEY"
+        )
+    return key

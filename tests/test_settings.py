@@ -34,10 +34,11 @@ def test_timeout_in_seconds_bounds_each_phase_but_the_queue():
     assert timeout_from(2).as_dict() == {"connect": 2, "read": 2, "write": 2, "pool": None}
 
 
-def test_httpx_timeout_is_taken_as_it_is():
-    timeout = httpx.Timeout(3.0, pool=1.0)
+def test_httpx_timeout_is_taken_but_for_the_queue():
+    """Calls wait for their turn at the gate, not in httpx."""
+    timeout = timeout_from(httpx.Timeout(3.0, connect=2.0, pool=1.0))
 
-    assert timeout_from(timeout) is timeout
+    assert timeout.as_dict() == {"connect": 2.0, "read": 3.0, "write": 3.0, "pool": None}
 
 
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, "5", True])

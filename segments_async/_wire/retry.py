@@ -8,6 +8,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from attrs import define
+
 from segments_async.errors import ApiError, RateLimitError, SegmentsError, ServerError, TransportError
 
 if TYPE_CHECKING:
@@ -81,37 +83,61 @@ def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:
     return jitter * min(policy.cap, policy.base * 2.0 ** min(failures - 1, 60))
 
 
-def wait_before_repeat(
-    error: SegmentsError,
-    policy: RetryPolicy,
-    *,
-    max_attempts: int,
-    failures: int,
-    throttles: int,
-    may_repeat: bool,
-    elapsed: float,
-    jitter: float,
-) -> float | None:
+@define
+class Tries:
     """
-    Seconds to wait before the same request is sent again; None gives up.
+    The attempts of one call so far, and when the next one may come.
 
     Args:
-        error: What went wrong this time.
         policy: The waits and their bounds.
-        max_attempts: `attempts` or `bulk_attempts` of the policy.
-        failures: Attempts that failed and count, this one included.
-        throttles: Attempts that were refused and do not count, this one included.
+        most: How often it is sent at most: `attempts` or `bulk_attempts` of the policy.
         may_repeat: Whether the endpoint may be sent again after an ambiguous failure.
-        elapsed: Seconds since the first attempt started.
-        jitter: A random number from 0 to below 1.
     """
-    if max_attempts == 1 or not is_retryable(error):
-        return None
-    if is_throttled(error):
-        asked = getattr(error, "retry_after", None)
-        wait = asked * (1 + SMEAR * jitter) if asked else backoff(policy, throttles, jitter)
-    elif failures < max_attempts and (may_repeat or not is_ambiguous(error)):
-        wait = backoff(policy, failures, jitter)
-    else:
-        return None
-    return wait if elapsed + wait <= policy.total else None
+
+    policy: RetryPolicy
+    most: int
+    may_repeat: bool
+    failures: int = 0
+    """Attempts that failed, and count."""
+    throttles: int = 0
+    """Attempts that the service refused as too many, which do not count."""
+    was_throttled: bool = False
+    """Whether the last attempt was refused so."""
+    gate_waits: bool = False
+    """Whether the service named a wait, which the gate keeps for everybody."""
+
+    @property
+    def made(self) -> int:
+        """Attempts that ended without a good answer."""
+        return self.failures + self.throttles
+
+    @property
+    def costs_budget(self) -> bool:
+        """Whether another attempt is the client's own idea; after a refusal it is the service's."""
+        return not self.was_throttled
+
+    def wait_after(self, error: SegmentsError, *, elapsed: float, jitter: float) -> float | None:
+        """
+        Seconds to wait before the same request is sent again; None gives up.
+
+        Args:
+            error: What went wrong this time.
+            elapsed: Seconds since the first attempt started.
+            jitter: A random number from 0 to below 1.
+        """
+        self.was_throttled = is_throttled(error)
+        asked = getattr(error, "retry_after", None) if self.was_throttled else None
+        self.gate_waits = bool(asked)
+        if self.was_throttled:
+            self.throttles += 1
+        else:
+            self.failures += 1
+        if self.most == 1 or not is_retryable(error):
+            return None
+        if self.was_throttled:
+            wait = asked * (1 + SMEAR * jitter) if asked else backoff(self.policy, self.throttles, jitter)
+        elif self.failures < self.most and (self.may_repeat or not is_ambiguous(error)):
+            wait = backoff(self.policy, self.failures, jitter)
+        else:
+            return None
+        return wait if elapsed + wait <= self.policy.total else None

@@ -42,7 +42,7 @@ async def client(open_client, sandbox, anyio_backend):
 
 
 def pool_of(client) -> SlotTransport:
-    return client._session._client._transport
+    return client._session.pool.api._transport
 
 
 async def check_health(client, together, peak):
@@ -130,7 +130,7 @@ async def test_cancelled_uploads(client, sandbox, together, tmp_path):
     for _ in range(5):
         await together(10, upload)
 
-    pool = client._session.storage_client._transport
+    pool = client._session.pool.storage._transport
     assert pool._free.value == CONNECTIONS
     assert len(await together(CONNECTIONS, lambda _: client.assets.upload(path))) == CONNECTIONS
     await client.aclose()

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from segments_async import AsyncSegments, AuthenticationError, ConnectError, InputError, RetryPolicy, TransportError
-from segments_async._transport import _shared_ssl_context
+from segments_async._transport import shared_ssl_context
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +96,7 @@ async def test_proxy_with_a_password(sandbox, open_client, options, proxy, monke
 
     async with open_client(**options) as client:
         await client.request("GET", "/user")
-        assert "hunter2" not in repr(vars(client._session._client))
+        assert "hunter2" not in repr(vars(client._session.pool.api))
 
     assert proxy.requests == [(f"GET {sandbox.url}/user HTTP/1.1", True)]
 
@@ -130,7 +130,7 @@ async def test_proxy_that_is_down(open_client, options, closed_port, monkeypatch
 )
 def test_proxy_that_cannot_be_used(options, monkeypatch, url, words):
     """Said when the client is made, and not in the middle of a call."""
-    monkeypatch.setattr("segments_async._transport.find_spec", lambda _: None)
+    monkeypatch.setattr("segments_async._clients.find_spec", lambda _: None)
     monkeypatch.setenv("ALL_PROXY", url)
 
     with pytest.raises(InputError, match=words) as caught:
@@ -242,11 +242,11 @@ async def test_certificate_file_that_is_missing(https, open_client, way, monkeyp
 
 def test_context_is_shared(certificate, monkeypatch):
     """Reading the certificates costs 50 to 80 ms, so it is done once for the same environment."""
-    usual = _shared_ssl_context()
-    assert _shared_ssl_context() is usual
+    usual = shared_ssl_context()
+    assert shared_ssl_context() is usual
 
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    own = _shared_ssl_context()
+    own = shared_ssl_context()
     assert own is not usual
     assert len(own.get_ca_certs()) == 1
     assert own.verify_mode is ssl.CERT_REQUIRED

@@ -373,7 +373,7 @@ class TestDownload:
             assert list(released.folder.iterdir()) == []
 
         if way != "aiohttp":
-            pool = released.client._session.storage_client._transport
+            pool = released.client._session.pool.storage._transport
             assert pool._free.value == 32
             assert pool.connections <= 1
 

@@ -70,7 +70,7 @@ async def test_close_while_cancelled(sandbox, open_client, together):
         scope.cancel()
         await client.aclose()
 
-    assert client._session._client._transport.connections == 0
+    assert client._session.pool.api._transport.connections == 0
 
 
 def test_close_while_a_task_is_cancelled(sandbox):
@@ -87,7 +87,7 @@ def test_close_while_a_task_is_cancelled(sandbox):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        pools = [client._session._client._transport, client._session.storage_client._transport]
+        pools = [client._session.pool.api._transport, client._session.pool.storage._transport]
         assert [pool.connections for pool in pools] == [0, 0]
 
     asyncio.run(main())

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
-from contextlib import suppress
+from types import SimpleNamespace
 
 import anyio
 import anyio.lowlevel
 import httpx
 import pytest
 
-from segments_async import ClientStateError, RequestTimeoutError, RetryPolicy, _transport
+from segments_async import ClientStateError, _transport
 from segments_async._transport import SlotTransport
 
 pytestmark = pytest.mark.anyio
 
 
 def pool_of(client) -> SlotTransport:
-    return client._session._client._transport
+    return client._session.pool.api._transport
 
 
 def ports(sandbox, origin="api"):
@@ -99,25 +99,6 @@ async def test_answer_that_says_close(sandbox, open_client, clock):
     assert clock.slept == []
 
 
-async def test_no_connection_comes_free(sandbox, open_client, together):
-    """Only an `httpx.Timeout` bounds the wait for a connection; then nothing was sent."""
-    sandbox.latency = 0.5
-    timeout = httpx.Timeout(5, pool=0.05)
-    async with open_client(max_connections=1, timeout=timeout, retry=RetryPolicy(attempts=1)) as client:
-
-        async def call(number):
-            await anyio.sleep(number * 0.05)
-            with suppress(RequestTimeoutError) if number == 0 else pytest.raises(RequestTimeoutError) as caught:
-                await client.request("POST", "/assets/", json={"filename": "a.png"})
-            return caught
-
-        _, caught = await together(2, call)
-
-    assert not caught.value.sent
-    assert "no connection came free in time (all 1 were busy for 0.05 s) on POST" in str(caught.value)
-    assert len(sandbox.calls) == 1
-
-
 async def test_connections_to_both_hosts(sandbox, open_client, together):
     """API and storage have a pool each."""
     async with open_client(max_connections=4) as client:
@@ -144,7 +125,7 @@ async def test_closing_leaves_the_others_to_end(sandbox, open_client, together):
         except ClientStateError as error:
             return str(error)
 
-    late = "this AsyncSegments was closed before the request was sent"
+    late = "this AsyncSegments is closed; create a new one"
     assert sorted(await together(5, call)) == ["closed", "sandbox", "sandbox", late, late]
     assert (pool.connections, pool._free.value) == (0, 2)
 
@@ -160,7 +141,7 @@ async def test_bad_request_body_does_not_hurt_the_pool(open_client, together):
     async with httpx.AsyncClient(transport=pool) as client:
         for _ in range(3):
             with pytest.raises(LookupError):
-                await client.post(open_client()._session.base_url, content=broken())
+                await client.post(open_client()._session.pool.base_url, content=broken())
         assert (pool.connections, pool._free.value) == (0, 1)
 
 
@@ -171,6 +152,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     def __init__(self, **_):
         self.is_open = False
+        self._pool = SimpleNamespace(_network_backend=None)
 
     async def handle_async_request(self, request):
         if not self.is_open:

@@ -194,7 +194,7 @@ async def test_four_phases_of_a_timeout(clock):
 
     default = {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": None}
     three = {"connect": 3, "read": 3, "write": 3, "pool": None}
-    one = {"connect": 1, "read": 1, "write": 1, "pool": 2}
+    one = {"connect": 1, "read": 1, "write": 1, "pool": None}
     assert seen == [default, default | {"read": 120.0}, three, three, one, one]
 
 

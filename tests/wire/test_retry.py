@@ -7,12 +7,12 @@ from hypothesis import given, strategies as st
 
 from segments_async._wire.retry import (
     SMEAR,
+    Tries,
     backoff,
     is_ambiguous,
     is_retryable,
     is_throttled,
     parse_retry_after,
-    wait_before_repeat,
 )
 from segments_async.errors import (
     ApiError,
@@ -117,7 +117,10 @@ def _wait(error, **changes):
         "elapsed": 0.0,
         "jitter": 1.0,
     } | changes
-    return wait_before_repeat(error, arguments.pop("policy"), **arguments)
+    tries = Tries(arguments["policy"], arguments["max_attempts"], arguments["may_repeat"])
+    tries.failures = arguments["failures"] - (not is_throttled(error))
+    tries.throttles = arguments["throttles"] - is_throttled(error)
+    return tries.wait_after(error, elapsed=arguments["elapsed"], jitter=arguments["jitter"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""What all clients that were derived from one another share: connections, their event loop, gates and counts."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakValueDictionary
+
+import anyio
+import attrs
+import httpx
+from anyio.lowlevel import current_token
+from attrs import define, frozen
+
+from segments_async._clients import mask_signatures, pooled_client
+from segments_async._gate import Gate
+from segments_async._wire.failures import is_transport_failure, transport_error
+from segments_async._wire.replies import shown_url
+from segments_async.errors import ClientStateError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from segments_async.settings import Clock
+
+
+@frozen(kw_only=True)
+class Stats:
+    """
+    What a client, with all clients that were derived from it, has done so far, and what it does now.
+
+    Example:
+        ::
+
+            print(client.stats().requests, client.stats().limit)
+    """
+
+    requests: int
+    """Requests that were sent, to the API and to storage, repeated ones included."""
+    retries: int
+    """Requests that repeated an earlier one."""
+    throttled: int
+    """Requests that were refused as too many."""
+    bytes_sent: int
+    """Bytes of request bodies, as they went over the wire."""
+    bytes_received: int
+    """Bytes of answers, as they came over the wire."""
+    connections_opened: int | None
+    """Connections that were ever made; None if a transport of another make is in use, which does not tell."""
+    in_flight: int
+    """Calls of this client's key that are on their way."""
+    waiting: int
+    """Calls of this client's key that wait at the gate."""
+    limit: int
+    """Calls of this client's key that may be in flight at once now: `max_connections`, less after throttling."""
+
+
+@define
+class Counts:
+    """Figures that only grow; see `Stats`."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+class Pool:
+    """
+    Connections to one API and to storage hosts, which are reached over a second client that never learns a key.
+
+    The arguments are those of `AsyncSegments`.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        max_connections: int,
+        transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None,
+        http_client: httpx.AsyncClient | None,
+        clock: Clock,
+    ) -> None:
+        self.base_url = base_url
+        self.max_connections = max_connections
+        self.clock = clock
+        self._owned: list[httpx.AsyncClient] = []
+        self._connections_opened = 0 if transport is None and http_client is None else None
+        if http_client is None:
+            self.api = pooled_client(transport, max_connections, self._count_connection)
+            self._owned.append(self.api)
+        else:
+            mask_signatures()
+            self.api = http_client
+        if http_client is None and not isinstance(transport, httpx.AsyncBaseTransport):
+            self.storage = pooled_client(transport, max_connections, self._count_connection)
+            self._owned.append(self.storage)
+        else:
+            # Requests are built from scratch, so nothing of the API's reaches the storage over the one client there is.
+            self.storage = self.api
+        self.counts = Counts()
+        self.storage_gate = Gate(max_connections, clock)
+        self._gates: WeakValueDictionary[bytes, Gate] = WeakValueDictionary()
+        self._loop: object = None
+        self._closed = False
+
+    def gate_for(self, api_key: str) -> Gate:
+        """The gate of all calls with this key; it lives as long as a client with the key does."""
+        name = blake2b(api_key.encode(), digest_size=16).digest()
+        gate = self._gates.get(name)
+        if gate is None:
+            gate = self._gates[name] = Gate(self.max_connections, self.clock)
+        return gate
+
+    def _count_connection(self) -> None:
+        if self._connections_opened is not None:
+            self._connections_opened += 1
+
+    async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """Send *request* once, as it is; failures become errors that name it."""
+        if client.is_closed:
+            self.check_usable()
+            raise ClientStateError("the http_client that this AsyncSegments was given is closed")
+        self.counts.requests += 1
+        self.counts.bytes_sent += int(request.headers.get("Content-Length", 0))
+        try:
+            response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+        except Exception as error:
+            if not is_transport_failure(error):
+                raise
+            raise lost(error, request) from error
+        self.counts.bytes_received += response.num_bytes_downloaded
+        return response
+
+    def stats(self, gate: Gate) -> Stats:
+        """Sum up; *gate* says what is under way."""
+        return Stats(
+            **attrs.asdict(self.counts),
+            connections_opened=self._connections_opened,
+            in_flight=gate.limiter.in_flight,
+            waiting=gate.limiter.waiting,
+            limit=int(gate.limiter.limit),
+        )
+
+    def check_usable(self) -> None:
+        """Refuse a call after `aclose`, or from another event loop than the first one."""
+        self.check_open()
+        token = current_token().native_token
+        if self._loop is not token:
+            if self._loop is not None:
+                raise ClientStateError(
+                    "this AsyncSegments belongs to another event loop; create one in each loop that needs one"
+                )
+            self._loop = token
+
+    def check_open(self) -> None:
+        """Refuse what comes after `aclose`."""
+        if self._closed:
+            raise ClientStateError("this AsyncSegments is closed; create a new one")
+
+    async def aclose(self) -> None:
+        """Close the connections that are ours. Closing twice does nothing."""
+        if self._closed:
+            return
+        if self._loop is not None:
+            self.check_usable()
+        self._closed = True
+        with anyio.CancelScope(shield=True):  # bounded: each connection has `CLOSE_SECONDS`
+            async with AsyncExitStack() as stack:  # one that is interrupted does not keep the other open
+                for client in self._owned:
+                    stack.push_async_callback(client.aclose)
+
+
+class Body(httpx.AsyncByteStream):
+    """A body in one piece. httpx has one that is an async generator; trio complains when its sending is cancelled."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Once(self._content)
+
+
+class _Once:
+    def __init__(self, content: bytes) -> None:
+        self._left: bytes | None = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        content, self._left = self._left, None
+        if content is None:
+            raise StopAsyncIteration
+        return content
+
+
+def lost(error: Exception, request: httpx.Request) -> TransportError:
+    """The error for an exchange that broke off."""
+    return transport_error(error, request.method, shown_url(str(request.url)))

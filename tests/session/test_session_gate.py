@@ -1,0 +1,223 @@
+"""One gate for a key: order, throttling, silence that the service asks for, and the budget of repeats."""
+
+from __future__ import annotations
+
+import gc
+import math
+
+import anyio
+import httpx
+import pytest
+
+from segments_async import (
+    AsyncSegments,
+    AuthenticationError,
+    InputError,
+    RateLimitError,
+    RequestTimeoutError,
+    RetryPolicy,
+    ServerError,
+)
+from segments_async._wire.limiter import BUDGET_PER_CONNECTION
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_one_refusal_holds_everybody_back(sandbox, patient, clock):
+    """While one call waits as told, no other is sent; then the refused one goes first."""
+    sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "7"})
+    sent_at = []
+    order = []
+
+    async def call(path):
+        await patient.request("GET", path)
+        sent_at.append(clock.now)
+        order.append(path)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(call, "/user")
+        with anyio.fail_after(5):
+            while not clock.slept:  # noqa: ASYNC110 (nothing tells when the client begins to wait)
+                await anyio.sleep(0.001)
+        group.start_soon(call, "/users/jane")
+
+    assert order[0] == "/user"
+    assert min(sent_at) >= 1_007.0
+    assert [sandbox_call.path for sandbox_call in sandbox.calls] == ["/user", "/user", "/users/jane"]
+
+
+async def test_nothing_is_sent_early(sandbox, patient, clock):
+    """A wait is stretched by 5 % at most, and never cut."""
+    clock.jitter = 0.999
+    sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "10"})
+    await patient.request("GET", "/user")
+
+    assert 10.0 <= sum(clock.slept) <= 10.5
+
+
+async def test_the_limit_narrows_and_widens_again(sandbox, open_client, clock, together):
+    """One halving for calls that were refused together; good answers under load bring the limit back."""
+    async with open_client(max_connections=16, clock=clock.settings) as client:
+        sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "1"}, times=16)
+        await together(16, lambda _: client.request("GET", "/user"))
+        narrowed = client.stats().limit
+        await together(200, lambda _: client.request("GET", "/user"))
+
+        assert 1 <= narrowed < 16
+        assert client.stats().limit >= 13
+        assert client.stats().throttled >= 16
+
+
+async def test_a_silence_that_ends_too_late_is_told_at_once(sandbox, open_client, clock):
+    """`retry.total` bounds the wait behind a closed gate, and nothing is sent meanwhile."""
+    async with open_client(clock=clock.settings, retry=RetryPolicy(total=5)) as client:
+        sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "60"})
+        with pytest.raises(RateLimitError) as first:
+            await client.request("GET", "/user")
+        with pytest.raises(RateLimitError) as second:
+            await client.request("GET", "/user")
+
+    assert first.value.status == 429
+    assert (second.value.status, second.value.method, second.value.url) == (None, None, None)
+    assert second.value.retry_after == pytest.approx(60.0, rel=0.06)
+    assert clock.slept == []
+    assert len(sandbox.calls) == 1
+
+
+async def test_max_wait_behind_a_silence(sandbox, open_client, clock):
+    """An interactive call fails at once instead of waiting longer; a patient one of the same key waits."""
+    async with open_client(clock=clock.settings) as client:
+        hasty = client.with_options(max_wait=2)
+        sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "7"})
+        with pytest.raises(RateLimitError) as refused:
+            await hasty.request("GET", "/user")
+        with pytest.raises(RateLimitError) as held:
+            await hasty.request("GET", "/user")
+        await client.request("GET", "/user")
+
+    assert (refused.value.status, held.value.status) == (429, None)
+    assert sum(clock.slept) >= 7.0
+
+
+async def test_max_wait_behind_other_calls(sandbox, open_client):
+    """Waiting for a turn is not the service being slow, and the error says so."""
+    sandbox.latency = 0.3
+    async with open_client(max_connections=1) as client, anyio.create_task_group() as group:
+        group.start_soon(client.request, "GET", "/user")
+        await anyio.sleep(0.05)
+        with pytest.raises(RequestTimeoutError, match=r"not sent: 1 calls were in flight for 0\.02 s") as caught:
+            await client.with_options(max_wait=0.02).request("GET", "/user")
+
+    assert not caught.value.sent
+    assert len(sandbox.calls) == 1
+
+
+async def test_calls_that_give_up_leave_no_trace(sandbox, open_client):
+    """Cancelled in the queue, admitted and cancelled, or answered: every turn is given back."""
+    sandbox.latency = 0.02
+    async with open_client(max_connections=2) as client:
+        async with anyio.create_task_group() as group:
+
+            async def call(patience):
+                with anyio.move_on_after(patience):
+                    await client.request("GET", "/user")
+
+            for number in range(60):
+                group.start_soon(call, number * 0.002)
+        stats = client.stats()
+
+        assert (stats.in_flight, stats.waiting, stats.limit) == (0, 0, 2)
+        assert (await client.request("GET", "/user"))["username"] == "sandbox"
+
+
+async def test_another_key_has_a_gate_of_its_own(sandbox, open_client, clock):
+    """A silence asked of one account concerns no other; the key sent is the account's."""
+    async with open_client(clock=clock.settings) as client:
+        sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "50"})
+        other = client.with_options(api_key="another-key", max_wait=1)
+        same = client.with_options(api_key=sandbox.api_key, max_wait=1)
+        with pytest.raises(RateLimitError):
+            await same.request("GET", "/user")
+        with pytest.raises(RateLimitError):
+            await client.with_options(max_wait=1).request("GET", "/user")
+        with pytest.raises(AuthenticationError, match="Invalid API key"):
+            await other.request("GET", "/user")
+
+        assert other.stats().requests == client.stats().requests
+
+
+async def test_many_keys_cost_little(open_client):
+    """10,000 accounts: no connection, and gates only as long as somebody uses them."""
+    async with open_client() as client:
+        pool = client._session.pool
+        clients = [client.with_options(api_key=f"key-{number}") for number in range(10_000)]
+
+        assert len(pool._gates) == 10_001
+        assert client.stats().connections_opened == 0
+        del clients
+        gc.collect()
+        assert len(pool._gates) == 1
+
+
+async def test_derived_clients_share_one_life(sandbox, open_client):
+    """Closing a derived client does nothing; closing the first one closes all."""
+    client = open_client()
+    derived = client.with_options(timeout=5, retry=RetryPolicy(attempts=1))
+    async with derived:
+        await derived.request("GET", "/user")
+    await derived.request("GET", "/user")
+    await client.aclose()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        await derived.request("GET", "/user")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max_wait": -1}, {"max_wait": math.nan}, {"max_wait": "1"}, {"timeout": 0}, {"retry": 3}],
+)
+async def test_options_that_make_no_sense(open_client, options):
+    async with open_client() as client:
+        with pytest.raises(InputError):
+            client.with_options(**options)
+
+
+async def test_a_broken_service_is_not_hammered(sandbox, open_client, clock):
+    """Once the budget is empty, single calls fail at their first failure; bulk items go on, slowly."""
+    async with open_client(max_connections=1, clock=clock.settings, retry=RetryPolicy(bulk_attempts=4)) as client:
+        sandbox.fail("*", "/*", status=500, times=None)
+        for _ in range(BUDGET_PER_CONNECTION):
+            with pytest.raises(ServerError):
+                await client.request("GET", "/user")
+        sandbox.clear_calls()
+        with pytest.raises(ServerError):
+            await client.request("GET", "/user")
+        assert len(sandbox.calls) == 1
+
+        before = sum(clock.slept)
+        [outcome] = (await client.labels.put_many([{"sample_uuid": "u", "attributes": {}}])).results
+        assert outcome.attempts == 4
+        assert sum(clock.slept) - before >= 3 * client._session.retry.cap * clock.jitter
+
+
+async def test_stats_agree_with_the_service(sandbox, open_client):
+    async with open_client(max_connections=4) as client:
+        sandbox.fail("GET", "/user", status=502)
+        await client.request("GET", "/user")
+        await client.assets.upload(bytes(1000), "a.png")
+        stats = client.stats()
+
+    assert (stats.requests, stats.retries, stats.throttled) == (len(sandbox.calls), 1, 0)
+    assert stats.connections_opened == len({(call.origin, call.peer_port) for call in sandbox.calls})
+    assert stats.bytes_sent == sum(call.body_bytes for call in sandbox.calls)
+    assert stats.bytes_received > 0
+    assert (stats.in_flight, stats.waiting, stats.limit) == (0, 0, 4)
+
+
+async def test_a_transport_of_another_make_does_not_tell_its_connections():
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    async with AsyncSegments("some-key", transport=transport) as client:
+        await client.request("GET", "/user")
+
+        assert client.stats().connections_opened is None
+        assert client.stats().requests == 1

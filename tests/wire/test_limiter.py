@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from segments_async._wire.limiter import BUDGET_PER_CONNECTION, REFUND, Budget, Limiter, Ticket
+
+
+class Calls:
+    """Calls at a limiter, and the order in which they were admitted."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
+        self.admitted: list[int] = []
+
+    def enter(self, number: int, *, now: float = 0.0, first: bool = False) -> Ticket:
+        ticket = Ticket(lambda: None)
+        ticket.admit = lambda: self.admitted.append(number) if ticket.admitted else None
+        self.limiter.enter(ticket, now, first=first)
+        return ticket
+
+
+def test_calls_go_first_come_first_served():
+    limiter = Limiter(2)
+    calls = Calls(limiter)
+    tickets = [calls.enter(number) for number in range(5)]
+
+    assert calls.admitted == [0, 1]
+    limiter.leave(tickets[1], 0.0)
+    assert calls.admitted == [0, 1, 2]
+    assert limiter.waiting == 2
+
+
+def test_refused_calls_go_first():
+    limiter = Limiter(1)
+    calls = Calls(limiter)
+    running = calls.enter(0)
+    calls.enter(1)
+    calls.enter(2, first=True)
+    limiter.leave(running, 0.0)
+
+    assert calls.admitted == [0, 2]
+
+
+def test_a_hold_stops_everybody_and_is_never_shortened():
+    limiter = Limiter(4)
+    calls = Calls(limiter)
+    limiter.hold(7.0)
+    limiter.hold(3.0)
+    calls.enter(0, now=0.0)
+    limiter.advance(6.9)
+
+    assert calls.admitted == []
+    limiter.advance(7.0)
+    assert calls.admitted == [0]
+
+
+def test_one_halving_for_all_calls_that_were_on_their_way():
+    """32 calls that are refused together say one thing, not 32."""
+    limiter = Limiter(32)
+    calls = Calls(limiter)
+    together = [calls.enter(number) for number in range(32)]
+    for ticket in together:
+        limiter.throttled(ticket)
+        limiter.leave(ticket, 0.0)
+
+    assert limiter.limit == 16
+    limiter.throttled(calls.enter(99))
+    assert limiter.limit == 8
+
+
+def test_the_limit_is_never_below_one():
+    limiter = Limiter(4)
+    calls = Calls(limiter)
+    for number in range(20):
+        ticket = calls.enter(number)
+        limiter.throttled(ticket)
+        limiter.leave(ticket, 0.0)
+
+    assert limiter.limit == 1
+    assert len(calls.admitted) == 20
+
+
+def test_the_limit_widens_only_while_it_binds():
+    limiter = Limiter(8)
+    calls = Calls(limiter)
+    limiter.throttled(calls.enter(0))
+    alone = calls.enter(1)
+    limiter.succeeded(alone)
+    assert limiter.limit == 4
+
+    calls.enter(2)
+    last = calls.enter(3)  # the fourth in flight
+    limiter.succeeded(last)
+    assert limiter.limit == 4.5
+
+
+def test_answers_from_before_a_halving_do_not_widen():
+    limiter = Limiter(2)
+    calls = Calls(limiter)
+    one, other = calls.enter(0), calls.enter(1)
+    limiter.throttled(one)
+    limiter.succeeded(other)
+
+    assert limiter.limit == 1
+
+
+def test_back_at_four_fifths_within_ten_round_trips():
+    """From the narrowest on, a full gate of 32 is wide again soon after the throttling ends."""
+    limiter = Limiter(32)
+    limiter.limit = 1.0
+    calls = Calls(limiter)
+    trips = 0
+    while limiter.limit < 0.8 * 32:
+        tickets = [calls.enter(number) for number in range(int(limiter.limit))]
+        for ticket in tickets:
+            ticket.held_back = True  # others wait behind it
+            limiter.succeeded(ticket)
+            limiter.leave(ticket, 0.0)
+        trips += 1
+
+    assert trips <= 10
+
+
+def test_a_call_that_gives_up_wakes_the_next():
+    """The one at the head watches the end of a hold; when it leaves, the next is told."""
+    limiter = Limiter(1)
+    limiter.hold(5.0)
+    told: list[str] = []
+    head, second = Ticket(lambda: told.append("head")), Ticket(lambda: told.append("second"))
+    limiter.enter(head, 0.0)
+    limiter.enter(second, 0.0)
+    limiter.withdraw(head, 1.0)
+
+    assert told == ["second"]
+    assert limiter.is_head(second)
+
+
+def test_a_hold_wakes_whoever_is_next():
+    """It waited for a place; now it has to watch for the end of the hold."""
+    limiter = Limiter(1)
+    told: list[str] = []
+    limiter.enter(Ticket(lambda: None), 0.0)
+    limiter.enter(Ticket(lambda: told.append("next")), 0.0)
+    limiter.hold(5.0)
+
+    assert told == ["next"]
+
+
+class Gate(RuleBasedStateMachine):
+    """Any mixture of calls that come, give up, are answered or refused, with holds between."""
+
+    @initialize(capacity=st.integers(1, 6))
+    def start(self, capacity: int) -> None:
+        self.limiter = Limiter(capacity)
+        self.now = 0.0
+        self.queue: list[Ticket] = []
+        self.running: list[Ticket] = []
+
+    def _admit(self, ticket: Ticket) -> None:
+        if not ticket.admitted:
+            return  # told that it is at the head
+        assert self.queue[0] is ticket, "first in, first out"
+        assert self.now >= self.limiter.held_until, "nothing is sent early"
+        assert self.limiter.in_flight <= int(self.limiter.limit), "never above the limit"
+        self.running.append(self.queue.pop(0))
+
+    @rule(first=st.booleans())
+    def enter(self, first) -> None:
+        ticket = Ticket(lambda: self._admit(ticket))
+        self.queue.insert(0 if first else len(self.queue), ticket)
+        self.limiter.enter(ticket, self.now, first=first)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), verdict=st.sampled_from(["good", "throttled", "failed"]))
+    def answer(self, data: st.DataObject, verdict: str) -> None:
+        ticket = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        if verdict == "good":
+            self.limiter.succeeded(ticket)
+        elif verdict == "throttled":
+            self.limiter.throttled(ticket)
+        self.limiter.leave(ticket, self.now)
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        ticket = self.queue.pop(data.draw(st.integers(0, len(self.queue) - 1)))
+        self.limiter.withdraw(ticket, self.now)
+
+    @rule(seconds=st.floats(0, 5))
+    def hold(self, seconds: float) -> None:
+        self.limiter.hold(self.now + seconds)
+
+    @rule(seconds=st.floats(0, 10))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.limiter.advance(self.now)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if not hasattr(self, "limiter"):
+            return
+        assert self.limiter.in_flight == len(self.running)
+        assert self.limiter.waiting == len(self.queue)
+        assert 1 <= self.limiter.limit <= self.limiter.capacity
+        if self.now >= self.limiter.held_until and self.running == []:
+            # An end of a hold is seen by whoever looks; after that, nobody waits for nothing.
+            self.limiter.advance(self.now)
+            assert self.queue == [] or self.running
+
+
+TestGate = Gate.TestCase
+TestGate.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+
+
+def test_budget_is_empty_at_half():
+    budget = Budget(1)
+    for _ in range(BUDGET_PER_CONNECTION // 2 - 1):
+        budget.failed()
+    assert not budget.is_empty
+    budget.failed()
+    assert budget.is_empty
+    budget.succeeded()
+    assert not budget.is_empty
+
+
+def test_budget_is_bounded_on_both_sides():
+    budget = Budget(1)
+    budget.succeeded()
+    assert budget.tokens == BUDGET_PER_CONNECTION
+    for _ in range(1000):
+        budget.failed()
+    assert budget.tokens == 0
+
+
+def test_a_service_that_fails_seldom_never_empties_the_budget():
+    budget = Budget(1)
+    for _ in range(1000):
+        budget.failed()
+        for _ in range(round(1 / REFUND)):
+            budget.succeeded()
+    assert not budget.is_empty

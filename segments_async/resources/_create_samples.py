@@ -13,7 +13,7 @@ from segments_async._json import decode_json, encode_json
 from segments_async._wire.arguments import check_name, holds, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
 from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path
-from segments_async.bulk.engine import Job, Operation, Prepared, Success
+from segments_async.bulk.operation import Job, Operation, Prepared, Success
 from segments_async.errors import AlreadyExistsError, DecodeError, InputError, SegmentsError
 from segments_async.models import Dataset, Sample, SampleCreate
 from segments_async.resources._base import create_once

@@ -7,7 +7,7 @@ from segments_async._converter import check
 from segments_async._json import encode_json
 from segments_async._wire.arguments import without_none
 from segments_async._wire.endpoint import Endpoint, segment
-from segments_async.bulk.engine import Job, Operation, Prepared, Success
+from segments_async.bulk.operation import Job, Operation, Prepared, Success
 from segments_async.errors import InputError
 from segments_async.models import Label, LabelPut
 

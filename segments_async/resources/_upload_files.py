@@ -10,7 +10,7 @@ import attrs
 from segments_async._converter import check
 from segments_async._json import encode_json
 from segments_async._wire.arguments import check_name, without_none
-from segments_async.bulk.engine import Job, Prepared
+from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
 from segments_async.models import FileSample, ImageSampleAttributes, SampleCreate
 from segments_async.resources._create_samples import CreateSamples

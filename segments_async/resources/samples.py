@@ -9,7 +9,7 @@ from segments_async._session import Trace
 from segments_async._wire.arguments import check_keys, check_name, without_none
 from segments_async._wire.endpoint import Endpoint, dataset_path
 from segments_async.bulk import BulkSettings, BulkStream
-from segments_async.bulk.engine import Prepared
+from segments_async.bulk.operation import Prepared
 from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,

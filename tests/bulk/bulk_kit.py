@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 
-from segments_async.bulk.engine import BulkStream, Operation, Prepared, Success
+from segments_async.bulk import BulkStream
+from segments_async.bulk.operation import Operation, Prepared, Success
 from segments_async.bulk.options import BulkSettings
 from segments_async.errors import InputError, SegmentsError
 

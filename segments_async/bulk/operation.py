@@ -1,0 +1,73 @@
+"""What a bulk run does with its items: how one is checked, and how a batch is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segments_async._session import Trace
+    from segments_async.bulk.report import Status
+    from segments_async.errors import SegmentsError
+
+T = TypeVar("T")
+
+
+@frozen
+class Prepared:
+    """An item that was checked and can be sent."""
+
+    key: str
+    body: Any = field(repr=False)
+    """What `Operation.send` makes a request of."""
+    size: int = 0
+    """Bytes it adds to a batch."""
+    uuid: str | None = None
+
+
+@frozen(eq=False)
+class Job:
+    """A prepared item and its place in the input."""
+
+    index: int
+    item: Any = field(repr=False)
+    prepared: Prepared
+
+
+@frozen
+class Success(Generic[T]):
+    """What the service made of one item."""
+
+    status: Status
+    value: T | None
+    uuid: str | None = None
+
+
+class Operation(Generic[T]):
+    """What a bulk run does with its items."""
+
+    noun: str
+    """What the input is called in errors, such as ``samples``."""
+    batch_size: int
+    """Items a request at most; 1 where the service takes them one by one."""
+    concurrency: int
+    """Batches in flight at most."""
+    missing_is_fatal: bool = False
+    """Whether a 404 speaks of something that all items share."""
+    begins: int = 0
+    """Items that are begun at the same time at most; 0 where there is nothing to begin."""
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check *item* before anything is sent; `InputError` says what is wrong with it."""
+        raise NotImplementedError
+
+    async def begin(self, job: Job, trace: Trace) -> Prepared:
+        """Do what is done once for each item, before its batch is sent, perhaps in parts and more than once."""
+        raise NotImplementedError
+
+    async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[T] | SegmentsError]:
+        """Send a batch: one result for each job, in order; raise what befell all of them."""
+        raise NotImplementedError

@@ -39,6 +39,7 @@ from segments_async.errors import (
     TransportError,
     ValidationError,
 )
+from segments_async.hooks import CallEvent, Hooks
 from segments_async.models import (
     URL,
     Asset,
@@ -91,6 +92,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "BulkReport",
     "BulkSettings",
     "BulkStream",
+    "CallEvent",
     "Category",
     "ClientStateError",
     "Clock",
@@ -103,6 +105,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "DecodeError",
     "FileSample",
     "FileSource",
+    "Hooks",
     "ImageSampleAttributes",
     "ImageSegmentationAnnotation",
     "ImageSegmentationLabelAttributes",

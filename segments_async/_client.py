@@ -10,6 +10,7 @@ from segments_async._session import Session
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.errors import InputError
+from segments_async.hooks import Hooks
 from segments_async.resources import Assets, Datasets, Labels, Releases, Samples
 from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
 
@@ -46,6 +47,7 @@ class AsyncSegments:
         transport: How requests are sent: an `httpx.AsyncBaseTransport`, or ``"aiohttp"`` (an extra; asyncio only).
         http_client: A whole client of yours, for a proxy or a certificate authority of your own; excludes
             *transport*. It is not closed here, and its auth, headers and cookies are not applied.
+        hooks: Functions of yours that look on.
         clock: Where time and chance come from; for tests.
 
     Raises:
@@ -74,6 +76,7 @@ class AsyncSegments:
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 (frozen)
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None = None,
         http_client: httpx.AsyncClient | None = None,
+        hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
     ) -> None:
         check_count(max_connections, "max_connections", MOST_CONNECTIONS)
@@ -89,6 +92,7 @@ class AsyncSegments:
             transport=transport,
             http_client=http_client,
             clock=clock,
+            hooks=hooks,
         )
         self._derived = False
         self._use(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))

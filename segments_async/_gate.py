@@ -28,9 +28,14 @@ class Gate:
     """
 
     def __init__(self, capacity: int, clock: Clock) -> None:
-        self.limiter = Limiter(capacity)
-        self.budget = Budget(capacity)
+        self._capacity = capacity
         self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: nobody is in flight, nobody waits."""
+        self.limiter = Limiter(self._capacity)
+        self.budget = Budget(self._capacity)
 
     async def enter(self, *, first: bool = False, max_wait: float = math.inf, longest_hold: float = math.inf) -> Ticket:
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from contextlib import AsyncExitStack
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
@@ -16,13 +18,18 @@ from attrs import define, frozen
 from segments_async._clients import mask_signatures, pooled_client
 from segments_async._gate import Gate
 from segments_async._wire.failures import is_transport_failure, transport_error
-from segments_async._wire.replies import shown_url
-from segments_async.errors import ClientStateError, TransportError
+from segments_async._wire.replies import request_id_in, shown_url
+from segments_async.errors import ClientStateError
+from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from segments_async.errors import SegmentsError
+    from segments_async.hooks import Hooks
     from segments_async.settings import Clock
+
+logger = logging.getLogger("segments_async")
 
 
 @frozen(kw_only=True)
@@ -82,29 +89,39 @@ class Pool:
         transport: httpx.AsyncBaseTransport | Literal["aiohttp"] | None,
         http_client: httpx.AsyncClient | None,
         clock: Clock,
+        hooks: Hooks,
     ) -> None:
         self.base_url = base_url
         self.max_connections = max_connections
         self.clock = clock
-        self._owned: list[httpx.AsyncClient] = []
+        self.hooks = hooks
+        self.counts = Counts()
+        self.storage_gate = Gate(max_connections, clock)
+        self._transport = transport
+        self._http_client = http_client
         self._connections_opened = 0 if transport is None and http_client is None else None
-        if http_client is None:
-            self.api = pooled_client(transport, max_connections, self._count_connection)
+        self._gates: WeakValueDictionary[bytes, Gate] = WeakValueDictionary()
+        self._loop: object = None
+        self._process = os.getpid()
+        self._inherited: list[httpx.AsyncClient] = []
+        self._closed = False
+        self._open_clients()
+
+    def _open_clients(self) -> None:
+        """Make the httpx clients, which connect at their first request."""
+        self._owned: list[httpx.AsyncClient] = []
+        if self._http_client is None:
+            self.api = pooled_client(self._transport, self.max_connections, self._count_connection)
             self._owned.append(self.api)
         else:
             mask_signatures()
-            self.api = http_client
-        if http_client is None and not isinstance(transport, httpx.AsyncBaseTransport):
-            self.storage = pooled_client(transport, max_connections, self._count_connection)
+            self.api = self._http_client
+        if self._http_client is None and not isinstance(self._transport, httpx.AsyncBaseTransport):
+            self.storage = pooled_client(self._transport, self.max_connections, self._count_connection)
             self._owned.append(self.storage)
         else:
             # Requests are built from scratch, so nothing of the API's reaches the storage over the one client there is.
             self.storage = self.api
-        self.counts = Counts()
-        self.storage_gate = Gate(max_connections, clock)
-        self._gates: WeakValueDictionary[bytes, Gate] = WeakValueDictionary()
-        self._loop: object = None
-        self._closed = False
 
     def gate_for(self, api_key: str) -> Gate:
         """The gate of all calls with this key; it lives as long as a client with the key does."""
@@ -123,16 +140,46 @@ class Pool:
         if client.is_closed:
             self.check_usable()
             raise ClientStateError("the http_client that this AsyncSegments was given is closed")
+        url = shown_url(str(request.url))
         self.counts.requests += 1
         self.counts.bytes_sent += int(request.headers.get("Content-Length", 0))
+        if self.hooks.on_request is not None:
+            self.hooks.on_request(CallEvent(method=request.method, url=url))
+        started = self.clock.monotonic()
         try:
             response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
         except Exception as error:
             if not is_transport_failure(error):
                 raise
-            raise lost(error, request) from error
+            raise transport_error(error, request.method, url) from error
         self.counts.bytes_received += response.num_bytes_downloaded
+        self._tell_answer(response, request.method, url, self.clock.monotonic() - started)
         return response
+
+    def _tell_answer(self, response: httpx.Response, method: str, url: str, seconds: float) -> None:
+        logger.debug("%s %s: %d in %.3f s", method, url, response.status_code, seconds)
+        if self.hooks.on_response is not None:
+            self.hooks.on_response(
+                CallEvent(
+                    method=method,
+                    url=url,
+                    status=response.status_code,
+                    request_id=request_id_in(response.headers),
+                    seconds=seconds,
+                )
+            )
+
+    def tell_throttle(self, error: SegmentsError) -> None:
+        """Note that the service refused a request as one too many."""
+        self.counts.throttled += 1
+        if self.hooks.on_throttle is not None:
+            self.hooks.on_throttle(_event_of(error, seconds=getattr(error, "retry_after", None)))
+
+    def tell_repeat(self, error: SegmentsError, *, attempt: int, seconds: float) -> None:
+        """Tell that a request is sent again, after so many attempts and in so many seconds."""
+        logger.info("%s; sent again in %.3g s, after %d attempts", error, seconds, attempt)
+        if self.hooks.on_retry is not None:
+            self.hooks.on_retry(_event_of(error, attempt=attempt, seconds=seconds))
 
     def stats(self, gate: Gate) -> Stats:
         """Sum up; *gate* says what is under way."""
@@ -147,6 +194,8 @@ class Pool:
     def check_usable(self) -> None:
         """Refuse a call after `aclose`, or from another event loop than the first one."""
         self.check_open()
+        if self._process != os.getpid():
+            self._leave_parent()
         token = current_token().native_token
         if self._loop is not token:
             if self._loop is not None:
@@ -154,6 +203,26 @@ class Pool:
                     "this AsyncSegments belongs to another event loop; create one in each loop that needs one"
                 )
             self._loop = token
+
+    def _leave_parent(self) -> None:
+        """
+        Start anew in a forked process.
+
+        The parent goes on using the sockets that were inherited. They are neither used nor closed here: closing
+        one that speaks TLS would tell the server that the parent hangs up.
+        """
+        if self._http_client is not None or isinstance(self._transport, httpx.AsyncBaseTransport):
+            if self._loop is not None:
+                raise ClientStateError(
+                    "this AsyncSegments was used before the process forked; create http_client or transport after that"
+                )
+        else:
+            self._inherited += self._owned
+            self._open_clients()
+        self._process = os.getpid()
+        self._loop = None
+        for gate in [self.storage_gate, *self._gates.values()]:
+            gate.reset()
 
     def check_open(self) -> None:
         """Refuse what comes after `aclose`."""
@@ -197,6 +266,13 @@ class _Once:
         return content
 
 
-def lost(error: Exception, request: httpx.Request) -> TransportError:
-    """The error for an exchange that broke off."""
-    return transport_error(error, request.method, shown_url(str(request.url)))
+def _event_of(error: SegmentsError, *, attempt: int | None = None, seconds: float | None) -> CallEvent:
+    return CallEvent(
+        method=getattr(error, "method", None) or "",
+        url=getattr(error, "url", None) or "",
+        status=getattr(error, "status", None),
+        request_id=getattr(error, "request_id", None),
+        attempt=attempt,
+        seconds=seconds,
+        error=error,
+    )

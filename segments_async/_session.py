@@ -17,7 +17,7 @@ from segments_async._pool import Body
 from segments_async._version import __version__
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.replies import Reply, error_for, shown_url
-from segments_async._wire.retry import Tries, is_ambiguous
+from segments_async._wire.retry import Tries
 from segments_async._wire.secret import Secret
 from segments_async.errors import (
     DecodeError,
@@ -213,40 +213,32 @@ class Session:
                 raise error_for(self._secret.scrubbed(reply), now=self.clock.time())
             return reply
 
-        earlier: list[SegmentsError] = []
+        tries = self.tries(trace, may_repeat=endpoint.repeat is Repeat.SAFE)
         try:
-            return await self.repeat(
-                attempt, trace, self.gate, may_repeat=endpoint.repeat is Repeat.SAFE, earlier=earlier
-            )
+            return await self.repeat(attempt, tries, trace, self.gate)
         except NotFoundError:
-            if endpoint.method == "DELETE" and any(map(is_ambiguous, earlier)):
+            if endpoint.method == "DELETE" and tries.may_be_done:
                 return None
             raise
 
-    async def repeat(
-        self,
-        attempt: Callable[[], Awaitable[T]],
-        trace: Trace,
-        gate: Gate,
-        *,
-        may_repeat: bool,
-        earlier: list[SegmentsError] | None = None,
-    ) -> T:
+    def tries(self, trace: Trace, *, may_repeat: bool) -> Tries:
+        """Begin to count the attempts of a call; *may_repeat* tells whether to go on after an ambiguous failure."""
+        return Tries(self.retry, self.retry.bulk_attempts if trace.bulk else self.retry.attempts, may_repeat)
+
+    async def repeat(self, attempt: Callable[[], Awaitable[T]], tries: Tries, trace: Trace, gate: Gate) -> T:
         """
-        Make *attempt*, through *gate*, until it succeeds or the retry policy gives up.
+        Make *attempt* until it succeeds or *tries* says that it is enough.
 
         Args:
             attempt: Sends the request once.
+            tries: Counts the attempts, and knows what may be repeated.
             trace: Filled in on the way.
             gate: Where each attempt waits for its turn.
-            may_repeat: Whether to go on after an ambiguous failure.
-            earlier: Collects the errors of attempts that were followed by another.
 
         Raises:
-            OutcomeUnknownError: The answer was lost, and *may_repeat* is False.
+            OutcomeUnknownError: The answer was lost, and the request may not be repeated.
         """
         trace.calls += 1
-        tries = Tries(self.retry, self.retry.bulk_attempts if trace.bulk else self.retry.attempts, may_repeat)
         started = self.clock.monotonic()
         while True:
             self.pool.check_usable()
@@ -268,17 +260,17 @@ class Session:
             finally:
                 gate.leave(ticket)
             wait = tries.wait_after(error, elapsed=self.clock.monotonic() - started, jitter=self.clock.random())
-            trace.throttles += tries.was_throttled
-            self.pool.counts.throttled += tries.was_throttled
-            if wait is None or wait > self.max_wait or (gate.budget.is_empty and tries.costs_budget and not trace.bulk):
+            if tries.was_throttled:
+                trace.throttles += 1
+                self.pool.tell_throttle(error)
+            if wait is None or wait > self.max_wait or (tries.costs_budget and gate.budget.is_empty and not trace.bulk):
                 raise _final(error, tries)
-            if earlier is not None:
-                earlier.append(error)
             if trace.bulk and gate.budget.is_empty:
-                # Slow down, and give the items more time, for the service is in a bad way.
+                # The service is in a bad way: slow down, and give the items that much more time.
                 pause = self.retry.cap * self.clock.random()
                 started += pause
                 wait += pause
+            self.pool.tell_repeat(error, attempt=tries.made, seconds=wait)
             if not tries.gate_waits:
                 await self.clock.sleep(wait)
 

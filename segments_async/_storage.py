@@ -16,9 +16,8 @@ import httpx
 from anyio.to_thread import run_sync
 from attrs import frozen
 
-from segments_async._pool import lost
 from segments_async._session import USER_AGENT, Trace
-from segments_async._wire.failures import is_transport_failure
+from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import Reply, shown_url, storage_error_for
 from segments_async.errors import DecodeError, InputError, TransportError
 
@@ -228,7 +227,7 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
             form.close()
         _check(session, response)
 
-    await session.repeat(attempt, trace, session.pool.storage_gate, may_repeat=True)
+    await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
 
 
 async def get_file(session: Session, url: str, path: Path) -> None:
@@ -254,13 +253,14 @@ async def get_file(session: Session, url: str, path: Path) -> None:
         except Exception as error:
             if not is_transport_failure(error):
                 raise
-            raise lost(error, request) from error
+            raise transport_error(error, request.method, shown_url(str(request.url))) from error
         finally:
             await response.aclose()
             session.pool.counts.bytes_received += response.num_bytes_downloaded
 
     try:
-        await session.repeat(attempt, Trace(), session.pool.storage_gate, may_repeat=True)
+        trace = Trace()
+        await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
         await partial.run(partial.finish)
     finally:
         with anyio.CancelScope(shield=True):

@@ -74,7 +74,7 @@ class Reply:
     @property
     def request_id(self) -> str | None:
         """What names this answer to the service's support."""
-        return next((self.headers[name] for name in REQUEST_ID_HEADERS if name in self.headers), None)
+        return request_id_in(self.headers)
 
     def body(self) -> Any:
         """The answer as JSON if it is, else as text."""
@@ -82,6 +82,11 @@ class Reply:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError:
             return self.content[:MAX_BODY].decode("utf-8", "replace")
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """What names an answer to the service's support."""
+    return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
 
 
 def shown_url(url: str) -> str:

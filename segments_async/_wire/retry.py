@@ -103,6 +103,8 @@ class Tries:
     """Attempts that the service refused as too many, which do not count."""
     was_throttled: bool = False
     """Whether the last attempt was refused so."""
+    may_be_done: bool = False
+    """Whether one of the attempts may have been carried out although it failed."""
     gate_waits: bool = False
     """Whether the service named a wait, which the gate keeps for everybody."""
 
@@ -126,6 +128,7 @@ class Tries:
             jitter: A random number from 0 to below 1.
         """
         self.was_throttled = is_throttled(error)
+        self.may_be_done = self.may_be_done or is_ambiguous(error)
         asked = getattr(error, "retry_after", None) if self.was_throttled else None
         self.gate_waits = bool(asked)
         if self.was_throttled:

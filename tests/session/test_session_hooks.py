@@ -1,0 +1,120 @@
+"""Looking on: hooks, the logger, and OpenTelemetry's instrumentation of httpx."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from segments_async import Hooks, RateLimitError, ServerError
+
+pytestmark = pytest.mark.anyio
+
+
+class Told:
+    """Collects what hooks are told, in order."""
+
+    def __init__(self) -> None:
+        self.events = []
+        self.hooks = Hooks(
+            on_request=lambda event: self.events.append(("request", event)),
+            on_response=lambda event: self.events.append(("response", event)),
+            on_retry=lambda event: self.events.append(("retry", event)),
+            on_throttle=lambda event: self.events.append(("throttle", event)),
+        )
+
+    @property
+    def names(self):
+        return [name for name, _ in self.events]
+
+
+async def test_hooks_are_told_everything(sandbox, open_client, clock):
+    """A refusal, a failure and a success, each with what a dashboard wants to know."""
+    told = Told()
+    sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "7"})
+    sandbox.fail("GET", "/user", status=502)
+    async with open_client(hooks=told.hooks, clock=clock.settings) as client:
+        await client.request("GET", "/user")
+
+    assert told.names == [
+        *("request", "response", "throttle", "retry"),
+        *("request", "response", "retry"),
+        *("request", "response"),
+    ]
+    throttle, first, second = (event for name, event in told.events if name in {"throttle", "retry"})
+    assert throttle.seconds == 7.0
+    assert isinstance(first.error, RateLimitError)
+    assert (first.status, first.attempt) == (429, 1)
+    assert isinstance(second.error, ServerError)
+    assert (second.status, second.attempt) == (502, 2)
+    answer = told.events[-1][1]
+    assert (answer.method, answer.url, answer.status) == ("GET", f"{sandbox.url}/user", 200)
+    assert answer.request_id == sandbox.calls[-1].request_id
+    assert answer.seconds >= 0
+
+
+async def test_hooks_learn_no_secret(sandbox, open_client, tmp_path):
+    """Neither the key nor the signature of a presigned URL."""
+    told = Told()
+    async with open_client(hooks=told.hooks) as client:
+        await client.datasets.create("flowers")
+        await client.releases.create("sandbox/flowers", "v1")
+        await client.releases.wait("sandbox/flowers", "v1", poll=0.01)
+        await client.releases.download("sandbox/flowers", "v1", tmp_path / "v1.json")
+
+    shown = repr(told.events)
+    assert sandbox.storage_url in shown
+    assert "ignature=" not in shown
+    assert sandbox.api_key not in shown
+
+
+async def test_an_error_of_a_hook_comes_out_and_harms_nothing(sandbox, open_client):
+    """It is a bug of the caller's; the turn at the gate is given back."""
+
+    def broken(event):
+        raise ZeroDivisionError
+
+    async with open_client(hooks=Hooks(on_response=broken), max_connections=1) as client:
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await client.request("GET", "/user")
+        assert client.stats().in_flight == 0
+
+
+async def test_the_log_tells_of_repeats(sandbox, open_client, clock, caplog):
+    """INFO for what was sent again, DEBUG for each answer, under one name."""
+    caplog.set_level(logging.DEBUG, "segments_async")
+    sandbox.fail("GET", "/user", status=503)
+    async with open_client(clock=clock.settings) as client:
+        await client.request("GET", "/user")
+
+    ours = [record for record in caplog.records if record.name == "segments_async"]
+    assert [record.levelname for record in ours] == ["DEBUG", "INFO", "DEBUG"]
+    assert "503" in ours[1].getMessage()
+    assert sandbox.api_key not in caplog.text
+
+
+async def test_opentelemetry_sees_each_request(sandbox, open_client, clock):
+    """Its instrumentation of httpx works on our connections as on httpx's own."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = HTTPXClientInstrumentor()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        sandbox.fail("GET", "/user", status=503)
+        async with open_client(clock=clock.settings) as client:
+            await client.request("GET", "/user")
+    finally:
+        instrumentor.uninstrument()
+        provider.shutdown()
+
+    spans = exporter.get_finished_spans()
+    # The attribute's name depends on the version of the conventions.
+    status = [{"http.status_code", "http.response.status_code"} & set(span.attributes) for span in spans]
+    assert [span.attributes[names.pop()] for span, names in zip(spans, status, strict=True)] == [503, 200]
+    assert "traceparent" in sandbox.calls[-1].headers

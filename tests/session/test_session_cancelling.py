@@ -57,6 +57,7 @@ async def check_health(client, together, peak):
     assert (pool.connections, pool._free.value) == (0, CONNECTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_cancelled_scopes(client, sandbox, together, peak):
     chance = random.Random(7)
@@ -92,6 +93,7 @@ async def test_cancelled_task_group(client, sandbox, together, peak):
     await check_health(client, together, peak)
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_cancelled_asyncio_tasks(client, sandbox, together, peak):

@@ -24,6 +24,7 @@ def ports(sandbox, origin="api"):
     return [call.peer_port for call in sandbox.calls if call.origin == origin]
 
 
+@pytest.mark.slow
 async def test_many_requests_over_few_connections(sandbox, open_client, together):
     async with open_client(max_connections=64) as client:
 

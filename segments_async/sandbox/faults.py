@@ -33,6 +33,7 @@ class Fault:
     handled: bool
     drop: Drop | None
     delay: float
+    stall: float
     matched: int = field(default=0, init=False)
 
     @property

@@ -65,6 +65,8 @@ class Gateway:
         status = None if response is None or drop == "after" else response.status_code
         call = Call.of(request, origin=self.origin, request_id=request_id, body_bytes=len(body), status=status)
         self.calls.append(call)
+        if fault is not None and fault.stall:
+            await asyncio.sleep(fault.stall)
         if drop is None and response is not None:
             await response(scope, receive, send)
         else:

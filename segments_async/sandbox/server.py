@@ -213,6 +213,7 @@ class Sandbox:
         handled: bool = False,
         drop: Drop | None = None,
         delay: float = 0.0,
+        stall: float = 0.0,
         origin: OriginName = "api",
     ) -> Fault:
         """
@@ -241,7 +242,8 @@ class Sandbox:
             handled: The request takes effect, and *status* hides it: a gateway that gave up too early.
             drop: The connection is cut, whatever *status* says: ``"before"`` the request is handled,
                 ``"after"`` that, or in the ``"middle"`` of the body of the real answer.
-            delay: Seconds to wait first.
+            delay: Seconds to wait first, before the request is handled.
+            stall: Seconds to wait with the answer, after that; with *status* None it is the real one.
             origin: ``"api"`` or ``"storage"``.
 
         Returns:
@@ -266,6 +268,7 @@ class Sandbox:
             handled=handled or status is None or drop in {"after", "middle"},
             drop=drop,
             delay=delay,
+            stall=stall,
         )
         self._faults.add(fault)
         return fault

@@ -1,60 +1,50 @@
-"""Run the rivals in turn, and print medians and ratios."""
+"""``python -m benchmarks [NAME ...]``: run cases, and print medians and ratios."""
 
 from __future__ import annotations
 
+import argparse
 import json
-import platform
-import statistics
-import subprocess
 import sys
+from pathlib import Path
 
-ROUNDS = 5
-REQUESTS = 1500
-CASES = [
-    ("ours", 8),
-    ("ours", 32),
-    ("ours", 128),
-    ("httpx on slots", 32),
-    ("stock httpx", 32),
-    ("official SDK", 32),
-]
-RATIOS = [
-    ("ours at 32 / official SDK in 32 threads", ("ours", 32), ("official SDK", 32), 0.45),
-    ("ours at 32 / stock httpx at 32", ("ours", 32), ("stock httpx", 32), 0.6),
-    ("ours at 128 / ours at 8", ("ours", 128), ("ours", 8), 1.3),
-    ("ours at 32 / bare httpx on our transport", ("ours", 32), ("httpx on slots", 32), 1.25),
-]
+from benchmarks.cases import CASES
+from benchmarks.cases.curve import draw
+from benchmarks.harness import FULL, QUICK, hold
+from benchmarks.report import as_json, machine, table
+
+PLOT = Path(__file__).with_name("curve.png")
 
 
-def main() -> None:
-    """Measure CPU for each label PUT."""
-    server = subprocess.Popen([sys.executable, "-m", "benchmarks.bare_server"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        costs: dict[tuple[str, int], list[float]] = {case: [] for case in CASES}
-        for _ in range(ROUNDS):
-            for rival, concurrency in CASES:
-                costs[rival, concurrency].append(_run(rival, url, concurrency))
-    finally:
-        server.terminate()
-        server.wait()
-    print(f"CPU for a label PUT, {ROUNDS} rounds of {REQUESTS}; Python {platform.python_version()}\n")
-    print(f"{'':16}{'at a time':>10}{'median us':>11}{'min':>7}{'max':>7}")
-    for (rival, concurrency), figures in costs.items():
-        micros = sorted(figure * 1e6 for figure in figures)
-        print(f"{rival:16}{concurrency:10}{statistics.median(micros):11.0f}{micros[0]:7.0f}{micros[-1]:7.0f}")
-    print(f"\n{'ratio of medians':44}{'here':>6}{'aim':>8}")
-    for name, one, other, aim in RATIOS:
-        ratio = statistics.median(costs[one]) / statistics.median(costs[other])
-        print(f"{name:44}{ratio:6.2f}{aim:8.2f}")
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line, run, and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure this client beside others.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases, by default all: {', '.join(CASES)}")
+    parser.add_argument("--quick", action="store_true", help="small numbers: to see that it runs, not to quote")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help=f"the curve; by default {PLOT}, none with --quick")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(CASES):
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    described = machine()
+    packages = ", ".join(f"{name} {number}" for name, number in described.pop("packages").items())
+    print(", ".join(f"{name}: {value}" for name, value in described.items()), packages, "", sep="\n")
+    results = []
+    for name in dict.fromkeys(options.names or CASES):
+        result = hold(CASES[name](QUICK if options.quick else FULL), tell=_tell)
+        _tell("")
+        print(*table(result), sep="\n", flush=True)
+        results.append(result)
+        plot = options.plot or (None if options.quick else PLOT)
+        if name == "curve" and plot is not None:
+            draw(result, plot)
+    if options.json is not None:
+        options.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
 
 
-def _run(rival: str, url: str, concurrency: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.put_labels", rival, url, str(REQUESTS), str(concurrency)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    cost: float = json.loads(printed.splitlines()[-1])["cpu_seconds"]
-    return cost
+def _tell(text: str) -> None:
+    """Show on a terminal what is going on, in one line."""
+    if sys.stderr.isatty():
+        print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

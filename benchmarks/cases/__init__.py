@@ -1,0 +1,23 @@
+"""The cases, by name, in the order in which they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.cases import bulk, create, curve, imports, json_models, latency, memory, put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.harness import Case, Scale
+
+CASES: dict[str, Callable[[Scale], Case]] = {
+    "put": put.case,
+    "create": create.case,
+    "latency": latency.case,
+    "bulk": bulk.case,
+    "json": json_models.case,
+    "memory": memory.case,
+    "import": imports.case,
+    "curve": curve.case,
+}

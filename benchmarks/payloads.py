@@ -1,0 +1,98 @@
+"""What is sent and answered: the shapes of the service's documentation, always the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+UUID = "602a3eec-a61c-4a77-9fcc-3037ce5e9606"
+DATASET = "jane/flowers"
+SCORE = 0.9254
+MOMENT = "2020-04-10T20:09:31.000000Z"
+
+VECTOR: dict[str, Any] = {
+    "format_version": "0.1",
+    "annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56.0], [90.0, 34.0]]}],
+}
+LABEL: dict[str, Any] = {
+    "sample_uuid": UUID,
+    "label_type": "vector",
+    "label_status": "PRELABELED",
+    "labelset": "ground-truth",
+    "attributes": VECTOR,
+    "created_at": MOMENT,
+    "created_by": "jane",
+    "updated_at": MOMENT,
+    "score": SCORE,
+}
+
+
+def new_sample(number: int) -> dict[str, Any]:
+    """Describe a sample to create."""
+    name = f"violet-{number:06}.jpg"
+    return {
+        "name": name,
+        "attributes": {"image": {"url": f"https://example.com/flowers/{name}"}},
+        "metadata": {"city": "London", "weather": "cloudy", "robot": number % 7},
+        "priority": float(number % 3),
+    }
+
+
+def stored(sample: dict[str, Any]) -> dict[str, Any]:
+    """Add to a sample what the service adds."""
+    return {
+        "uuid": f"602a3eec-a61c-4a77-9fcc-{sum(sample['name'].encode()):012x}",
+        **sample,
+        "created_at": MOMENT,
+        "created_by": "jane",
+        "assigned_labeler": None,
+        "assigned_reviewer": None,
+        "readme": "",
+    }
+
+
+def vector_label(shapes: int) -> dict[str, Any]:
+    """Make a label of so many polygons, each of 12 corners."""
+    annotations = [
+        {
+            "id": number + 1,
+            "category_id": number % 5 + 1,
+            "type": "polygon",
+            "points": [[number + corner * 1.25, number * 0.5 + corner] for corner in range(12)],
+            "attributes": {"occluded": number % 2 == 0},
+        }
+        for number in range(shapes)
+    ]
+    return {**LABEL, "attributes": {"format_version": "0.1", "annotations": annotations}}
+
+
+def cuboid_label(frames: int, cuboids: int) -> dict[str, Any]:
+    """Make a label of so many frames of a point cloud, each with so many cuboids."""
+    return {
+        **LABEL,
+        "label_type": "pointcloud-cuboid-sequence",
+        "attributes": {
+            "format_version": "0.2",
+            "frames": [
+                {
+                    "format_version": "0.2",
+                    "timestamp": str(1_000 * frame),
+                    "annotations": [_cuboid(number, frame) for number in range(cuboids)],
+                }
+                for frame in range(frames)
+            ],
+        },
+    }
+
+
+def _cuboid(number: int, frame: int) -> dict[str, Any]:
+    return {
+        "id": number + 1,
+        "category_id": number % 5 + 1,
+        "type": "cuboid",
+        "position": {"x": number + frame * 0.125, "y": number * 2.5, "z": 0.25},
+        "dimensions": {"x": 4.5, "y": 1.75, "z": 1.5},
+        "yaw": number * 0.0625,
+        "rotation": {"qx": 0.0, "qy": 0.0, "qz": 0.0, "qw": 1.0},
+        "is_keyframe": frame % 10 == 0,
+        "track_id": number + 1,
+    }

@@ -1,0 +1,114 @@
+"""A server that does so little that it is not what is measured: ``python -m benchmarks.server [SECONDS]``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import zlib
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, cast
+
+import orjson
+
+from benchmarks.payloads import LABEL, VECTOR, new_sample, stored
+
+Answer = Callable[[bytes], bytes | None]
+
+
+def _put_label(body: bytes) -> bytes | None:
+    return _LABEL if orjson.loads(body)["attributes"] == VECTOR else None
+
+
+def _create_sample(body: bytes) -> bytes | None:
+    sent = orjson.loads(body)
+    return _SAMPLE if sent | _NEW_SAMPLE == sent else None  # the official SDK adds an empty readme
+
+
+def _create_batch(body: bytes) -> bytes:
+    return orjson.dumps([stored(sample) for sample in orjson.loads(body)])
+
+
+def _tell_cpu(_: bytes) -> bytes:
+    return orjson.dumps({"cpu": time.process_time()})
+
+
+_LABEL = orjson.dumps(LABEL)
+_NEW_SAMPLE = new_sample(0)
+_SAMPLE = orjson.dumps(stored(_NEW_SAMPLE))
+_ROUTES: dict[str, Answer] = {
+    "labels": _put_label,
+    "samples": _create_sample,
+    "samples_bulk": _create_batch,
+    "cpu": _tell_cpu,
+    "api_status": lambda _: b"{}",  # which the official SDK asks for when its client is made
+}
+
+
+class Connection(asyncio.Protocol):
+    """
+    One connection: every whole request gets its answer, a body that is not what was to be sent a 400.
+
+    Args:
+        delay: Seconds before each answer.
+    """
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+        self._received = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by its class
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that has arrived whole."""
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = self._received[:end].lower()
+            _, found, length = head.partition(b"content-length:")
+            whole = end + 4 + (int(length.split(b"\r\n", 1)[0]) if found else 0)
+            if len(self._received) < whole:
+                return
+            body = bytes(self._received[end + 4 : whole])
+            del self._received[:whole]
+            self._answer(bytes(head), body)
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        if b"content-encoding: gzip" in head:
+            body = zlib.decompress(body, zlib.MAX_WBITS | 16)
+        answer = _ROUTES[_route(head)](body)
+        status, answer = (b"400 Bad Request", b"{}") if answer is None else (b"200 OK", answer)
+        whole = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        text = whole % (status, len(answer), answer)
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, text)
+        else:
+            self._transport.write(text)
+
+
+def _route(head: bytes) -> str:
+    """Tell what is called: ``labels/...``, ``datasets/{owner}/{name}/samples/``, ``cpu``."""
+    parts = head.split(b" ", 2)[1].decode().split("?")[0].strip("/").split("/")
+    return parts[3] if parts[0] == "datasets" else parts[0]
+
+
+async def serve(delay: float) -> None:
+    """Listen on a free port, print it, and serve until the process is ended."""
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(delay), "127.0.0.1", 0, backlog=512)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Serve on uvloop if it is installed."""
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+    if find_spec("uvloop") is not None:
+        run = import_module("uvloop").run
+    run(serve(float(sys.argv[1]) if sys.argv[1:] else 0.0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The benchmarks run, each with tiny numbers, in this process where they can; no time is asserted."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.cases import CASES, curve, imports
+from benchmarks.harness import Contestant, Scale, hold
+from benchmarks.report import as_json, table
+
+pytestmark = pytest.mark.filterwarnings("default")  # rivals are loud, and their warnings are their business
+
+TINY = Scale(1, 0.002)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setattr("benchmarks.stopwatch.WARM_UP", 1)
+    monkeypatch.setattr(curve, "CONNECTIONS", (1, 4))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in {"import", "memory"}])
+def test_case_runs(name):
+    """Every contestant of the case does its work, whose results it checks, and the table has a line for each."""
+    result = hold(CASES[name](TINY), run=Contestant.run_here)
+
+    printed = "\n".join(table(result))
+    [turn] = result.turns
+    assert all(run.units and run.cpu >= 0 and run.wall > 0 and run.memory > 0 for run in turn.values())
+    assert all(contestant in printed for contestant in turn)
+    assert all(check.name in printed for check, _ in result.checks)
+    json.dumps(as_json([result]))
+
+
+def test_contestants_run_in_processes_of_their_own(tmp_path, capsys, monkeypatch):
+    """The command line runs a case in other processes, prints it, and writes its figures."""
+    monkeypatch.setattr("benchmarks.__main__.QUICK", TINY)
+    figures = tmp_path / "figures.json"
+
+    main(["memory", "--quick", "--json", str(figures)])
+
+    assert "samples" in capsys.readouterr().out
+    [turn] = json.loads(figures.read_text())["cases"]["memory"]["turns"]
+    assert [500, 1000] == [run["units"] for run in turn.values()]
+
+
+def test_import_is_measured():
+    """A module is imported in a new interpreter."""
+    run = imports.import_anew("colorsys")
+
+    assert run.wall > 0
+    assert run.memory > 0
+
+
+def test_unknown_case_is_refused(capsys):
+    """A name that is no case ends with the names there are."""
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
+
+    assert "put" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="the plot needs matplotlib")
+def test_curve_is_drawn(tmp_path):
+    """The curve becomes a picture."""
+    result = hold(curve.case(TINY), run=Contestant.run_here)
+
+    curve.draw(result, tmp_path / "curve.png")
+
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -45,7 +45,7 @@ def test_contestants_run_in_processes_of_their_own(tmp_path, capsys, monkeypatch
 
     assert "samples" in capsys.readouterr().out
     [turn] = json.loads(figures.read_text())["cases"]["memory"]["turns"]
-    assert [500, 1000] == [run["units"] for run in turn.values()]
+    assert [run["units"] for run in turn.values()] == [500, 1000]
 
 
 def test_import_is_measured():

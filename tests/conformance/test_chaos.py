@@ -375,25 +375,26 @@ async def endure(sandbox: Sandbox, seconds: float, seed: int) -> None:
         clock=clock,
     ) as client:
         number = 0
-        while (passed := time.monotonic() - started) < seconds - ROUND_SECONDS:
+        while number < 2 or time.monotonic() - started < seconds - ROUND_SECONDS:
             number += 1
             now = Round(sandbox, client, f"flowers-{number}")
             await now.prepare()
             deadline = time.monotonic() + ROUND_SECONDS
             chance = random.Random(f"{seed} weather {number}")
-            async with weather(sandbox, chance), anyio.create_task_group() as group:
-                for worker in range(WORKERS):
-                    group.start_soon(now.work, random.Random(f"{seed} {number} {worker}"), deadline)
+            with anyio.fail_after(ROUND_SECONDS + PATIENT):  # no call hangs
+                async with weather(sandbox, chance), anyio.create_task_group() as group:
+                    for worker in range(WORKERS):
+                        group.start_soon(now.work, random.Random(f"{seed} {number} {worker}"), deadline)
             await now.check()
             await recover(client)
             ended, lost, cancelled = ended + now.ended, lost + now.lost, cancelled + now.cancelled
             del now
             forget(sandbox)
-            if passed > seconds / 2 and not tracemalloc.is_tracing():
+            if time.monotonic() - started > seconds * 0.4 and not tracemalloc.is_tracing():
                 gc.collect()
                 tracemalloc.start()
         gc.collect()
-        growth, _ = tracemalloc.get_traced_memory()
+        growth, _ = tracemalloc.get_traced_memory()  # of what was made since the middle, and is still there
         assert growth < MOST_GROWTH
         stats = client.stats()
     print(f"{number} rounds, {ended} calls, {lost} lost, {cancelled} cancelled, {growth:,} bytes more; {stats}")  # noqa: T201
@@ -401,7 +402,7 @@ async def endure(sandbox: Sandbox, seconds: float, seed: int) -> None:
         assert (transport.connections, transport._free.value) == (0, CONNECTIONS)
     await until(lambda: sockets() <= sockets_before, "a connection is left")
     await until(lambda: tasks() <= tasks_before, "a task is left")
-    assert min(ended, lost, cancelled) > 2 * seconds, "this was no chaos"
+    assert min(ended, lost, cancelled, stats.retries, stats.throttled) > 0, "this was no chaos"
 
 
 def forget(sandbox: Sandbox) -> None:

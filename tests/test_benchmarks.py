@@ -8,22 +8,33 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.cases import CASES, curve, imports
+from benchmarks.cases import CASES, curve, imports, json_models, latency
 from benchmarks.harness import Contestant, Scale, hold
+from benchmarks.payloads import cuboid_label, new_sample, stored, vector_label
 from benchmarks.report import as_json, table
 
 pytestmark = pytest.mark.filterwarnings("default")  # rivals are loud, and their warnings are their business
 
 TINY = Scale(1, 0.002)
+SMALL = {
+    "image label": vector_label(2),
+    "cuboid label": cuboid_label(2, 2),
+    "1000 samples": [stored(new_sample(number)) for number in range(2)],
+}
+OTHERWISE = {"import", "memory", "curve"}
+"""Cases that other tests run."""
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     monkeypatch.setattr("benchmarks.stopwatch.WARM_UP", 1)
     monkeypatch.setattr(curve, "CONNECTIONS", (1, 4))
+    monkeypatch.setattr(latency, "CONNECTIONS", 2)
+    for name, payload in SMALL.items():
+        monkeypatch.setitem(json_models.PAYLOADS, name, lambda payload=payload: payload)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in {"import", "memory"}])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in OTHERWISE])
 def test_case_runs(name):
     """Every contestant of the case does its work, whose results it checks, and the table has a line for each."""
     result = hold(CASES[name](TINY), run=Contestant.run_here)

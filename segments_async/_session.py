@@ -171,7 +171,7 @@ class Session:
 
         Args:
             endpoint: The route.
-            model: The type of the answer; None expects nothing and reads nothing.
+            model: The type of the answer; None expects nothing, at most JSON that nobody wants.
             path: What the route's path is filled with.
             params: The query; each value is escaped, None is left out.
             json: The body, unless *content* is given.
@@ -179,7 +179,11 @@ class Session:
             trace: Filled in on the way.
         """
         reply = await self._exchange(endpoint, path, params, json, content, trace or Trace())
-        return None if model is None or reply is None else self._read(reply, model)
+        if reply is None or (model is None and not reply.content):
+            return None
+        # Where nothing is expected, a page of HTML still means that somebody else has answered.
+        answer = self._read(reply, Any if model is None else model)
+        return None if model is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:
         """Make one call to an endpoint nobody declared; returns plain JSON, or None for an empty answer."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from segments_async._paging import Pages
 from segments_async._wire.arguments import check_count
 from segments_async._wire.retry import backoff, is_ambiguous
-from segments_async.errors import AlreadyExistsError, NotFoundError, SegmentsError, ValidationError
+from segments_async.errors import AlreadyExistsError, CollaboratorError, NotFoundError, SegmentsError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -78,24 +78,31 @@ async def create_once(
         AlreadyExistsError: Something else of this name is there.
     """
     policy, clock = session.retry, session.clock
+    lost: SegmentsError | None = None
     for attempt in range(1, policy.attempts + 1):
         try:
             return await create()
-        except SegmentsError as error:
-            if policy.attempts == 1 or not is_ambiguous(error):
-                raise
-            failure = error
+        except SegmentsError as caught:
+            error = caught
+        # After a lost answer, a name that is taken may be taken by what was lost.
+        taken = lost is not None and isinstance(error, AlreadyExistsError | CollaboratorError)
+        if policy.attempts == 1 or not (taken or is_ambiguous(error)):
+            raise error
+        lost = lost or error
         try:
             found = await find()
         except NotFoundError:
+            if taken:
+                raise error from lost
             if attempt < policy.attempts:
                 await clock.sleep(backoff(policy, attempt, clock.random()))
             continue
         except ValidationError:
             raise  # what is refused as such was not created
-        except SegmentsError as error:
-            raise failure from error  # it could not be found out
+        except SegmentsError as failed:
+            raise lost from failed  # it could not be found out
         if same(found):
             return found
-        raise AlreadyExistsError(detail="something else of this name exists") from failure
-    raise failure
+        raise AlreadyExistsError(detail="something else of this name exists") from lost
+    assert lost is not None
+    raise lost

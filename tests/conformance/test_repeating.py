@@ -375,11 +375,8 @@ async def check(call: Call, world: World, expected: Expected) -> None:
 @WIRES
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-async def test_repeating(request, sandbox, clock, tmp_path, call, fault, wire):
+async def test_repeating(sandbox, clock, tmp_path, call, fault, wire):
     """Each endpoint does what its kind demands, and leaves the server as it should be."""
-    if fault == "html 200" and call.kind == DELETE:
-        reason = "a page in answer to a DELETE passes for success"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason, raises=AssertionError))
     async with connected(sandbox, wire, clock) as client:
         world = World(sandbox, client, tmp_path)
         await call.prepare(world)
@@ -417,12 +414,7 @@ async def test_repeating_after_a_timeout(sandbox, clock, tmp_path, wire):
     "created_by",
     [
         "second",
-        pytest.param(
-            "first",
-            marks=pytest.mark.xfail(
-                strict=True, reason="what is found to exist after a lost answer is not looked at again"
-            ),
-        ),
+        "first",
     ],
 )
 async def test_creations_that_are_carried_out_late(sandbox, clock, tmp_path, anyio_backend, created_by):

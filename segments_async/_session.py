@@ -279,9 +279,9 @@ class Session:
                 await self.clock.sleep(wait)
 
     def _url(self, target: str, params: Mapping[str, Any] | None) -> httpx.URL:
-        query = httpx.QueryParams({name: value for name, value in (params or {}).items() if value is not None})
-        if query:
-            target = f"{target}{'&' if '?' in target else '?'}{query}"
+        given = {name: value for name, value in params.items() if value is not None} if params else None
+        if given:
+            target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(given)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
         except httpx.InvalidURL as error:

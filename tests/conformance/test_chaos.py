@@ -414,6 +414,7 @@ def _no_tracing():
     tracemalloc.stop()
 
 
+@pytest.mark.slow
 async def test_chaos(sandbox, anyio_backend):
     """Seconds of it, at every run."""
     await endure(sandbox, SECONDS, ROUND_SECONDS, SEED)

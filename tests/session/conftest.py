@@ -117,3 +117,14 @@ async def _several(count: int, work: Callable[[int], Any]) -> list[Any]:
 def together() -> Callable[[int, Callable[[int], Any]], Any]:
     """``await together(50, work)``: run ``work(0)`` to ``work(49)`` at the same time, and give their results."""
     return _several
+
+
+@pytest.fixture(params=["asyncio", "trio", "aiohttp"])
+def way(request):
+    """Each event loop, and the other transport; a module that runs on all takes its `anyio_backend` from it."""
+    return request.param
+
+
+@pytest.fixture
+def options(way):
+    return {"transport": "aiohttp"} if way == "aiohttp" else {}

@@ -16,19 +16,9 @@ from segments_async._transport import shared_ssl_context
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["asyncio", "trio", "aiohttp"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 def anyio_backend(way):
     return "trio" if way == "trio" else "asyncio"
-
-
-@pytest.fixture
-def options(way):
-    return {"transport": "aiohttp"} if way == "aiohttp" else {}
 
 
 def _copy(source, target):

@@ -30,19 +30,9 @@ BOX = {"format_version": "0.1", "annotations": []}
 ROSE = {"name": "rose", "attributes": {"image": {"url": "https://example.com/rose.jpg"}}}
 
 
-@pytest.fixture(params=["asyncio", "trio", "aiohttp"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 def anyio_backend(way):
     return "trio" if way == "trio" else "asyncio"
-
-
-@pytest.fixture
-def options(way):
-    return {"transport": "aiohttp"} if way == "aiohttp" else {}
 
 
 @pytest.fixture

@@ -33,19 +33,9 @@ LARGE = os.urandom(700_000)
 """Three pieces."""
 
 
-@pytest.fixture(params=["asyncio", "trio", "aiohttp"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 def anyio_backend(way):
     return "trio" if way == "trio" else "asyncio"
-
-
-@pytest.fixture
-def options(way):
-    return {"transport": "aiohttp"} if way == "aiohttp" else {}
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
@@ -17,10 +16,11 @@ from anyio import get_cancelled_exc_class
 from attrs import evolve
 
 from segments_async._session import Trace
-from segments_async._wire.chunks import blamed, fits, halve, packed
+from segments_async._wire.chunks import blamed, halve, packed
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
-from segments_async.bulk.operation import Job, Operation, Prepared, Success
+from segments_async.bulk.intake import Intake
+from segments_async.bulk.operation import Job, Operation, Success
 from segments_async.bulk.report import BulkReport, Outcome, Progress
 from segments_async.bulk.source import Source
 from segments_async.errors import (
@@ -86,9 +86,7 @@ class BulkStream(Generic[T]):
         self._settings = settings
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
-        self._taken: list[Job] = []
-        """Taken from the input and not yet handed to a worker."""
-        self._seen: set[bytes] = set()
+        self._intake = Intake(operation, self._source, check_duplicates=settings.check_duplicates)
         self._ready: deque[Outcome[T]] = deque()
         """Outcomes that the consumer has not taken yet."""
         self._most_ready = operation.concurrency * operation.batch_size
@@ -180,8 +178,8 @@ class BulkStream(Generic[T]):
         try:
             try:
                 with self._feeding:
-                    while batch := await self._next_batch():
-                        workers.start_soon(self._work, batch)
+                    while await self._feed_one(workers):
+                        pass
                     return
                 self._stop("total_timeout")
             finally:
@@ -189,56 +187,25 @@ class BulkStream(Generic[T]):
         except Exception as error:  # noqa: BLE001 (the input's own, raised again where outcomes are consumed)
             self._fail_with(error)
 
-    async def _next_batch(self) -> list[Job]:
-        """
-        Wait for a free worker, and take items until its batch is full or the input ends.
-
-        What would burst the batch waits for the next.
-        """
+    async def _feed_one(self, workers: TaskGroup) -> bool:
+        """Wait for a free worker and give it a batch; False at the end of the input."""
         await self._room.acquire()
-        await self._wait_for_consumer()
-        size = sum(job.prepared.size for job in self._taken)
-        while len(self._taken) < self._operation.batch_size and self._report.stopped is None:
-            entry = await self._source.take()
-            if entry is None:
-                break
-            job = self._prepare(*entry)
-            if isinstance(job, Outcome):
-                self._hand_over([job])
-                await self._wait_for_consumer()
-                continue
-            if not fits(len(self._taken), size, job.prepared.size, max_items=self._operation.batch_size):
-                batch, self._taken = self._taken, [job]
-                return batch
-            self._taken.append(job)
-            size += job.prepared.size
-        batch, self._taken = self._taken, []
-        return batch
+        while self._report.stopped is None:
+            await self._wait_for_consumer()
+            batch, settled = await self._intake.take()
+            if batch:
+                workers.start_soon(self._work, batch)
+                return True
+            if not settled:
+                return False
+            self._hand_over(settled)
+        return False
 
     async def _wait_for_consumer(self) -> None:
         """Take nothing more while the consumer is as much behind as the workers can be ahead."""
         while len(self._ready) >= self._most_ready:
             self._caught_up = anyio.Event()
             await self._caught_up.wait()
-
-    def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:
-        try:
-            prepared = self._operation.prepare(item)
-        except InputError as error:
-            return Outcome(index=index, key=None, item=item, status="failed", error=self._placed(error, index))
-        if self._settings.check_duplicates:
-            digest = blake2b(prepared.key.encode(), digest_size=16).digest()
-            if digest in self._seen:
-                twice = self._placed(InputError(f"{prepared.key!r} came before in this run"), index)
-                return Outcome(
-                    index=index, key=prepared.key, uuid=prepared.uuid, item=item, status="failed", error=twice
-                )
-            self._seen.add(digest)
-        return Job(index, item, prepared)
-
-    def _placed(self, error: SegmentsError, index: int) -> SegmentsError:
-        """Have a bad argument name its place in the input; other errors name their call."""
-        return error.under(f"{self._operation.noun}[{index}]") if isinstance(error, InputError) else error
 
     async def _work(self, batch: list[Job]) -> None:
         """Send one batch, in parts if the service refuses it whole; every job gets its outcome, come what may."""
@@ -258,8 +225,8 @@ class BulkStream(Generic[T]):
             self._fail_with(error)
         finally:
             if parts and trace.attempts > trace.throttles:
-                self._hand_over([_cut(job, trace) for job in parts.pop()])
-            self._hand_over([_unsent(job.index, job.item, job.prepared) for part in parts for job in part])
+                self._hand_over([_cut_off(job, trace) for job in parts.pop()])
+            self._hand_over([job.unsent() for part in parts for job in part])
             self._room.release()
 
     async def _begin(self, batch: list[Job]) -> None:
@@ -276,7 +243,7 @@ class BulkStream(Generic[T]):
                 self._fail_with(error)
             except SegmentsError as error:
                 batch.remove(job)
-                self._hand_over([self._outcome(job, self._placed(error, job.index), trace)])
+                self._hand_over([self._outcome(job, self._operation.placed(error, job.index), trace)])
             except Exception as error:  # noqa: BLE001 (the caller's own, from a callable it gave)
                 self._fail_with(error)
             finally:
@@ -326,11 +293,8 @@ class BulkStream(Generic[T]):
         fatal = error is not None and (self._concerns_all(error) if raised else isinstance(error, _FATAL))
         if fatal:
             self._stop("fatal")
-        return Outcome(
-            index=job.index,
-            key=job.prepared.key,
+        return job.outcome(
             uuid=(result.uuid if isinstance(result, Success) else None) or job.prepared.uuid,
-            item=job.item,
             status=result.status if isinstance(result, Success) else "unknown" if lost else "failed",
             value=result.value if isinstance(result, Success) else None,
             error=error,
@@ -392,10 +356,9 @@ class BulkStream(Generic[T]):
 
     def _settle(self) -> None:
         """Account, once and at the end, for what was never sent."""
-        self._hand_over([_unsent(job.index, job.item, job.prepared) for job in self._taken])
         try:
-            for index, item in self._source.rest():
-                self._hand_over([_unsent(index, item)])
+            for outcome in self._intake.leftovers():
+                self._hand_over([outcome])
         except Exception as error:  # noqa: BLE001 (the input's own)
             self._fail_with(error)
         report = self._report
@@ -409,23 +372,8 @@ class BulkStream(Generic[T]):
         self._news.set()
 
 
-def _unsent(index: int, item: Any, prepared: Prepared | None = None) -> Outcome[Any]:
-    return Outcome(
-        index=index,
-        key=prepared.key if prepared else None,
-        uuid=prepared.uuid if prepared else None,
-        item=item,
-        status="unsent",
-        retryable=True,
-    )
-
-
-def _cut(job: Job, trace: Trace) -> Outcome[Any]:
-    return Outcome(
-        index=job.index,
-        key=job.prepared.key,
-        uuid=job.prepared.uuid,
-        item=job.item,
+def _cut_off(job: Job, trace: Trace) -> Outcome[Any]:
+    return job.outcome(
         status="unknown",
         error=OutcomeUnknownError("the run stopped before the answer came"),
         retryable=True,

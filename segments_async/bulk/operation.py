@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import field, frozen
 
+from segments_async.bulk.report import Outcome
+from segments_async.errors import InputError, SegmentsError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segments_async._session import Trace
     from segments_async.bulk.report import Status
-    from segments_async.errors import SegmentsError
 
 T = TypeVar("T")
 
@@ -36,6 +38,15 @@ class Job:
     item: Any = field(repr=False)
     prepared: Prepared
 
+    def outcome(self, *, status: Status, **more: Any) -> Outcome[Any]:
+        """Say what became of it."""
+        given = {"uuid": self.prepared.uuid, **more}
+        return Outcome(index=self.index, key=self.prepared.key, item=self.item, status=status, **given)
+
+    def unsent(self) -> Outcome[Any]:
+        """Say that it never left."""
+        return self.outcome(status="unsent", retryable=True)
+
 
 @frozen
 class Success(Generic[T]):
@@ -59,6 +70,10 @@ class Operation(Generic[T]):
     """Whether a 404 speaks of something that all items share."""
     begins: int = 0
     """Items that are begun at the same time at most; 0 where there is nothing to begin."""
+
+    def placed(self, error: SegmentsError, index: int) -> SegmentsError:
+        """Have a bad argument name its place in the input; other errors name their call."""
+        return error.under(f"{self.noun}[{index}]") if isinstance(error, InputError) else error
 
     def prepare(self, item: Any) -> Prepared:
         """Check *item* before anything is sent; `InputError` says what is wrong with it."""

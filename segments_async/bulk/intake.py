@@ -1,0 +1,85 @@
+"""From what the caller gives to batches that can be sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from segments_async._wire.chunks import MAX_BATCH_BYTES, fits
+from segments_async.bulk.operation import Job, Operation
+from segments_async.bulk.report import Outcome
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segments_async.bulk.source import Source
+
+T = TypeVar("T")
+
+
+class Intake(Generic[T]):
+    """Take items from a source, check them, and pack them into batches."""
+
+    def __init__(self, operation: Operation[T], source: Source, *, check_duplicates: bool) -> None:
+        self._operation = operation
+        self._source = source
+        self._seen: set[bytes] | None = set() if check_duplicates else None
+        self._taken: deque[Job] = deque()
+        """To be sent, and not yet handed to a worker."""
+        self._size = 0
+
+    async def take(self) -> tuple[list[Job], list[Outcome[T]]]:
+        """
+        Take items until a batch is full or the input ends.
+
+        What would burst the batch waits for the next.
+
+        Returns:
+            The batch, or what became of items that are not to be sent; both are empty at the end.
+        """
+        while len(self._taken) < self._operation.batch_size and self._size <= MAX_BATCH_BYTES:
+            entry = await self._source.take()
+            if entry is None:
+                break
+            job = self._prepare(*entry)
+            if isinstance(job, Outcome):
+                return [], [job]
+            self._taken.append(job)
+            self._size += job.prepared.size
+        return self._cut(), []
+
+    def leftovers(self) -> Iterator[Outcome[T]]:
+        """What was taken, or can be counted in the source, and was never sent."""
+        while self._taken:
+            yield self._taken.popleft().unsent()
+        for index, item in self._source.rest():
+            yield Outcome(index=index, key=None, item=item, status="unsent", retryable=True)
+
+    def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:
+        try:
+            prepared = self._operation.prepare(item)
+        except InputError as error:
+            placed = self._operation.placed(error, index)
+            return Outcome(index=index, key=None, item=item, status="failed", error=placed)
+        job = Job(index, item, prepared)
+        if self._seen is not None:
+            digest = blake2b(prepared.key.encode(), digest_size=16).digest()
+            if digest in self._seen:
+                twice = InputError(f"{prepared.key!r} came before in this run")
+                return job.outcome(status="failed", error=self._operation.placed(twice, index))
+            self._seen.add(digest)
+        return job
+
+    def _cut(self) -> list[Job]:
+        batch: list[Job] = []
+        size = 0
+        while self._taken and fits(
+            len(batch), size, self._taken[0].prepared.size, max_items=self._operation.batch_size
+        ):
+            job = self._taken.popleft()
+            batch.append(job)
+            size += job.prepared.size
+        self._size -= size
+        return batch

@@ -44,6 +44,7 @@ class Sample:
 class Release:
     """A frozen copy of a dataset, and the file it is written to."""
 
+    dataset: Dataset
     record: Record
     key: str
     """Where the storage keeps the file."""
@@ -99,6 +100,8 @@ class State:
         self.clock = clock
         self.release_seconds = 0.0
         self.fail_releases = False
+        self.tell: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
+        """Called with each change: the type of the event, the dataset, and what describes the thing."""
         self.users = {name: self._new_user(name, is_organization=False) for name in (user, *users)}
         self.users |= {name: self._new_user(name, is_organization=True) for name in organizations}
         self.datasets: dict[tuple[str, str], Dataset] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -130,6 +131,7 @@ def _create(request: ApiRequest, owner: str) -> Response:
     dataset = Dataset(owner, record["name"], record)
     dataset.labelsets[GROUND_TRUTH] = new_labelset(GROUND_TRUTH, "Ground truth labels.", created_at)
     request.state.rename_dataset(dataset, owner, record["name"])
+    request.state.tell("dataset.created", dataset, partial(dataset_json, request.state, dataset))
     return json_response(dataset_json(request.state, dataset), 201)
 
 
@@ -172,13 +174,16 @@ def update_dataset(request: ApiRequest, owner: str, name: str) -> Response:
     ensure(request.data, _CHECKS)
     request.state.rename_dataset(dataset, owner, request.data.get("name", name))
     dataset.record = dataset.record | _settings(request.data)
+    request.state.tell("dataset.updated", dataset, partial(dataset_json, request.state, dataset))
     return json_response(dataset_json(request.state, dataset))
 
 
 @routes.route("DELETE", "datasets/{owner}/{name}")
 def delete_dataset(request: ApiRequest, owner: str, name: str) -> Response:
     """Delete a dataset and all that is in it."""
-    request.state.delete_dataset(request.state.dataset(owner, name))
+    dataset = request.state.dataset(owner, name)
+    request.state.tell("dataset.deleted", dataset, partial(dataset_json, request.state, dataset))
+    request.state.delete_dataset(dataset)
     return Response(status_code=204)
 
 

@@ -58,6 +58,11 @@ def _label(state: State, uuid: str, labelset: str) -> tuple[Sample, Record]:
     return sample, sample.labels[labelset]
 
 
+def _tell_updated(state: State, sample: Sample, labelset: str) -> None:
+    label = sample.labels[labelset]
+    state.tell("label.updated", sample.dataset, lambda: label)
+
+
 @routes.route("GET", "labels/{uuid}/{labelset}")
 def get_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     """Return a label."""
@@ -84,6 +89,7 @@ def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
             "updated_by": request.state.user,
         }
     )
+    _tell_updated(request.state, sample, labelset)
     return json_response(sample.labels[labelset], 200 if before else 201)
 
 
@@ -95,12 +101,14 @@ def update_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     fixed = {key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")}
     updated = {"updated_at": request.state.now(), "updated_by": request.state.user}
     sample.labels[labelset] = before | request.data | fixed | updated
+    _tell_updated(request.state, sample, labelset)
     return json_response(sample.labels[labelset])
 
 
 @routes.route("DELETE", "labels/{uuid}/{labelset}")
 def delete_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     """Make the sample unlabelled again."""
-    sample, _ = _label(request.state, uuid, labelset)
+    sample, label = _label(request.state, uuid, labelset)
     del sample.labels[labelset]
+    request.state.tell("label.deleted", sample.dataset, lambda: label)
     return Response(status_code=204)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,6 +18,9 @@ from segments_async.sandbox.storage import StoredObject
 
 if TYPE_CHECKING:
     from segments_async.sandbox.state import Dataset
+
+TICK = 0.02
+"""Seconds by which the loop's clock may be ahead of the other."""
 
 routes = Routes()
 
@@ -53,12 +58,14 @@ def snapshot(dataset: Dataset, record: Record) -> bytes:
 
 
 def _settle(state: State, release: Release) -> None:
-    if release.record["status"] != "PENDING" or state.clock() < release.ready_at:
+    gone = release.dataset.releases.get(release.record["name"]) is not release
+    if gone or release.record["status"] != "PENDING" or state.clock() < release.ready_at:
         return
     status = "FAILED" if release.fails else "SUCCEEDED"
     release.record = release.record | {"status": status}
     if not release.fails:
         state.store.objects[release.key] = StoredObject(release.file, "application/json", public=False)
+        state.tell("release.created", release.dataset, partial(release_json, state, release))
 
 
 def _release(dataset: Dataset, name: str) -> Release:
@@ -95,6 +102,7 @@ def create_release(request: ApiRequest, owner: str, name: str) -> Response:
         "samples_count": len(dataset.samples),
     }
     release = Release(
+        dataset=dataset,
         record=record,
         key=f"releases/{uuid}.json",
         file=snapshot(dataset, record),
@@ -102,6 +110,7 @@ def create_release(request: ApiRequest, owner: str, name: str) -> Response:
         fails=request.state.fail_releases,
     )
     dataset.releases[record["name"]] = release
+    asyncio.get_running_loop().call_later(request.state.release_seconds + TICK, _settle, request.state, release)
     return json_response(record, 201)
 
 

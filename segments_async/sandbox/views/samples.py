@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -140,7 +141,14 @@ def create_samples(request: ApiRequest, owner: str, name: str) -> Response:
 
 
 def _create(state: State, dataset: Dataset, data: Record) -> Sample:
-    return state.add_sample(dataset, _DEFAULTS | _fields(data))
+    sample = state.add_sample(dataset, _DEFAULTS | _fields(data))
+    state.tell("sample.created", dataset, partial(sample_json, sample))
+    return sample
+
+
+def _delete(state: State, sample: Sample) -> None:
+    state.delete_sample(sample)
+    state.tell("sample.deleted", sample.dataset, partial(sample_json, sample))
 
 
 @routes.route("DELETE", "datasets/{owner}/{name}/samples_bulk")
@@ -157,7 +165,7 @@ def delete_samples(request: ApiRequest, owner: str, name: str) -> Response:
     found = [state.samples[uuid] for uuid in dict.fromkeys(uuids) if uuid in state.samples]
     doomed = [sample for sample in found if sample.dataset is dataset]
     for sample in doomed:
-        state.delete_sample(sample)
+        _delete(state, sample)
     return json_response({"deleted_count": len(doomed)})
 
 
@@ -199,11 +207,12 @@ def update_sample(request: ApiRequest, uuid: str) -> Response:
     sample.record = sample.record | _fields(request.data)
     if new != old:
         names[new] = names.pop(old)
+    request.state.tell("sample.updated", sample.dataset, partial(sample_json, sample))
     return json_response(sample_json(sample))
 
 
 @routes.route("DELETE", "samples/{uuid}")
 def delete_sample(request: ApiRequest, uuid: str) -> Response:
     """Delete a sample and its labels."""
-    request.state.delete_sample(request.state.sample(uuid))
+    _delete(request.state, request.state.sample(uuid))
     return Response(status_code=204)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from attrs import define, field
+
+
+@define
+class Inbox:
+    """A server that takes webhooks, and answers with `statuses`, then with 204."""
+
+    url: str = ""
+    statuses: list[int] = field(factory=list)
+    got: list[tuple[dict[str, str], bytes]] = field(factory=list)
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    box = Inbox()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            box.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(box.statuses.pop(0) if box.statuses else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        box.url = f"http://127.0.0.1:{server.server_port}/hooks"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield box
+        server.shutdown()
+        thread.join()
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in 20 seconds"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Wait until something in another thread has come true."""
+    return _until
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

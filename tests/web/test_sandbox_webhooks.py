@@ -1,0 +1,157 @@
+"""The sandbox tells what changes, and signs as the service does: svix itself, which delivers for it, accepts that."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from standardwebhooks import Webhook as StandardWebhook
+from svix.webhooks import Webhook
+
+from segments_async.sandbox import Sandbox
+
+IMAGE = {"image": {"url": "https://example.com/rose.png"}}
+
+
+@pytest.fixture
+def api(sandbox):
+    headers = {"Authorization": f"APIKey {sandbox.api_key}"}
+    with httpx.Client(base_url=sandbox.url, headers=headers, verify=False, trust_env=False) as client:
+        yield client
+
+
+def told(inbox):
+    return [json.loads(body) for _, body in inbox.got]
+
+
+def test_every_change_is_told_in_order(sandbox, api, inbox, until):
+    secret = sandbox.add_webhook(inbox.url)
+    flowers = "/datasets/sandbox/flowers"
+    api.post("/user/datasets/", json={"name": "flowers"})
+    api.patch(f"{flowers}/", json={"description": "Of the garden."})
+    rose = {"name": "rose.png", "attributes": IMAGE}
+    uuid = api.post(f"{flowers}/samples/", json=rose).json()["uuid"]
+    api.post(f"{flowers}/samples_bulk/", json=[rose, {"name": "violet.png", "attributes": IMAGE}])
+    api.patch(f"/samples/{uuid}/", json={"priority": 7})
+    api.put(f"/labels/{uuid}/ground-truth/", json={"attributes": {"annotations": []}})
+    api.patch(f"/labels/{uuid}/ground-truth/", json={"score": 0.5})
+    api.delete(f"/labels/{uuid}/ground-truth/")
+    api.delete(f"/samples/{uuid}/")
+    api.delete(f"{flowers}/")
+    until(lambda: len(inbox.got) >= 10 and not sandbox.pending_deliveries)
+
+    assert [event["event_type"] for event in told(inbox)] == [
+        "dataset.created",
+        "dataset.updated",
+        "sample.created",
+        "sample.created",
+        "sample.updated",
+        "label.updated",
+        "label.updated",
+        "label.deleted",
+        "sample.deleted",
+        "dataset.deleted",
+    ]
+    for headers, body in inbox.got:
+        Webhook(secret).verify(body, headers)
+
+
+def test_what_a_message_says(sandbox, api, inbox, until):
+    """The keys and the words of the service's own example."""
+    api.post("/user/datasets/", json={"name": "flowers"})
+    sandbox.add_webhook(inbox.url)
+    sample = api.post("/datasets/sandbox/flowers/samples/", json={"name": "rose.png", "attributes": IMAGE}).json()
+    until(lambda: inbox.got)
+
+    (event,) = told(inbox)
+    assert event.pop("created_at").endswith("+00:00")
+    assert event == {
+        "event_type": "sample.created",
+        "api_version": "2021-08-01",
+        "dataset": "sandbox/flowers",
+        "object": sample,
+        "text": "Sample rose.png created in dataset sandbox/flowers.",
+    }
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1])
+def test_a_release_is_told_when_it_is_done(sandbox, api, inbox, until, seconds):
+    """Without anybody asking for it, as that is what webhooks are for; a failed one is not told."""
+    sandbox.release_seconds = seconds
+    sandbox.add_webhook(inbox.url, events=["release.created"])
+    api.post("/user/datasets/", json={"name": "flowers"})
+    sandbox.fail_releases = True
+    api.post("/datasets/sandbox/flowers/releases/", json={"name": "v0"})
+    sandbox.fail_releases = False
+    api.post("/datasets/sandbox/flowers/releases/", json={"name": "v1"})
+    until(lambda: inbox.got)
+
+    (event,) = told(inbox)
+    assert event["object"]["name"] == "v1"
+    assert event["object"]["status"] == "SUCCEEDED"
+    assert httpx.get(event["object"]["attributes"]["url"], verify=False, trust_env=False).status_code == 200
+
+
+def test_only_what_was_asked_for_is_sent(sandbox, api, inbox, until):
+    sandbox.add_webhook(inbox.url, events=["dataset.deleted"])
+    api.post("/user/datasets/", json={"name": "flowers"})
+    api.delete("/datasets/sandbox/flowers/")
+    until(lambda: inbox.got)
+
+    assert [event["event_type"] for event in told(inbox)] == ["dataset.deleted"]
+
+
+def test_a_refused_message_is_sent_again_with_its_id(sandbox, inbox, until):
+    """Three times at most; then it is given up, and the next one has its turn."""
+    inbox.statuses += [500, 503, 500, 302]
+    secret = sandbox.add_webhook(inbox.url)
+    sandbox.send_event("robot.created", dataset="jane/flowers", object={"name": "r1"})
+    sandbox.send_event("robot.created", dataset="jane/flowers", object={"name": "r2"})
+    until(lambda: len(inbox.got) == 5 and not sandbox.pending_deliveries)
+
+    assert [event["object"]["name"] for event in told(inbox)] == ["r1", "r1", "r1", "r2", "r2"]
+    assert len({headers["svix-id"] for headers, _ in inbox.got}) == 2
+    assert [(one.attempt, one.status) for one in sandbox.deliveries] == [
+        (1, 500),
+        (2, 503),
+        (3, 500),
+        (1, 302),
+        (2, 204),
+    ]
+    assert secret not in repr(sandbox.deliveries)
+
+
+def test_nobody_listens(sandbox, closed_port, until):
+    """A message that reaches nobody is given up, and hinders nothing."""
+    sandbox.add_webhook(f"http://127.0.0.1:{closed_port}/")
+    sandbox.send_event("robot.created")
+    until(lambda: len(sandbox.deliveries) == 3 and not sandbox.pending_deliveries)
+
+    assert [one.status for one in sandbox.deliveries] == [None, None, None]
+
+
+def test_the_other_family_of_headers(sandbox, inbox, until):
+    """The Standard Webhooks specification's names, which its own library reads."""
+    secret = sandbox.add_webhook(inbox.url, family="webhook")
+    sandbox.send_event("robot.created")
+    until(lambda: inbox.got)
+
+    headers, body = inbox.got[0]
+    assert "svix-id" not in headers
+    StandardWebhook(secret).verify(body, headers)
+
+
+@pytest.mark.parametrize("url", ["https://example.com/hooks", "http://10.0.0.1/", "ftp://127.0.0.1/", "/hooks", ""])
+def test_no_other_machine_is_told(url):
+    with pytest.raises(ValueError, match="this machine alone"):
+        Sandbox().add_webhook(url)
+
+
+def test_a_stop_gives_up_what_is_under_way(inbox, until):
+    inbox.statuses += [500]
+    with Sandbox() as sandbox:
+        sandbox.add_webhook(inbox.url)
+        sandbox.send_event("robot.created")
+        until(lambda: inbox.got)
+    assert sandbox.deliveries == () or sandbox.deliveries[0].status == 500

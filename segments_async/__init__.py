@@ -12,7 +12,7 @@ Example:
 
 from segments_async._client import AsyncSegments
 from segments_async._converter import structure, unstructure
-from segments_async._paging import Pages
+from segments_async._paging import Pages, Prefetch
 from segments_async._pool import Stats
 from segments_async._version import __version__
 from segments_async.bulk import BulkOptions, BulkReport, BulkSettings, BulkStream, Outcome, Progress
@@ -123,6 +123,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "Outcome",
     "OutcomeUnknownError",
     "Pages",
+    "Prefetch",
     "PresignedPost",
     "Progress",
     "RateLimitError",

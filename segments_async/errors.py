@@ -180,8 +180,11 @@ class DecodeError(SegmentsError):
 
     Attributes:
         path: Where in the answer, such as ``[3].attributes.image.url``; empty for the whole.
-        payload: The answer as it came: decoded JSON, or text if it was not JSON.
+        payload: The answer as it came: decoded JSON, or text if it was not JSON; if a row of a list is at fault, that
+            row alone.
         status, method, url, request_id: Of the call; None where a value was structured without one.
+        page: If a row of a list is at fault: the number of its page, from 1.
+        row: Its index in the whole list, from 0.
     """
 
     def __init__(
@@ -194,6 +197,8 @@ class DecodeError(SegmentsError):
         method: str | None = None,
         url: str | None = None,
         request_id: str | None = None,
+        page: int | None = None,
+        row: int | None = None,
     ) -> None:
         self.problem = problem
         self.path = path
@@ -202,7 +207,10 @@ class DecodeError(SegmentsError):
         self.method = method
         self.url = url
         self.request_id = request_id
-        where = f"{path}: {problem}" if path else problem
+        self.page = page
+        self.row = row
+        place = path if row is None else f"{path} (row {row} of the list, on page {page})"
+        where = f"{place}: {problem}" if place else problem
         if method is None:
             super().__init__(where)
         else:

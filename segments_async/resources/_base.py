@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from segments_async._paging import Pages
+from segments_async._paging import Page, Pages
 from segments_async._wire.arguments import check_count
 from segments_async._wire.retry import backoff, is_ambiguous
-from segments_async.errors import AlreadyExistsError, CollaboratorError, NotFoundError, SegmentsError, ValidationError
+from segments_async.errors import (
+    AlreadyExistsError,
+    CollaboratorError,
+    DecodeError,
+    InputError,
+    NotFoundError,
+    SegmentsError,
+    ValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from segments_async._paging import Fetch
     from segments_async._session import Session
     from segments_async._wire.endpoint import Endpoint
 
 T = TypeVar("T")
 
 MAX_PER_PAGE = 1000
+
+OnError = Literal["raise", "skip"]
+"""What becomes of a row that does not decode."""
 
 
 class Resource:
@@ -35,31 +47,68 @@ class Resource:
         params: Mapping[str, Any] | None = None,
         per_page: int = MAX_PER_PAGE,
         lookahead: int = 1,
+        on_error: OnError = "raise",
     ) -> Pages[T]:
         """Describe a list that comes in pages."""
+        fetch = self._fetcher(endpoint, model, path=path, params=params, on_error=on_error)
+        return self._paged(fetch, per_page=per_page, lookahead=lookahead)
+
+    def _paged(self, fetch: Fetch[T], *, per_page: int = MAX_PER_PAGE, lookahead: int = 1) -> Pages[T]:
+        """Describe a list whose pages *fetch* gives."""
         check_count(per_page, "per_page", MAX_PER_PAGE)
         check_count(lookahead, "lookahead", self._session.max_connections)
+        return Pages(fetch, per_page=per_page, lookahead=lookahead, most=self._session.max_connections)
+
+    def _fetcher(
+        self,
+        endpoint: Endpoint,
+        model: type[T],
+        *,
+        path: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        on_error: OnError = "raise",
+    ) -> Fetch[T]:
+        """Make a function that fetches a page of a list, or None beyond its end."""
+        if on_error not in {"raise", "skip"}:
+            raise InputError(f"expected 'raise' or 'skip', got {on_error!r}", path="on_error")
         endpoint.fill(**(path or {}))  # bad names are refused here, not at the first page
 
-        async def fetch(page: int, per_page: int | None) -> list[T] | None:
+        async def fetch(page: int, per_page: int | None) -> Page[T] | None:
             query = {**(params or {}), "per_page": per_page, "page": page}
             try:
-                return await self._session.call(endpoint, list[model], path=path, params=query)  # type: ignore[valid-type]
+                return await self._page(endpoint, model, path, query, on_error)
             except NotFoundError as error:
                 if page > 1 and "invalid page" in error.detail.lower():
                     return None
                 raise
 
-        return Pages(fetch, per_page=per_page, lookahead=lookahead)
+        return fetch
 
     def _whole(self, endpoint: Endpoint, model: type[T], *, path: Mapping[str, Any]) -> Pages[T]:
         """Describe a list that comes in one piece."""
         endpoint.fill(**path)
 
-        async def fetch(_page: int, _per_page: int | None) -> list[T]:
-            return await self._session.call(endpoint, list[model], path=path)  # type: ignore[valid-type]
+        async def fetch(_page: int, _per_page: int | None) -> Page[T]:
+            return await self._page(endpoint, model, path, {}, "raise")
 
-        return Pages(fetch)
+        return Pages(fetch, most=self._session.max_connections)
+
+    async def _page(
+        self,
+        endpoint: Endpoint,
+        model: type[T],
+        path: Mapping[str, Any] | None,
+        query: Mapping[str, Any],
+        on_error: OnError,
+    ) -> Page[T]:
+        """Fetch a page; only one that does not fit as a whole is read row by row."""
+        try:
+            rows: list[T] = await self._session.call(endpoint, list[model], path=path, params=query)  # type: ignore[valid-type]
+        except DecodeError as error:
+            page = query.get("page", 1)
+            first = (page - 1) * query.get("per_page", 0)
+            return Page.of_misfits(error, model, page=page, first=first, skip=on_error == "skip")
+        return Page(rows, len(rows))
 
 
 async def create_once(

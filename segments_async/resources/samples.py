@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from segments_async._converter import check
@@ -10,7 +9,6 @@ from segments_async._wire.arguments import check_keys, check_name, without_none
 from segments_async._wire.endpoint import Endpoint, dataset_path
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.bulk.operation import Prepared
-from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,
     Sample,
@@ -21,21 +19,23 @@ from segments_async.models import (
 )
 from segments_async.resources._base import MAX_PER_PAGE, Resource
 from segments_async.resources._create_samples import UPDATE_SAMPLE, CreateSamples, create_sample
+from segments_async.resources._list_samples import LIST_SAMPLES, LabelledSamples, sample_query
 from segments_async.resources._upload_files import UploadFiles
 from segments_async.resources.assets import Assets
+from segments_async.resources.labels import GROUND_TRUTH
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Iterable, Mapping
 
-    from segments_async._paging import Pages
+    from segments_async._paging import Pages, Prefetch
     from segments_async.bulk import BulkOptions, BulkReport
     from segments_async.models import FileSample
+    from segments_async.resources._base import OnError
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
     FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
 
-_LIST = Endpoint(method="GET", path="/datasets/{dataset}/samples/", read_timeout=120.0)
 _GET = Endpoint(method="GET", path="/samples/{uuid}/")
 _DELETE = Endpoint(method="DELETE", path="/samples/{uuid}/")
 
@@ -60,6 +60,7 @@ class Samples(Resource):
         direction: Literal["asc", "desc"] = "asc",
         per_page: int = MAX_PER_PAGE,
         lookahead: int = 1,
+        on_error: OnError = "raise",
     ) -> Pages[Sample]:
         """
         List the samples of a dataset.
@@ -82,29 +83,88 @@ class Samples(Resource):
             direction: ``"asc"`` or ``"desc"``.
             per_page: Samples a request, 1000 at most.
             lookahead: Pages that are fetched at the same time.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Pages.skipped`.
 
         Returns:
             Pages of samples.
 
         Raises:
+            DecodeError: A sample does not decode; its `row` says which one.
             InputError: A filter cannot be expressed: a comma inside a metadata value, or *include_full_label*
                 without *labelset*.
-            NotFoundError: There is no such dataset.
+            NotFoundError: There is no such dataset, or no such labelset in it.
         """
-        if include_full_label and labelset is None:
-            raise InputError("needs a labelset", path="include_full_label")
-        if direction not in {"asc", "desc"}:
-            raise InputError(f"expected 'asc' or 'desc', got {direction!r}", path="direction")
-        params = {
-            "labelset": labelset,
-            "include_full_label": 1 if include_full_label else None,
-            "name__contains": name,
-            "filters": _filters(metadata),
-            "label_status": _joined(label_status, "label_status"),
-            "sort": f"{'-' if direction == 'desc' else ''}{sort}",
-        }
-        path = {"dataset": dataset}
-        return self._pages(_LIST, Sample, path=path, params=params, per_page=per_page, lookahead=lookahead)
+        query = sample_query(
+            labelset=labelset,
+            include_full_label=include_full_label,
+            name=name,
+            label_status=label_status,
+            metadata=metadata,
+            sort=sort,
+            direction=direction,
+        )
+        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        if labelset is not None:
+            fetch = LabelledSamples(self._session, dataset, labelset, fetch).fetch
+        return self._paged(fetch, per_page=per_page, lookahead=lookahead)
+
+    def stream(
+        self,
+        dataset: str | Dataset,
+        *,
+        labelset: str = GROUND_TRUTH,
+        name: str | None = None,
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        sort: str = "name",
+        direction: Literal["asc", "desc"] = "asc",
+        per_page: int = 100,
+        prefetch: int = 4,
+        on_error: OnError = "raise",
+    ) -> Prefetch[Sample]:
+        """
+        Go through all samples of a dataset with their whole labels, fetched in the background.
+
+        Example:
+            ::
+
+                async with client.samples.stream("jane/flowers", labelset="ground-truth") as samples:
+                    async for sample in samples:
+                        if isinstance(sample.label, Label):  # None if it is not labelled
+                            print(sample.name, sample.label.attributes)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            labelset: Whose labels to give; a `Label` each, never a summary.
+            name: Only samples whose name contains this.
+            label_status: Only samples with one of these statuses; see `LabelStatus`.
+            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
+            direction: ``"asc"`` or ``"desc"``.
+            per_page: Samples a request, 1000 at most. Fewer are better for large labels, as those of sequences.
+            prefetch: Pages ahead of you at most; with *per_page*, this is what bounds the memory.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Prefetch.skipped`.
+
+        Returns:
+            A block, inside which there are the samples. Leaving it early cancels what is under way.
+
+        Raises:
+            DecodeError: A sample does not decode; its `row` says which one.
+            InputError: A filter cannot be expressed, or a number makes no sense.
+            NotFoundError: There is no such dataset, or no such labelset in it.
+        """
+        query = sample_query(
+            labelset=labelset,
+            include_full_label=True,
+            name=name,
+            label_status=label_status,
+            metadata=metadata,
+            sort=sort,
+            direction=direction,
+        )
+        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        labelled = LabelledSamples(self._session, dataset, labelset, fetch)
+        return self._paged(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
 
     async def get(self, uuid: str, *, labelset: str | None = None, include_signed_urls: bool = False) -> Sample:
         """
@@ -288,39 +348,3 @@ class Samples(Resource):
         settings = BulkSettings.from_options(bulk)
         operation = UploadFiles(self._session, Assets(self._session), dataset, settings)
         return await BulkStream(operation, files, settings).collect()
-
-
-def _joined(words: str | Iterable[str] | None, path: str) -> str | None:
-    """Several words as the service takes them in one parameter."""
-    if words is None:
-        return None
-    several = [words] if isinstance(words, str) else list(words)
-    for word in several:
-        if not isinstance(word, str) or not word.strip():
-            raise InputError(f"expected words, got {word!r}", path=path)
-    if not several:
-        raise InputError("expected at least one; leave it out to get all", path=path)
-    return ",".join(several)
-
-
-def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | None:
-    """The metadata filter as ``key:value,key:value``; the service knows no way to write a comma in a value."""
-    if isinstance(metadata, Mapping):
-        metadata = [f"{key}:{_shown(key, value)}" for key, value in metadata.items()]
-    elif isinstance(metadata, str):
-        metadata = [metadata]
-    pairs = [] if metadata is None else list(metadata)
-    if not pairs:
-        return None
-    for pair in pairs:
-        if not isinstance(pair, str) or ":" not in pair.strip(":"):
-            raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
-        if "," in pair:
-            raise InputError(f"a value with a comma cannot be filtered by: {pair!r}", path="metadata")
-    return _joined(pairs, "metadata")
-
-
-def _shown(key: Any, value: Any) -> str:
-    if not isinstance(value, str | int | float):
-        raise InputError(f"expected text, a number or a bool, got {type(value).__name__}", path=f"metadata.{key}")
-    return str(value).lower() if isinstance(value, bool) else str(value)

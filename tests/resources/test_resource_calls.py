@@ -327,6 +327,7 @@ ELSEWHERE = {
     (Assets, "upload"),
     (Assets, "upload_traced"),
     (Samples, "create_many"),
+    (Samples, "stream"),
     (Samples, "stream_create"),
     (Samples, "upload_files"),
     (Labels, "put_many"),

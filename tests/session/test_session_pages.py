@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import inspect
+import tracemalloc
+from contextlib import AsyncExitStack, suppress
 from urllib.parse import parse_qs
 
 import anyio
 import pytest
 
 from segments_async import InputError, NotFoundError, ServerError, TransportError
-from segments_async._paging import Pages
+from segments_async._paging import Page, Pages
 
 pytestmark = pytest.mark.anyio
 
@@ -207,22 +209,32 @@ async def test_dataset_that_makes_no_sense(world, dataset):
     assert world.sandbox.calls == ()
 
 
-async def test_many_pages():
-    """Pages are walked in a loop: 5,000 of them need no deeper stack than one."""
-    most = 0
+@pytest.mark.parametrize("walk", ["lookahead", "prefetch"])
+async def test_many_pages(walk):
+    """5,000 pages are walked in a loop: they need no deeper stack and no more memory than 500."""
+    depths, live = [], []
 
     async def fetch(page, per_page):
-        import inspect  # noqa: PLC0415
+        if page % 500 == 0:
+            depths.append(len(inspect.stack(0)))
+            live.append(tracemalloc.get_traced_memory()[0])
+        return Page([str(page) * 500], per_page) if page < 5_000 else Page([str(page)], 1)
 
-        nonlocal most
-        most = max(most, len(inspect.stack(0)) if page % 1000 == 0 else 0)
-        return [page] * per_page if page < 5_000 else [page]
+    pages = Pages(fetch, per_page=2, lookahead=4, most=8)
+    count = 0
+    tracemalloc.start()
+    try:
+        async with AsyncExitStack() as stack:
+            rows = pages if walk == "lookahead" else await stack.enter_async_context(pages.prefetch(4))
+            async for _ in rows:
+                count += 1
+    finally:
+        tracemalloc.stop()
 
-    numbers = await Pages(fetch, per_page=2)
+    assert count == 5_000
 
-    assert len(numbers) == 2 * 4_999 + 1
-    assert numbers[-1] == 5_000
-    assert most < 100
+    assert max(depths) < 100
+    assert live[-1] - live[0] < 50_000
 
 
 async def test_three_hundred_pages(world):

@@ -14,12 +14,14 @@ from segments_async import (
     BulkReport,
     Collaborator,
     Dataset,
+    DecodeError,
     FileSample,
     ImageSampleAttributes,
     Label,
     LabelPut,
     Outcome,
     Pages,
+    Prefetch,
     RateLimitError,
     Release,
     RetryPolicy,
@@ -61,6 +63,14 @@ async def samples(client: AsyncSegments, dataset: Dataset, paths: list[Path]) ->
         assert_type(row, Sample)
     async for page in client.samples.list(dataset).pages():
         assert_type(page, list[Sample])
+    async with client.samples.list(dataset, on_error="skip").prefetch(4) as rows:
+        async for row in rows:
+            assert_type(row, Sample)
+        async for page in rows.pages():
+            assert_type(page, list[Sample])
+        assert_type(rows.skipped, list[DecodeError])
+    stream = client.samples.stream(dataset, labelset="ground-truth", label_status=["LABELED"])
+    assert_type(stream, Prefetch[Sample])
     report = await client.samples.create_many(
         dataset, [SampleCreate("a", attributes), {"name": "b", "attributes": {"image": {"url": "u"}}}], concurrency=4
     )

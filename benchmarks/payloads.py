@@ -96,3 +96,18 @@ def _cuboid(number: int, frame: int) -> dict[str, Any]:
         "is_keyframe": frame % 10 == 0,
         "track_id": number + 1,
     }
+
+
+def painted_ids(height: int, width: int, objects: int, *, part: float = 1.0, seed: int = 7) -> tuple[Any, Any]:
+    """Paint ellipses, as a label's bitmap has objects; gives the ids, and the annotations they belong to."""
+    import numpy as np
+
+    height, width = max(8, round(height * part)), max(8, round(width * part))
+    random = np.random.default_rng(seed)
+    array = np.zeros((height, width), np.uint32)
+    rows, columns = np.ogrid[:height, :width]
+    for number in range(1, objects + 1):
+        y, x = random.integers(height), random.integers(width)
+        radius, stretch = random.uniform(0.02, 0.2) * height, random.uniform(0.5, 2)
+        array[(rows - y) ** 2 + ((columns - x) * stretch) ** 2 < radius**2] = number
+    return array, [{"id": number, "category_id": number % 3 + 1} for number in np.unique(array).tolist() if number]

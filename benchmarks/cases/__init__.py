@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import bulk, create, curve, imports, json_models, latency, memory, put
+from benchmarks.cases import bitmaps, bulk, create, curve, imports, json_models, latency, memory, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "latency": latency.case,
     "bulk": bulk.case,
     "json": json_models.case,
+    "bitmaps": bitmaps.case,
     "memory": memory.case,
     "import": imports.case,
     "curve": curve.case,

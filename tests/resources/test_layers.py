@@ -20,7 +20,7 @@ LAYERS = [
     ["_pool"],
     ["_session"],
     ["_ahead", "_storage", "_paging"],
-    ["bulk"],
+    ["bulk", "images"],
     ["resources"],
     ["_client"],
     ["__init__"],

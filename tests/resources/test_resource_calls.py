@@ -330,6 +330,7 @@ ELSEWHERE = {
     (Samples, "stream"),
     (Samples, "stream_create"),
     (Samples, "upload_files"),
+    (Labels, "put_bitmap"),
     (Labels, "put_many"),
     (Labels, "stream_put"),
     (Releases, "download"),

@@ -1,0 +1,173 @@
+"""
+Arrays of ids, and the service's PNG of them.
+
+The format: RGBA, alpha 255, the 24 RGB bits (R lowest) are an annotation's id, 0 is unlabelled.
+Source: docs.segments.ai/reference/label-types; the official SDK, ``bitmap2file``.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segments_async.errors import DecodeError, InputError
+from segments_async.images.pictures import read_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+    from PIL import Image
+
+MAX_ID = 2**24 - 1
+"""An id has 24 bits."""
+_OPAQUE = 0xFF000000
+_DIMENSIONS = 2
+_UP = 2
+"""The PNG filter that stores what differs from the row above: in a bitmap, hardly anything."""
+
+
+def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint32]:
+    """
+    Take whatever holds ids as an array of them, or refuse it.
+
+    Raises:
+        InputError: It is not two-dimensional, is empty, or holds something else than integers from 0 to `MAX_ID`.
+    """
+    try:
+        given = np.asarray(array)
+    except ValueError as error:
+        raise InputError(f"expected an array (height, width) of ids: {error}", path=path) from None
+    if given.ndim != _DIMENSIONS:
+        raise InputError(f"expected an array (height, width) of ids, got shape {given.shape}", path=path)
+    if given.size == 0:
+        raise InputError(f"has no pixels: its shape is {given.shape}", path=path)
+    if given.dtype.kind not in "iu":
+        raise InputError(f"expected integer ids, got {given.dtype}; see astype() and from_masks()", path=path)
+    if given.dtype.kind == "i" and given.min() < 0:
+        raise InputError(f"ids are 0 or more, got {_first(given, given < 0)}", path=path)
+    if given.dtype.itemsize > 2 and given.max() > MAX_ID:  # noqa: PLR2004 (two bytes hold no larger one)
+        raise InputError(f"ids are at most {MAX_ID}, got {_first(given, given > MAX_ID)}", path=path)
+    return given.astype("<u4", order="C", copy=False)
+
+
+def _first(array: npt.NDArray[Any], which: npt.NDArray[np.bool_]) -> str:
+    row, column = np.argwhere(which)[0]
+    return f"{array[row, column]} at row {row}, column {column}"
+
+
+def encode_bitmap(array: npt.ArrayLike) -> bytes:
+    """
+    Write ids as the service's PNG.
+
+    Example:
+        ::
+
+            png = encode_bitmap(np.array([[0, 1], [1, 2]]))
+            asset = await client.assets.upload(png, "bitmap.png")
+
+    Args:
+        array: Height x width, integers of any type: each pixel's annotation id, 0 where nothing is labelled.
+
+    Returns:
+        The PNG. Its pixels equal those of the official SDK's ``bitmap2file``; it is written faster.
+
+    Raises:
+        InputError: It is not two-dimensional, is empty, or holds something else than integers from 0 to `MAX_ID`.
+    """
+    ids = check_ids(array)
+    height, width = ids.shape
+    pixels = (ids | np.uint32(_OPAQUE)).view(np.uint8).reshape(height, width * 4)
+    rows = np.empty((height, width * 4 + 1), np.uint8)
+    rows[:, 0] = _UP
+    rows[0, 1:] = pixels[0]
+    np.subtract(pixels[1:], pixels[:-1], out=rows[1:, 1:])
+    # What the filter leaves are runs of zeros: looking for longer matches would cost time and gain nothing.
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    data = packer.compress(rows.data) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return b"".join(
+        [struct.pack(">I", len(content)), kind, content, struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))]
+    )
+
+
+def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
+    """
+    Read ids from the service's PNG.
+
+    Example:
+        ::
+
+            array = decode_bitmap(Path("bitmap.png").read_bytes())
+            print(np.unique(array))
+
+    Args:
+        content: The file. Alpha is ignored, and may be absent.
+
+    Returns:
+        Height x width: each pixel's annotation id, 0 where nothing is labelled.
+
+    Raises:
+        DecodeError: It is not an image, is cut off, or has no red, green and blue.
+    """
+    pixels = read_image(content, _pixels)
+    return pixels.view("<u4")[..., 0] & np.uint32(MAX_ID)
+
+
+def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    if image.mode not in {"RGBA", "RGB"}:
+        raise DecodeError(f"expected the RGBA image of a label bitmap, got mode {image.mode}")
+    return np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"))
+
+
+def from_masks(masks: Iterable[npt.ArrayLike], ids: Sequence[int] | None = None) -> npt.NDArray[np.uint32]:
+    """
+    Make an array of ids of one mask for each object, as models give them; later masks lie on top.
+
+    Example:
+        ::
+
+            array = from_masks(prediction.masks > 0.5)
+            annotations = [{"id": number, "category_id": c} for number, c in enumerate(prediction.classes, 1)]
+            await client.labels.put_bitmap(sample, "predictions", array, annotations)
+
+    Args:
+        masks: Of one shape, height x width each: true where the object is. They may come one at a time.
+        ids: The objects' ids; by default 1, 2, 3 and so on.
+
+    Raises:
+        InputError: There are no masks, one is not boolean or of another shape, or there are not as many ids.
+    """
+    array: npt.NDArray[np.uint32] | None = None
+    count = 0
+    for count, mask in enumerate(masks, 1):
+        path = f"masks[{count - 1}]"
+        given = np.asarray(mask)
+        if given.dtype.kind != "b":
+            raise InputError(f"expected booleans, got {given.dtype}", path=path)
+        if array is None:
+            array = np.zeros(given.shape, np.uint32)
+        if given.shape != array.shape or given.ndim != _DIMENSIONS:
+            raise InputError(f"expected (height, width), the same for all, got {given.shape}", path=path)
+        if ids is not None and count > len(ids):
+            break
+        array[given] = _one_id(count if ids is None else ids[count - 1], f"ids[{count - 1}]")
+    if array is None:
+        raise InputError("there are none", path="masks")
+    if ids is not None and count != len(ids):
+        raise InputError(f"there are {len(ids)}, not one for each mask", path="ids")
+    return array
+
+
+def _one_id(number: int, path: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 < number <= MAX_ID:
+        raise InputError(f"expected an integer from 1 to {MAX_ID}, got {number!r}", path=path)
+    return int(number)

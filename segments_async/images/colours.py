@@ -1,0 +1,57 @@
+"""Ids as colours, for the eye."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segments_async.images.bitmaps import MAX_ID, check_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+PALETTE = np.array(
+    [
+        (0, 113, 188), (216, 82, 24), (236, 176, 31), (125, 46, 141), (118, 171, 47), (76, 189, 237),
+        (161, 19, 46), (255, 0, 0), (255, 127, 0), (190, 190, 0), (0, 255, 0), (0, 0, 255),
+        (170, 0, 255), (84, 84, 0), (84, 170, 0), (84, 255, 0), (170, 84, 0), (170, 170, 0),
+        (170, 255, 0), (255, 84, 0), (255, 170, 0), (255, 255, 0), (0, 84, 127), (0, 170, 127),
+        (0, 255, 127), (84, 0, 127), (84, 84, 127), (84, 170, 127), (84, 255, 127), (170, 0, 127),
+        (170, 84, 127), (170, 170, 127), (170, 255, 127), (255, 0, 127), (255, 84, 127), (255, 170, 127),
+    ],
+    np.uint8,
+)  # fmt: skip
+"""The colours of ids 1, 2, 3 and so on, over and over: the official SDK's ``COLORMAP``."""
+
+
+def colorize(array: npt.ArrayLike, colours: Mapping[int, Sequence[float]] | None = None) -> npt.NDArray[np.uint8]:
+    """
+    Paint ids, or categories, for the eye.
+
+    Example:
+        ::
+
+            Image.fromarray(colorize(array)).save("objects.png")
+
+    Args:
+        array: Height x width: ids as in a bitmap.
+        colours: Red, green and blue of each id, 0 to 255, of which further numbers are ignored; an id that is not
+            named is black. By default ids go through the palette of the label editor.
+
+    Returns:
+        Height x width x 3; 0 is black, unless *colours* name it.
+    """
+    ids = check_ids(array)
+    if colours is None:
+        numbers = np.where(ids == 0, len(PALETTE), (ids - np.uint32(1)) % len(PALETTE))
+        return np.take(_PALETTE_AND_BLACK, numbers, axis=0)
+    table = np.zeros((MAX_ID + 1, 3), np.uint8)  # costs no memory where nothing is written
+    for number, colour in colours.items():
+        table[number] = colour[:3]
+    return table[ids]
+
+
+_PALETTE_AND_BLACK = np.vstack([PALETTE, np.zeros((1, 3), np.uint8)])

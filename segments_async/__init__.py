@@ -38,6 +38,7 @@ from segments_async.errors import (
     SubscriptionError,
     TransportError,
     ValidationError,
+    WebhookError,
 )
 from segments_async.hooks import CallEvent, Hooks
 from segments_async.models import (
@@ -150,6 +151,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "URL",
     "User",
     "ValidationError",
+    "WebhookError",
     "__version__",
     "structure",
     "unstructure",

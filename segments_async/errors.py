@@ -23,6 +23,7 @@ Everything that can go wrong, as one tree.
       ReleaseFailedError        the service could not build a release
       BulkError                 a bulk run that was asked to raise
       ClientStateError          the client is closed, or belongs to another event loop (also a RuntimeError)
+      WebhookError              a webhook that is forged, altered, stale, replayed, empty, or no event
 
 Any call may raise `ApiError`, `TransportError` and `DecodeError`; docstrings of methods list only what is special
 to them. Every error pickles, and none shows the API key.
@@ -267,6 +268,10 @@ class BulkError(SegmentsError):
 
 class ClientStateError(SegmentsError, RuntimeError):
     """The client cannot be used here: it is closed, or belongs to another event loop."""
+
+
+class WebhookError(SegmentsError):
+    """A webhook that is forged, altered, stale, replayed, empty, or no event: answer 400, and do nothing else."""
 
 
 def _describe(status: int | None, method: str | None, url: str | None, detail: str, request_id: str | None) -> str:

@@ -22,6 +22,7 @@ LAYERS = [
     ["_ahead", "_storage", "_paging"],
     ["bulk", "images"],
     ["resources"],
+    ["webhooks"],
     ["_client"],
     ["__init__"],
     ["sandbox"],

@@ -59,6 +59,8 @@ class Trace:
     request_id: str | None = None
     date: str | None = None
     """The last answer's ``Date``."""
+    deleted: int = 0
+    """What a deletion of several things said how many it found."""
 
     def answered(self, reply: Reply) -> None:
         """Note what names the answer."""
@@ -221,7 +223,8 @@ class Session:
         try:
             return await self.repeat(attempt, tries, trace, self.gate)
         except NotFoundError:
-            if endpoint.method == "DELETE" and tries.may_be_done:
+            # Where the body names what is to be deleted, it is something else that was not found.
+            if endpoint.method == "DELETE" and content is None and tries.may_be_done:
                 return None
             raise
 

@@ -75,8 +75,13 @@ def segment(value: object, name: str) -> str:
 
 
 def dataset_path(dataset: object) -> str:
+    """Percent-encode ``"owner/name"``, or what a `Dataset` is called."""
+    return "/".join(segment(part, "dataset") for part in dataset_name(dataset).split("/"))
+
+
+def dataset_name(dataset: object) -> str:
     """
-    Percent-encode ``"owner/name"``, or what a `Dataset` is called.
+    Read ``"owner/name"``, or what a `Dataset` is called.
 
     Raises:
         InputError: It does not have exactly these two parts.
@@ -87,4 +92,4 @@ def dataset_path(dataset: object) -> str:
     parts = text.split("/")
     if len(parts) != 2 or not all(part.strip() and part not in {".", ".."} for part in parts):  # noqa: PLR2004
         raise InputError(f'expected "owner/name", such as "jane/flowers", got {text!r}', path="dataset")
-    return "/".join(segment(part, "dataset") for part in parts)
+    return text

@@ -308,6 +308,7 @@ class BulkStream(Generic[T]):
         self._report.requests += trace.attempts
         self._report.retries += trace.attempts - trace.calls
         self._report.throttled += trace.throttles
+        self._report.deleted_count += trace.deleted
 
     def _hand_over(self, outcomes: list[Outcome[T]]) -> None:
         """Count *outcomes*, keep them ready for the consumer, and stop the run if they are reason to."""

@@ -60,6 +60,10 @@ class Success(Generic[T]):
 class Operation(Generic[T]):
     """What a bulk run does with its items."""
 
+    kind: str
+    """The call it is made for, such as ``labels.put_many``."""
+    scope: str = ""
+    """What all items belong to: a dataset (``owner/name``) or a labelset; empty if there is no such thing."""
     noun: str
     """What the input is called in errors, such as ``samples``."""
     batch_size: int

@@ -101,6 +101,8 @@ class BulkReport(Generic[T]):
         throttled: Requests that the service refused as too many.
         requests: Requests that were sent, repeated ones included.
         retries: Requests that repeated an earlier one.
+        deleted_count: Samples that the service told `samples.delete_many` it has deleted: unknown uuids are not among
+            them, nor what a lost answer would have told.
         stopped: Why the run ended before its input did: ``"fatal"`` (an answer that concerns every item, such as a
             refused key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
             itself raised), ``"left"`` (the stream was left early) or ``"cancelled"``; None if it did not.
@@ -118,6 +120,7 @@ class BulkReport(Generic[T]):
         self.throttled = 0
         self.requests = 0
         self.retries = 0
+        self.deleted_count = 0
         self.stopped: str | None = None
         self.exhausted = False
         self.truncated = False

@@ -2,7 +2,15 @@
 
 from segments_async.models._base import Model
 from segments_async.models.assets import Asset, FileSample, FileSource, PresignedPost
-from segments_async.models.changes import DatasetChanges, DatasetSettings, SampleChanges, SampleSettings
+from segments_async.models.changes import (
+    DatasetChanges,
+    DatasetSettings,
+    LabelChanges,
+    LabelUpdate,
+    SampleChanges,
+    SampleSettings,
+    SampleUpdate,
+)
 from segments_async.models.datasets import Dataset, Labelset
 from segments_async.models.enums import Category, LabelStatus, ReleaseStatus, Role, TaskType
 from segments_async.models.labels import (
@@ -38,9 +46,11 @@ __all__ = [
     "ImageVectorLabelAttributes",
     "Label",
     "LabelAttributes",
+    "LabelChanges",
     "LabelPut",
     "LabelStatus",
     "LabelSummary",
+    "LabelUpdate",
     "Labelset",
     "Model",
     "PresignedPost",
@@ -53,6 +63,7 @@ __all__ = [
     "SampleChanges",
     "SampleCreate",
     "SampleSettings",
+    "SampleUpdate",
     "TaskAttributeCategory",
     "TaskAttributes",
     "TaskType",

@@ -1,8 +1,11 @@
 """Keyword arguments of creating and updating, under the service's own names."""
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
+from attrs import define
+
+from segments_async.models.labels import LabelAttributes
 from segments_async.models.samples import SampleAttributes
 from segments_async.models.task_attributes import TaskAttributes
 
@@ -109,3 +112,75 @@ class SampleChanges(SampleSettings, total=False):
     """Unique in its dataset."""
     attributes: SampleAttributes | Mapping[str, Any]
     """What is labelled."""
+
+
+class LabelChanges(TypedDict, total=False):
+    """
+    What can be changed on a label. What is not named stays, and None is null.
+
+    Source: the official SDK.
+    """
+
+    attributes: LabelAttributes | Mapping[str, Any]
+    """The label itself."""
+    label_status: str | None
+    """One of `LabelStatus`."""
+    score: float | None
+    """How sure a prediction is."""
+
+
+@define(init=False)
+class SampleUpdate:
+    """
+    A change of a sample, for ``samples.update_many``: what is not named stays, and None is null.
+
+    Example:
+        >>> SampleUpdate("602a3eec-a61c-4a77-9fcc-3037ce5e9606", priority=10, assigned_labeler=None).changes
+        {'priority': 10, 'assigned_labeler': None}
+
+    Raises:
+        TypeError: A change is not known.
+    """
+
+    uuid: str
+    """The sample to change."""
+    changes: SampleChanges
+    """What becomes of it."""
+
+    def __init__(self, uuid: str, **changes: Unpack[SampleChanges]) -> None:
+        _check_known(changes, SampleChanges, "SampleUpdate()")
+        self.uuid = uuid
+        self.changes = changes
+
+
+@define(init=False)
+class LabelUpdate:
+    """
+    A change of a label, for ``labels.update_many``: what is not named stays, and None is null.
+
+    Example:
+        >>> LabelUpdate("602a3eec-a61c-4a77-9fcc-3037ce5e9606", label_status="REVIEWED").changes
+        {'label_status': 'REVIEWED'}
+
+    Raises:
+        TypeError: A change is not known.
+    """
+
+    sample_uuid: str
+    """The sample whose label is to change."""
+    labelset: str | None
+    """The labelset; None is the one that the call names."""
+    changes: LabelChanges
+    """What becomes of it."""
+
+    def __init__(self, sample_uuid: str, *, labelset: str | None = None, **changes: Unpack[LabelChanges]) -> None:
+        _check_known(changes, LabelChanges, "LabelUpdate()")
+        self.sample_uuid = sample_uuid
+        self.labelset = labelset
+        self.changes = changes
+
+
+def _check_known(changes: Mapping[str, Any], known: type, call: str) -> None:
+    for key in changes:
+        if key not in known.__annotations__:
+            raise TypeError(f"{call} got an unexpected keyword argument {key!r}")

@@ -12,7 +12,7 @@ from segments_async._converter import check, structure, unstructure
 from segments_async._json import decode_json, encode_json
 from segments_async._wire.arguments import check_name, holds, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
-from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path
+from segments_async._wire.endpoint import Endpoint, Repeat, dataset_name, dataset_path
 from segments_async.bulk.operation import Job, Operation, Prepared, Success
 from segments_async.errors import AlreadyExistsError, DecodeError, InputError, SegmentsError
 from segments_async.models import Dataset, Sample, SampleCreate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CREATE_SAMPLE = Endpoint(method="POST", path="/datasets/{dataset}/samples/", repeat=Repeat.NEVER, gzip=True)
 CREATE_BATCH = Endpoint(method="POST", path="/datasets/{dataset}/samples_bulk/", gzip=True, read_timeout=120.0)
 """Safe to repeat: a name that exists is returned unchanged (`api.md`)."""
+GET_SAMPLE = Endpoint(method="GET", path="/samples/{uuid}/")
 UPDATE_SAMPLE = Endpoint(method="PATCH", path="/samples/{uuid}/", gzip=True)
 
 BATCHES_IN_FLIGHT = 8
@@ -35,16 +36,19 @@ BATCHES_IN_FLIGHT = 8
 class CreateSamples(Operation[Sample]):
     """Create samples in batches, matched with the answer by name."""
 
+    kind = "samples.create_many"
     noun = "samples"
     missing_is_fatal = True
 
     def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
         dataset_path(dataset)
+        self.scope = dataset_name(dataset)
         self._session = session
         self._path = {"dataset": dataset}
         self._if_exists = settings.if_exists
         # Only the single POST tells a name that is taken from one that was free.
-        self.batch_size = 1 if settings.if_exists == "error" else settings.batch_size or MAX_BATCH_ITEMS
+        most = min(settings.batch_size or MAX_BATCH_ITEMS, MAX_BATCH_ITEMS)
+        self.batch_size = 1 if settings.if_exists == "error" else most
         default = session.max_connections if self.batch_size == 1 else BATCHES_IN_FLIGHT
         self.concurrency = min(settings.concurrency or default, session.max_connections)
         self._started: float | None = None

@@ -6,51 +6,38 @@ from typing import TYPE_CHECKING, Any
 from segments_async._converter import check
 from segments_async._json import encode_json
 from segments_async._wire.arguments import without_none
-from segments_async._wire.endpoint import Endpoint, segment
-from segments_async.bulk.operation import Job, Operation, Prepared, Success
+from segments_async._wire.endpoint import Endpoint
+from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
 from segments_async.models import Label, LabelPut
+from segments_async.resources._one_by_one import PLACE, LabelByLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segments_async._session import Session, Trace
-    from segments_async.bulk import BulkSettings
+    from segments_async._session import Trace
     from segments_async.errors import SegmentsError
 
 PUT_LABEL = Endpoint(method="PUT", path="/labels/{sample_uuid}/{labelset}/", gzip=True)
 
-_PLACE = frozenset({"sample_uuid", "labelset"})
-"""Keys of an item that go into the path."""
 
-
-class PutLabels(Operation[Label]):
+class PutLabels(LabelByLabel[Label]):
     """Put labels one by one: the service has no call for several."""
 
+    kind = "labels.put_many"
     noun = "labels"
-    batch_size = 1
-
-    def __init__(self, session: Session, labelset: str, settings: BulkSettings) -> None:
-        segment(labelset, "labelset")
-        self._session = session
-        self._labelset = labelset
-        self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
 
     def prepare(self, item: Any) -> Prepared:
         """Check a label and encode its body."""
         fields = _fields_of(item)
         check(fields, LabelPut)
-        uuid = fields["sample_uuid"]
-        labelset = fields.get("labelset")
-        path = {"sample_uuid": uuid, "labelset": self._labelset if labelset is None else labelset}
-        PUT_LABEL.fill(**path)
-        body = {key: value for key, value in fields.items() if key not in _PLACE}
-        return Prepared(f"{uuid}/{path['labelset']}", (path, encode_json(body)), uuid=str(uuid))
+        body = {key: value for key, value in fields.items() if key not in PLACE}
+        return self.prepared(fields["sample_uuid"], fields.get("labelset"), encode_json(body))
 
     async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[Label] | SegmentsError]:
         """Put one label."""
-        path, body = jobs[0].prepared.body
-        label = await self._session.call(PUT_LABEL, Label, path=path, content=body, trace=trace)
+        path, content = jobs[0].prepared.body
+        label = await self._session.call(PUT_LABEL, Label, path=path, content=content, trace=trace)
         return [Success("done", label)]
 
 

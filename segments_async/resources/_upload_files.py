@@ -28,6 +28,7 @@ FILES_A_BATCH = 16
 class UploadFiles(CreateSamples):
     """Upload the files of each sample, then create the samples in batches."""
 
+    kind = "samples.upload_files"
     noun = "files"
 
     def __init__(self, session: Session, assets: Assets, dataset: str | Dataset, settings: BulkSettings) -> None:

@@ -5,24 +5,27 @@ from typing import TYPE_CHECKING, Any, Unpack
 from anyio.to_thread import run_sync
 
 from segments_async._converter import check as check_argument
-from segments_async._wire.arguments import without_none
-from segments_async._wire.endpoint import Endpoint
+from segments_async._wire.arguments import check_keys, without_none
 from segments_async.bulk import BulkSettings, BulkStream
-from segments_async.models import Label, LabelAttributes, LabelPut, Sample
+from segments_async.models import Label, LabelAttributes, LabelChanges, LabelPut, Sample
 from segments_async.resources._base import Resource
+from segments_async.resources._delete_labels import DELETE_LABEL, DeleteLabels
+from segments_async.resources._get_labels import GET_LABEL, GetLabels
 from segments_async.resources._put_labels import PUT_LABEL, PutLabels
+from segments_async.resources._update_labels import UPDATE_LABEL, UpdateLabels, check_label_changes
 from segments_async.resources.assets import Assets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+    from uuid import UUID
 
     import numpy.typing as npt
 
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import ImageSegmentationAnnotation
+    from segments_async.models import ImageSegmentationAnnotation, LabelUpdate
 
-_GET = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/")
-_DELETE = Endpoint(method="DELETE", path="/labels/{sample_uuid}/{labelset}/")
+    PutItem = LabelPut | Label | Mapping[str, Any]
+    UpdateItem = LabelUpdate | Mapping[str, Any]
 
 GROUND_TRUTH = "ground-truth"
 
@@ -50,7 +53,7 @@ class Labels(Resource):
         Raises:
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
-        return await self._session.call(_GET, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
+        return await self._session.call(GET_LABEL, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
 
     async def put(
         self,
@@ -156,6 +159,33 @@ class Labels(Resource):
         attributes["segmentation_bitmap"] = {"url": asset.url}
         return await self.put(uuid, labelset, attributes, label_status=label_status, score=score)
 
+    async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
+        """
+        Change a label; what is not named stays.
+
+        Example:
+            ::
+
+                await client.labels.update(sample.uuid, "ground-truth", label_status="REVIEWED")
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+            changes: Keys of `LabelChanges`; None is sent as null.
+
+        Returns:
+            The label as the service has it now.
+
+        Raises:
+            InputError: The attributes do not fit a known shape; `path` says where.
+            NotFoundError: The sample has no label there, or there is no such sample or labelset.
+            TypeError: A change is not known.
+        """
+        check_keys(changes, LabelChanges, "update()")
+        check_label_changes(changes)
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        return await self._session.call(UPDATE_LABEL, Label, path=path, json=changes)
+
     async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
         """
         Delete a label.
@@ -172,11 +202,11 @@ class Labels(Resource):
         Raises:
             NotFoundError: There is no such label.
         """
-        await self._session.call(_DELETE, path={"sample_uuid": sample_uuid, "labelset": labelset})
+        await self._session.call(DELETE_LABEL, path={"sample_uuid": sample_uuid, "labelset": labelset})
 
     async def put_many(
         self,
-        labels: Iterable[LabelPut | Label | Mapping[str, Any]] | AsyncIterable[LabelPut | Label | Mapping[str, Any]],
+        labels: Iterable[PutItem] | AsyncIterable[PutItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -208,7 +238,7 @@ class Labels(Resource):
 
     def stream_put(
         self,
-        labels: Iterable[LabelPut | Label | Mapping[str, Any]] | AsyncIterable[LabelPut | Label | Mapping[str, Any]],
+        labels: Iterable[PutItem] | AsyncIterable[PutItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -230,3 +260,129 @@ class Labels(Resource):
         """
         settings = BulkSettings.from_options(bulk)
         return BulkStream(PutLabels(self._session, labelset, settings), labels, settings)
+
+    async def get_many(
+        self,
+        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Get the labels of any number of samples, many at a time.
+
+        The labels of a whole dataset cost fewer requests as ``samples.list(dataset, labelset=labelset,
+        include_full_label=True)``.
+
+        Example:
+            ::
+
+                report = await client.labels.get_many(uuids, labelset="predictions")
+                report.raise_if_failed()
+                labels = {outcome.uuid: outcome.value for outcome in report.results}
+
+        Args:
+            sample_uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            labelset: The labelset.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each sample, with its label as `value`; None if the sample is there and has no label,
+            which takes a second request to know. Statuses are ``done``, ``failed`` (with a NotFoundError if there is
+            no such sample or labelset), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: A sample failed, and ``on_error="raise"``.
+        """
+        return await self.stream_get(sample_uuids, labelset=labelset, **bulk).collect()
+
+    def stream_get(
+        self,
+        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkStream[Label]:
+        """
+        Get the labels of any number of samples, and look at each as it comes; with ``keep="failures"`` none is kept.
+
+        Example:
+            ::
+
+                async with client.labels.stream_get(uuids, keep="failures") as outcomes:
+                    async for outcome in outcomes:
+                        print(outcome.uuid, outcome.value)
+
+        Args:
+            sample_uuids: As in `get_many`.
+            labelset: The labelset.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return BulkStream(GetLabels(self._session, labelset, settings), sample_uuids, settings)
+
+    async def update_many(
+        self,
+        changes: Iterable[UpdateItem] | AsyncIterable[UpdateItem],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Change any number of labels, many at a time; what is not named stays.
+
+        Example:
+            ::
+
+                report = await client.labels.update_many(
+                    LabelUpdate(uuid, label_status="REVIEWED", score=None) for uuid in uuids
+                )
+                report.raise_if_failed()
+
+        Args:
+            changes: `LabelUpdate`, or mappings with ``sample_uuid``, perhaps ``labelset``, and keys of `LabelChanges`;
+                an iterable or async iterable, which is pulled only when there is room. None is sent as null; a mapping
+                is checked and sent as given.
+            labelset: For changes that name none.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``done``, ``failed`` (with a NotFoundError if there is no such
+            label), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(UpdateLabels(self._session, labelset, settings), changes, settings).collect()
+
+    async def delete_many(
+        self,
+        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[None]:
+        """
+        Delete the labels of any number of samples, many at a time.
+
+        Example:
+            ::
+
+                report = await client.labels.delete_many(uuids, labelset="predictions")
+                report.raise_if_failed()
+
+        Args:
+            sample_uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            labelset: The labelset.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each sample; statuses are ``done``, ``failed`` (with a NotFoundError if there is no such
+            label), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: A sample failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(DeleteLabels(self._session, labelset, settings), sample_uuids, settings).collect()

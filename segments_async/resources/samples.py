@@ -18,8 +18,10 @@ from segments_async.models import (
     SampleSettings,
 )
 from segments_async.resources._base import MAX_PER_PAGE, Resource
-from segments_async.resources._create_samples import UPDATE_SAMPLE, CreateSamples, create_sample
+from segments_async.resources._create_samples import GET_SAMPLE, UPDATE_SAMPLE, CreateSamples, create_sample
+from segments_async.resources._delete_samples import DeleteSamples
 from segments_async.resources._list_samples import LIST_SAMPLES, LabelledSamples, sample_query
+from segments_async.resources._update_samples import UpdateSamples, check_sample_changes
 from segments_async.resources._upload_files import UploadFiles
 from segments_async.resources.assets import Assets
 from segments_async.resources.labels import GROUND_TRUTH
@@ -27,16 +29,18 @@ from segments_async.resources.labels import GROUND_TRUTH
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterable, Iterable, Mapping
+    from uuid import UUID
 
     from segments_async._paging import Pages, Prefetch
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import FileSample
+    from segments_async.models import FileSample, SampleUpdate
     from segments_async.resources._base import OnError
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
+    UpdateItem = SampleUpdate | Mapping[str, Any]
     FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
 
-_GET = Endpoint(method="GET", path="/samples/{uuid}/")
+_PAGES_AT_ONCE = 4
 _DELETE = Endpoint(method="DELETE", path="/samples/{uuid}/")
 
 
@@ -184,7 +188,29 @@ class Samples(Resource):
             NotFoundError: There is no such sample.
         """
         params = {"labelset": labelset, "include_signed_urls": 1 if include_signed_urls else None}
-        return await self._session.call(_GET, Sample, path={"uuid": uuid}, params=params)
+        return await self._session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params)
+
+    async def uuids(self, dataset: str | Dataset) -> dict[str, str]:
+        """
+        Get the uuid of every sample by its name.
+
+        Example:
+            ::
+
+                uuids = await client.samples.uuids("jane/flowers")
+                await client.labels.put(uuids["violet.jpg"], "ground-truth", attributes)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Returns:
+            Names and uuids, sorted by name.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+        """
+        pages = self.list(dataset, lookahead=min(_PAGES_AT_ONCE, self._session.max_connections))
+        return {sample.name: sample.uuid async for sample in pages}
 
     async def create(
         self,
@@ -238,9 +264,7 @@ class Samples(Resource):
             TypeError: A change is not known.
         """
         check_keys(changes, SampleChanges, "update()")
-        if "name" in changes:
-            check_name(changes["name"])
-        check({"name": "", "attributes": {}, **without_none(changes)}, SampleCreate)
+        check_sample_changes(changes)
         return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": uuid}, json=changes)
 
     async def delete(self, uuid: str) -> None:
@@ -316,6 +340,67 @@ class Samples(Resource):
         """
         settings = BulkSettings.from_options(bulk)
         return BulkStream(CreateSamples(self._session, dataset, settings), samples, settings)
+
+    async def update_many(
+        self, changes: Iterable[UpdateItem] | AsyncIterable[UpdateItem], **bulk: Unpack[BulkOptions]
+    ) -> BulkReport[Sample]:
+        """
+        Change any number of samples, many at a time; what is not named stays.
+
+        Example:
+            ::
+
+                report = await client.samples.update_many(
+                    SampleUpdate(sample.uuid, priority=10, assigned_labeler=None) for sample in samples
+                )
+                report.raise_if_failed()
+
+        Args:
+            changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
+                iterable, which is pulled only when there is room. None is sent as null, which unassigns; a mapping is
+                checked and sent as given.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``updated``, ``failed`` (with a NotFoundError if there is no such
+            sample), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(UpdateSamples(self._session, settings), changes, settings).collect()
+
+    async def delete_many(
+        self,
+        dataset: str | Dataset,
+        uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[None]:
+        """
+        Delete any number of samples with their labels, 1000 a request at most.
+
+        Example:
+            ::
+
+                uuids = await client.samples.uuids("jane/flowers")
+                report = await client.samples.delete_many("jane/flowers", uuids.values())
+                print(report.deleted_count)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each sample; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The service
+            skips samples that are not in the dataset: these are done too, and `deleted_count` does not count them.
+
+        Raises:
+            BulkError: A sample failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(DeleteSamples(self._session, dataset, settings), uuids, settings).collect()
 
     async def upload_files(
         self,

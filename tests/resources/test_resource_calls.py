@@ -284,6 +284,20 @@ CASES = [
         answer=LABEL,
         gives=Label,
     ),
+    Case(
+        lambda c: c.labels.update("u-1", "preds", label_status="REVIEWED"),
+        "PATCH /labels/u-1/preds/",
+        body={"label_status": "REVIEWED"},
+        answer=LABEL,
+        gives=Label,
+    ),
+    Case(
+        lambda c: c.labels.update("u-1", ODD, score=None, attributes=BOXES),
+        f"PATCH /labels/u-1/{ODD_PATH}/",
+        body={"score": None, "attributes": BOXES},
+        answer=LABEL,
+        gives=Label,
+    ),
     Case(lambda c: c.labels.delete("u-1"), "DELETE /labels/u-1/ground-truth/"),
     Case(lambda c: c.labels.delete("u-1", "preds"), "DELETE /labels/u-1/preds/"),
     # Releases
@@ -330,9 +344,16 @@ ELSEWHERE = {
     (Samples, "stream"),
     (Samples, "stream_create"),
     (Samples, "upload_files"),
+    (Samples, "update_many"),
+    (Samples, "delete_many"),
+    (Samples, "uuids"),
     (Labels, "put_bitmap"),
     (Labels, "put_many"),
     (Labels, "stream_put"),
+    (Labels, "get_many"),
+    (Labels, "stream_get"),
+    (Labels, "update_many"),
+    (Labels, "delete_many"),
     (Releases, "download"),
 }
 

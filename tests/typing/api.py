@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_type
+from uuid import UUID
 
 import httpx
 
@@ -19,6 +20,7 @@ from segments_async import (
     ImageSampleAttributes,
     Label,
     LabelPut,
+    LabelUpdate,
     Outcome,
     Pages,
     Prefetch,
@@ -27,6 +29,7 @@ from segments_async import (
     RetryPolicy,
     Sample,
     SampleCreate,
+    SampleUpdate,
     SegmentsError,
     structure,
     unstructure,
@@ -79,6 +82,11 @@ async def samples(client: AsyncSegments, dataset: Dataset, paths: list[Path]) ->
     assert_type(report.results[0].value, Sample | None)
     assert_type(report.results[0].error, SegmentsError | None)
     assert_type(await client.samples.upload_files(dataset, paths), BulkReport[Sample])
+    assert_type(await client.samples.update_many([SampleUpdate(sample.uuid, priority=1)]), BulkReport[Sample])
+    await client.samples.update_many([{"uuid": sample.uuid, "readme": ""}])
+    uuids = await client.samples.uuids(dataset)
+    assert_type(uuids, dict[str, str])
+    assert_type(await client.samples.delete_many(dataset, uuids.values()), BulkReport[None])
     await client.samples.upload_files(dataset, [("b.png", b"...")])
     await client.samples.upload_files(dataset, [FileSample("c", "0.png", lambda assets: {"image": assets[0].url})])
 
@@ -87,6 +95,13 @@ async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]
     assert_type(await client.labels.get(uuid), Label)
     assert_type(await client.labels.put(uuid, "ground-truth", {"annotations": []}, score=0.5), Label)
     assert_type(await client.labels.put_many(puts, on_error="raise"), BulkReport[Label])
+    assert_type(await client.labels.update(uuid, "ground-truth", score=None), Label)
+    assert_type(await client.labels.update_many([LabelUpdate(uuid, score=1.0)]), BulkReport[Label])
+    await client.labels.update_many([{"sample_uuid": uuid, "label_status": None}], labelset="preds")
+    assert_type(await client.labels.get_many([uuid]), BulkReport[Label])
+    assert_type(await client.labels.delete_many([UUID(uuid)]), BulkReport[None])
+    async with client.labels.stream_get([uuid]) as found:
+        assert_type(await anext(found), Outcome[Label])
     async with client.labels.stream_put([LabelPut(uuid, {})]) as outcomes:
         async for outcome in outcomes:
             assert_type(outcome, Outcome[Label])

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segments_async._wire.endpoint import Endpoint, segment
+from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async.errors import NotFoundError
+from segments_async.models import Label
+from segments_async.resources._create_samples import GET_SAMPLE
+from segments_async.resources._one_by_one import LabelByLabel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segments_async._session import Trace
+    from segments_async.errors import SegmentsError
+
+GET_LABEL = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/")
+
+
+class GetLabels(LabelByLabel[Label]):
+    """Get labels one by one."""
+
+    kind = "labels.get_many"
+    noun = "sample_uuids"
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check a uuid."""
+        segment(item, "")
+        return self.prepared(item)
+
+    async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[Label] | SegmentsError]:
+        """
+        Get one label; None if the sample has none.
+
+        The service answers 404 for that as well as for a sample or a labelset that does not exist, so it is asked for
+        the sample then.
+        """
+        path, _ = jobs[0].prepared.body
+        try:
+            label = await self._session.call(GET_LABEL, Label, path=path, trace=trace)
+        except NotFoundError:
+            where, params = {"uuid": path["sample_uuid"]}, {"labelset": path["labelset"]}
+            await self._session.call(GET_SAMPLE, Any, path=where, params=params, trace=trace)
+            return [Success("done", None)]
+        return [Success("done", label)]

@@ -1,0 +1,44 @@
+"""What operations share whose items the service takes one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from segments_async._wire.endpoint import segment
+from segments_async.bulk.operation import Operation, Prepared
+
+if TYPE_CHECKING:
+    from segments_async._session import Session
+    from segments_async.bulk import BulkSettings
+
+T = TypeVar("T")
+
+PLACE = frozenset({"sample_uuid", "labelset"})
+"""Keys of an item that say which label it is about."""
+
+
+class OneByOne(Operation[T]):
+    """Send one item a request, over as many connections as there are."""
+
+    batch_size = 1
+
+    def __init__(self, session: Session, settings: BulkSettings) -> None:
+        self._session = session
+        self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
+
+
+class LabelByLabel(OneByOne[T]):
+    """Do something with the labels of one labelset, unless an item names another."""
+
+    def __init__(self, session: Session, labelset: str, settings: BulkSettings) -> None:
+        segment(labelset, "labelset")
+        super().__init__(session, settings)
+        self.scope = labelset
+
+    def prepared(self, sample_uuid: object, labelset: object = None, content: bytes | None = None) -> Prepared:
+        """Check where a label is, and keep that with the body to send."""
+        labelset = self.scope if labelset is None else labelset
+        segment(sample_uuid, "sample_uuid")
+        segment(labelset, "labelset")
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        return Prepared(f"{sample_uuid}/{labelset}", (path, content), uuid=str(sample_uuid))

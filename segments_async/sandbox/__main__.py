@@ -31,7 +31,8 @@ def serve(sandbox: Sandbox) -> None:
     """Print where *sandbox* is, and serve until interrupted."""
     with sandbox:
         text = (
-            f"Sandbox of the Segments.ai API at {sandbox.url}, API key {sandbox.api_key}. Ctrl-C ends it.\n"
+            f"Sandbox of the Segments.ai API at {sandbox.url}, API key {sandbox.api_key} "
+            f"({sandbox.other_api_key} is {sandbox.other_user}'s). Ctrl-C ends it.\n"
             f"export SEGMENTS_API_URL={sandbox.url}\n"
             f"export SEGMENTS_API_KEY={sandbox.api_key}"
         )

@@ -8,9 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from segments_async.sandbox.permissions import check_permission
 from segments_async.sandbox.problems import RefusedError, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
-from segments_async.sandbox.views import accounts, assets, datasets, labels, labelsets, releases, samples
+from segments_async.sandbox.views import (
+    accounts,
+    assets,
+    clones,
+    collaborators,
+    datasets,
+    issues,
+    labels,
+    labelsets,
+    releases,
+    samples,
+    workunits,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,20 +34,23 @@ if TYPE_CHECKING:
 ROUTES = Routes(
     accounts.routes,
     assets.routes,
+    clones.routes,
+    collaborators.routes,
     datasets.routes,
+    issues.routes,
     labels.routes,
     labelsets.routes,
     releases.routes,
     samples.routes,
+    workunits.routes,
 )
 
 
 class Api:
     """Answers what is sent to the API origin."""
 
-    def __init__(self, state: State, api_key: str) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._credentials = f"APIKey {api_key}"
 
     async def __call__(self, request: Request) -> Response:
         """Answer *request*; every refusal is JSON."""
@@ -48,20 +64,24 @@ class Api:
         found = ROUTES.find(request.scope["raw_path"])
         if found is None:
             raise not_found()
-        views, names = found
-        self._authenticate(request)
+        template, names = found
+        views = ROUTES.views[template]
+        user = self._authenticate(request)
         if request.method not in views:
             allowed = {"Allow": ", ".join(sorted(views))}
             raise refused(405, f'Method "{request.method}" not allowed.', allowed)
-        data = decode(request, body)
-        return views[request.method](ApiRequest(self._state, request.query_params, data), *names)
+        asked = ApiRequest(self._state, user, request.query_params, decode(request, body))
+        check_permission(asked, request.method, template, names)
+        return views[request.method](asked, *names)
 
-    def _authenticate(self, request: Request) -> None:
-        credentials = request.headers.get("authorization", "")
-        if not credentials.startswith("APIKey "):
+    def _authenticate(self, request: Request) -> str:
+        """Return the user whose key the request carries."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme != "APIKey":
             raise refused(403, "Authentication credentials were not provided.")
-        if credentials != self._credentials:
+        if key not in self._state.keys:
             raise refused(401, "Invalid API key.", {"WWW-Authenticate": "APIKey"})
+        return self._state.keys[key]
 
 
 def decode(request: Request, body: bytes) -> Any:

@@ -57,6 +57,14 @@ def number(value: Any) -> object:
     return None if valid else ["A valid number is required."]
 
 
+def integer(value: Any) -> object:
+    """Check an integer."""
+    if value is None:
+        return NULL
+    valid = isinstance(value, int) and not isinstance(value, bool)
+    return None if valid else ["A valid integer is required."]
+
+
 def boolean(value: Any) -> object:
     """Check true or false."""
     if value is None:

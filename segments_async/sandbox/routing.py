@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     View = Callable[..., Response]
     """Called with the `ApiRequest` and the names in the path."""
+    Template = tuple[str | None, ...]
+    """The parts of a path, None for a name."""
 
 _V = TypeVar("_V", bound="View")
 
@@ -24,6 +26,8 @@ class ApiRequest:
     """What a view may ask of a request."""
 
     state: State
+    user: str
+    """Whose API key it carries."""
     query: QueryParams
     data: Any
     """The decoded JSON body; an empty object if there is none."""
@@ -40,8 +44,8 @@ class Routes:
     """
 
     def __init__(self, *others: Routes) -> None:
-        self.views: dict[tuple[str | None, ...], dict[str, View]] = {}
-        self._by_start: dict[tuple[int, str | None], list[tuple[str | None, ...]]] = {}
+        self.views: dict[Template, dict[str, View]] = {}
+        self._by_start: dict[tuple[int, str | None], list[Template]] = {}
         for other in others:
             for template, views in other.views.items():
                 self._add(template, views)
@@ -56,18 +60,18 @@ class Routes:
 
         return register
 
-    def find(self, raw_path: bytes) -> tuple[Mapping[str, View], list[str]] | None:
-        """Return the views by method and the names in the path; None if there is no such path."""
+    def find(self, raw_path: bytes) -> tuple[Template, list[str]] | None:
+        """Return the template of a path and the names in it; None if there is no such path."""
         path = raw_path.decode("ascii").removeprefix("/").removesuffix("/")
         parts = [unquote(part) for part in path.split("/")]
         for template in self._by_start.get((len(parts), parts[0]), ()):
             pairs = list(zip(template, parts, strict=True))
             names = [part for literal, part in pairs if literal is None]
             if all(names) and all(literal in {None, part} for literal, part in pairs):
-                return self.views[template], names
+                return template, names
         return None
 
-    def _add(self, template: tuple[str | None, ...], views: Mapping[str, View]) -> None:
+    def _add(self, template: Template, views: Mapping[str, View]) -> None:
         if template not in self.views:
             self.views[template] = {}
             self._by_start.setdefault((len(template), template[0]), []).append(template)

@@ -8,22 +8,20 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio.to_thread
 import orjson
 from anyio import CancelScope
 
 from segments_async.sandbox.app import Api
+from segments_async.sandbox.contents import Contents
 from segments_async.sandbox.faults import Drop, Fault, FaultScript, default_content
 from segments_async.sandbox.gateway import Gateway
 from segments_async.sandbox.origin import STOP_SECONDS, Origin
 from segments_async.sandbox.signing import Signer
-from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, State
+from segments_async.sandbox.state import State
 from segments_async.sandbox.storage import ObjectStore, Storage
-from segments_async.sandbox.views.datasets import dataset_json
-from segments_async.sandbox.views.releases import release_json
-from segments_async.sandbox.views.samples import sample_json
 from segments_async.sandbox.webhooks import Delivery, Family, Webhooks
 
 if TYPE_CHECKING:
@@ -32,13 +30,11 @@ if TYPE_CHECKING:
 
     from segments_async.sandbox.calls import Call, Origin as OriginName
 
-T = TypeVar("T")
-
 MAX_CALLS = 100_000
 START_SECONDS = 10.0
 
 
-class Sandbox:
+class Sandbox(Contents):
     """
     The Segments.ai service in memory, on two loopback sockets: the API, and the storage that plays S3.
 
@@ -53,10 +49,12 @@ class Sandbox:
         sandbox
 
     Arguments:
-        api_key: The only key it accepts.
-        user: Whom that key belongs to.
-        users: Other users, who can be made collaborators.
-        organizations: Owners of datasets beside the users.
+        api_key: The key of *user*.
+        user: Who owns that key, and administers the organizations.
+        other_api_key: The key of *other_user*.
+        other_user: A second user, who starts out with no part in anything of the first one's.
+        users: Further users, who have no key, but can be made collaborators.
+        organizations: Owners of datasets beside the users; the first one is `organization`.
         latency: Seconds to wait before each API request is handled; may be set later as an attribute.
         release_seconds: Seconds that a release stays PENDING; with 0 it is done when first asked for.
             May be set later as an attribute.
@@ -74,7 +72,9 @@ class Sandbox:
         *,
         api_key: str = "sandbox-key",
         user: str = "sandbox",
-        users: Iterable[str] = ("bert", "jane"),
+        other_api_key: str = "other-sandbox-key",
+        other_user: str = "jane",
+        users: Iterable[str] = ("bert", "joe"),
         organizations: Iterable[str] = ("acme",),
         latency: float = 0.0,
         release_seconds: float = 0.0,
@@ -85,11 +85,20 @@ class Sandbox:
     ) -> None:
         self.api_key = api_key
         self.user = user
+        self.other_api_key = other_api_key
+        self.other_user = other_user
+        self.organizations = tuple(organizations)
         self.latency = latency
         self._addresses = ((host, port), (host, storage_port))
         self._clock = clock
         self._store = ObjectStore(Signer(clock))
-        self._state = State(user=user, users=users, organizations=organizations, store=self._store, clock=clock)
+        self._state = State(
+            keys={other_api_key: other_user, api_key: user},
+            users=users,
+            organizations={name: {user: "admin"} for name in self.organizations},
+            store=self._store,
+            clock=clock,
+        )
         self._state.release_seconds = release_seconds
         self._webhooks = Webhooks(clock)
         self._state.tell = self._webhooks.tell
@@ -164,7 +173,7 @@ class Sandbox:
             request_ids=map("sandbox-{:06}".format, itertools.count(1)),
             clock=self._clock,
         )
-        api = gateway(origin="api", answer=Api(self._state, self.api_key), latency=lambda: self.latency)
+        api = gateway(origin="api", answer=Api(self._state), latency=lambda: self.latency)
         storage = gateway(origin="storage", answer=Storage(self._store), latency=lambda: 0.0)
         origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=True)]
         for origin in origins:
@@ -343,44 +352,6 @@ class Sandbox:
     def pending_deliveries(self) -> int:
         """Webhooks that are neither delivered nor given up."""
         return self._webhooks.pending
-
-    def datasets(self) -> list[Record]:
-        """Return all datasets, as the API describes them."""
-        return _copied([dataset_json(self._state, dataset) for dataset in list(self._state.datasets.values())])
-
-    def samples(self, dataset: str) -> list[Record]:
-        """Return all samples of ``"owner/name"``, as the API describes them."""
-        return _copied([sample_json(sample) for sample in list(self._dataset(dataset).samples.values())])
-
-    def label(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> Record | None:
-        """Return a label as the API does; None if the sample has none."""
-        return _copied(self._state.samples[sample_uuid].labels.get(labelset))
-
-    def labels(self, dataset: str, labelset: str = GROUND_TRUTH) -> dict[str, Record]:
-        """Return all labels of ``"owner/name"`` by the uuid of the sample."""
-        samples = list(self._dataset(dataset).samples.values())
-        found = {sample.uuid: sample.labels.get(labelset) for sample in samples}
-        return _copied({uuid: label for uuid, label in found.items() if label is not None})
-
-    def releases(self, dataset: str) -> list[Record]:
-        """Return all releases of ``"owner/name"`` as they were when last asked for."""
-        releases = list(self._dataset(dataset).releases.values())
-        return _copied([release_json(self._state, release) for release in releases])
-
-    def assets(self) -> dict[str, bytes]:
-        """Return the uploaded assets by their URL."""
-        stored = list(self._store.objects.items())
-        return {self._store.public_url(key): item.data for key, item in stored if item.public}
-
-    def _dataset(self, full_name: str) -> Dataset:
-        owner, _, name = full_name.partition("/")
-        return self._state.datasets[owner, name]
-
-
-def _copied(value: T) -> T:
-    """Copy a JSON value, so that nobody edits the state by accident."""
-    copy: T = orjson.loads(orjson.dumps(value))
-    return copy
 
 
 def _known(url: str) -> str:

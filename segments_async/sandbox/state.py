@@ -1,8 +1,8 @@
 """
 What the sandbox remembers.
 
-Only the server's own thread writes here. JSON records (the dicts) are replaced and never edited, so that any
-other thread may read them without a lock.
+Only the server's own thread writes here (and `Sandbox.add_workunit` and its like). JSON records (the dicts) are
+replaced and never edited, so that any other thread may read them without a lock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import define, field
 from segments_async.sandbox.problems import not_found, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from segments_async.sandbox.storage import ObjectStore
 
@@ -33,6 +33,22 @@ class Sample:
     record: Record
     labels: dict[str, Record] = field(factory=dict)
     """By the name of the labelset."""
+    issues: dict[str, Issue] = field(factory=dict)
+    """By uuid."""
+    workunits: list[Record] = field(factory=list)
+
+    @property
+    def uuid(self) -> str:
+        """Its identifier."""
+        return str(self.record["uuid"])
+
+
+@define(eq=False)
+class Issue:
+    """What somebody noted about a sample."""
+
+    sample: Sample
+    record: Record
 
     @property
     def uuid(self) -> str:
@@ -79,9 +95,9 @@ class State:
     The tables, and how rows are found in them.
 
     Arguments:
-        user: Whom the API key belongs to.
+        keys: The users that have an API key, by that.
         users: Other users.
-        organizations: Owners of datasets that are not people.
+        organizations: Owners of datasets that are not people: roles by member, by organization.
         store: Where assets and release files are kept.
         clock: Returns the seconds since the epoch.
     """
@@ -89,23 +105,25 @@ class State:
     def __init__(
         self,
         *,
-        user: str,
+        keys: Mapping[str, str],
         users: Iterable[str],
-        organizations: Iterable[str],
+        organizations: Mapping[str, Mapping[str, str]],
         store: ObjectStore,
         clock: Callable[[], float],
     ) -> None:
-        self.user = user
+        self.keys = keys
+        self.members = organizations
         self.store = store
         self.clock = clock
         self.release_seconds = 0.0
         self.fail_releases = False
         self.tell: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called with each change: the type of the event, the dataset, and what describes the thing."""
-        self.users = {name: self._new_user(name, is_organization=False) for name in (user, *users)}
+        self.users = {name: self._new_user(name, is_organization=False) for name in (*keys.values(), *users)}
         self.users |= {name: self._new_user(name, is_organization=True) for name in organizations}
         self.datasets: dict[tuple[str, str], Dataset] = {}
         self.samples: dict[str, Sample] = {}
+        self.issues: dict[str, Issue] = {}
 
     def now(self) -> str:
         """Return the time as the service writes it: UTC with microseconds and a ``Z``."""
@@ -131,6 +149,13 @@ class State:
         except KeyError:
             raise not_found() from None
 
+    def issue(self, uuid: str) -> Issue:
+        """Return an issue."""
+        try:
+            return self.issues[uuid]
+        except KeyError:
+            raise not_found() from None
+
     def rename_dataset(self, dataset: Dataset, owner: str, name: str) -> None:
         """Move *dataset*, or a new one, to a name that must be free."""
         if self.datasets.get((owner, name), dataset) is not dataset:
@@ -139,15 +164,17 @@ class State:
         dataset.owner, dataset.name = owner, name
         self.datasets[owner, name] = dataset
 
-    def add_sample(self, dataset: Dataset, record: Record) -> Sample:
-        """Store a new sample, whose name is known to be free."""
-        created = {"uuid": str(uuid4()), "created_at": self.now(), "created_by": self.user}
+    def add_sample(self, dataset: Dataset, record: Record, user: str) -> Sample:
+        """Store a new sample of *user*'s, whose name is known to be free."""
+        created = {"uuid": str(uuid4()), "created_at": self.now(), "created_by": user}
         sample = Sample(dataset, record | created)
         dataset.samples[record["name"]] = self.samples[sample.uuid] = sample
         return sample
 
     def delete_sample(self, sample: Sample) -> None:
-        """Forget a sample and its labels."""
+        """Forget a sample, its labels and issues."""
+        for uuid in sample.issues:
+            del self.issues[uuid]
         del sample.dataset.samples[sample.record["name"]], self.samples[sample.uuid]
 
     def delete_release(self, dataset: Dataset, name: str) -> None:

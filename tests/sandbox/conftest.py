@@ -26,6 +26,14 @@ def api(sandbox):
 
 
 @pytest.fixture
+def other(sandbox):
+    """A plain client that knows the other user's key."""
+    headers = {"Authorization": f"APIKey {sandbox.other_api_key}"}
+    with httpx.Client(base_url=sandbox.url, headers=headers, verify=False, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
 def web():
     """A plain client that knows nothing."""
     with httpx.Client(verify=False, trust_env=False) as client:

@@ -24,7 +24,7 @@ def create_asset(request: ApiRequest) -> Response:
     ensure(request.data, {"filename": filled}, ["filename"])
     uuid, filename = str(uuid4()), request.data["filename"]
     suffix = PurePosixPath(filename).suffix
-    key = f"assets/{request.state.user}/{uuid}{suffix if suffix[1:].isalnum() else ''}"
+    key = f"assets/{request.user}/{uuid}{suffix if suffix[1:].isalnum() else ''}"
     content_type = mimetypes.guess_type(filename)[0] or "application/octet-stream"
     asset = {
         "uuid": uuid,

@@ -1,15 +1,16 @@
-"""Datasets and their collaborators."""
+"""Datasets and their settings."""
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import boolean, choice, ensure, filled, mapping, text
+from segments_async.sandbox.checks import boolean, choice, ensure, filled, integer, mapping, nullable, text
 from segments_async.sandbox.paging import page_of
+from segments_async.sandbox.permissions import is_visible, role_of
 from segments_async.sandbox.problems import json_response, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, State
@@ -39,7 +40,6 @@ TASK_TYPES = (
     "vector",
 )
 CATEGORIES = ("agriculture", "fruit", "garden", "medical", "other", "people", "satellite", "street_scenery")
-ROLES = ("labeler", "reviewer", "manager", "admin")
 
 _SWITCHES = {
     "public": False,
@@ -58,6 +58,8 @@ _SWITCHES = {
     "enable_3d_cuboid_rotation": False,
     "enable_3d_region_of_interest": False,
     "use_timestamps_for_interpolation": False,
+    "noncollaborator_can_label": False,
+    "noncollaborator_can_review": False,
 }
 _DEFAULTS: Record = {
     "description": "",
@@ -70,7 +72,7 @@ _DEFAULTS: Record = {
     "labeling_inactivity_timeout_seconds": 300,
     **_SWITCHES,
 }
-_CHECKS: Mapping[str, Check] = {
+CHECKS: Mapping[str, Check] = {
     "name": filled,
     "description": text,
     "category": choice(CATEGORIES, prefix="custom-"),
@@ -78,6 +80,8 @@ _CHECKS: Mapping[str, Check] = {
     "task_attributes": mapping,
     "readme": text,
     "metadata": mapping,
+    "region_of_interest": nullable(mapping),
+    "labeling_inactivity_timeout_seconds": integer,
     **dict.fromkeys(_SWITCHES, boolean),
 }
 _READ_ONLY = frozenset(
@@ -97,8 +101,8 @@ _READ_ONLY = frozenset(
 routes = Routes()
 
 
-def dataset_json(state: State, dataset: Dataset) -> Record:
-    """Describe *dataset* as the API does."""
+def dataset_json(state: State, dataset: Dataset, user: str) -> Record:
+    """Describe *dataset* to *user* as the API does."""
     owner = state.users[dataset.owner]
     samples = list(dataset.samples.values())
     statuses = Counter(s.labels.get(GROUND_TRUTH, {}).get("label_status", "UNLABELED") for s in samples)
@@ -106,12 +110,21 @@ def dataset_json(state: State, dataset: Dataset) -> Record:
         "name": dataset.name,
         "full_name": dataset.full_name,
         "owner": {key: owner[key] for key in ("username", "email", "created_at")},
-        "role": "admin",
+        "role": role_of(state, dataset, user),
         "samples_count": len(samples),
         "collaborators_count": len(dataset.collaborators),
         "label_stats": {status: statuses[status] for status in LABEL_STATUSES} | {"TOTAL": len(samples)},
         "labelsets": list(dataset.labelsets.values()),
     }
+
+
+def check_membership(request: ApiRequest, organization: str) -> None:
+    """Refuse to make a dataset for an organization that is none, or that the user does not manage."""
+    members = request.state.members.get(organization)
+    if members is None:
+        raise not_found()
+    if members.get(request.user) not in {"manager", "admin"}:
+        raise refused(403, "You need to be an administrator of this organization.")
 
 
 def _settings(data: Record) -> Record:
@@ -120,25 +133,27 @@ def _settings(data: Record) -> Record:
 
 def _list(request: ApiRequest, owner: str) -> Response:
     request.state.account(owner)
-    owned = [dataset for dataset in request.state.datasets.values() if dataset.owner == owner]
-    return json_response([dataset_json(request.state, dataset) for dataset in page_of(owned, request.query)])
+    state, user = request.state, request.user
+    owned = [dataset for dataset in state.datasets.values() if dataset.owner == owner]
+    seen = [dataset for dataset in owned if is_visible(state, dataset, user)]
+    return json_response([dataset_json(state, dataset, user) for dataset in page_of(seen, request.query)])
 
 
 def _create(request: ApiRequest, owner: str) -> Response:
-    ensure(request.data, _CHECKS, ["name"])
+    ensure(request.data, CHECKS, ["name"])
     created_at = request.state.now()
     record = _DEFAULTS | _settings(request.data) | {"created_at": created_at}
     dataset = Dataset(owner, record["name"], record)
     dataset.labelsets[GROUND_TRUTH] = new_labelset(GROUND_TRUTH, "Ground truth labels.", created_at)
     request.state.rename_dataset(dataset, owner, record["name"])
-    request.state.tell("dataset.created", dataset, partial(dataset_json, request.state, dataset))
-    return json_response(dataset_json(request.state, dataset), 201)
+    request.state.tell("dataset.created", dataset, partial(dataset_json, request.state, dataset, request.user))
+    return json_response(dataset_json(request.state, dataset, request.user), 201)
 
 
 @routes.route("GET", "user/datasets")
 def list_own_datasets(request: ApiRequest) -> Response:
     """List the datasets of the key's user."""
-    return _list(request, request.state.user)
+    return _list(request, request.user)
 
 
 @routes.route("GET", "users/{owner}/datasets")
@@ -150,85 +165,37 @@ def list_datasets(request: ApiRequest, owner: str) -> Response:
 @routes.route("POST", "user/datasets")
 def create_dataset(request: ApiRequest) -> Response:
     """Create a dataset of one's own."""
-    return _create(request, request.state.user)
+    return _create(request, request.user)
 
 
 @routes.route("POST", "organizations/{organization}/datasets")
 def create_organization_dataset(request: ApiRequest, organization: str) -> Response:
     """Create a dataset that belongs to an organization."""
-    if not request.state.account(organization)["is_organization"]:
-        raise not_found()
+    check_membership(request, organization)
     return _create(request, organization)
 
 
 @routes.route("GET", "datasets/{owner}/{name}")
 def get_dataset(request: ApiRequest, owner: str, name: str) -> Response:
     """Describe a dataset."""
-    return json_response(dataset_json(request.state, request.state.dataset(owner, name)))
+    return json_response(dataset_json(request.state, request.state.dataset(owner, name), request.user))
 
 
 @routes.route("PATCH", "datasets/{owner}/{name}")
 def update_dataset(request: ApiRequest, owner: str, name: str) -> Response:
     """Change settings; the ones not named stay."""
     dataset = request.state.dataset(owner, name)
-    ensure(request.data, _CHECKS)
+    ensure(request.data, CHECKS)
     request.state.rename_dataset(dataset, owner, request.data.get("name", name))
     dataset.record = dataset.record | _settings(request.data)
-    request.state.tell("dataset.updated", dataset, partial(dataset_json, request.state, dataset))
-    return json_response(dataset_json(request.state, dataset))
+    request.state.tell("dataset.updated", dataset, partial(dataset_json, request.state, dataset, request.user))
+    return json_response(dataset_json(request.state, dataset, request.user))
 
 
 @routes.route("DELETE", "datasets/{owner}/{name}")
 def delete_dataset(request: ApiRequest, owner: str, name: str) -> Response:
     """Delete a dataset and all that is in it."""
     dataset = request.state.dataset(owner, name)
-    request.state.tell("dataset.deleted", dataset, partial(dataset_json, request.state, dataset))
+    request.state.tell("dataset.deleted", dataset, partial(dataset_json, request.state, dataset, request.user))
     request.state.delete_dataset(dataset)
-    return Response(status_code=204)
-
-
-def _collaborator_json(state: State, dataset: Dataset, user: str) -> Record:
-    if user not in dataset.collaborators:
-        raise not_found()
-    return {"user": state.account(user), "role": dataset.collaborators[user]}
-
-
-_COLLABORATOR_CHECKS: Mapping[str, Any] = {"user": filled, "role": choice(ROLES)}
-
-
-@routes.route("POST", "datasets/{owner}/{name}/collaborators")
-def add_collaborator(request: ApiRequest, owner: str, name: str) -> Response:
-    """Give a user a role in a dataset."""
-    dataset = request.state.dataset(owner, name)
-    ensure(request.data, _COLLABORATOR_CHECKS, ["user"])
-    user = request.data["user"]
-    if user not in request.state.users or user == owner:
-        raise refused(400, f"{user} cannot be added as collaborator.")
-    if user in dataset.collaborators:
-        raise refused(400, f"{user} is already a collaborator.")
-    dataset.collaborators[user] = request.data.get("role", "labeler")
-    return json_response(_collaborator_json(request.state, dataset, user), 201)
-
-
-@routes.route("GET", "datasets/{owner}/{name}/collaborators/{user}")
-def get_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
-    """Tell a collaborator's role."""
-    return json_response(_collaborator_json(request.state, request.state.dataset(owner, name), user))
-
-
-@routes.route("PATCH", "datasets/{owner}/{name}/collaborators/{user}")
-def update_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
-    """Change a collaborator's role."""
-    dataset = request.state.dataset(owner, name)
-    before = _collaborator_json(request.state, dataset, user)
-    ensure(request.data, _COLLABORATOR_CHECKS)
-    dataset.collaborators[user] = request.data.get("role", before["role"])
-    return json_response(_collaborator_json(request.state, dataset, user))
-
-
-@routes.route("DELETE", "datasets/{owner}/{name}/collaborators/{user}")
-def remove_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
-    """End a collaboration."""
-    if request.state.dataset(owner, name).collaborators.pop(user, None) is None:
-        raise not_found()
     return Response(status_code=204)

@@ -84,9 +84,9 @@ def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
             "label_type": sample.dataset.record["task_type"],
             "labelset": labelset,
             "created_at": before["created_at"] if before else now,
-            "created_by": before["created_by"] if before else request.state.user,
+            "created_by": before["created_by"] if before else request.user,
             "updated_at": now,
-            "updated_by": request.state.user,
+            "updated_by": request.user,
         }
     )
     _tell_updated(request.state, sample, labelset)
@@ -99,7 +99,7 @@ def update_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     sample, before = _label(request.state, uuid, labelset)
     ensure(request.data, _CHECKS)
     fixed = {key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")}
-    updated = {"updated_at": request.state.now(), "updated_by": request.state.user}
+    updated = {"updated_at": request.state.now(), "updated_by": request.user}
     sample.labels[labelset] = before | request.data | fixed | updated
     _tell_updated(request.state, sample, labelset)
     return json_response(sample.labels[labelset])

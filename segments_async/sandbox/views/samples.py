@@ -23,6 +23,7 @@ from segments_async.sandbox.paging import page_of
 from segments_async.sandbox.problems import RefusedError, json_response, name_taken
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Sample, State
+from segments_async.sandbox.views.issues import issue_json
 from segments_async.sandbox.views.labels import label_summary
 from segments_async.sandbox.views.labelsets import find_labelset
 
@@ -53,7 +54,7 @@ _CHECKS: Mapping[str, Check] = {
     "readme": text,
 }
 _REQUIRED = ("name", "attributes")
-_READ_ONLY = frozenset({"uuid", "created_at", "created_by", "dataset", "dataset_full_name", "label"})
+_READ_ONLY = frozenset({"uuid", "created_at", "created_by", "dataset", "dataset_full_name", "label", "issues"})
 _SORT_KEYS: Mapping[str, Callable[[Sample], Any]] = {
     "name": lambda sample: sample.record["name"],
     "created_at": lambda sample: sample.record["created_at"],
@@ -67,7 +68,10 @@ routes = Routes()
 def sample_json(sample: Sample) -> Record:
     """Describe *sample* as the API does."""
     full_name = sample.dataset.full_name
-    return sample.record | {"dataset": full_name, "dataset_full_name": full_name}
+    shown = sample.record | {"dataset": full_name, "dataset_full_name": full_name}
+    if sample.issues:
+        shown["issues"] = [issue_json(issue) for issue in sample.issues.values()]
+    return shown
 
 
 def _fields(data: Record) -> Record:
@@ -123,7 +127,7 @@ def create_sample(request: ApiRequest, owner: str, name: str) -> Response:
     ensure(request.data, _CHECKS, _REQUIRED)
     if request.data["name"] in dataset.samples:
         raise name_taken("Sample")
-    return json_response(sample_json(_create(request.state, dataset, request.data)), 201)
+    return json_response(sample_json(_create(request, dataset, request.data)), 201)
 
 
 @routes.route("POST", "datasets/{owner}/{name}/samples_bulk")
@@ -136,13 +140,13 @@ def create_samples(request: ApiRequest, owner: str, name: str) -> Response:
     wrong = [problems(item, _CHECKS, _REQUIRED) for item in items]
     if any(wrong):
         raise RefusedError(400, wrong)
-    samples = [dataset.samples.get(item["name"]) or _create(request.state, dataset, item) for item in items]
+    samples = [dataset.samples.get(item["name"]) or _create(request, dataset, item) for item in items]
     return json_response([sample_json(sample) for sample in samples], 201)
 
 
-def _create(state: State, dataset: Dataset, data: Record) -> Sample:
-    sample = state.add_sample(dataset, _DEFAULTS | _fields(data))
-    state.tell("sample.created", dataset, partial(sample_json, sample))
+def _create(request: ApiRequest, dataset: Dataset, data: Record) -> Sample:
+    sample = request.state.add_sample(dataset, _DEFAULTS | _fields(data), request.user)
+    request.state.tell("sample.created", dataset, partial(sample_json, sample))
     return sample
 
 

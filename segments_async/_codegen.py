@@ -7,7 +7,7 @@ are inert: their ``__init__`` would do no more, and takes five times as long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -33,6 +33,8 @@ class Field:
     """The types of values that need no call."""
     call: Callable[..., Any] | None
     """What reads or writes other values; None if nothing has to be done."""
+    nullable: bool = False
+    """Whether None is written as null."""
 
 
 def fields_of(model: type[Model]) -> list[attrs.Attribute[Any]]:
@@ -68,7 +70,12 @@ class ByType(dict[Any, Callable[..., Any]]):
         return made
 
 
-def compile_reader(model: type[Model], fields: Collection[Field], refuse: Callable[[Any], Misfit]) -> Read:
+def compile_reader(
+    model: type[Model],
+    fields: Collection[Field],
+    refuse: Callable[[Any], Misfit],
+    words: Mapping[str, Collection[str]],
+) -> Read:
     """
     Compile the function that makes a *model* of an object.
 
@@ -76,7 +83,12 @@ def compile_reader(model: type[Model], fields: Collection[Field], refuse: Callab
         model: The class.
         fields: Its fields, without `extra`.
         refuse: Makes the Misfit of a value that is no object.
+        words: By key, what an object of this class has there; another word makes it an object of an unknown kind.
     """
+
+    def is_of_unknown_kind(value: dict[str, Any]) -> bool:
+        return any(type(value.get(key)) is str and value[key] not in known for key, known in words.items())
+
     reads = ""
     slots = ""
     for i, field in enumerate(fields):
@@ -99,6 +111,8 @@ def read(value, parent):
         if key not in value:
             misfit.problem = "missing"
         misfit.steps.append(key)
+        if is_of_unknown_kind(value):
+            misfit.is_of_unknown_kind = True
         raise
     instance = new(model)
 {slots}
@@ -112,13 +126,14 @@ def read(value, parent):
         "known": known,
         "knows": known.issuperset,
         "refuse": refuse,
+        "is_of_unknown_kind": is_of_unknown_kind,
     }
     return _compile(source, f"read {model.__name__}", names, fields)
 
 
 def compile_writer(model: type[Model], fields: Collection[Field], write_extra: Write) -> Write:
     """
-    Compile the function that makes an object of a *model*; None is left out.
+    Compile the function that makes an object of a *model*; None is left out where there may be nothing.
 
     Args:
         model: The class.
@@ -136,6 +151,8 @@ def compile_writer(model: type[Model], fields: Collection[Field], write_extra: W
         if field.call is not None:
             writes += f"            key = {field.key!r}\n"
         writes += f"            wire[{field.key!r}] = {new}\n"
+        if field.nullable:
+            writes += f"        else:\n            wire[{field.key!r}] = None\n"
     source = f"""
 def write(instance):
     wire = write_extra(instance.extra) if instance.extra else {{}}

@@ -13,15 +13,17 @@ from datetime import datetime
 from functools import partial
 from itertools import chain
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, overload
 
-import attrs
 import cattrs
 
 from segments_async._codegen import ByType, Field, Read, arms_of, compile_reader, fields_of, is_union, key_of
 from segments_async._json import ATOMS, decode_json, encode_json, read_time, to_plain
 from segments_async._misfit import Misfit
-from segments_async.models._base import CHOOSE, Choose, Model
+from segments_async.models._base import CHOOSE, WORDS, Choose, Model, Tagged, is_essential
+
+if TYPE_CHECKING:
+    import attrs
 
 __all__ = ["check", "decode_json", "encode_json", "structure", "unstructure"]
 
@@ -125,7 +127,9 @@ def _structure(value: Any, model: Any) -> Any:
 
 
 def _model_reader(model: type[Model]) -> Read:
-    return compile_reader(model, [_reader_field(a) for a in fields_of(model)], partial(_unexpected, model))
+    fields = fields_of(model)
+    words = {key_of(a): a.metadata[WORDS] for a in fields if WORDS in a.metadata}
+    return compile_reader(model, [_reader_field(a) for a in fields], partial(_unexpected, model), words)
 
 
 def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
@@ -134,7 +138,7 @@ def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
     return Field(
         name=attribute.name,
         key=key_of(attribute),
-        required=attribute.default is attrs.NOTHING,
+        required=is_essential(attribute),
         passes=_passing(kind) if choose is None else (),
         call=converter.get_structure_hook(kind) if choose is None else _chosen_reader(kind, choose),
     )
@@ -147,7 +151,27 @@ def _chosen_reader(kind: Any, choose: Choose) -> Read:
 
     def read(value: Any, parent: Any) -> Any:
         model = None if value is None else choose(parent, value)
-        return read_as[model](value, parent)
+        try:
+            return read_as[model](value, parent)
+        except Misfit as misfit:
+            if model is None or not misfit.is_of_unknown_kind:
+                raise
+            return read_as[None](value, parent)
+
+    return read
+
+
+def _tagged_reader(kind: Any) -> Read:
+    """Read a union whose members say in one of their keys which one they are."""
+    union, tagged = get_args(kind)
+    readers = {word: converter.get_structure_hook(model) for word, model in tagged.classes.items()}
+
+    def read(value: Any, parent: Any) -> Any:
+        if type(value) is not dict:
+            raise _unexpected(union, value)
+        word = value.get(tagged.key)
+        read_arm = readers.get(word) if type(word) is str else None
+        return value if read_arm is None else read_arm(value, parent)
 
     return read
 
@@ -245,6 +269,8 @@ def _json_types(kind: Any) -> frozenset[type]:
         return frozenset({str})
     if kind in ATOMS:
         return frozenset({kind})
+    if _is_tagged(kind):
+        return frozenset({dict})
     if is_union(kind):
         return frozenset().union(*map(_json_types, get_args(kind)))
     return _LISTS if _is_list(kind) else frozenset({dict})
@@ -270,6 +296,10 @@ def _is_object(kind: Any) -> bool:
     return get_origin(kind) in (dict, Mapping)
 
 
+def _is_tagged(kind: Any) -> bool:
+    return get_origin(kind) is Annotated and isinstance(get_args(kind)[1], Tagged)
+
+
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Model)
 
@@ -283,6 +313,7 @@ converter = cattrs.Converter()
 converter.register_structure_hook(datetime, lambda value, _: read_time(value))
 converter.register_structure_hook_factory(_is_model, _model_reader)
 converter.register_structure_hook_factory(is_union, _union_reader)
+converter.register_structure_hook_factory(_is_tagged, _tagged_reader)
 converter.register_structure_hook_factory(_is_object, _object_reader)
 converter.register_structure_hook_factory(_is_list, _list_reader)
 converter.register_structure_hook_factory(_is_plain, _plain_reader)

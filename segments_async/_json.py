@@ -16,16 +16,18 @@ from enum import Enum
 from itertools import chain
 from operator import attrgetter
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
-from attrs import NOTHING, Attribute
 
 from segments_async._codegen import ByType, Field, Write, arms_of, compile_writer, fields_of, key_of
 from segments_async._misfit import Misfit
 from segments_async.errors import DecodeError, InputError
-from segments_async.models._base import Model
+from segments_async.models._base import Model, is_essential
+
+if TYPE_CHECKING:
+    from attrs import Attribute
 
 ATOMS = frozenset({str, int, float, bool, NoneType})
 """The types of JSON that hold nothing else."""
@@ -217,9 +219,10 @@ def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
     return Field(
         name=attribute.name,
         key=key_of(attribute),
-        required=attribute.default is NOTHING,
+        required=is_essential(attribute),
         passes=passes if write is not None else (),
         call=write,
+        nullable=is_essential(attribute) and NoneType in kinds,
     )
 
 

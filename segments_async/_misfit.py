@@ -14,6 +14,8 @@ class Misfit(Exception):  # noqa: N818 - never leaves this package
         super().__init__(problem)
         self.problem = problem
         self.steps: list[str | int] = []
+        self.is_of_unknown_kind = False
+        """Whether it is in an object that calls itself something no class describes."""
 
     @property
     def path(self) -> str:

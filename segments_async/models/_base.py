@@ -1,10 +1,11 @@
 """What every model is made of; read by `segments_async._converter`."""
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
-from attrs import NOTHING, define, field, fields
+from attrs import NOTHING, Attribute, define, field, fields, frozen
 
 Choose = Callable[[Mapping[str, Any], Any], "type[Model] | None"]
 """Given the JSON object around a value, and the value: the class it is of; None leaves it plain."""
@@ -12,6 +13,7 @@ Choose = Callable[[Mapping[str, Any], Any], "type[Model] | None"]
 T = TypeVar("T")
 WIRE_NAME = "segments_async.wire_name"
 CHOOSE = "segments_async.choose"
+WORDS = "segments_async.words"
 
 
 @define(kw_only=True)
@@ -26,6 +28,18 @@ class Model:
     """Keys this version does not know; written back unchanged, at the same level."""
 
 
+@frozen(eq=False)
+class Tagged:
+    """
+    Of a union, in `typing.Annotated`: the key whose value says which class an object is of.
+
+    An object with any other word there stays a plain mapping.
+    """
+
+    key: str
+    classes: Mapping[str, type[Model]]
+
+
 def wire_name(name: str) -> dict[str, Any]:
     """Field metadata: the key is called *name* on the wire."""
     return {WIRE_NAME: name}
@@ -34,6 +48,20 @@ def wire_name(name: str) -> dict[str, Any]:
 def chosen_by(choose: Choose) -> dict[str, Any]:
     """Field metadata: a tag beside the value, or its shape, says which class of the field's union it is."""
     return {CHOOSE: choose}
+
+
+def words(enum: type[StrEnum]) -> dict[str, Any]:
+    """Field metadata: with a word that *enum* lacks, the object may be of a kind that no class describes."""
+    return {WORDS: tuple(str(word) for word in enum)}
+
+
+def is_essential(attribute: "Attribute[Any]") -> bool:
+    """
+    Whether the wire cannot be without it.
+
+    That is what has no default, and what has a constant one, which only spares a caller to write it.
+    """
+    return attribute.default is NOTHING or isinstance(attribute.default, str | int | float)
 
 
 def has_essentials(value: Any, model: type[Model]) -> bool:
@@ -48,5 +76,5 @@ def per_class(function: Callable[[type[Model]], T]) -> Callable[[type[Model]], T
 
 @per_class
 def required(model: type[Model]) -> tuple[str, ...]:
-    """Names of the fields without a default."""
-    return tuple(a.name for a in fields(model) if a.default is NOTHING)
+    """Names of the fields that the wire cannot be without."""
+    return tuple(a.name for a in fields(model) if is_essential(a))

@@ -8,7 +8,7 @@ from typing import IO, Any
 from attrs import define, field
 
 from segments_async.models._base import Model, wire_name
-from segments_async.models.samples import ImageSampleAttributes
+from segments_async.models.sample_attributes import SampleAttributes
 
 FileSource = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """A path, the content itself, or an open binary file."""
@@ -63,9 +63,7 @@ class FileSample:
         repr=lambda files: f"<{len(files)} bytes>" if isinstance(files, bytes) else repr(files)
     )
     """The file, or the files, to upload."""
-    attributes: Callable[[list[Asset]], ImageSampleAttributes | Mapping[str, Any]] | None = field(
-        default=None, repr=False
-    )
+    attributes: Callable[[list[Asset]], SampleAttributes | Mapping[str, Any]] | None = field(default=None, repr=False)
     """Makes the sample's attributes of the uploaded files, in order; None: an image, of the only file."""
     metadata: Mapping[str, Any] | None = field(default=None, kw_only=True, repr=False)
     """Yours."""

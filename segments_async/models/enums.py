@@ -55,6 +55,76 @@ class Category(StrEnum):
     STREET_SCENERY = "street_scenery"
 
 
+class CameraConvention(StrEnum):
+    """Where a camera's axes point. Source: docs.segments.ai/reference/sample-types."""
+
+    OPEN_CV = "OpenCV"
+    OPEN_GL = "OpenGL"
+
+
+class CameraDistortionModel(StrEnum):
+    """How a lens distorts. Source: docs.segments.ai/reference/sample-types."""
+
+    BROWN_CONRADY = "brown-conrady"
+    FISH_EYE = "fisheye"
+
+
+class HeightMapEncoding(StrEnum):
+    """How heights are written as colours. Source: the official SDK."""
+
+    RGB16 = "rgb16"
+
+
+class ImageVectorAnnotationType(StrEnum):
+    """What can be drawn on an image. Source: docs.segments.ai/reference/label-types."""
+
+    BBOX = "bbox"
+    POINT = "point"
+    POLYGON = "polygon"
+    POLYLINE = "polyline"
+
+
+class InputType(StrEnum):
+    """How an attribute is filled in. Source: the official SDK."""
+
+    CHECKBOX = "checkbox"
+    MULTISELECT = "multiselect"
+    NUMBER = "number"
+    POINTS = "points"
+    QUATERNION = "quaternion"
+    SELECT = "select"
+    TEXT = "text"
+    VECTOR3 = "vector3"
+
+
+class PCDType(StrEnum):
+    """The format of a point cloud's file. Source: the official SDK."""
+
+    BINARY_XYZI = "binary-xyzi"
+    BINARY_XYZIR = "binary-xyzir"
+    KITTI = "kitti"
+    LAS = "las"
+    NUSCENES = "nuscenes"
+    PCD = "pcd"
+    PLY = "ply"
+    SPLAT = "splat"
+
+
+class PointcloudCuboidAnnotationType(StrEnum):
+    """Kinds of boxes in a point cloud. Source: the official SDK."""
+
+    CUBOID = "cuboid"
+    CUBOID_SYNC = "cuboid-sync"
+
+
+class PointcloudVectorAnnotationType(StrEnum):
+    """What can be drawn in a point cloud. Source: docs.segments.ai/reference/label-types."""
+
+    POINT = "point"
+    POLYGON = "polygon"
+    POLYLINE = "polyline"
+
+
 class Role(StrEnum):
     """What a collaborator may do. Source: API documentation, and the official SDK for MANAGER."""
 
@@ -70,3 +140,13 @@ class ReleaseStatus(StrEnum):
     FAILED = "FAILED"
     PENDING = "PENDING"
     SUCCEEDED = "SUCCEEDED"
+
+
+class Subscription(StrEnum):
+    """What an account has. Source: the official SDK."""
+
+    ACADEMIC = "ACADEMIC"
+    ENTERPRISE = "ENTERPRISE"
+    FREE = "FREE"
+    STANDARD = "STANDARD"
+    TRIAL = "TRIAL"

@@ -1,47 +1,14 @@
-"""Samples and their attributes."""
+"""Samples."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from attrs import define, field
 
-from segments_async.models._base import Model, chosen_by, has_essentials
+from segments_async.models._base import Model, chosen_by
 from segments_async.models.labels import Label, LabelSummary
-from segments_async.models.urls import URL
-
-
-@define(kw_only=True)
-class ImageSampleAttributes(Model):
-    """An image. Source: API documentation, "POST .../samples"; docs.segments.ai/reference/sample-types."""
-
-    image: URL
-    """Where the image is."""
-
-    @classmethod
-    def from_url(cls, url: str) -> Self:
-        """
-        Describe the image at *url*.
-
-        Example:
-            >>> ImageSampleAttributes.from_url("https://example.com/image.png").image.url
-            'https://example.com/image.png'
-
-        Args:
-            url: An address the service can read.
-
-        Returns:
-            The attributes, ready for ``samples.create``.
-        """
-        return cls(image=URL(url=url))
-
-
-SampleAttributes = ImageSampleAttributes | dict[str, Any]
-"""A known shape, or JSON as it came."""
-
-
-def _choose_attributes(_sample: Mapping[str, Any], attributes: Any) -> type[Model] | None:
-    return ImageSampleAttributes if has_essentials(attributes, ImageSampleAttributes) else None
+from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
 
 
 def _choose_label(_sample: Mapping[str, Any], label: Any) -> type[Model]:
@@ -58,7 +25,7 @@ class Sample(Model):
     """Unique in its dataset."""
     data_type: str | None = None
     """Always ``"IMAGE"`` so far, whatever the sample is."""
-    attributes: SampleAttributes | None = field(default=None, metadata=chosen_by(_choose_attributes))
+    attributes: SampleAttributes | None = field(default=None, metadata=chosen_by(choose_sample_attributes))
     """What is labelled."""
     metadata: dict[str, Any] | None = None
     """Yours."""
@@ -97,7 +64,7 @@ class SampleCreate(Model):
 
     name: str
     """Unique in its dataset."""
-    attributes: SampleAttributes | Mapping[str, Any] = field(metadata=chosen_by(_choose_attributes))
+    attributes: SampleAttributes | Mapping[str, Any] = field(metadata=chosen_by(choose_sample_attributes))
     """What is labelled: a model, or JSON."""
     metadata: Mapping[str, Any] | None = field(default=None, kw_only=True)
     """Yours."""

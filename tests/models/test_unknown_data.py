@@ -6,13 +6,12 @@ from types import NoneType
 
 import pytest
 
+from segments_async import models as m
 from segments_async._converter import encode_json, structure, unstructure
 from segments_async.models import (
     Asset,
     Collaborator,
     Dataset,
-    ImageSampleAttributes,
-    ImageSegmentationLabelAttributes,
     ImageVectorLabelAttributes,
     Label,
     LabelPut,
@@ -149,18 +148,38 @@ def test_own_times_are_written_in_utc():
 
 VECTOR = {"annotations": [BOX]}
 EMPTY = {"annotations": []}
-POLYGON_3D = {**BOX, "type": "polygon", "points": [[1, 2, 3]]}
+SHAPE_3D = {**BOX, "type": "polygon", "points": [[1, 2, 3]]}
+CUBOID = {
+    "id": 1,
+    "category_id": 2,
+    "type": "cuboid",
+    "position": {"x": 1, "y": 2.5, "z": 0},
+    "dimensions": {"x": 4, "y": 2, "z": 1},
+    "yaw": 0.5,
+}
+POINTS = {"annotations": [{"id": 1, "category_id": 0}], "point_annotations": [0, 1, 1]}
+
+
+def sequence(*annotations, **more):
+    return {"frames": [{"annotations": []}, {"annotations": [{**one, "track_id": 1} for one in annotations], **more}]}
 
 
 @pytest.mark.parametrize(
     ("tag", "attributes", "kind"),
     [
-        pytest.param("vector", VECTOR, ImageVectorLabelAttributes, id="vector"),
-        pytest.param("bboxes", EMPTY, ImageVectorLabelAttributes, id="bboxes"),
-        pytest.param("keypoints", EMPTY, ImageVectorLabelAttributes, id="keypoints"),
-        pytest.param("segmentation-bitmap", MASK, ImageSegmentationLabelAttributes, id="bitmap"),
-        pytest.param("segmentation-bitmap-highres", MASK, ImageSegmentationLabelAttributes, id="highres"),
-        pytest.param("pointcloud-vector", VECTOR, dict, id="tag-outranks-shape"),
+        pytest.param("vector", VECTOR, m.ImageVectorLabelAttributes, id="vector"),
+        pytest.param("bboxes", EMPTY, m.ImageVectorLabelAttributes, id="bboxes"),
+        pytest.param("keypoints", EMPTY, m.ImageVectorLabelAttributes, id="keypoints"),
+        pytest.param("segmentation-bitmap", MASK, m.ImageSegmentationLabelAttributes, id="bitmap"),
+        pytest.param("segmentation-bitmap-highres", MASK, m.ImageSegmentationLabelAttributes, id="highres"),
+        pytest.param("pointcloud-vector", VECTOR, m.PointcloudVectorLabelAttributes, id="tag-outranks-shape"),
+        pytest.param("pointcloud-cuboid", {"annotations": [CUBOID]}, m.PointcloudCuboidLabelAttributes, id="cuboid"),
+        pytest.param("pointcloud-vector", {"frames": []}, dict, id="no-sequence"),
+        pytest.param("image-vector-sequence", {"frames": []}, m.ImageSequenceVectorLabelAttributes, id="image-frames"),
+        pytest.param(
+            "pointcloud-cuboid-sequence", {"frames": []}, m.PointcloudSequenceCuboidLabelAttributes, id="cloud-frames"
+        ),
+        pytest.param("multisensor-sequence", {"sensors": []}, m.MultiSensorLabelAttributes, id="sensors"),
         pytest.param("hologram", MASK, dict, id="unknown-tag"),
         pytest.param("hologram", [1], list, id="unknown-tag-list"),
         pytest.param("vector", {}, dict, id="unlabelled-object"),
@@ -168,13 +187,35 @@ POLYGON_3D = {**BOX, "type": "polygon", "points": [[1, 2, 3]]}
         pytest.param("vector", None, NoneType, id="unlabelled-null"),
         pytest.param("vector", {"frames": []}, dict, id="essential-part-missing"),
         pytest.param("segmentation-bitmap", {**MASK, "segmentation_bitmap": None}, dict, id="essential-part-null"),
-        pytest.param(None, VECTOR, ImageVectorLabelAttributes, id="shape-vector"),
-        pytest.param("", MASK, ImageSegmentationLabelAttributes, id="shape-bitmap"),
+        pytest.param(None, VECTOR, m.ImageVectorLabelAttributes, id="shape-vector"),
+        pytest.param("", MASK, m.ImageSegmentationLabelAttributes, id="shape-bitmap"),
+        pytest.param(None, POINTS, m.PointcloudSegmentationLabelAttributes, id="shape-points"),
         pytest.param(None, EMPTY, dict, id="shape-nothing-drawn"),
-        pytest.param(None, {"annotations": [BOX, {**BOX, "type": "cuboid"}]}, dict, id="shape-mixed"),
-        pytest.param(None, {"annotations": [POLYGON_3D]}, dict, id="shape-3d"),
+        pytest.param(None, {"annotations": [CUBOID]}, m.PointcloudCuboidLabelAttributes, id="shape-cuboid"),
+        pytest.param(None, {"annotations": [BOX, CUBOID]}, dict, id="shape-mixed"),
+        pytest.param(None, {"annotations": [SHAPE_3D, CUBOID]}, m.PointcloudVectorLabelAttributes, id="shape-3d-mixed"),
+        pytest.param(None, {"annotations": [SHAPE_3D]}, m.PointcloudVectorLabelAttributes, id="shape-3d"),
         pytest.param(None, {"annotations": [{**BOX, "type": ["odd"]}]}, dict, id="shape-odd"),
-        pytest.param(None, {"frames": [VECTOR]}, dict, id="shape-sequence"),
+        pytest.param(None, {"annotations": ["odd"]}, dict, id="shape-no-annotation"),
+        pytest.param(None, {"frames": []}, dict, id="shape-no-frames"),
+        pytest.param(None, {"frames": ["odd"]}, dict, id="shape-no-frame"),
+        pytest.param(None, sequence(BOX), m.ImageSequenceVectorLabelAttributes, id="shape-boxes"),
+        pytest.param(None, sequence(CUBOID), m.PointcloudSequenceCuboidLabelAttributes, id="shape-cuboids"),
+        pytest.param(None, sequence(SHAPE_3D), m.PointcloudSequenceVectorLabelAttributes, id="shape-3d-frames"),
+        pytest.param(
+            None,
+            sequence(segmentation_bitmap={"url": "x"}),
+            m.ImageSequenceSegmentationLabelAttributes,
+            id="shape-bitmaps",
+        ),
+        pytest.param(
+            None,
+            {"frames": [{**POINTS, "annotations": []}]},
+            m.PointcloudSequenceSegmentationLabelAttributes,
+            id="shape-points-frames",
+        ),
+        pytest.param(None, {"sensors": []}, m.MultiSensorLabelAttributes, id="shape-sensors"),
+        pytest.param(None, {"sensors": {}}, dict, id="shape-no-sensors"),
     ],
 )
 def test_the_tag_chooses_and_the_shape_only_without_one(tag, attributes, kind):
@@ -184,12 +225,24 @@ def test_the_tag_chooses_and_the_shape_only_without_one(tag, attributes, kind):
     assert unstructure(label) == wire
 
 
+IMAGE = {"image": {"url": "x"}}
+CLOUD = {"pcd": {"url": "x", "type": "pcd"}}
+
+
 @pytest.mark.parametrize(
     ("attributes", "kind"),
     [
-        ({"image": {"url": "x"}}, ImageSampleAttributes),
-        ({"frames": [{"image": {"url": "x"}}]}, dict),
+        (IMAGE, m.ImageSampleAttributes),
+        (CLOUD, m.PointcloudSampleAttributes),
+        ({"frames": [IMAGE, IMAGE]}, m.ImageSequenceSampleAttributes),
+        ({"frames": [CLOUD]}, m.PointcloudSequenceSampleAttributes),
+        ({"sensors": []}, m.MultiSensorSampleAttributes),
+        ({"frames": [IMAGE, CLOUD]}, dict),
+        ({"frames": [IMAGE, "odd"]}, dict),
+        ({"frames": []}, dict),
+        ({"frames": 3}, dict),
         ({"image": None}, dict),
+        ({"hologram": IMAGE}, dict),
         ({}, dict),
     ],
 )
@@ -198,6 +251,70 @@ def test_sample_attributes_are_known_by_their_shape(attributes, kind):
         sample = structure({**start, "attributes": attributes}, model)
         assert type(sample.attributes) is kind
         assert unstructure(sample)["attributes"] == attributes
+
+
+@pytest.mark.parametrize(
+    ("task_type", "attributes", "kind"),
+    [
+        ("image-vector-sequence", {"frames": []}, m.ImageSequenceSampleAttributes),
+        ("pointcloud-cuboid-sequence", {"frames": []}, m.PointcloudSequenceSampleAttributes),
+        ("pointcloud-vector", CLOUD, m.PointcloudSampleAttributes),
+        ("vector", IMAGE, m.ImageSampleAttributes),
+        ("vector", CLOUD, dict),
+        ("hologram", IMAGE, dict),
+        ("pointcloud-cuboid-sequence", {}, dict),
+    ],
+)
+def test_what_a_sensor_saw_is_known_by_its_task_type(task_type, attributes, kind):
+    wire = {"sensors": [{"name": "Front", "task_type": task_type, "attributes": attributes}]}
+    read = structure(wire, m.MultiSensorSampleAttributes)
+    assert type(read.sensors[0].attributes) is kind
+    assert unstructure(read) == wire
+
+
+@pytest.mark.parametrize(
+    ("task_type", "attributes", "kind"),
+    [
+        ("image-vector-sequence", sequence(BOX), m.ImageSequenceVectorLabelAttributes),
+        ("image-segmentation-sequence", {"frames": []}, m.ImageSequenceSegmentationLabelAttributes),
+        ("pointcloud-cuboid-sequence", sequence(CUBOID), m.PointcloudSequenceCuboidLabelAttributes),
+        ("pointcloud-vector-sequence", sequence(SHAPE_3D), m.PointcloudSequenceVectorLabelAttributes),
+        ("pointcloud-segmentation-sequence", {"frames": []}, m.PointcloudSequenceSegmentationLabelAttributes),
+        ("hologram", sequence(BOX), dict),
+        ("pointcloud-cuboid-sequence", [], list),
+        ("pointcloud-cuboid-sequence", {}, dict),
+    ],
+)
+def test_the_label_of_a_sensor_is_known_by_its_task_type(task_type, attributes, kind):
+    wire = {"sensors": [{"name": "Front", "task_type": task_type, "attributes": attributes, "odd": 1}]}
+    label = structure({"label_type": "multisensor-sequence", "attributes": wire}, Label)
+    assert type(label.attributes.sensors[0].attributes) is kind
+    assert unstructure(label)["attributes"] == wire
+
+
+@pytest.mark.parametrize(
+    ("tag", "annotation"),
+    [
+        ("vector", {"type": "blob", "id": 1, "category_id": 1}),
+        ("pointcloud-cuboid", {"type": "ellipsoid", "id": 1, "category_id": 1, "radius": 3}),
+    ],
+)
+def test_a_kind_of_annotation_that_no_class_describes_leaves_its_label_plain(tag, annotation):
+    wire = {"label_type": tag, "attributes": {"annotations": [annotation]}}
+    label = structure(wire, Label)
+    assert label.attributes == wire["attributes"]
+    assert list(label.annotations()) == []
+    assert unstructure(label) == wire
+
+
+def test_among_several_kinds_an_unknown_one_stays_plain_alone():
+    ball = {"type": "ball", "radius": 3}
+    wire = {"label_type": "pointcloud-vector", "attributes": {"annotations": [SHAPE_3D, ball, CUBOID]}}
+    label = structure(wire, Label)
+    shape, plain, cuboid = label.attributes.annotations
+    assert (type(shape), plain, type(cuboid)) == (m.PointcloudVectorAnnotation, ball, m.PointcloudCuboidAnnotation)
+    assert [annotation for _, _, annotation in label.annotations()] == [shape, cuboid]
+    assert unstructure(label) == wire
 
 
 def test_a_sample_carries_a_label_a_summary_or_nothing():

@@ -15,6 +15,7 @@ from segments_async import (
     InputError,
     NotFoundError,
     OutcomeUnknownError,
+    PointcloudCuboidLabelAttributes,
     ReleaseFailedError,
     RequestTimeoutError,
     RetryPolicy,
@@ -165,7 +166,7 @@ class TestGetChangePut:
         [
             ("segmentation-bitmap", SEGMENTATION, ImageSegmentationLabelAttributes),
             ("bboxes", VECTOR, ImageVectorLabelAttributes),
-            ("pointcloud-cuboid", CUBOID, dict),
+            ("pointcloud-cuboid", CUBOID, PointcloudCuboidLabelAttributes),
         ],
     )
     async def test_only_that_changes(self, client, sandbox, task_type, attributes, kind):
@@ -177,10 +178,7 @@ class TestGetChangePut:
 
         label = await client.labels.get(sample.uuid)
         assert type(label.attributes) is kind
-        if kind is dict:
-            label.attributes["annotations"][0]["category_id"] = 7
-        else:
-            label.attributes.annotations[0].category_id = 7
+        label.attributes.annotations[0].category_id = 7
         await client.labels.put(
             sample.uuid, "ground-truth", label.attributes, label_status=label.label_status, score=label.score
         )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
+from attrs import define
+
 from segments_async.models.label_attributes import LabelAttributes
 from segments_async.models.sample_attributes import SampleAttributes
 from segments_async.models.task_attributes import TaskAttributes

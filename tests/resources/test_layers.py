@@ -25,7 +25,7 @@ LAYERS = [
     ["webhooks"],
     ["_client"],
     ["__init__"],
-    ["sandbox"],
+    ["sandbox", "fastapi"],
     ["cli"],
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

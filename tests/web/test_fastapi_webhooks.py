@@ -1,0 +1,162 @@
+"""The route for webhooks: what is genuine runs, and for anything else nothing does."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
+from svix.webhooks import Webhook
+
+from segments_async import InputError
+from segments_async.fastapi import WebhookRouter, verified_webhook
+from segments_async.webhooks import LabelUpdated, ReplayGuard, SampleCreated, UnknownEvent, WebhookEvent, sign
+
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+# Spaces and order as no library of Python would write them: the route must look at the bytes.
+BODY = b'{ "event_type":"label.updated",\n"object" : {"sample_uuid":"u-1"} ,"dataset":"jane/flowers"}'
+
+
+@pytest.fixture
+def ran():
+    return []
+
+
+def open_app(ran, secret=SECRET, **options):
+    hooks = WebhookRouter(secret, **options)
+
+    @hooks.on(LabelUpdated)
+    async def labelled(event: LabelUpdated) -> None:
+        ran.append(("labelled", event.object.sample_uuid))
+
+    @hooks.on(SampleCreated, UnknownEvent)
+    def other(event) -> None:
+        ran.append(("other", event.event_type))
+
+    @hooks.on(WebhookEvent)
+    def everything(event) -> None:
+        ran.append(("everything", event.event_type))
+
+    app = FastAPI()
+    app.include_router(hooks, prefix="/hooks")
+    return TestClient(app)
+
+
+@pytest.mark.parametrize("family", ["svix", "webhook"])
+def test_what_is_genuine_runs(ran, family):
+    response = open_app(ran).post("/hooks", content=BODY, headers=sign(BODY, SECRET, family=family))
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert ran == [("labelled", "u-1"), ("everything", "label.updated")]
+
+
+def test_what_nobody_knows_runs_too(ran):
+    body = b'{"event_type": "robot.created"}'
+    assert open_app(ran).post("/hooks", content=body, headers=sign(body, SECRET)).status_code == 204
+    assert ran == [("other", "robot.created"), ("everything", "robot.created")]
+
+
+def by_svix(secret=SECRET, ago=0.0):
+    at = datetime.now(UTC) - timedelta(seconds=ago)
+    name, seconds = "msg_1", str(int(at.timestamp()))
+    return {
+        "svix-id": name,
+        "svix-timestamp": seconds,
+        "svix-signature": Webhook(secret).sign(name, at, BODY.decode()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(BODY, {}, id="unsigned"),
+        pytest.param(BODY, by_svix(OTHER), id="forged"),
+        pytest.param(BODY, by_svix(ago=301), id="stale"),
+        pytest.param(BODY, by_svix(ago=-301), id="of the future"),
+        pytest.param(json.dumps(json.loads(BODY)).encode(), by_svix(), id="written anew"),
+        pytest.param(BODY.replace(b"jane", b"june"), by_svix(), id="altered"),
+        pytest.param(b"", by_svix(), id="empty"),
+        pytest.param(b"\xff", by_svix(), id="binary"),
+        pytest.param(b"{}", sign(b"{}", SECRET), id="no event"),
+    ],
+)
+def test_what_is_refused(ran, body, headers, caplog):
+    response = open_app(ran).post("/hooks", content=body, headers=headers)
+
+    assert response.status_code == 400
+    assert ran == []
+    assert SECRET not in response.text + caplog.text
+    assert "webhook" in caplog.text
+
+
+def test_a_replayed_one_is_refused(ran):
+    app = open_app(ran, replay=ReplayGuard())
+    assert [app.post("/hooks", content=BODY, headers=by_svix()).status_code for _ in range(3)] == [204, 400, 400]
+    assert len(ran) == 2
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_one_that_failed_may_come_again(ran, asynchronous):
+    """Else the repetition, which the sender promises after an error, would be lost."""
+    guard = ReplayGuard()
+
+    class Table:
+        async def claim(self, name):
+            return guard.claim(name)
+
+        async def release(self, name):
+            guard.release(name)
+
+    hooks = WebhookRouter(SECRET, replay=Table() if asynchronous else guard)
+
+    @hooks.on(LabelUpdated)
+    async def labelled(event) -> None:
+        ran.append(event)
+        if len(ran) == 1:
+            raise OSError("the disk is full")
+
+    app = FastAPI()
+    app.include_router(hooks, prefix="/hooks")
+    client = TestClient(app, raise_server_exceptions=False)
+
+    assert [client.post("/hooks", content=BODY, headers=by_svix()).status_code for _ in range(3)] == [500, 204, 400]
+
+
+def test_rotation_without_a_restart(ran):
+    secrets = [OTHER]
+    app = open_app(ran, secret=lambda: secrets)
+    assert app.post("/hooks", content=BODY, headers=by_svix()).status_code == 400
+    secrets.append(SECRET)
+    assert app.post("/hooks", content=BODY, headers=by_svix()).status_code == 204
+
+
+def test_a_body_that_is_too_large_is_not_read(ran):
+    app = open_app(ran, max_body=len(BODY))
+    assert app.post("/hooks", content=BODY, headers=by_svix()).status_code == 204
+    assert app.post("/hooks", content=BODY + b" ", headers=by_svix()).status_code == 413
+
+
+def test_a_route_with_dependencies_of_its_own(ran):
+    app = FastAPI()
+
+    def table():
+        return ran
+
+    @app.post("/hooks", status_code=204)
+    async def receive(
+        event: Annotated[WebhookEvent, Depends(verified_webhook(SECRET))], rows: Annotated[list, Depends(table)]
+    ) -> None:
+        rows.append(event.dataset)
+
+    client = TestClient(app)
+    assert client.post("/hooks", content=BODY, headers=by_svix()).status_code == 204
+    assert client.post("/hooks", content=BODY, headers=by_svix(OTHER)).status_code == 400
+    assert ran == ["jane/flowers"]
+
+
+@pytest.mark.parametrize("events", [(), (int,), ("label.updated",), (LabelUpdated, None)])
+def test_what_is_no_class_of_events(events):
+    with pytest.raises(InputError, match="events: expected classes of events"):
+        WebhookRouter(SECRET).on(*events)

@@ -46,7 +46,7 @@ THREAD_FROM_BYTES = 512 * 1024
 """Compressing more than this takes long enough to be felt on the event loop."""
 
 
-@define
+@define(eq=False)
 class Trace:
     """What became of one call, for those who report on it: filled in while the call travels."""
 
@@ -56,6 +56,8 @@ class Trace:
     attempts: int = 0
     """Requests that were sent; beyond `calls`, they are repeats."""
     throttles: int = 0
+    bytes_sent: int = 0
+    """Bytes of request bodies, as they went over the wire, that were answered."""
     request_id: str | None = None
     date: str | None = None
     """The last answer's ``Date``."""
@@ -130,6 +132,11 @@ class Session:
     def max_connections(self) -> int:
         """Calls in flight at most."""
         return self.pool.max_connections
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight at once now."""
+        return int(self.gate.limiter.limit)
 
     @overload
     async def call(
@@ -213,6 +220,7 @@ class Session:
             if content is not None:
                 request.stream = Body(content)
             response = await self.pool.send(self.pool.api, request)
+            trace.bytes_sent += len(content or b"")
             reply = _reply_of(response)
             trace.answered(reply)
             if not response.is_success:

@@ -225,6 +225,7 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
             raise
         finally:
             form.close()
+        trace.bytes_sent += int(request.headers["Content-Length"])
         _check(session, response)
 
     await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)

@@ -21,8 +21,9 @@ from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.operation import Job, Operation, Success
-from segments_async.bulk.report import BulkReport, Outcome, Progress
+from segments_async.bulk.report import BulkReport, Outcome
 from segments_async.bulk.source import Source
+from segments_async.bulk.teller import SILENCE_SECONDS, Teller
 from segments_async.errors import (
     ApiError,
     AuthenticationError,
@@ -49,8 +50,6 @@ T = TypeVar("T")
 
 GRACE_SECONDS = 10.0
 """After a stop, requests under way have so long to end before they are cut."""
-PROGRESS_SECONDS = 0.1
-"""Progress is told no more often."""
 
 _FATAL = (AuthenticationError, AuthorizationError, SubscriptionError)
 """What is wrong for one item is wrong for all."""
@@ -93,8 +92,7 @@ class BulkStream(Generic[T]):
         self._raises: Exception | None = None
         self._entered = False
         self._settled = False
-        self._tell = settings.progress
-        self._told = 0.0
+        self._teller = Teller(settings.progress, operation, self._source, self._report)
 
     @property
     def report(self) -> BulkReport[T]:
@@ -113,6 +111,7 @@ class BulkStream(Generic[T]):
             raise ClientStateError("this bulk run was started before; start another")
         self._entered = True
         self._started = time.monotonic()
+        self._teller.start()
         self._room = anyio.Semaphore(self._operation.concurrency, fast_acquire=True)
         self._begin_room = anyio.Semaphore(self._operation.begins, fast_acquire=True)
         self._news = anyio.Event()
@@ -125,6 +124,8 @@ class BulkStream(Generic[T]):
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._run)
+        if self._teller.listens:
+            self._group.start_soon(self._tell_of_waits)
         return self
 
     async def __aexit__(
@@ -234,6 +235,7 @@ class BulkStream(Generic[T]):
 
         async def begin(job: Job) -> None:
             trace = Trace(bulk=True)
+            self._teller.under_way.add(trace)
             try:
                 async with self._begin_room:
                     if self._report.stopped is None:
@@ -255,6 +257,7 @@ class BulkStream(Generic[T]):
 
     async def _send_part(self, part: Sequence[Job], trace: Trace) -> Sequence[Sequence[Job]]:
         """Send *part*, hand over what became of its items, and return what to send again, in smaller parts."""
+        self._teller.under_way.add(trace)
         try:
             results = await self._operation.send(part, trace)
         except ClientStateError:
@@ -305,9 +308,11 @@ class BulkStream(Generic[T]):
         )
 
     def _tally(self, trace: Trace) -> None:
+        self._teller.under_way.discard(trace)
         self._report.requests += trace.attempts
         self._report.retries += trace.attempts - trace.calls
         self._report.throttled += trace.throttles
+        self._report.bytes_sent += trace.bytes_sent
         self._report.deleted_count += trace.deleted
 
     def _hand_over(self, outcomes: list[Outcome[T]]) -> None:
@@ -324,24 +329,18 @@ class BulkStream(Generic[T]):
         self._tell_progress()
 
     def _tell_progress(self, *, last: bool = False) -> None:
-        now = time.monotonic()
-        if self._tell is None or (not last and now - self._told < PROGRESS_SECONDS):
-            return
-        self._told = now
-        report = self._report
         try:
-            self._tell(
-                Progress(
-                    done=report.total,
-                    failed=report.failed + report.unknown,
-                    total=self._source.total,
-                    elapsed=now - self._started,
-                    throttled=report.throttled,
-                )
-            )
+            self._teller.tell(last=last)
         except Exception as error:  # noqa: BLE001 (the caller's own)
-            self._tell = None
             self._fail_with(error)
+
+    async def _tell_of_waits(self) -> None:
+        """Tell also while nothing comes to an end."""
+        while True:
+            await anyio.sleep(SILENCE_SECONDS)
+            if self._settled:
+                return
+            self._tell_progress()
 
     def _stop(self, reason: str) -> None:
         """Take nothing more; what is under way gets a bounded grace."""

@@ -79,6 +79,10 @@ class Operation(Generic[T]):
         """Have a bad argument name its place in the input; other errors name their call."""
         return error.under(f"{self.noun}[{index}]") if isinstance(error, InputError) else error
 
+    def limit(self) -> int | None:
+        """Requests that may be in flight at once now, whoever makes them; None if nobody knows."""
+        return None
+
     def prepare(self, item: Any) -> Prepared:
         """Check *item* before anything is sent; `InputError` says what is wrong with it."""
         raise NotImplementedError

@@ -82,7 +82,10 @@ class BulkSettings:
     total_timeout: float | None = field(default=None, validator=_seconds_or_none)
     """Stop after so many seconds; what is under way then gets 10 more to end."""
     progress: Callable[[Progress], object] | None = field(default=None, validator=_callable_or_none)
-    """Called with a `Progress` at most ten times a second, and at the end."""
+    """
+    Called with a `Progress`: at most ten times a second, about once a second during waits, and at the end, however
+    that comes. `segments_async.progress` has bars.
+    """
     keep: Literal["all", "failures"] = field(default="all", validator=_one_of("all", "failures"))
     """Which outcomes the report keeps; all are counted."""
     check_duplicates: bool = field(default=True, validator=_flag)

@@ -64,23 +64,47 @@ class Outcome(Generic[T]):
 
 @frozen(kw_only=True)
 class Progress:
-    """How far a bulk run is; handed to `progress` at most ten times a second, and at the end."""
+    """
+    How far a bulk run is, as its `progress` is told: while it runs, and once when it has ended, however it ended.
+
+    Example:
+        >>> Progress(done=300, failed=2, total=1000, elapsed=10.0).remaining
+        23.333333333333332
+    """
 
     done: int
-    """Items with an outcome, failures included."""
+    """Items that are through: succeeded, failed or unknown. What a stop leaves unsent is not."""
     failed: int
     """Items that failed or are unknown."""
     total: int | None
     """Items in all, if the input has a length."""
     elapsed: float
     """Seconds since the run began."""
-    throttled: int
+    throttled: int = 0
     """Requests that the service refused as too many."""
+    bytes_sent: int = 0
+    """Bytes of requests and files, as they went over the wire, that the service has answered."""
+    limit: int | None = None
+    """Requests that may be in flight at once now: `max_connections`, less after throttling."""
+    finished: bool = False
+    """Whether the run has ended, so that nothing more is told."""
 
     @property
     def per_second(self) -> float:
         """Items per second so far."""
         return self.done / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Bytes per second so far."""
+        return self.bytes_sent / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that the rest takes at this pace; None if that cannot be told."""
+        if self.total is None or not self.done:
+            return None
+        return (self.total - self.done) * self.elapsed / self.done
 
 
 class BulkReport(Generic[T]):
@@ -101,6 +125,7 @@ class BulkReport(Generic[T]):
         throttled: Requests that the service refused as too many.
         requests: Requests that were sent, repeated ones included.
         retries: Requests that repeated an earlier one.
+        bytes_sent: Bytes of requests and files, as they went over the wire, that the service has answered.
         deleted_count: Samples that the service told `samples.delete_many` it has deleted: unknown uuids are not among
             them, nor what a lost answer would have told.
         stopped: Why the run ended before its input did: ``"fatal"`` (an answer that concerns every item, such as a
@@ -120,6 +145,7 @@ class BulkReport(Generic[T]):
         self.throttled = 0
         self.requests = 0
         self.retries = 0
+        self.bytes_sent = 0
         self.deleted_count = 0
         self.stopped: str | None = None
         self.exhausted = False

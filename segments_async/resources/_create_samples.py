@@ -54,6 +54,10 @@ class CreateSamples(Operation[Sample]):
         self._started: float | None = None
         self._new_since: datetime | None = None
 
+    def limit(self) -> int:
+        """Requests that the gate lets through at once now."""
+        return self._session.limit
+
     def prepare(self, item: Any) -> Prepared:
         """Check a sample and encode it."""
         fields = fields_of(item)

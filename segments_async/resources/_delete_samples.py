@@ -35,6 +35,10 @@ class DeleteSamples(Operation[None]):
         self.batch_size = min(settings.batch_size or MAX_UUIDS, MAX_UUIDS)
         self.concurrency = min(settings.concurrency or BATCHES_IN_FLIGHT, session.max_connections)
 
+    def limit(self) -> int:
+        """Requests that the gate lets through at once now."""
+        return self._session.limit
+
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid."""
         segment(item, "")

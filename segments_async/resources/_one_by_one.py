@@ -26,6 +26,10 @@ class OneByOne(Operation[T]):
         self._session = session
         self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
 
+    def limit(self) -> int:
+        """Requests that the gate lets through at once now."""
+        return self._session.limit
+
 
 class LabelByLabel(OneByOne[T]):
     """Do something with the labels of one labelset, unless an item names another."""

@@ -19,7 +19,7 @@ from segments_async import (
     TransportError,
     ValidationError,
 )
-from segments_async.bulk import engine
+from segments_async.bulk import engine, teller
 
 pytestmark = pytest.mark.anyio
 
@@ -732,7 +732,7 @@ class TestProgress:
     async def test_rate(self, monkeypatch):
         """At most ten times a second, and at the end."""
         now = 0.0
-        monkeypatch.setattr(engine.time, "monotonic", lambda: now)
+        monkeypatch.setattr(teller.time, "monotonic", lambda: now)
 
         async def answer(numbers):
             nonlocal now
@@ -758,7 +758,52 @@ class TestProgress:
     async def test_the_end_is_told_after_a_stop(self):
         told = []
         report = await bulk(["bad"] * 10, max_failures=0, progress=told.append).collect()
-        assert told[-1].done == report.total == 10
+        assert (told[-1].done, told[-1].failed, told[-1].total, report.unsent) == (1, 1, 10, 9)
+        assert [progress.finished for progress in told] == [False] * (len(told) - 1) + [True]
+
+    @pytest.mark.parametrize("how", ["left", "cancelled", "total_timeout"])
+    async def test_the_end_is_told_however_it_comes(self, how):
+        """What a bar has to clean up, it can."""
+        told = []
+        timeout = 0.02 if how == "total_timeout" else None
+        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=told.append, total_timeout=timeout)
+        if how == "left":
+            async with stream:
+                await wait_all_tasks_blocked()
+        else:
+            with anyio.move_on_after(0.02 if how == "cancelled" else 5):
+                await stream.collect()
+        check_report(stream.report)
+        assert stream.report.stopped == how
+        assert [(progress.done, progress.finished) for progress in told[-1:]] == [(2, True)]
+        assert not any(progress.finished for progress in told[:-1])
+
+    async def test_waits_are_told(self, monkeypatch):
+        """While nothing comes to an end, what is refused is seen all the same."""
+        monkeypatch.setattr(engine, "SILENCE_SECONDS", 0.002)
+        monkeypatch.setattr(teller, "PROGRESS_SECONDS", 0.0)
+        seen = anyio.Event()
+
+        class Refused(Echo):
+            async def send(self, jobs, trace):
+                trace.throttles, trace.bytes_sent = 3, 500
+                await seen.wait()
+                return await super().send(jobs, trace)
+
+            def limit(self):
+                return 7
+
+        def tell(progress):
+            told.append(progress)
+            if progress.throttled == 3:
+                seen.set()
+
+        told = []
+        with anyio.fail_after(5):
+            report = await bulk(range(1), Refused(), progress=tell).collect()
+        assert (told[0].done, told[0].limit) == (0, 7)
+        assert (told[-1].done, told[-1].throttled, told[-1].bytes_sent) == (1, 3, 500)
+        assert (report.throttled, report.bytes_sent) == (3, 500)
 
     @pytest.mark.parametrize("at_end", [True, False])
     async def test_error(self, at_end):

@@ -22,7 +22,7 @@ LAYERS = [
     ["_ahead", "_storage", "_paging"],
     ["bulk", "images"],
     ["resources"],
-    ["webhooks"],
+    ["webhooks", "progress"],
     ["_client"],
     ["__init__"],
     ["sandbox", "fastapi"],

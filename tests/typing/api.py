@@ -34,6 +34,7 @@ from segments_async import (
     structure,
     unstructure,
 )
+from segments_async.progress import rich_progress, tqdm_progress
 
 
 async def construct() -> None:
@@ -99,6 +100,8 @@ async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]
     assert_type(await client.labels.update_many([LabelUpdate(uuid, score=1.0)]), BulkReport[Label])
     await client.labels.update_many([{"sample_uuid": uuid, "label_status": None}], labelset="preds")
     assert_type(await client.labels.get_many([uuid]), BulkReport[Label])
+    await client.labels.get_many([uuid], progress=tqdm_progress("Labels", leave=False))
+    await client.labels.get_many([uuid], progress=rich_progress("Labels"))
     assert_type(await client.labels.delete_many([UUID(uuid)]), BulkReport[None])
     async with client.labels.stream_get([uuid]) as found:
         assert_type(await anext(found), Outcome[Label])

@@ -1,0 +1,194 @@
+"""The bars of tqdm and of rich, as they are, drawn by real runs."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+
+import anyio
+import pytest
+import rich.progress
+from bulk_kit import Echo, bulk, samples
+from rich.console import Console
+
+from segments_async import LabelPut, Progress, ServerError, TransportError
+from segments_async.progress import rich_progress, tqdm_progress
+
+pytestmark = pytest.mark.anyio
+
+
+async def half_fails(numbers):
+    if numbers[0] % 2:
+        raise TransportError("lost")
+
+
+class Tqdm:
+    """A bar into a text."""
+
+    def __init__(self):
+        self.file = io.StringIO()
+
+    def make(self, description):
+        return tqdm_progress(description, file=self.file, ascii=True, ncols=100)
+
+    @property
+    def last(self):
+        return self.file.getvalue().strip("\n").rpartition("\r")[2]
+
+
+class Rich(Tqdm):
+    """Likewise, with bars that are the caller's."""
+
+    def __init__(self):
+        super().__init__()
+        self.console = Console(file=self.file, force_terminal=True, width=100, color_system=None)
+
+    def make(self, description):
+        module = sys.modules["rich.progress"]
+        original = module.Progress
+
+        class Bars(original):
+            def __init__(bars, *columns):  # noqa: N805 (self is taken)
+                super().__init__(*columns, console=self.console)
+
+        self.patch.setattr(module, "Progress", Bars)
+        return rich_progress(description)
+
+    @property
+    def last(self):
+        lines = [line for line in self.file.getvalue().replace("\r", "\n").split("\n") if "Numbers" in line]
+        return lines[-1]
+
+
+@pytest.fixture(params=[Tqdm, Rich])
+def bars(request, monkeypatch):
+    made = request.param()
+    made.patch = monkeypatch
+    return made
+
+
+async def test_run(bars):
+    """It shows how many are through, and what failed."""
+    await bulk(range(20), Echo(half_fails), progress=bars.make("Numbers")).collect()
+
+    assert "Numbers" in bars.last
+    assert "20/20" in bars.last
+    assert "10 failed" in bars.last
+
+
+async def test_stream(bars):
+    """A run whose outcomes are looked at has its bar too."""
+    async with bulk(iter(range(7)), progress=bars.make("Numbers")) as outcomes:
+        assert len([outcome async for outcome in outcomes]) == 7
+    assert "7" in bars.last
+
+
+@pytest.mark.parametrize("how", ["cancelled", "raised", "left"])
+async def test_cleaned_up(bars, how):
+    """Nothing of the bar is left, however the run ends: no thread draws on."""
+    tell = bars.make("Numbers")
+    before = set(threading.enumerate())
+    stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=tell)
+    if how == "cancelled":
+        with anyio.move_on_after(0.02):
+            await stream.collect()
+    elif how == "left":
+        async with stream:
+            await anyio.sleep(0.01)
+    else:
+        with pytest.raises(ZeroDivisionError):
+            await broken(stream)
+
+    assert "2/5" in bars.last
+    for thread in set(threading.enumerate()) - before:
+        if "Refresh" in type(thread).__name__:
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+async def broken(stream):
+    async with stream:
+        await anyio.sleep(0.01)
+        raise ZeroDivisionError
+
+
+async def test_one_after_the_other(bars):
+    """The same bar for the next run starts anew."""
+    tell = bars.make("Numbers")
+    await bulk(range(3), progress=tell).collect()
+    await bulk(range(4), progress=tell).collect()
+    assert "4/4" in bars.last
+
+
+async def test_bars_of_the_caller():
+    """Several runs in one display, which is not ours to stop."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with rich.progress.Progress(console=console) as display:
+        async with anyio.create_task_group() as group:
+            for name in ("one", "two"):
+                group.start_soon(bulk(range(5), progress=rich_progress(name, progress=display)).collect)
+        assert display.live.is_started
+        assert sorted((task.description, task.completed, task.total) for task in display.tasks) == [
+            ("one", 5, 5),
+            ("two", 5, 5),
+        ]
+        assert all(task.finished for task in display.tasks)
+
+
+def test_remarks():
+    """What is out of the ordinary is said; nothing is, if nothing is."""
+    bars = Tqdm()
+    tell = bars.make("Numbers")
+    tell(Progress(done=1, failed=0, total=9, elapsed=1))
+    tell(Progress(done=5, failed=2, total=9, elapsed=2, throttled=3, limit=4, bytes_sent=5_000_000, finished=True))
+    assert "2 failed, throttled 3x, 4 at once, 2.5 MB/s" in bars.last
+    assert "failed" not in bars.file.getvalue().split("\r")[1]
+
+
+@pytest.mark.parametrize(("library", "make"), [("tqdm", tqdm_progress), ("rich", rich_progress)])
+def test_missing(monkeypatch, library, make):
+    """The error names the extra."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == library:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=rf'a progress bar of {library} needs .*"segments-async\[progress\]"'):
+        make("Numbers")
+
+
+def test_snapshot():
+    """Rates and the time that is left come from the same figures."""
+    progress = Progress(done=50, failed=1, total=200, elapsed=10, bytes_sent=1000)
+    assert (progress.per_second, progress.bytes_per_second, progress.remaining) == (5, 100, 30)
+    none = Progress(done=0, failed=0, total=200, elapsed=0)
+    assert (none.per_second, none.bytes_per_second, none.remaining) == (0, 0, None)
+    assert Progress(done=5, failed=0, total=None, elapsed=1).remaining is None
+
+
+async def test_of_a_real_run(client, sandbox, flowers):
+    """Bytes are those of the bodies, the limit is the gate's, and refusals are counted."""
+    sandbox.fail("PUT", "*", status=429, headers={"Retry-After": "0.01"}, times=2)
+    told = []
+    created = await client.samples.create_many(flowers, samples(3), progress=told.append)
+    assert told[-1].bytes_sent == created.bytes_sent == sum(c.body_bytes for c in sandbox.calls if "bulk" in c.path)
+    assert told[-1].limit == 32
+
+    sandbox.clear_calls()
+    items = [LabelPut(outcome.uuid, {"annotations": []}) for outcome in created.results]
+    report = await client.labels.put_many(items, progress=told.append)
+    last = told[-1]
+    assert (last.done, last.failed, last.total, last.throttled, last.finished) == (3, 0, 3, 2, True)
+    assert last.limit < 32
+    assert last.bytes_sent == report.bytes_sent == sum(call.body_bytes for call in sandbox.calls)
+
+
+async def test_of_get_many(client, sandbox, flowers):
+    """Every bulk call has it."""
+    created = await client.samples.create_many(flowers, samples(3))
+    sandbox.fail("GET", "*", status=500, times=None)
+    told = []
+    calm = client.with_options(retry=type(client._session.retry)(bulk_attempts=1))
+    report = await calm.labels.get_many([outcome.uuid for outcome in created.results], progress=told.append)
+    assert type(report.failures[0].error) is ServerError
+    assert (told[-1].done, told[-1].failed, told[-1].finished) == (3, 3, True)

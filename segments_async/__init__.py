@@ -156,6 +156,7 @@ from segments_async.models import (
     Vector3TaskAttribute,
     Velocity,
     WarningRule,
+    transform_to_ego,
 )
 from segments_async.settings import Clock, RetryPolicy
 
@@ -312,5 +313,6 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "XYZW",
     "__version__",
     "structure",
+    "transform_to_ego",
     "unstructure",
 ]

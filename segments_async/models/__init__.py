@@ -23,6 +23,7 @@ from segments_async.models.changes import (
     SampleUpdate,
 )
 from segments_async.models.datasets import Dataset, Labelset
+from segments_async.models.ego import transform_to_ego
 from segments_async.models.enums import (
     CameraConvention,
     CameraDistortionModel,
@@ -230,4 +231,5 @@ __all__ = [
     "Vector3TaskAttribute",
     "Velocity",
     "WarningRule",
+    "transform_to_ego",
 ]

@@ -106,6 +106,17 @@ def speed_ratio(name: str, one: str, other: str, at_least: float | None = None) 
     )
 
 
+def rate_ratio(name: str, one: str, other: str, at_least: float | None = None) -> Check:
+    """Compare units per second: *one* / *other*, which is to be large."""
+    return Check(
+        name=name,
+        value=lambda turn: turn[one].rate / turn[other].rate,
+        contestants=(one, other),
+        target=at_least,
+        at_most=False,
+    )
+
+
 @frozen(kw_only=True)
 class Case:
     """What is measured: the same work, done by some contestants."""

@@ -7,6 +7,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Coroutine
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
@@ -16,6 +17,8 @@ import orjson
 from benchmarks.payloads import LABEL, VECTOR, new_sample, stored
 
 Answer = Callable[[bytes], bytes | None]
+REFUSED = (b"400 Bad Request", b"{}")
+NO_PAGE = (b"404 Not Found", b'{"detail": "Invalid page."}')
 
 
 def _put_label(body: bytes) -> bytes | None:
@@ -33,6 +36,16 @@ def _create_batch(body: bytes) -> bytes:
 
 def _tell_cpu(_: bytes) -> bytes:
     return orjson.dumps({"cpu": time.process_time()})
+
+
+@lru_cache(200)
+def list_samples(target: str) -> bytes | None:
+    """Give the page of samples that *target* asks for, of a dataset whose name says how many it has."""
+    path, _, query = target.partition("?")
+    asked = dict(pair.split("=", 1) for pair in query.split("&"))
+    total, per_page, page = int(path.split("-")[-1].split("/")[0]), int(asked["per_page"]), int(asked["page"])
+    numbers = range(total)[(page - 1) * per_page : page * per_page]
+    return orjson.dumps([stored(new_sample(number)) for number in numbers]) if numbers else None
 
 
 _LABEL = orjson.dumps(LABEL)
@@ -79,19 +92,27 @@ class Connection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         if b"content-encoding: gzip" in head:
             body = zlib.decompress(body, zlib.MAX_WBITS | 16)
-        answer = _ROUTES[_route(head)](body)
-        status, answer = (b"400 Bad Request", b"{}") if answer is None else (b"200 OK", answer)
+        method, target, _ = head.split(b" ", 2)
+        if method == b"get" and b"/samples/?" in target:
+            answer, refusal = list_samples(target.decode()), NO_PAGE
+        else:
+            answer, refusal = _ROUTES[_route(target)](body), REFUSED
+        status, answer = refusal if answer is None else (b"200 OK", answer)
         whole = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
         text = whole % (status, len(answer), answer)
         if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._transport.write, text)
+            asyncio.get_running_loop().call_later(self._delay, self._write, text)
         else:
+            self._write(text)
+
+    def _write(self, text: bytes) -> None:
+        if not self._transport.is_closing():
             self._transport.write(text)
 
 
-def _route(head: bytes) -> str:
+def _route(target: bytes) -> str:
     """Tell what is called: ``labels/...``, ``datasets/{owner}/{name}/samples/``, ``cpu``."""
-    parts = head.split(b" ", 2)[1].decode().split("?")[0].strip("/").split("/")
+    parts = target.decode().split("?")[0].strip("/").split("/")
     return parts[3] if parts[0] == "datasets" else parts[0]
 
 

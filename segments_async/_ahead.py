@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, Self, TypeVar
 
 import anyio
 from anyio import get_cancelled_exc_class
@@ -136,8 +136,8 @@ class _Work(Generic[T]):
         self.done.set()
 
 
-def _failing(error: Exception) -> Callable[[], Awaitable[T]]:
-    async def fail() -> T:
+def _failing(error: Exception) -> Callable[[], Awaitable[NoReturn]]:
+    async def fail() -> NoReturn:
         raise error
 
     return fail

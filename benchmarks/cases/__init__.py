@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import bitmaps, bulk, create, curve, imports, json_models, latency, memory, put
+from benchmarks.cases import bitmaps, bulk, create, curve, imports, json_models, latency, listing, memory, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,8 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "create": create.case,
     "latency": latency.case,
     "bulk": bulk.case,
+    "list": listing.slow_case,
+    "list-all": listing.large_case,
     "json": json_models.case,
     "bitmaps": bitmaps.case,
     "memory": memory.case,

@@ -43,7 +43,7 @@ GZIP_FROM_BYTES = 1400
 """A smaller body fits one packet as it is."""
 GZIP_LEVEL = 1
 THREAD_FROM_BYTES = 512 * 1024
-"""Compressing more than this takes long enough to be felt on the event loop."""
+"""Compressing or reading more than this takes long enough to be felt on the event loop."""
 
 
 @define(eq=False)
@@ -191,7 +191,11 @@ class Session:
         if reply is None or (model is None and not reply.content):
             return None
         # Where nothing is expected, a page of HTML still means that somebody else has answered.
-        answer = self._read(reply, Any if model is None else model)
+        kind = Any if model is None else model
+        if len(reply.content) < THREAD_FROM_BYTES:
+            answer = self._read(reply, kind)
+        else:
+            answer = await anyio.to_thread.run_sync(self._read, reply, kind, abandon_on_cancel=True)
         return None if model is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import tracemalloc
 from contextlib import AsyncExitStack, suppress
 from urllib.parse import parse_qs
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs
 import anyio
 import pytest
 
-from segments_async import InputError, NotFoundError, ServerError, TransportError
+from segments_async import DecodeError, InputError, NotFoundError, ServerError, TransportError, structure
 from segments_async._paging import Page, Pages
 
 pytestmark = pytest.mark.anyio
@@ -242,3 +243,24 @@ async def test_three_hundred_pages(world):
     await world.client.request("POST", "/datasets/sandbox/flowers/samples_bulk/", json=samples)
 
     assert len([sample async for sample in listed(world, per_page=1, name="t")]) == 300
+
+
+async def test_large_page_is_read_off_the_event_loop(world, monkeypatch):
+    """Decoding many megabytes takes long; other tasks go on meanwhile. A small page is not worth the way."""
+    threads = []
+
+    def noting(value, model):
+        threads.append(threading.get_ident())
+        return structure(value, model)
+
+    monkeypatch.setattr("segments_async._session.structure", noting)
+    world.sandbox.fail("GET", "/samples/", status=200, json=[{"uuid": "u", "name": "n" * 600_000}])
+
+    assert len((await listed(world).first()).name) == 600_000
+    assert (await listed(world).first()).name == "s00"
+    assert threads[0] != threading.get_ident()
+    assert threads[1] == threading.get_ident()
+
+    world.sandbox.fail("GET", "/samples/", status=200, json=[{"uuid": "u", "name": "n" * 600_000}, {"uuid": 1}])
+    with pytest.raises(DecodeError, match="row 1 of the list"):
+        await listed(world)

@@ -11,7 +11,7 @@ import segments_async
 
 ROOT = Path(segments_async.__file__).parent
 LAYERS = [
-    ["_version", "errors", "settings", "hooks"],
+    ["_version", "errors", "settings", "hooks", "testing"],
     ["models"],
     ["_misfit", "_codegen", "_json", "_converter"],
     ["_wire"],

@@ -1,0 +1,150 @@
+"""The fixtures that come with the package, used as its users use them: in a project of their own."""
+
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[2]
+STRICT = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+AUTO = STRICT.replace("strict", "auto")
+BODY = """
+import pytest
+
+async def create(client):
+    assert (await client.datasets.create("flowers")).full_name == "sandbox/flowers"
+"""
+
+
+@pytest.fixture
+def run(pytester):
+    """``run(source, *arguments)``: write a test file, and give the outcomes of its tests."""
+    installed = any(point.value == "_segments_async_pytest" for point in entry_points(group="pytest11"))
+    arguments = () if installed else ("-p", "_segments_async_pytest")
+    pytester.syspathinsert(ROOT)
+
+    def go(source, *more, ini=STRICT):
+        pytester.makeini(ini)
+        pytester.makepyfile(BODY + source)
+        result = pytester.runpytest_inprocess(*arguments, "-p", "no:cacheprovider", *more)
+        return result.parseoutcomes(), str(result.stdout)
+
+    return go
+
+
+ASYNCIO = """
+@pytest.mark.asyncio
+async def test_one(segments_client, segments_sandbox):
+    await create(segments_client)
+    assert [call.path for call in segments_sandbox.calls] == ["/user/datasets/"]
+
+@pytest.mark.asyncio
+async def test_another(segments_client):
+    await create(segments_client)  # each test has a sandbox of its own
+"""
+
+
+def test_under_pytest_asyncio(run):
+    assert run(ASYNCIO)[0] == {"passed": 2}
+
+
+def test_under_pytest_asyncio_alone(run):
+    assert run(ASYNCIO, "-p", "no:anyio")[0] == {"passed": 2}
+
+
+def test_under_pytest_asyncio_in_auto_mode(run):
+    assert run(ASYNCIO.replace("@pytest.mark.asyncio", ""), ini=AUTO)[0] == {"passed": 2}
+
+
+@pytest.mark.parametrize("scope", ["class", "module", "session"])
+def test_under_pytest_asyncio_with_a_loop_for_several_tests(run, scope):
+    source = ASYNCIO.replace("mark.asyncio", f'mark.asyncio(loop_scope="{scope}")')
+    source = "class TestIt:\n" + source.replace("\n", "\n    ").replace("one(", "one(self, ").replace(
+        "another(", "another(self, "
+    )
+    assert run(source)[0] == {"passed": 2}
+
+
+ANYIO = """
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+""" + ASYNCIO.replace("mark.asyncio", "mark.anyio")
+
+
+def test_under_the_plugin_of_anyio(run):
+    assert run(ANYIO)[0] == {"passed": 4}
+
+
+def test_under_the_plugin_of_anyio_alone(run):
+    assert run(ANYIO, "-p", "no:asyncio", ini="[pytest]\nfilterwarnings = error\n")[0] == {"passed": 4}
+
+
+def test_a_client_and_a_sandbox_for_other_tests(run):
+    """The sandbox is a plain fixture; the client says what to do instead."""
+    outcomes, output = run("""
+def test_plain(segments_sandbox):
+    import httpx
+    assert httpx.get(segments_sandbox.url + "/nowhere", trust_env=False).status_code == 404
+
+def test_no_loop(segments_client):
+    pass
+""")
+    assert outcomes == {"passed": 1, "errors": 1}
+    assert "mark this one with pytest.mark.asyncio or pytest.mark.anyio" in output
+
+
+CLOCK = """
+@pytest.mark.anyio
+async def test_waits_cost_nothing(segments_client, segments_sandbox, segments_clock, anyio_backend):
+    segments_sandbox.fail("POST", "/user/datasets/", times=2, status=429, headers={"Retry-After": "20"})
+    await create(segments_client)
+    assert sum(segments_clock.slept) >= 40
+    assert len(segments_sandbox.calls) == 3
+
+    segments_sandbox.release_seconds = 3600
+    await segments_client.releases.create("sandbox/flowers", "v1")
+    assert (await segments_client.releases.get("sandbox/flowers", "v1")).status == "PENDING"
+    segments_clock.now += 3600
+    assert (await segments_client.releases.get("sandbox/flowers", "v1")).status == "SUCCEEDED"
+"""
+
+
+def test_a_clock_for_both(run):
+    assert run(CLOCK)[0] == {"passed": 2}
+
+
+PROBE = """
+import sys
+
+def test_nothing_was_imported():
+    heavy = {"segments_async", "httpx", "starlette", "uvicorn", "attrs"}
+    assert not {name for name in sys.modules} & heavy
+    assert ("_segments_async_pytest" in sys.modules) is (not %s)
+"""
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_it_is_off_until_used(pytester, blocked):
+    """A start of pytest imports the plugin alone, and not even that if it is blocked."""
+    pytester.syspathinsert(ROOT)
+    pytester.makeini("[pytest]\n")
+    pytester.makepyfile(PROBE % blocked)
+    choice = "no:segments_async" if blocked else "_segments_async_pytest"
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    for name, value in environment.items():
+        pytester._monkeypatch.setenv(name, value)
+    result = pytester.runpytest_subprocess("-p", choice)
+    result.assert_outcomes(passed=1)
+
+
+def test_what_pytest_is_told_to_load():
+    """The entry point of the package names the module that stands beside it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    name = project["project"]["entry-points"]["pytest11"]["segments_async"]
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert (ROOT / f"{name}.py").is_file()
+    assert f"{name}.py" in wheel

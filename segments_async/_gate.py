@@ -34,8 +34,8 @@ class Gate:
 
     def reset(self) -> None:
         """Forget everything: nobody is in flight, nobody waits."""
-        self.limiter = Limiter(self._capacity)
-        self.budget = Budget(self._capacity)
+        self.limiter: Limiter = Limiter(self._capacity)
+        self.budget: Budget = Budget(self._capacity)
 
     async def enter(self, *, first: bool = False, max_wait: float = math.inf, longest_hold: float = math.inf) -> Ticket:
         """

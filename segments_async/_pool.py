@@ -95,8 +95,8 @@ class Pool:
         self.max_connections = max_connections
         self.clock = clock
         self.hooks = hooks
-        self.counts = Counts()
-        self.storage_gate = Gate(max_connections, clock)
+        self.counts: Counts = Counts()
+        self.storage_gate: Gate = Gate(max_connections, clock)
         self._transport = transport
         self._http_client = http_client
         self._connections_opened = 0 if transport is None and http_client is None else None
@@ -111,13 +111,15 @@ class Pool:
         """Make the httpx clients, which connect at their first request."""
         self._owned: list[httpx.AsyncClient] = []
         if self._http_client is None:
-            self.api = pooled_client(self._transport, self.max_connections, self._count_connection)
+            self.api: httpx.AsyncClient = pooled_client(self._transport, self.max_connections, self._count_connection)
             self._owned.append(self.api)
         else:
             mask_signatures()
             self.api = self._http_client
         if self._http_client is None and not isinstance(self._transport, httpx.AsyncBaseTransport):
-            self.storage = pooled_client(self._transport, self.max_connections, self._count_connection)
+            self.storage: httpx.AsyncClient = pooled_client(
+                self._transport, self.max_connections, self._count_connection
+            )
             self._owned.append(self.storage)
         else:
             # Requests are built from scratch, so nothing of the API's reaches the storage over the one client there is.

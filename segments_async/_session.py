@@ -91,7 +91,7 @@ class Session:
         self.timeout = timeout
         self.retry = retry
         self.max_wait = max_wait
-        self.gate = pool.gate_for(api_key)
+        self.gate: Gate = pool.gate_for(api_key)
         self._secret = Secret(api_key)
         # httpx prints the first of these headers as [secure].
         headers = {

@@ -51,9 +51,9 @@ class Limiter:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.limit = float(capacity)
-        self.in_flight = 0
-        self.held_until = -math.inf
+        self.limit: float = float(capacity)
+        self.in_flight: int = 0
+        self.held_until: float = -math.inf
         self._epoch = 0
         self._queue: deque[Ticket] = deque()
 
@@ -129,7 +129,7 @@ class Budget:
 
     def __init__(self, connections: int) -> None:
         self._most = float(BUDGET_PER_CONNECTION * connections)
-        self.tokens = self._most
+        self.tokens: float = self._most
 
     @property
     def is_empty(self) -> bool:

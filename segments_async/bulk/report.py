@@ -141,7 +141,7 @@ class BulkReport(Generic[T]):
         self._sorted = True
         self._first_error: SegmentsError | None = None
         self.counts: Counter[str] = Counter()
-        self.elapsed = 0.0
+        self.elapsed: float = 0.0
         self.throttled = 0
         self.requests = 0
         self.retries = 0
@@ -149,7 +149,7 @@ class BulkReport(Generic[T]):
         self.deleted_count = 0
         self.stopped: str | None = None
         self.exhausted = False
-        self.truncated = False
+        self.truncated: bool = False
 
     def add(self, outcome: Outcome[T]) -> None:
         """Count *outcome*, and keep it if it is to be kept."""

@@ -24,8 +24,8 @@ class Source:
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any]) -> None:
-        self.total = len(items) if isinstance(items, Sized) else None
-        self.exhausted = False
+        self.total: int | None = len(items) if isinstance(items, Sized) else None
+        self.exhausted: bool = False
         self._broken = False
         self._next_index = 0
         self._async = aiter(items) if isinstance(items, AsyncIterable) else None

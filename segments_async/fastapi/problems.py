@@ -33,7 +33,7 @@ from segments_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-logger = logging.getLogger("segments_async")
+logger: logging.Logger = logging.getLogger("segments_async")
 
 _REFUSED_US = "The labelling service does not accept the account of this server."
 _BY_CLASS: dict[type[SegmentsError], tuple[HTTPStatus, str]] = {

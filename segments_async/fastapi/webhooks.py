@@ -20,7 +20,7 @@ E = TypeVar("E", bound=WebhookEvent)
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
-logger = logging.getLogger("segments_async")
+logger: logging.Logger = logging.getLogger("segments_async")
 
 
 def verified_webhook(

@@ -28,7 +28,7 @@ from segments_async.models.sample_attributes import (
 )
 from segments_async.models.samples import Sample
 
-log = logging.getLogger("segments_async")
+_log = logging.getLogger("segments_async")
 
 Annotations = Sequence[Annotation | dict[str, Any]]
 
@@ -72,7 +72,7 @@ def transform_to_ego(label: Label, sample: Sample) -> Label:
     else:
         raise InputError("expected a point cloud, a sequence of point clouds or several sensors", path="sample")
     if stayed:
-        log.warning("%d frames of sample %s have no ego pose and stay in world coordinates", stayed, sample.uuid)
+        _log.warning("%d frames of sample %s have no ego pose and stay in world coordinates", stayed, sample.uuid)
     return moved
 
 

@@ -87,7 +87,7 @@ class Sandbox(Contents):
         self.user = user
         self.other_api_key = other_api_key
         self.other_user = other_user
-        self.organizations = tuple(organizations)
+        self.organizations: tuple[str, ...] = tuple(organizations)
         self.latency = latency
         self._addresses = ((host, port), (host, storage_port))
         self._clock = clock

@@ -115,11 +115,13 @@ class State:
         self.members = organizations
         self.store = store
         self.clock = clock
-        self.release_seconds = 0.0
+        self.release_seconds: float = 0.0
         self.fail_releases = False
         self.tell: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called with each change: the type of the event, the dataset, and what describes the thing."""
-        self.users = {name: self._new_user(name, is_organization=False) for name in (*keys.values(), *users)}
+        self.users: dict[str, Record] = {
+            name: self._new_user(name, is_organization=False) for name in (*keys.values(), *users)
+        }
         self.users |= {name: self._new_user(name, is_organization=True) for name in organizations}
         self.datasets: dict[tuple[str, str], Dataset] = {}
         self.samples: dict[str, Sample] = {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from segments_async.sandbox.state import Record, State
 
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 @routes.route("GET", "api_status")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 @routes.route("POST", "assets")

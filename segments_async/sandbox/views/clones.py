@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CHECKS = {key: CHECKS[key] for key in ("name", "task_type", "public")} | {"owner": filled, "clone_labels": boolean}
 _SETTINGS = ("task_type", "public")
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 @routes.route("POST", "datasets/{owner}/{name}/clone")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CHECKS: Mapping[str, Any] = {"user": filled, "role": choice(ROLES)}
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def _collaborator_json(state: State, dataset: Dataset, user: str) -> Record:

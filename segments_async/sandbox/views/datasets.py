@@ -98,7 +98,7 @@ _READ_ONLY = frozenset(
     }
 )
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def dataset_json(state: State, dataset: Dataset, user: str) -> Record:

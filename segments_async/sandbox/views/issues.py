@@ -24,7 +24,7 @@ _READ_ONLY = frozenset(
     {"uuid", "created_at", "created_by", "updated_at", "updated_by", "comments", "sample_uuid", "sample_name"}
 )
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def _location(value: Any) -> object:

@@ -42,7 +42,7 @@ _CHECKS: Mapping[str, Check] = {
     "score": nullable(number),
 }
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def label_summary(label: Record) -> Record:

@@ -14,7 +14,7 @@ from segments_async.sandbox.state import GROUND_TRUTH, Record
 if TYPE_CHECKING:
     from segments_async.sandbox.state import Dataset
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def new_labelset(name: str, description: str, created_at: str) -> Record:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TICK = 0.02
 """Seconds by which the loop's clock may be ahead of the other."""
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def release_json(state: State, release: Release) -> Record:

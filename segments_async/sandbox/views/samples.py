@@ -62,7 +62,7 @@ _SORT_KEYS: Mapping[str, Callable[[Sample], Any]] = {
     "gt_label__updated_at": lambda sample: sample.labels.get(GROUND_TRUTH, {}).get("updated_at", ""),
 }
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def sample_json(sample: Sample) -> Record:

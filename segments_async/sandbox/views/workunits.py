@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _METRICS = "session_time_metrics"
 
-routes = Routes()
+routes: Routes = Routes()
 
 
 def workunit_json(sample: Sample, workunit: Record) -> Record:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import anyio
 import httpx  # noqa: TC002 (FastAPI reads types at run time)
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request, params
 from starlette.requests import HTTPConnection  # noqa: TC002 (likewise)
 
 from segments_async._client import AsyncSegments
@@ -102,20 +102,21 @@ def interactive(
     timeout: float | httpx.Timeout | None = 5.0,
     max_wait: float = 1.0,
     retry: RetryPolicy | None = RetryPolicy(attempts=2, total=5.0),  # noqa: B008 (frozen)
-) -> Callable[[Request, AsyncSegments], AsyncGenerator[AsyncSegments, None]]:
+) -> params.Depends:
     """
     Make a dependency for routes that somebody waits for: impatient, and cancelled when that somebody hangs up.
 
     Example:
         ::
 
-            Quick = Annotated[AsyncSegments, Depends(interactive(timeout=2, max_wait=0.5))]
+            Quick = Annotated[AsyncSegments, interactive(timeout=2, max_wait=0.5)]
 
             @app.get("/datasets")
             async def datasets(client: Quick) -> list[str]:
                 return [dataset.name for dataset in await client.datasets.list()]
 
-    The body of the request is read before the route runs, as only then a hang-up shows.
+    The whole route is cancelled, so nothing in it should have to be carried to its end. The body of the request is read
+    before the route runs, as only then a hang-up shows.
 
     Args:
         timeout: Seconds for each phase of a request.
@@ -128,10 +129,11 @@ def interactive(
         async with _cancelled_by_hang_up(request):
             yield quick
 
-    return dependency
+    # Left before the answer is sent: after that, every server says that the client is gone.
+    return cast("params.Depends", Depends(dependency, scope="function"))
 
 
-InteractiveSegments = Annotated[AsyncSegments, Depends(interactive())]
+InteractiveSegments = Annotated[AsyncSegments, interactive()]
 """The process's client for routes that somebody waits for; `interactive` says what that means."""
 
 

@@ -1,0 +1,214 @@
+"""What the end user is told when the service, or this server, fails: the truth, and no secret."""
+
+import logging
+
+import pytest
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import Response
+from fastapi.testclient import TestClient
+
+from segments_async import (
+    AsyncSegments,
+    AuthorizationError,
+    BulkError,
+    BulkReport,
+    ClientStateError,
+    CollaboratorError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ReleaseFailedError,
+    RequestTimeoutError,
+    RetryPolicy,
+    SubscriptionError,
+    ValidationError,
+    WebhookError,
+    errors,
+)
+from segments_async.fastapi import Segments, add_error_handlers, lifespan, own_choice
+from segments_async.fastapi.problems import _verdict
+
+RAW = "raw words of the server, key sandbox-key"
+
+
+@pytest.fixture
+def app(sandbox):
+    app = FastAPI(
+        lifespan=lifespan(
+            lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url, retry=RetryPolicy(attempts=1), timeout=0.5)
+        )
+    )
+    add_error_handlers(app)
+
+    @app.get("/datasets/{owner}/{name}")
+    async def get(owner: str, name: str, client: Segments) -> str:
+        return (await client.datasets.get(f"{owner}/{name}")).full_name
+
+    @app.post("/datasets/{name}")
+    async def create(name: str, client: Segments) -> str:
+        return (await client.datasets.create(name)).full_name
+
+    @app.get("/training")
+    async def training(client: Segments) -> str:
+        with own_choice():
+            return (await client.datasets.get("sandbox/training")).full_name
+
+    return app
+
+
+@pytest.fixture
+def web(app):
+    with TestClient(app) as web:
+        yield web
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        pytest.param({"status": 401, "json": {"detail": RAW}}, 502, id="401"),
+        pytest.param({"status": 403, "json": {"detail": RAW}}, 502, id="403"),
+        pytest.param({"status": 402, "json": {"detail": RAW}}, 502, id="402"),
+        pytest.param({"status": 404, "json": {"detail": RAW}}, 404, id="404"),
+        pytest.param({"status": 400, "json": {"name": [RAW]}}, 422, id="400"),
+        pytest.param({"status": 400, "json": {"detail": f"{RAW} already exists"}}, 409, id="exists"),
+        pytest.param({"status": 429, "json": {"detail": RAW}, "headers": {"Retry-After": "7"}}, 503, id="429"),
+        pytest.param({"status": 418, "json": {"detail": RAW}}, 502, id="418"),
+        pytest.param({"status": 500, "body": RAW}, 502, id="500"),
+        pytest.param({"status": 503, "body": RAW}, 502, id="503"),
+        pytest.param({"status": 200, "body": RAW}, 502, id="no JSON"),
+        pytest.param({"status": 200, "json": {"name": 7, "text": RAW}}, 502, id="another JSON"),
+        pytest.param({"drop": "before"}, 502, id="cut"),
+        pytest.param({"delay": 3}, 504, id="too slow"),
+    ],
+)
+def test_what_the_end_user_is_told(sandbox, web, caplog, fault, status):
+    sandbox.fail("GET", "/datasets/*", times=None, **fault)
+    response = web.get("/datasets/jane/flowers")
+
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem["title"]
+    assert problem["detail"].endswith(".")
+    assert "raw words" not in response.text
+    assert sandbox.api_key not in response.text
+    assert sandbox.api_key not in caplog.text
+    if "delay" not in fault and "drop" not in fault:  # there was an answer
+        assert problem["request_id"] == sandbox.calls[0].request_id
+    assert response.headers.get("retry-after") == ("7" if fault.get("status") == 429 else None)
+    assert "GET /datasets/jane/flowers" in caplog.text  # the operator learns what the end user does not
+
+
+def test_a_throttled_call_that_names_no_time(sandbox, web):
+    sandbox.fail("GET", "/datasets/*", times=None, status=429)
+    assert int(web.get("/datasets/jane/flowers").headers["retry-after"]) >= 1
+
+
+def test_nobody_listens(closed_port):
+    app = FastAPI(lifespan=lifespan(lambda: AsyncSegments("k", base_url=f"http://127.0.0.1:{closed_port}")))
+    add_error_handlers(app)
+
+    @app.get("/")
+    async def get(client: Segments) -> None:
+        await client.datasets.list()
+
+    with TestClient(app) as web:
+        assert web.get("/").status_code == 502
+
+
+def test_what_the_caller_chose(web):
+    assert web.get("/datasets/sandbox/flowers").status_code == 404
+    assert web.post("/datasets/flowers").status_code == 200
+    assert web.post("/datasets/flowers").status_code == 409
+    response = web.get("/datasets/sandbox/..")
+    assert response.status_code in {404, 422}  # a client may make one path of the two dots
+
+
+def test_what_makes_no_sense_is_named(web):
+    response = web.get("/datasets/sandbox/%20")
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("dataset: ")
+
+
+def test_what_the_application_chose(web):
+    """Its absence is not the caller's mistake."""
+    response = web.get("/training")
+    assert response.status_code == 502
+    assert response.json()["detail"] == "The labelling service does not have what this server expects."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "own"),
+    [
+        (ValidationError(400), 422, 502),
+        (CollaboratorError(400), 409, 502),
+        (errors.InputError("x"), 422, 500),
+        (AuthorizationError(403), 502, 502),
+        (SubscriptionError(402), 502, 502),
+        (OutcomeUnknownError("lost"), 502, 502),
+        (RequestTimeoutError("slow"), 504, 504),
+        (ReleaseFailedError("jane/flowers", "v1"), 502, 502),
+        (BulkError("x", report=BulkReport()), 502, 502),
+        (WebhookError("x"), 400, 400),
+        (ClientStateError("closed"), 500, 500),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_the_other_errors(error, status, own):
+    assert _verdict(error)[0] == status
+    with pytest.raises(type(error)), own_choice():
+        raise error
+    assert _verdict(error)[0] == own
+
+
+def test_every_error_has_a_verdict():
+    for name in errors.__dict__:
+        cls = getattr(errors, name)
+        if isinstance(cls, type) and issubclass(cls, errors.SegmentsError):
+            assert 400 <= _verdict(cls.__new__(cls))[0] < 600
+
+
+def test_a_handler_of_the_application_goes_first(app):
+    @app.exception_handler(NotFoundError)
+    async def gone(request, error):
+        return Response(status_code=410)
+
+    with TestClient(app) as web:
+        assert web.get("/datasets/sandbox/flowers").status_code == 410
+
+
+def test_without_the_call_nothing_changes(sandbox):
+    """It is opt-in."""
+    app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url)))
+
+    @app.get("/")
+    async def get(client: Segments) -> None:
+        await client.datasets.get("sandbox/flowers")
+
+    with TestClient(app) as web, pytest.raises(NotFoundError):
+        web.get("/")
+
+
+def test_in_a_web_socket_the_error_stays_an_error(app):
+    @app.websocket("/ws")
+    async def talk(socket: WebSocket, client: Segments) -> None:
+        await socket.accept()
+        await client.datasets.get("sandbox/flowers")
+
+    with TestClient(app) as web, pytest.raises(NotFoundError), web.websocket_connect("/ws") as talking:
+        talking.receive_text()
+
+
+def test_the_level_of_the_log(app, caplog):
+    """What the application has to mend is an error, the rest a warning."""
+
+    @app.get("/bug")
+    async def bug() -> None:
+        with own_choice():
+            raise errors.InputError("no name", path="dataset")
+
+    with TestClient(app) as web:
+        assert web.get("/bug").status_code == 500
+        web.get("/datasets/sandbox/flowers")
+    levels = [record.levelno for record in caplog.records if record.name == "segments_async"]
+    assert levels == [logging.ERROR, logging.WARNING]

@@ -11,12 +11,14 @@ from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.errors import InputError
 from segments_async.hooks import Hooks
-from segments_async.resources import Assets, Datasets, Labels, Releases, Samples
+from segments_async.resources import Assets, Datasets, Issues, Labels, Labelsets, Releases, Samples, Users, Workunits
 from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+
+_API_STATUS = Endpoint(method="GET", path="/api_status/")
 
 MOST_CONNECTIONS = 10_000
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -63,6 +65,14 @@ class AsyncSegments:
     """Labels, by sample and labelset."""
     releases: Releases
     """Snapshots of a dataset with its labels."""
+    labelsets: Labelsets
+    """Sets of labels, such as ``ground-truth``."""
+    issues: Issues
+    """What people note about samples."""
+    workunits: Workunits
+    """The time that people spend on samples."""
+    users: Users
+    """Users and organisations."""
     assets: Assets
     """Files in the service's own storage."""
 
@@ -103,6 +113,10 @@ class AsyncSegments:
         self.samples = Samples(session)
         self.labels = Labels(session)
         self.releases = Releases(session)
+        self.labelsets = Labelsets(session)
+        self.issues = Issues(session)
+        self.workunits = Workunits(session)
+        self.users = Users(session)
         self.assets = Assets(session)
 
     def with_options(
@@ -166,6 +180,25 @@ class AsyncSegments:
                 print(f"{stats.requests} requests, {stats.retries} of them repeats, {stats.limit} at once")
         """
         return self._session.pool.stats(self._session.gate)
+
+    async def api_status(self, lib_version: str | None = None) -> None:
+        """
+        Ask whether the service is up and takes this key, such as in a readiness check.
+
+        Example:
+            ::
+
+                await client.with_options(timeout=3, max_wait=1).api_status()
+
+        Args:
+            lib_version: A version of the official SDK, whose successor the service may ask for; None asks for no
+                version's sake.
+
+        Raises:
+            ApiError: It is not up. With status 426 it wants a newer *lib_version*.
+            AuthenticationError: It does not take the key.
+        """
+        await self._session.call(_API_STATUS, params={"lib_version": lib_version})
 
     async def request(
         self,

@@ -68,3 +68,15 @@ def check_count(value: object, path: str, most: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise InputError(f"expected a whole number from 1 to {most}, got {value!r}", path=path)
+
+
+def sort_by(field: object, direction: object) -> str:
+    """
+    Name what a list is sorted by as the service takes it: ``-name`` is descending.
+
+    Raises:
+        InputError: *field* is no name, or *direction* is neither ``asc`` nor ``desc``.
+    """
+    if direction not in {"asc", "desc"}:
+        raise InputError(f"expected 'asc' or 'desc', got {direction!r}", path="direction")
+    return f"{'-' if direction == 'desc' else ''}{check_name(field, 'sort')}"

@@ -16,6 +16,7 @@ from segments_async.models.cameras import (
 from segments_async.models.changes import (
     DatasetChanges,
     DatasetSettings,
+    IssueChanges,
     LabelChanges,
     LabelUpdate,
     SampleChanges,
@@ -31,6 +32,7 @@ from segments_async.models.enums import (
     HeightMapEncoding,
     ImageVectorAnnotationType,
     InputType,
+    IssueStatus,
     LabelStatus,
     PCDType,
     PointcloudCuboidAnnotationType,
@@ -64,6 +66,17 @@ from segments_async.models.input_types import (
     TaskAttribute,
     TextTaskAttribute,
     Vector3TaskAttribute,
+)
+from segments_async.models.issues import (
+    Issue,
+    IssueAnchor,
+    IssueBasicAnchor,
+    IssueComment,
+    IssueLocation2D,
+    IssueLocation3D,
+    IssueLocationAnchor,
+    IssueSceneAttributeAnchor,
+    IssueTrackAnchor,
 )
 from segments_async.models.label_attributes import (
     FrameLabelAttributes,
@@ -115,6 +128,7 @@ from segments_async.models.task_attributes import (
 )
 from segments_async.models.urls import URL
 from segments_async.models.users import Collaborator, User
+from segments_async.models.workunits import Workunit
 
 __all__ = [
     "PCD",
@@ -165,6 +179,17 @@ __all__ = [
     "ImageVectorLabelAttributes",
     "InputType",
     "IntersectingCuboidsRule",
+    "Issue",
+    "IssueAnchor",
+    "IssueBasicAnchor",
+    "IssueChanges",
+    "IssueComment",
+    "IssueLocation2D",
+    "IssueLocation3D",
+    "IssueLocationAnchor",
+    "IssueSceneAttributeAnchor",
+    "IssueStatus",
+    "IssueTrackAnchor",
     "Label",
     "LabelAttributes",
     "LabelChanges",
@@ -231,5 +256,6 @@ __all__ = [
     "Vector3TaskAttribute",
     "Velocity",
     "WarningRule",
+    "Workunit",
     "transform_to_ego",
 ]

@@ -5,6 +5,7 @@ from typing import Any, TypedDict, Unpack
 
 from attrs import define
 
+from segments_async.models.issues import IssueAnchor
 from segments_async.models.label_attributes import LabelAttributes
 from segments_async.models.sample_attributes import SampleAttributes
 from segments_async.models.task_attributes import TaskAttributes
@@ -184,3 +185,18 @@ def _check_known(changes: Mapping[str, Any], known: type, call: str) -> None:
     for key in changes:
         if key not in known.__annotations__:
             raise TypeError(f"{call} got an unexpected keyword argument {key!r}")
+
+
+class IssueChanges(TypedDict, total=False):
+    """
+    What can be changed on an issue. What is not named stays, and None is null.
+
+    Source: the official SDK.
+    """
+
+    description: str
+    """What is the matter."""
+    status: str
+    """One of `IssueStatus`."""
+    anchor: IssueAnchor | Mapping[str, Any] | None
+    """What it points to."""

@@ -126,12 +126,24 @@ class PointcloudVectorAnnotationType(StrEnum):
 
 
 class Role(StrEnum):
-    """What a collaborator may do. Source: API documentation, and the official SDK for MANAGER."""
+    """
+    What a collaborator may do; each role may do what the ones before it may: VIEWER, LABELER, REVIEWER, MANAGER, ADMIN.
+
+    Source: docs.segments.ai/guides/add-collaborators-to-a-dataset.
+    """
 
     ADMIN = "admin"
     LABELER = "labeler"
     MANAGER = "manager"
     REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class IssueStatus(StrEnum):
+    """Whether an issue is still to be seen to. Source: the official SDK."""
+
+    CLOSED = "CLOSED"
+    OPEN = "OPEN"
 
 
 class ReleaseStatus(StrEnum):

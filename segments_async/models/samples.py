@@ -7,6 +7,7 @@ from typing import Any
 from attrs import define, field
 
 from segments_async.models._base import Model, chosen_by
+from segments_async.models.issues import Issue
 from segments_async.models.labels import Label, LabelSummary
 from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
 
@@ -39,7 +40,7 @@ class Sample(Model):
     """Markdown, shown beside the sample."""
     label: Label | LabelSummary | None = field(default=None, metadata=chosen_by(_choose_label))
     """Its label in the labelset that was asked for; a summary, unless the full label was asked for."""
-    issues: list[dict[str, Any]] | None = None
+    issues: list[Issue] | None = None
     """What people noted about it."""
     created_at: datetime | str | None = None
     """When it was made."""

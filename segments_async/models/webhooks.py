@@ -13,6 +13,7 @@ from attrs import define, field
 
 from segments_async.models._base import Model, chosen_by, has_essentials
 from segments_async.models.datasets import Dataset
+from segments_async.models.issues import Issue
 from segments_async.models.labels import Label
 from segments_async.models.releases import Release
 from segments_async.models.samples import Sample
@@ -120,7 +121,7 @@ class LabelDeleted(_LabelEvent):
 
 @define(kw_only=True)
 class _IssueEvent(WebhookEvent):
-    object: Json = None
+    object: Issue | Json = field(default=None, metadata=_as(Issue))
     """The issue."""
 
 

@@ -2,8 +2,12 @@
 
 from segments_async.resources.assets import Assets
 from segments_async.resources.datasets import Datasets
+from segments_async.resources.issues import Issues
 from segments_async.resources.labels import Labels
+from segments_async.resources.labelsets import Labelsets
 from segments_async.resources.releases import Releases
 from segments_async.resources.samples import Samples
+from segments_async.resources.users import Users
+from segments_async.resources.workunits import Workunits
 
-__all__ = ["Assets", "Datasets", "Labels", "Releases", "Samples"]
+__all__ = ["Assets", "Datasets", "Issues", "Labels", "Labelsets", "Releases", "Samples", "Users", "Workunits"]

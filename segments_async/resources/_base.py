@@ -14,6 +14,7 @@ from segments_async.errors import (
     InputError,
     NotFoundError,
     SegmentsError,
+    ServerError,
     ValidationError,
 )
 
@@ -155,3 +156,19 @@ async def create_once(
         raise AlreadyExistsError(detail="something else of this name exists") from lost
     assert lost is not None
     raise lost
+
+
+async def create_unnamed(create: Awaitable[T]) -> T:
+    """
+    Create a thing that nothing could find again, so that it is sent once only.
+
+    Raises:
+        OutcomeUnknownError: No answer came.
+        ServerError: A note on it says that the outcome is unknown.
+    """
+    try:
+        return await create
+    except ServerError as error:
+        if is_ambiguous(error):
+            error.add_note("not sent again, as it may have been carried out: look before you try again")
+        raise

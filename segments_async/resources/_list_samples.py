@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from segments_async._wire.arguments import check_name, sort_by
 from segments_async._wire.endpoint import Endpoint
 from segments_async.errors import InputError, NotFoundError
 from segments_async.models import Dataset, Label, LabelSummary
@@ -40,15 +41,15 @@ def sample_query(
     """
     if include_full_label and labelset is None:
         raise InputError("needs a labelset", path="include_full_label")
-    if direction not in {"asc", "desc"}:
-        raise InputError(f"expected 'asc' or 'desc', got {direction!r}", path="direction")
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"expected a string, got {type(name).__name__}", path="name")
     return {
-        "labelset": labelset,
+        "labelset": None if labelset is None else check_name(labelset, "labelset"),
         "include_full_label": 1 if include_full_label else None,
         "name__contains": name,
         "filters": _filters(metadata),
         "label_status": _joined(label_status, "label_status"),
-        "sort": f"{'-' if direction == 'desc' else ''}{sort}",
+        "sort": sort_by(sort, direction),
     }
 
 

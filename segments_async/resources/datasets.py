@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
+from urllib.parse import unquote
 
 from segments_async._converter import check, unstructure
 from segments_async._wire.arguments import check_keys, check_name, holds, without_none
 from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path, segment
 from segments_async.errors import AlreadyExistsError, InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
-from segments_async.resources._base import Resource, create_once
+from segments_async.resources._base import Resource, create_once, create_unnamed
+from segments_async.resources.users import GET_ME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +23,11 @@ _CREATE_OWN = Endpoint(method="POST", path="/user/datasets/", repeat=Repeat.NEVE
 _CREATE_IN = Endpoint(method="POST", path="/organizations/{organization}/datasets/", repeat=Repeat.NEVER)
 _UPDATE = Endpoint(method="PATCH", path="/datasets/{dataset}/")
 _DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/")
+_CLONE = Endpoint(method="POST", path="/datasets/{dataset}/clone/", repeat=Repeat.NEVER, read_timeout=120.0)
 _ADD_COLLABORATOR = Endpoint(method="POST", path="/datasets/{dataset}/collaborators/", repeat=Repeat.NEVER)
 _GET_COLLABORATOR = Endpoint(method="GET", path="/datasets/{dataset}/collaborators/{user}")
-_ME = Endpoint(method="GET", path="/user")
+_UPDATE_COLLABORATOR = Endpoint(method="PATCH", path="/datasets/{dataset}/collaborators/{user}")
+_REMOVE_COLLABORATOR = Endpoint(method="DELETE", path="/datasets/{dataset}/collaborators/{user}")
 
 _DEFAULTS: dict[str, Any] = {
     "task_type": "segmentation-bitmap",
@@ -121,7 +125,7 @@ class Datasets(Resource):
             return await self._session.call(endpoint, Dataset, path=path, json=body)
 
         async def find() -> Dataset:
-            owner = organization or (await self._session.call(_ME, User)).username
+            owner = organization or (await self._session.call(GET_ME, User)).username
             return await self.get(f"{owner}/{name}")
 
         def same(found: Dataset) -> bool:
@@ -175,6 +179,71 @@ class Datasets(Resource):
         """
         await self._session.call(_DELETE, path={"dataset": dataset})
 
+    async def clone(
+        self,
+        dataset: str | Dataset,
+        *,
+        name: str | None = None,
+        task_type: str | None = None,
+        public: bool | None = None,
+        organization: str | None = None,
+        clone_labels: bool = False,
+    ) -> Dataset:
+        """
+        Copy a dataset with its samples.
+
+        This is never sent twice: not after a lost answer either, as it may take the service long.
+
+        Example:
+            ::
+
+                boxes = await client.datasets.clone("jane/flowers", name="flower-boxes", task_type="bboxes")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: Unique among the datasets of its owner; None is the old name and ``-clone``.
+            task_type: What shall be labelled in the copy: one of `TaskType`; None is what it is in the old one.
+            public: Whether everyone may see the copy; None is as the old one.
+            organization: The organisation it shall belong to; None is the key's user.
+            clone_labels: Copy the labels too.
+
+        Returns:
+            The copy.
+
+        Raises:
+            AlreadyExistsError: There is one of this name.
+            OutcomeUnknownError: The answer was lost; `get` tells whether the copy is there.
+        """
+        name = f"{unquote(dataset_path(dataset).partition('/')[2])}-clone" if name is None else name
+        _check_dataset_name(name)
+        body = {"name": name, **without_none({"task_type": task_type, "public": public})}
+        check(body, Dataset)
+        if not isinstance(clone_labels, bool):
+            raise InputError(f"expected true or false, got {type(clone_labels).__name__}", path="clone_labels")
+        if organization is not None:
+            segment(organization, "organization")
+            body["owner"] = organization
+        body["clone_labels"] = clone_labels
+        return await create_unnamed(self._session.call(_CLONE, Dataset, path={"dataset": dataset}, json=body))
+
+    async def get_collaborator(self, dataset: str | Dataset, user: str) -> Collaborator:
+        """
+        Get a collaborator, and so the role.
+
+        Example:
+            ::
+
+                collaborator = await client.datasets.get_collaborator("jane/flowers", "joe")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            user: A username.
+
+        Raises:
+            NotFoundError: This user is no collaborator, or there is no such dataset.
+        """
+        return await self._session.call(_GET_COLLABORATOR, Collaborator, path={"dataset": dataset, "user": user})
+
     async def add_collaborator(self, dataset: str | Dataset, user: str, role: str = "labeler") -> Collaborator:
         """
         Let a user work on a dataset.
@@ -205,9 +274,48 @@ class Datasets(Resource):
             )
 
         async def find() -> Collaborator:
-            return await self._session.call(_GET_COLLABORATOR, Collaborator, path=path)
+            return await self.get_collaborator(dataset, user)
 
         return await create_once(self._session, create, find, lambda found: found.role == role)
+
+    async def update_collaborator(self, dataset: str | Dataset, user: str, role: str) -> Collaborator:
+        """
+        Give a collaborator another role.
+
+        Example:
+            ::
+
+                await client.datasets.update_collaborator("jane/flowers", "joe", Role.REVIEWER)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            user: A username.
+            role: What the user may do: one of `Role`.
+
+        Raises:
+            NotFoundError: This user is no collaborator, or there is no such dataset.
+            ValidationError: The service does not know this role.
+        """
+        path, body = {"dataset": dataset, "user": user}, {"role": check_name(role, "role")}
+        return await self._session.call(_UPDATE_COLLABORATOR, Collaborator, path=path, json=body)
+
+    async def remove_collaborator(self, dataset: str | Dataset, user: str) -> None:
+        """
+        End a collaboration; what the user has done stays.
+
+        Example:
+            ::
+
+                await client.datasets.remove_collaborator("jane/flowers", "joe")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            user: A username.
+
+        Raises:
+            NotFoundError: This user is no collaborator, or there is no such dataset.
+        """
+        await self._session.call(_REMOVE_COLLABORATOR, path={"dataset": dataset, "user": user})
 
 
 def _check_dataset_name(name: object) -> None:

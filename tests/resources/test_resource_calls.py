@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import zlib
-from typing import Any
 
+import attrs
 import httpx
+import more_calls
 import orjson
 import pytest
-from attrs import field, frozen
+from call_kit import DEFAULTS, ODD, ODD_PATH, Case, check_call, pages
 
 from segments_async import (
     Asset,
     AsyncSegments,
     Collaborator,
     Dataset,
+    DatasetChanges,
+    DatasetSettings,
     ImageSampleAttributes,
     ImageVectorAnnotation,
     ImageVectorLabelAttributes,
@@ -26,8 +28,9 @@ from segments_async import (
     TaskAttributeCategory,
     TaskAttributes,
     User,
+    resources,
 )
-from segments_async.resources import Assets, Datasets, Labels, Releases, Samples
+from segments_async.resources import Assets, Labels, Releases, Samples
 from segments_async.resources._base import Resource
 
 pytestmark = pytest.mark.anyio
@@ -40,31 +43,6 @@ DATASET = {"name": "flowers", "full_name": "jane/flowers"}
 SAMPLE = {"uuid": "u-1", "name": "violet.jpg", "attributes": IMAGE}
 LABEL = {"sample_uuid": "u-1", "label_type": "bboxes", "label_status": "PRELABELED", "attributes": BOXES}
 RELEASE = {"name": "v1", "status": "PENDING"}
-DEFAULTS = {
-    "task_type": "segmentation-bitmap",
-    "task_attributes": {"format_version": "0.1", "categories": [{"name": "object", "id": 1}]},
-    "category": "other",
-    "data_type": "IMAGE",
-}
-ODD = "a b#c?d%e+é"
-ODD_PATH = "a%20b%23c%3Fd%25e%2B%C3%A9"
-
-
-@frozen
-class Case:
-    """A call, and the request it should make."""
-
-    call: Any
-    sends: str
-    query: dict[str, str] = field(factory=dict)
-    body: Any = None
-    answer: Any = None
-    gives: Any = None
-
-
-def pages(**query):
-    return {"per_page": "1000", "page": "1", **query}
-
 
 CASES = [
     # Datasets
@@ -358,44 +336,18 @@ ELSEWHERE = {
 }
 
 
-def body_of(request):
-    if request.headers.get("content-encoding") == "gzip":
-        return zlib.decompress(request.content, zlib.MAX_WBITS | 16)
-    return request.content
-
-
-def shape_of(value):
-    return [type(item) for item in value] if isinstance(value, list) else value if value is None else type(value)
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.sends)
+@pytest.mark.parametrize("case", CASES + more_calls.CASES, ids=lambda case: case.sends)
 async def test_call(case):
-    requests = []
+    await check_call(case)
 
-    def answer(request):
-        requests.append(request)
-        if case.answer is None:
-            return httpx.Response(204)
-        return httpx.Response(200, json=case.answer)
 
-    async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
-        result = await case.call(client)
-
-    [request] = requests
-    path = request.url.raw_path.decode().partition("?")[0]
-    assert f"{request.method} {path}" == case.sends
-    assert dict(request.url.params) == case.query
-    assert len(request.url.params.multi_items()) == len(case.query)
-    assert (orjson.loads(body_of(request)) if request.content else None) == case.body
-    assert ("content-type" in request.headers) == (case.body is not None)
-    assert request.headers["authorization"] == "APIKey key"
-    assert shape_of(result) == case.gives
+RESOURCES = [getattr(resources, name) for name in resources.__all__]
 
 
 def public_methods():
     return [
         (cls, name, method)
-        for cls in (Assets, Datasets, Labels, Releases, Samples)
+        for cls in RESOURCES
         for name, method in inspect.getmembers(cls, inspect.isfunction)
         if not name.startswith("_") and name not in Resource.__dict__
     ]
@@ -403,13 +355,20 @@ def public_methods():
 
 def test_every_method_is_in_the_table():
     """A method that is added needs a case here, or a place among those tested elsewhere."""
-    source = inspect.getsource(inspect.getmodule(test_call))
+    source = inspect.getsource(inspect.getmodule(test_call)) + inspect.getsource(more_calls)
     missing = [
         f"{cls.__name__}.{name}"
         for cls, name, _ in public_methods()
         if (cls, name) not in ELSEWHERE and f"c.{cls.__name__.lower()}.{name}(" not in source
     ]
     assert missing == []
+
+
+def test_every_setting_is_in_the_table():
+    """In create, in update, and in the model of the answer."""
+    assert more_calls.SETTINGS.keys() == DatasetSettings.__annotations__.keys()
+    assert more_calls.SETTINGS.keys() | {"name"} == DatasetChanges.__annotations__.keys()
+    assert more_calls.SETTINGS.keys() <= attrs.fields_dict(Dataset).keys()
 
 
 @pytest.mark.parametrize(("cls", "name", "method"), public_methods(), ids=lambda part: getattr(part, "__name__", part))
@@ -427,7 +386,7 @@ def test_docstrings(cls, name, method):
         assert [argument for argument in arguments if f"    {argument}: " not in listed] == []
 
 
-@pytest.mark.parametrize("cls", [Assets, Datasets, Labels, Releases, Samples])
+@pytest.mark.parametrize("cls", RESOURCES)
 def test_classes_name_their_source(cls):
     assert "Source: " in cls.__doc__
 

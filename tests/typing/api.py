@@ -1,7 +1,7 @@
 """What a strict type checker sees of the public surface; only checkers read this file, nothing runs it."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, assert_type
 from uuid import UUID
@@ -18,8 +18,14 @@ from segments_async import (
     DecodeError,
     FileSample,
     ImageSampleAttributes,
+    Issue,
+    IssueLocation2D,
+    IssueLocationAnchor,
+    IssueStatus,
+    IssueTrackAnchor,
     Label,
     LabelPut,
+    Labelset,
     LabelUpdate,
     Outcome,
     Pages,
@@ -27,10 +33,13 @@ from segments_async import (
     RateLimitError,
     Release,
     RetryPolicy,
+    Role,
     Sample,
     SampleCreate,
     SampleUpdate,
     SegmentsError,
+    User,
+    Workunit,
     structure,
     unstructure,
 )
@@ -55,6 +64,28 @@ async def datasets(client: AsyncSegments) -> None:
     assert_type(await client.datasets.update(dataset, name="roses", readme=None), Dataset)
     assert_type(await client.datasets.add_collaborator(dataset, "joe"), Collaborator)
     await client.datasets.delete("jane/flowers")
+
+
+async def people(client: AsyncSegments, dataset: Dataset, uuid: str) -> None:
+    assert_type(await client.users.me(), User)
+    assert_type(await client.users.get("acme"), User)
+    assert_type(await client.api_status(), None)
+    assert_type(await client.datasets.clone(dataset, name="roses", clone_labels=True), Dataset)
+    assert_type(await client.datasets.get_collaborator(dataset, "joe"), Collaborator)
+    assert_type(await client.datasets.update_collaborator(dataset, "joe", Role.ADMIN), Collaborator)
+    await client.datasets.remove_collaborator(dataset, "joe")
+    assert_type(client.labelsets.list(dataset), Pages[Labelset])
+    assert_type(await client.labelsets.create(dataset, "model", description="Mine."), Labelset)
+    assert_type(await client.workunits.list(dataset, start=datetime.now(UTC)), list[Workunit])
+    anchor = IssueLocationAnchor(location=IssueLocation2D(x=1, y=2.5), frame=3)
+    issue = await client.issues.create(uuid, "Torn.", status=IssueStatus.OPEN, anchor=anchor)
+    assert_type(issue, Issue)
+    if isinstance(issue.anchor, IssueTrackAnchor):
+        assert_type(issue.anchor.track_number, int)
+    assert_type(await client.issues.update(issue.uuid, status="CLOSED", anchor={"type": "basic"}), Issue)
+    assert_type(await client.issues.list(dataset), list[Issue])
+    await client.issues.delete(issue.uuid)
+    await client.issues.update(issue.uuid, state="CLOSED")  # type: ignore[call-arg]
 
 
 async def samples(client: AsyncSegments, dataset: Dataset, paths: list[Path]) -> None:

@@ -16,6 +16,7 @@ from svix.webhooks import Webhook
 from segments_async import (
     Dataset,
     InputError,
+    Issue,
     Label,
     Release,
     Sample,
@@ -248,7 +249,7 @@ def test_every_type_has_a_class_named_after_it(kind):
     thing, _, happened = kind.partition(".")
     event = parse(json.dumps({**EVENT, "event_type": kind}).encode())
     assert type(event).__name__ == thing.capitalize() + happened.capitalize()
-    model = {"dataset": Dataset, "sample": Sample, "label": Label, "release": Release}.get(thing, dict)
+    model = {"dataset": Dataset, "sample": Sample, "label": Label, "issue": Issue, "release": Release}[thing]
     assert type(event.object) is model
 
 

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from segments_async._converter import check
+from segments_async._wire.arguments import check_keys, without_none
+from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async.models import Dataset, Issue, IssueAnchor, IssueChanges
+from segments_async.resources._base import Resource, create_unnamed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from segments_async._paging import Pages
+
+_LIST = Endpoint(method="GET", path="/datasets/{dataset}/issues/")
+_CREATE = Endpoint(method="POST", path="/samples/{sample_uuid}/issues/", repeat=Repeat.NEVER)
+_UPDATE = Endpoint(method="PATCH", path="/issues/{uuid}/")
+_DELETE = Endpoint(method="DELETE", path="/issues/{uuid}/")
+
+
+class Issues(Resource):
+    """
+    Issues: what people note about samples.
+
+    Source: the official SDK, ``get_issues`` and its like.
+    """
+
+    def list(self, dataset: str | Dataset) -> Pages[Issue]:
+        """
+        List the issues of a dataset, each with its comments.
+
+        Example:
+            ::
+
+                async for issue in client.issues.list("jane/flowers"):
+                    if issue.status == IssueStatus.OPEN:
+                        print(issue.sample_name, issue.description, issue.anchor)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Returns:
+            All of them; the service gives them in one piece.
+        """
+        return self._whole(_LIST, Issue, path={"dataset": dataset})
+
+    async def create(
+        self,
+        sample_uuid: str,
+        description: str,
+        *,
+        status: str = "OPEN",
+        anchor: IssueAnchor | Mapping[str, Any] | None = None,
+    ) -> Issue:
+        """
+        Note something about a sample.
+
+        An issue has no name by which it could be found again, so this is never sent twice: not after a lost answer
+        either.
+
+        Example:
+            ::
+
+                where = IssueLocationAnchor(location=IssueLocation2D(x=120, y=34.5), frame=3)
+                await client.issues.create(sample.uuid, "The box is too large.", anchor=where)
+
+        Args:
+            sample_uuid: The sample.
+            description: What is the matter.
+            status: One of `IssueStatus`.
+            anchor: What it points to, as a model or as JSON, which is checked and sent as given; None: the sample.
+
+        Raises:
+            InputError: *anchor* does not fit its type; `path` says where.
+            NotFoundError: There is no such sample.
+            OutcomeUnknownError: The answer was lost; `list` tells whether the issue is there.
+        """
+        body = {"description": description, "status": status, **without_none({"anchor": anchor})}
+        check({"uuid": "", **body}, Issue)
+        return await create_unnamed(self._session.call(_CREATE, Issue, path={"sample_uuid": sample_uuid}, json=body))
+
+    async def update(self, uuid: str, /, **changes: Unpack[IssueChanges]) -> Issue:
+        """
+        Change an issue; what is not named stays.
+
+        Example:
+            ::
+
+                await client.issues.update(issue.uuid, status=IssueStatus.CLOSED)
+
+        Args:
+            uuid: The issue.
+            changes: Keys of `IssueChanges`; None is sent as null.
+
+        Raises:
+            AuthorizationError: The key's user may not manage this dataset.
+            NotFoundError: There is no such issue.
+            TypeError: A change is not known.
+        """
+        check_keys(changes, IssueChanges, "update()")
+        check({"uuid": "", **changes}, Issue)
+        return await self._session.call(_UPDATE, Issue, path={"uuid": uuid}, json=changes)
+
+    async def delete(self, uuid: str) -> None:
+        """
+        Delete an issue with its comments.
+
+        Example:
+            ::
+
+                await client.issues.delete(issue.uuid)
+
+        Args:
+            uuid: The issue.
+
+        Raises:
+            NotFoundError: There is no such issue.
+        """
+        await self._session.call(_DELETE, path={"uuid": uuid})

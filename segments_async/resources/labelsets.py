@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segments_async._converter import check
+from segments_async._wire.arguments import check_name
+from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async.models import Dataset, Labelset
+from segments_async.resources._base import Resource, create_once
+
+if TYPE_CHECKING:
+    from segments_async._paging import Pages
+
+_LIST = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/")
+_GET = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/{name}/")
+_CREATE = Endpoint(method="POST", path="/datasets/{dataset}/labelsets/", repeat=Repeat.NEVER)
+_DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/labelsets/{name}/")
+
+
+class Labelsets(Resource):
+    """
+    Labelsets: the sets of labels of a dataset, such as ``ground-truth`` and the predictions of a model.
+
+    Source: the official SDK, ``get_labelsets`` and its like.
+    """
+
+    def list(self, dataset: str | Dataset) -> Pages[Labelset]:
+        """
+        List the labelsets of a dataset.
+
+        Example:
+            ::
+
+                for labelset in await client.labelsets.list("jane/flowers"):
+                    print(labelset.name, labelset.description)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Returns:
+            All of them; the service gives them in one piece.
+        """
+        return self._whole(_LIST, Labelset, path={"dataset": dataset})
+
+    async def get(self, dataset: str | Dataset, name: str) -> Labelset:
+        """
+        Get a labelset.
+
+        Example:
+            ::
+
+                labelset = await client.labelsets.get("jane/flowers", "ground-truth")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: The labelset's name.
+
+        Raises:
+            NotFoundError: There is no such labelset.
+        """
+        return await self._session.call(_GET, Labelset, path={"dataset": dataset, "name": name})
+
+    async def create(self, dataset: str | Dataset, name: str, *, description: str = "") -> Labelset:
+        """
+        Create a labelset, such as for the predictions of a model.
+
+        Example:
+            ::
+
+                await client.labelsets.create("jane/flowers", "model-v2", description="Trained on v1.")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: Unique in its dataset.
+            description: A line for people.
+
+        Raises:
+            AlreadyExistsError: There is one of this name.
+        """
+        # The attributes are text, and needed, in the official SDK too.
+        body = {"name": check_name(name), "description": description, "attributes": "{}"}
+        check(body, Labelset)
+        _GET.fill(dataset=dataset, name=name)  # a labelset that cannot be asked for is of no use
+
+        async def create() -> Labelset:
+            return await self._session.call(_CREATE, Labelset, path={"dataset": dataset}, json=body)
+
+        async def find() -> Labelset:
+            return await self.get(dataset, name)
+
+        return await create_once(self._session, create, find, lambda found: (found.description or "") == description)
+
+    async def delete(self, dataset: str | Dataset, name: str) -> None:
+        """
+        Delete a labelset with its labels.
+
+        Example:
+            ::
+
+                await client.labelsets.delete("jane/flowers", "model-v1")
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: The labelset's name.
+
+        Raises:
+            NotFoundError: There is no such labelset.
+        """
+        await self._session.call(_DELETE, path={"dataset": dataset, "name": name})

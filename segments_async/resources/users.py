@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from segments_async._wire.endpoint import Endpoint
+from segments_async.models import User
+from segments_async.resources._base import Resource
+
+GET_ME = Endpoint(method="GET", path="/user")
+_GET = Endpoint(method="GET", path="/users/{username}")
+
+
+class Users(Resource):
+    """
+    Users and organisations.
+
+    Source: the official SDK, ``get_user``.
+    """
+
+    async def me(self) -> User:
+        """
+        Get the user whose key this is.
+
+        Example:
+            ::
+
+                me = await client.users.me()
+                print(me.username, [organization.username for organization in me.organizations or []])
+
+        Returns:
+            The user, with plan and organisations.
+
+        Raises:
+            AuthenticationError: The key is wrong.
+        """
+        return await self._session.call(GET_ME, User)
+
+    async def get(self, username: str) -> User:
+        """
+        Get a user or an organisation.
+
+        Example:
+            ::
+
+                acme = await client.users.get("acme")
+                print(acme.is_organization, [member.username for member in acme.members or []])
+
+        Args:
+            username: The name in paths and in ``"owner/name"``.
+
+        Returns:
+            The user; how much it tells depends on whose key this is.
+
+        Raises:
+            NotFoundError: There is none of this name.
+        """
+        return await self._session.call(_GET, User, path={"username": username})

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from segments_async._wire.arguments import check_name, sort_by
+from segments_async._wire.endpoint import Endpoint
+from segments_async.errors import InputError
+from segments_async.models import Dataset, Workunit
+from segments_async.resources._base import MAX_PER_PAGE, Resource
+
+if TYPE_CHECKING:
+    from segments_async._paging import Pages
+
+_LIST = Endpoint(method="GET", path="/datasets/{dataset}/workunits/")
+
+
+class Workunits(Resource):
+    """
+    Work units: the time that people spend on samples.
+
+    Source: the official SDK, ``get_workunits``.
+    """
+
+    def list(
+        self,
+        dataset: str | Dataset,
+        *,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        sort: str = "created_at",
+        direction: Literal["asc", "desc"] = "desc",
+        include_session_time_metrics: bool = False,
+        per_page: int = MAX_PER_PAGE,
+        lookahead: int = 1,
+    ) -> Pages[Workunit]:
+        """
+        List the work units of a dataset, the newest first.
+
+        Example:
+            ::
+
+                yesterday = datetime.now(UTC) - timedelta(days=1)
+                spent = Counter()
+                async for unit in client.workunits.list("jane/flowers", start=yesterday):
+                    spent[unit.created_by] += unit.time
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            start: Only what was noted down from then on: an aware datetime, sent as UTC to the second, or the
+                service's own form, ``"2026-01-31T12:00:00"``, sent as given.
+            end: Only what was noted down until then, likewise.
+            sort: ``"created_at"``.
+            direction: ``"asc"`` or ``"desc"``.
+            include_session_time_metrics: Give each its `session_time_metrics`.
+            per_page: Work units a request, 1000 at most.
+            lookahead: Pages that are fetched at the same time.
+
+        Returns:
+            Pages of work units.
+
+        Raises:
+            InputError: A datetime has no zone.
+            NotFoundError: There is no such dataset.
+        """
+        params = {
+            "start": _time(start, "start"),
+            "end": _time(end, "end"),
+            "sort": sort_by(sort, direction),
+            "include_session_time_metrics": "true" if include_session_time_metrics else None,
+        }
+        path = {"dataset": dataset}
+        return self._pages(_LIST, Workunit, path=path, params=params, per_page=per_page, lookahead=lookahead)
+
+
+def _time(value: datetime | str | None, path: str) -> str | None:
+    """A time in the service's own form, which has no zone and no fractions."""
+    if not isinstance(value, datetime):
+        return None if value is None else check_name(value, path)
+    if value.tzinfo is None:
+        raise InputError("a time needs a zone, as in datetime.now(UTC)", path=path)
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

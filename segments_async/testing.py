@@ -31,9 +31,9 @@ class ManualClock:
     """
 
     def __init__(self, now: float | None = None) -> None:
-        self.now = time.time() if now is None else now
+        self.now: float = time.time() if now is None else now
         self.slept: list[float] = []
-        self.jitter = 0.5
+        self.jitter: float = 0.5
 
     @property
     def settings(self) -> Clock:

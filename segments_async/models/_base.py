@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
+from reprlib import recursive_repr
 from typing import Any, TypeVar
 
 from attrs import NOTHING, Attribute, define, field, fields, frozen
@@ -17,7 +19,7 @@ WORDS = "segments_async.words"
 
 
 @define(kw_only=True)
-class Model:
+class Model:  # noqa: PLW1641 (mutable, so without a hash)
     """
     Base of everything the service sends and takes: inert, mutable, slotted.
 
@@ -26,6 +28,24 @@ class Model:
 
     extra: dict[str, Any] = field(factory=dict, repr=False)
     """Keys this version does not know; written back unchanged, at the same level."""
+
+    def __init_subclass__(cls) -> None:
+        # attrs would write and compile these anew for each of a hundred classes, which is a third of importing them.
+        cls.__repr__ = Model.__repr__  # type: ignore[method-assign]
+        cls.__eq__ = Model.__eq__  # type: ignore[method-assign]
+        super().__init_subclass__()
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        shown = ((a.name, a.repr, getattr(self, a.name)) for a in fields(type(self)) if a.repr)
+        parts = (f"{name}={show(value) if callable(show) else repr(value)}" for name, show, value in shown)
+        return f"{type(self).__qualname__}({', '.join(parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        values_of = _values_getter(type(self))
+        return bool(values_of(self) == values_of(other))
 
 
 @frozen(eq=False)
@@ -72,6 +92,11 @@ def has_essentials(value: Any, model: type[Model]) -> bool:
 def per_class(function: Callable[[type[Model]], T]) -> Callable[[type[Model]], T]:
     """`functools.cache`; type checkers refuse that, as models, unlike their classes, have no hash."""
     return cache(function)  # type: ignore[return-value]
+
+
+@per_class
+def _values_getter(model: type[Model]) -> Callable[[Any], Any]:
+    return attrgetter(*(a.name for a in fields(model) if a.eq))
 
 
 @per_class

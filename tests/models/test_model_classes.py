@@ -12,10 +12,13 @@ from segments_async._converter import structure
 from segments_async.errors import InputError
 from segments_async.models import (
     URL,
+    XYZ,
+    Annotation,
     Asset,
     Dataset,
     FileSample,
     ImageSampleAttributes,
+    ImageSegmentationAnnotation,
     LabelPut,
     PresignedPost,
     Sample,
@@ -58,6 +61,26 @@ def test_pickle_copy_and_equality():
         assert other is not sample
         other.extra = {"odd": 2}
         assert other != sample
+
+
+@every_class
+def test_models_are_mutable_and_so_have_no_hash(model):
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(model.__new__(model))
+
+
+def test_a_model_equals_no_other_class():
+    assert Annotation(id=1, category_id=2) == Annotation(id=1, category_id=2)
+    assert Annotation(id=1, category_id=2) != Annotation(id=1, category_id=3)
+    assert Annotation(id=1, category_id=2) != ImageSegmentationAnnotation(id=1, category_id=2)
+    assert Annotation(id=1, category_id=2).__eq__(1) is NotImplemented
+
+
+def test_a_repr_reads_as_it_is_written():
+    assert repr(XYZ(1, -2.5, 0)) == "XYZ(x=1, y=-2.5, z=0)"
+    user = User(username="jane")
+    user.members = [user]
+    assert "members=[...]" in repr(user)
 
 
 def test_what_the_converter_made_equals_what_a_user_makes():

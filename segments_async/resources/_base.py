@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from anyio.to_thread import run_sync
 
 from segments_async._paging import Page, Pages
 from segments_async._wire.arguments import check_count
@@ -108,7 +111,8 @@ class Resource:
         except DecodeError as error:
             page = query.get("page", 1)
             first = (page - 1) * query.get("per_page", 0)
-            return Page.of_misfits(error, model, page=page, first=first, skip=on_error == "skip")
+            read = partial(Page.of_misfits, error, model, page=page, first=first, skip=on_error == "skip")
+            return await run_sync(read, abandon_on_cancel=True)  # a page may be large
         return Page(rows, len(rows))
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import anyio.lowlevel
 import pytest
-from conftest import BOX
+from hypothesis import given, strategies as st
 
 from segments_async import (
     ClientStateError,
@@ -23,6 +23,7 @@ from segments_async._paging import Page, Pages
 
 pytestmark = pytest.mark.anyio
 
+BOX = {"annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}]}
 NAMES = [f"s{number:02}" for number in range(25)]
 
 
@@ -387,3 +388,33 @@ async def test_cancelled_fetches_end_before_the_block_does():
     async with Pages(fetch, per_page=1, most=3).prefetch(3):
         await anyio.wait_all_tasks_blocked()
     assert sorted(ended) == [1, 2, 3]
+
+
+@given(
+    total=st.integers(0, 30),
+    per_page=st.integers(1, 7),
+    pages=st.integers(1, 6),
+    pauses=st.lists(st.integers(0, 5), min_size=1),
+)
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_whatever_comes_first(backend, total, per_page, pages, pauses):
+    """However long each page and each row takes: all rows, once, in order."""
+
+    async def pause(number):
+        for _ in range(pauses[number % len(pauses)]):
+            await anyio.lowlevel.checkpoint()
+
+    async def fetch(number, size):
+        await pause(number)
+        rows = list(range(total))[(number - 1) * size : number * size]
+        return Page(rows, len(rows)) if rows or number == 1 else None
+
+    async def walk():
+        found = []
+        async with Pages(fetch, per_page=per_page, most=6).prefetch(pages) as rows:
+            async for row in rows:
+                found.append(row)
+                await pause(row)
+        return found
+
+    assert anyio.run(walk, backend=backend) == list(range(total))

@@ -1,0 +1,81 @@
+"""What a run needs does not grow with its input."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+import httpx
+import orjson
+import pytest
+from bulk_kit import Echo, body_of, bulk, sample
+
+from segments_async import AsyncSegments, InputError, ValidationError
+
+pytestmark = pytest.mark.anyio
+
+MEGABYTE = 1_000_000
+KEPT = 500
+"""Failures that the report keeps here, instead of 10,000."""
+
+
+async def peak_of(work, *arguments):
+    """Bytes that Python held at most while *work* ran."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        await work(*arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def create(count, batch_size):
+    """Stream so many samples through the whole client; the transport plays the service."""
+
+    def answer(request):
+        rows = [{"uuid": row["name"], **row} for row in orjson.loads(body_of(request))]
+        return httpx.Response(201, content=orjson.dumps(rows))
+
+    items = (sample(f"{number:07}", metadata={"text": "x" * 50}) for number in range(count))
+    async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
+        report = await client.samples.create_many("a/b", items, keep="failures", batch_size=batch_size)
+    assert (report.succeeded, report.results) == (count, [])
+
+
+async def fail(count):
+    """Have every one of so many items fail."""
+
+    async def refuse(numbers):
+        raise ValidationError(400, "PUT", "https://x/", "no " * 50)
+
+    report = await bulk(iter(range(count)), Echo(refuse), keep="failures", check_duplicates=False).collect()
+
+    assert (report.total, report.failed, len(report.results)) == (count, count, KEPT)
+    assert report.truncated
+    assert [outcome.index for outcome in report.results] == sorted(outcome.index for outcome in report.results)
+    with pytest.raises(InputError, match="use keep='all'"):
+        report.retry_items  # noqa: B018 (raises)
+
+
+@pytest.mark.slow
+async def test_streaming():
+    """A tenth of it at every run, also of the batches, so that few items are enough to have all of them under way."""
+    await create(10, 50)
+    few, many = await peak_of(create, 1_000, 50), await peak_of(create, 20_000, 50)
+    assert many - few < 4 * MEGABYTE
+
+
+@pytest.mark.full
+async def test_streaming_in_full():
+    """200,000 streamed samples within 40 MB of what 10,000 need."""
+    await create(10, 500)
+    few, many = await peak_of(create, 10_000, 500), await peak_of(create, 200_000, 500)
+    assert many - few < 40 * MEGABYTE
+
+
+async def test_all_fail(monkeypatch):
+    """The report keeps so many failures and counts the rest, which need no memory."""
+    monkeypatch.setattr("segments_async.bulk.report.MAX_KEPT_FAILURES", KEPT)
+    few, many = await peak_of(fail, KEPT + 1), await peak_of(fail, 5 * KEPT)
+    assert many - few < MEGABYTE

@@ -1,0 +1,132 @@
+"""
+Against a service that allows 100 calls a second: no time is wasted, and its silence is kept.
+
+Time is virtual: it jumps to whatever comes next, so nothing here depends on the machine. Only trio has that.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import anyio
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from segments_async import AsyncSegments, Clock
+
+RATE = 100.0
+AT_MOST = 1.15
+"""Of the ideal time, (calls - burst) / rate."""
+
+
+class Bucket(httpx.AsyncBaseTransport):
+    """A service that allows `RATE` calls a second, and *burst* at once, and names the wait when it refuses."""
+
+    def __init__(self, *, burst, latency, whole_seconds=False):
+        self.burst = self._tokens = burst
+        self._latency = latency
+        self._whole_seconds = whole_seconds
+        self._filled = 0.0
+        self._silent_until = -math.inf
+        self._chance = random.Random(7)
+        self.running = self.most_running = 0
+        self.refused = 0
+        self.too_early = 0
+        """Requests that came although a refusal, which the client had heard, asked for silence."""
+
+    async def handle_async_request(self, request):
+        now = trio.current_time()
+        self.too_early += now < self._silent_until - 1e-9
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        self._tokens = min(self.burst, self._tokens + (now - self._filled) * RATE)
+        self._filled = now
+        missing = 1 - self._tokens
+        self._tokens -= missing <= 0
+        await trio.sleep(self._latency * self._chance.uniform(0.8, 1.2))
+        self.running -= 1
+        if missing <= 0:
+            return httpx.Response(200, json={"sample_uuid": "u", "attributes": {}})
+        wait = math.ceil(missing / RATE) if self._whole_seconds else missing / RATE
+        self.refused += 1
+        self._silent_until = max(self._silent_until, trio.current_time() + wait)
+        return httpx.Response(429, headers={"Retry-After": f"{wait}"}, json={"detail": "Request was throttled."})
+
+
+def timed(bucket, work):
+    """Seconds that *work*, given a client, took by the clock of both sides."""
+
+    async def run():
+        now = trio.current_time
+        clock = Clock(monotonic=now, sleep=anyio.sleep, time=now, random=random.Random(1).random)
+        async with AsyncSegments("key", base_url="https://x", transport=bucket, clock=clock) as client:
+            started = now()
+            await work(client)
+            return now() - started
+
+    return trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def labels(count, start=0):
+    return ({"sample_uuid": f"u-{number}", "attributes": {}} for number in range(start, start + count))
+
+
+@pytest.mark.parametrize(
+    ("latency", "burst", "whole_seconds", "count"),
+    [(0.01, 20, False, 800), (0.05, 20, False, 800), (0.2, 100, False, 800), (0.05, 100, True, 2000)],
+)
+def test_a_run_takes_little_more_than_the_ideal_time(latency, burst, whole_seconds, count):
+    """Whether the service names its waits exactly or, with a burst as large, in whole seconds."""
+
+    async def work(client):
+        report = await client.labels.put_many(labels(count))
+        assert report.succeeded == count
+        assert report.throttled == bucket.refused > 0
+
+    bucket = Bucket(burst=burst, latency=latency, whole_seconds=whole_seconds)
+    seconds = timed(bucket, work)
+
+    assert seconds <= AT_MOST * (count - burst) / RATE
+    assert bucket.too_early == 0
+
+
+def test_two_runs_share_the_gate():
+    """What one run hears, both go by, and so do single calls; together they take what one would."""
+    count = 400
+
+    async def work(client):
+        async def put(start):
+            report = await client.labels.put_many(labels(count, start))
+            assert report.succeeded == count
+
+        async def get():
+            for _ in range(10):
+                await client.labels.get("u-1")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(put, 0)
+            group.start_soon(put, count)
+            group.start_soon(get)
+
+    bucket = Bucket(burst=50, latency=0.05)
+    seconds = timed(bucket, work)
+
+    assert seconds <= AT_MOST * (2 * count + 10 - bucket.burst) / RATE
+    assert bucket.too_early == 0
+    assert bucket.most_running <= 32
+    assert bucket.refused > 0
+
+
+def test_without_a_limit_nothing_waits():
+    """The gate costs a run no time that the service does not ask for."""
+    count, connections, latency = 640, 32, 0.05
+
+    async def work(client):
+        assert (await client.labels.put_many(labels(count))).succeeded == count
+
+    bucket = Bucket(burst=10**6, latency=latency)
+    assert timed(bucket, work) <= AT_MOST * count / connections * latency
+    assert bucket.refused == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 
 import pytest
 import requests
 from segments import SegmentsClient
-from segments.exceptions import AlreadyExistsError, CollaboratorError, NotFoundError
+from segments.exceptions import AlreadyExistsError, AuthorizationError, CollaboratorError, NotFoundError
 
 DATASET = "sandbox/flowers"
 IMAGE = {"image": {"url": "https://example.com/image.png"}}
@@ -20,6 +21,14 @@ BOX = {
     "format_version": "0.1",
     "annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 10], [92, 31]]}],
 }
+
+ANCHORS = [
+    {"type": "basic", "sensor": "front", "frame": 3},
+    {"type": "track", "trackNumber": 7, "trackAttribute": "colour"},
+    {"type": "sceneAttribute", "sceneAttribute": "weather"},
+    {"type": "location", "location": {"type": "2d", "x": 1, "y": 2.5}},
+    {"type": "location", "location": {"type": "3d", "x": 1, "y": 2.5, "z": -1}},
+]
 
 
 @pytest.fixture
@@ -156,3 +165,58 @@ def test_assets(client, sandbox):
     reply = requests.get(asset.url, timeout=5)
     assert (reply.content, reply.headers["content-type"]) == (b"png bytes", "image/png")
     assert asset.filename == "rose.png"
+
+
+def test_clone(client, rose):
+    client.add_label(rose.uuid, "ground-truth", BOX)
+    clone = client.clone_dataset(DATASET)
+    assert (clone.full_name, clone.cloned_from) == ("sandbox/flowers-clone", DATASET)
+    assert client.get_samples("sandbox/flowers-clone", labelset="ground-truth")[0].label is None
+    theirs = client.clone_dataset(DATASET, "x", "bboxes", new_public=True, organization="acme", clone_labels=True)
+    assert (theirs.full_name, theirs.task_type, theirs.public) == ("acme/x", "bboxes", True)
+    assert theirs.label_stats.PRELABELED == 1
+    with pytest.raises(AlreadyExistsError):
+        client.clone_dataset(DATASET)
+
+
+@pytest.mark.parametrize("anchor", ANCHORS, ids=lambda anchor: anchor["type"])
+def test_issues(client, sandbox, rose, anchor):
+    issue = client.add_issue(rose.uuid, "Torn.", anchor=anchor)
+    assert issue.anchor.model_dump(exclude_unset=True) == anchor
+    assert (issue.status, issue.sample_name, issue.comments) == ("OPEN", "rose.png", [])
+    sandbox.add_comment(issue.uuid, "So it is.")
+    changed = client.update_issue(issue.uuid, "Torn, a bit.", "CLOSED", {"type": "basic"})
+    assert (changed.description, changed.status, changed.anchor.type) == ("Torn, a bit.", "CLOSED", "basic")
+    assert [comment.text for comment in changed.comments] == ["So it is."]
+    assert client.get_issues(DATASET) == [changed]
+    assert client.get_sample(rose.uuid).issues[0].uuid == issue.uuid
+    client.delete_issue(issue.uuid)
+    assert client.get_issues(DATASET) == []
+
+
+def test_workunits(client, sandbox, rose):
+    sandbox.add_workunit(rose.uuid, time=7, session_time_metrics={"zoom": 1})
+    [plain] = client.get_workunits(DATASET, start="2020-01-01T00:00:00")
+    [full] = client.get_workunits(DATASET, include_session_time_metrics=True, direction="asc")
+    assert (plain.time, plain.session_time_metrics, full.session_time_metrics) == (7, None, {"zoom": 1})
+    assert client.get_workunits(DATASET, end="2020-01-01T00:00:00") == []
+
+
+def test_permissions(sandbox, client, rose):
+    """A private dataset of others is not found; in a public one, a change is refused."""
+    with SegmentsClient(sandbox.other_api_key, api_url=f"{sandbox.url}/") as other:
+        with pytest.raises(NotFoundError):
+            other.get_dataset(DATASET)
+        client.update_dataset(DATASET, public=True)
+        assert other.get_dataset(DATASET).role is None
+        with pytest.raises(AuthorizationError):
+            other.update_dataset(DATASET, description="Mine.")
+        with pytest.raises(AuthorizationError):
+            other.add_dataset("x", organization="acme")
+
+
+def test_every_public_call_is_made_here():
+    """A call that the SDK gains needs a test."""
+    calls = {name for name in vars(SegmentsClient) if not name.startswith("_")} - {"close"}
+    source = inspect.getsource(inspect.getmodule(test_clone))
+    assert [name for name in sorted(calls) if f"client.{name}(" not in source] == []

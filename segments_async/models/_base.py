@@ -86,7 +86,7 @@ def is_essential(attribute: "Attribute[Any]") -> bool:
 
 def has_essentials(value: Any, model: type[Model]) -> bool:
     """Whether *value* is an object that holds all that *model* cannot be without."""
-    return type(value) is dict and all(value.get(name) is not None for name in required(model))
+    return type(value) is dict and all(value.get(key) is not None for key in required(model))
 
 
 def per_class(function: Callable[[type[Model]], T]) -> Callable[[type[Model]], T]:
@@ -101,5 +101,5 @@ def _values_getter(model: type[Model]) -> Callable[[Any], Any]:
 
 @per_class
 def required(model: type[Model]) -> tuple[str, ...]:
-    """Names of the fields that the wire cannot be without."""
-    return tuple(a.name for a in fields(model) if is_essential(a))
+    """Keys that the wire cannot be without."""
+    return tuple(a.metadata.get(WIRE_NAME, a.name) for a in fields(model) if is_essential(a))

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 
 from segments_async import models
 from segments_async._codegen import arms_of, fields_of, key_of
-from segments_async.models import Model, TaskType
+from segments_async.models import Model, TaskType, webhooks
 from segments_async.models._base import CHOOSE, WORDS, is_essential
 
 MODELS = sorted(
-    (value for value in vars(models).values() if isinstance(value, type) and issubclass(value, Model)),
+    {
+        value
+        for value in (*vars(models).values(), *vars(webhooks).values())
+        if isinstance(value, type) and issubclass(value, Model) and not value.__name__.startswith("_")
+    },
     key=lambda model: model.__name__,
 )
 TELLING = {
@@ -32,7 +36,15 @@ anything = st.recursive(
     max_leaves=4,
 )
 times = st.datetimes(timezones=st.just(UTC)).map(lambda t: t.isoformat().replace("+00:00", "Z")) | words
-PLAIN = {Any: anything, str: words, int: integers, float: numbers, bool: st.booleans(), datetime: times}
+PLAIN = {
+    Any: anything,
+    NoneType: st.none(),
+    str: words,
+    int: integers,
+    float: numbers,
+    bool: st.booleans(),
+    datetime: times,
+}
 
 LABEL_TYPES = {
     models.ImageSegmentationLabelAttributes: ["segmentation-bitmap", "segmentation-bitmap-highres"],
@@ -108,6 +120,8 @@ def chosen(draw, model, name, depth):
         return {}, draw(objects(models.Label, depth) | objects(models.LabelSummary, depth))
     if name == "height_map":
         return {}, draw(objects(models.HeightMap, depth) | json_of(dict[str, Any], 0))
+    if name == "object":
+        return {}, draw(json_of(next(a.type for a in fields_of(model) if a.name == name), depth))
     shapes = LABEL_TYPES if "Label" in model.__name__ else SAMPLE_TYPES
     if model in (models.LabelSensor, models.SampleSensor):
         shapes = {shape: tags for shape, tags in shapes.items() if "MultiSensor" not in shape.__name__}

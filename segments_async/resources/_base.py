@@ -73,7 +73,7 @@ class Resource:
         on_error: OnError = "raise",
     ) -> Fetch[T]:
         """Make a function that fetches a page of a list, or None beyond its end."""
-        if on_error not in {"raise", "skip"}:
+        if on_error not in ("raise", "skip"):
             raise InputError(f"expected 'raise' or 'skip', got {on_error!r}", path="on_error")
         endpoint.fill(**(path or {}))  # bad names are refused here, not at the first page
 

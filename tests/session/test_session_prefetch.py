@@ -313,7 +313,7 @@ async def test_list_in_one_piece_names_its_row(world):
         await world.client.releases.list(world.dataset)
 
 
-@pytest.mark.parametrize("on_error", ["ignore", None, True])
+@pytest.mark.parametrize("on_error", ["ignore", None, True, []])
 async def test_policy_that_makes_no_sense(world, on_error):
     with pytest.raises(InputError, match="on_error: expected 'raise' or 'skip'"):
         world.client.samples.list(world.dataset, on_error=on_error)

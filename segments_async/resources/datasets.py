@@ -8,7 +8,7 @@ from segments_async._wire.arguments import check_keys, check_name, holds, withou
 from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path, segment
 from segments_async.errors import AlreadyExistsError, InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
-from segments_async.resources._base import Resource, create_once, create_unnamed
+from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_unnamed
 from segments_async.resources.users import GET_ME
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Datasets(Resource):
     Source: API documentation, "Datasets".
     """
 
-    def list(self, owner: str | None = None) -> Pages[Dataset]:
+    def list(self, owner: str | None = None, *, per_page: int = MAX_PER_PAGE, lookahead: int = 1) -> Pages[Dataset]:
         """
         List the datasets of a user or an organisation that the key may see.
 
@@ -58,13 +58,14 @@ class Datasets(Resource):
 
         Args:
             owner: A username or an organisation; None lists the key's own.
+            per_page: Datasets a request, 1000 at most.
+            lookahead: Pages that are fetched at the same time.
 
         Returns:
             Pages of datasets, without their task attributes and labelsets.
         """
-        if owner is None:
-            return self._pages(_LIST_OWN, Dataset)
-        return self._pages(_LIST_OF, Dataset, path={"owner": owner})
+        endpoint = _LIST_OWN if owner is None else _LIST_OF
+        return self._pages(endpoint, Dataset, path={"owner": owner}, per_page=per_page, lookahead=lookahead)
 
     async def get(self, dataset: str | Dataset) -> Dataset:
         """

@@ -70,6 +70,13 @@ def issue_case(anchor, on_the_wire):
 CASES = [
     # Datasets
     Case(
+        lambda c: c.datasets.list("jane", per_page=7),
+        "GET /users/jane/datasets/",
+        pages(per_page="7"),
+        answer=[DATASET],
+        gives=[Dataset],
+    ),
+    Case(
         lambda c: c.datasets.create("flowers", **SETTINGS),
         "POST /user/datasets/",
         body={**DEFAULTS, **SETTINGS, "name": "flowers"},

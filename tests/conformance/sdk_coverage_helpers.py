@@ -1,0 +1,33 @@
+"""The SDK's functions that make no call, and its `SegmentsDataset`, beside what there is here."""
+
+from __future__ import annotations
+
+NOT_HERE = "not here: "
+
+HELPERS = {
+    "utils.bitmap2file": "`images.encode_bitmap`, `client.labels.put_bitmap`",
+    "utils.get_semantic_bitmap": "`images.semantic`",
+    "utils.load_image_from_url": "`images.load_image`",
+    "utils.load_label_bitmap_from_url": "`images.decode_bitmap`",
+    "utils.handle_exif_rotation": "`images.load_image`",
+    "utils.load_release": "`client.releases.download`",
+    "utils.transform_label_to_ego_coordinates": "`transform_to_ego`",
+    "utils.export_dataset": f"{NOT_HERE}exports of a whole dataset",
+    "utils.show_polygons": f"{NOT_HERE}drawing is for a plotting library",
+    "utils.load_pointcloud_from_url": f"{NOT_HERE}point cloud files are for a library such as Open3D",
+    "utils.array_to_pcd": f"{NOT_HERE}point cloud files are for a library such as Open3D",
+    "utils.ply_to_pcd": f"{NOT_HERE}point cloud files are for a library such as Open3D",
+    "utils.las_to_pcd": f"{NOT_HERE}point cloud files are for a library such as laspy",
+    "utils.sample_pcd": f"{NOT_HERE}point cloud files are for a library such as Open3D",
+    "utils.cuboid_to_segmentation": f"{NOT_HERE}geometry of point clouds is for a library such as Open3D",
+    "utils.find_camera_rotation": f"{NOT_HERE}geometry of cameras is for a library such as scipy",
+    "utils.add_kinematics_to_label": f"{NOT_HERE}velocities and accelerations are read and written as they are",
+    "export.colorize": "`images.colorize`",
+    "export.export_coco_instance": f"{NOT_HERE}exports of a whole dataset",
+    "export.export_coco_panoptic": f"{NOT_HERE}exports of a whole dataset",
+    "export.export_image": f"{NOT_HERE}exports of a whole dataset",
+    "export.export_polygon": f"{NOT_HERE}exports of a whole dataset",
+    "export.export_yolo": f"{NOT_HERE}exports of a whole dataset",
+    "dataset.SegmentsDataset": "`client.releases.download`, `client.samples.stream`",
+}
+"""``images`` stands for `segments_async.images`."""

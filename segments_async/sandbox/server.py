@@ -41,6 +41,9 @@ class Sandbox(Contents):
     It runs in a thread with an event loop of its own, and so serves asyncio, trio and blocking clients alike.
     Everything it knows is gone when it stops, and a stopped one is not started again.
 
+    Roles are the service's: a private dataset of others is not found, and a change that the role does not allow is
+    refused. `add_workunit` and `add_comment` stand in for people who work in the browser.
+
     Example:
         >>> import httpx
         >>> with Sandbox() as sandbox:
@@ -50,11 +53,12 @@ class Sandbox(Contents):
 
     Arguments:
         api_key: The key of *user*.
-        user: Who owns that key, and administers the organizations.
+        user: Who owns that key.
         other_api_key: The key of *other_user*.
-        other_user: A second user, who starts out with no part in anything of the first one's.
+        other_user: A second user, who starts out with no part in anything of the first one's; None is ``"jane"``, or
+            ``"bert"`` where *user* is.
         users: Further users, who have no key, but can be made collaborators.
-        organizations: Owners of datasets beside the users; the first one is `organization`.
+        organizations: Owners of datasets beside the users, with *user* as their administrator.
         latency: Seconds to wait before each API request is handled; may be set later as an attribute.
         release_seconds: Seconds that a release stays PENDING; with 0 it is done when first asked for.
             May be set later as an attribute.
@@ -64,6 +68,7 @@ class Sandbox(Contents):
         clock: Returns the time that the service goes by, in seconds since the epoch.
 
     Raises:
+        ValueError: The two users, or their keys, are the same.
         OSError: When it starts: the port is taken, or the address is not this machine's.
     """
 
@@ -73,7 +78,7 @@ class Sandbox(Contents):
         api_key: str = "sandbox-key",
         user: str = "sandbox",
         other_api_key: str = "other-sandbox-key",
-        other_user: str = "jane",
+        other_user: str | None = None,
         users: Iterable[str] = ("bert", "joe"),
         organizations: Iterable[str] = ("acme",),
         latency: float = 0.0,
@@ -86,14 +91,16 @@ class Sandbox(Contents):
         self.api_key = api_key
         self.user = user
         self.other_api_key = other_api_key
-        self.other_user = other_user
+        self.other_user = other_user or ("bert" if user == "jane" else "jane")
+        if api_key == other_api_key or user == self.other_user:
+            raise ValueError("The other user needs another name and another key.")
         self.organizations: tuple[str, ...] = tuple(organizations)
         self.latency = latency
         self._addresses = ((host, port), (host, storage_port))
         self._clock = clock
         self._store = ObjectStore(Signer(clock))
         self._state = State(
-            keys={other_api_key: other_user, api_key: user},
+            keys={api_key: user, other_api_key: self.other_user},
             users=users,
             organizations={name: {user: "admin"} for name in self.organizations},
             store=self._store,

@@ -69,6 +69,16 @@ def test_life(api, sandbox, flowers, rose):
     assert api.get(f"{flowers}/issues/").json() == []
 
 
+def test_they_are_told(api, sandbox, flowers, rose, monkeypatch):
+    """Webhooks tell of issues and clones as of everything else."""
+    told = []
+    monkeypatch.setattr(sandbox._state, "tell", lambda kind, dataset, describe: told.append((kind, describe())))
+    issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()
+    closed = api.patch(f"/issues/{issue['uuid']}/", json={"status": "CLOSED"}).json()
+    clone = api.post(f"{flowers}/clone/", json={"name": "copy"}).json()
+    assert told == [("issue.created", issue), ("issue.updated", closed), ("dataset.created", clone)]
+
+
 def test_they_go_with_their_sample(api, rose):
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()["uuid"]
     api.delete(f"/samples/{rose}/")

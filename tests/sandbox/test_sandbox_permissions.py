@@ -106,16 +106,16 @@ def test_reading(api, other, names, path):
 
 def test_every_route_in_a_dataset_is_in_these_tables():
     """A new route needs a row: who may use it?"""
-    tested = {(method, path.replace("joe", "{}")) for _, method, path, _ in CHANGES} | {("GET", path) for path in READS}
-    shapes = {(method, path.strip("/").replace("{flowers}", "datasets/o/n").count("/")) for method, path in tested}
-    things = {"datasets", "samples", "labels", "issues"}
+    paths = [(method, path) for _, method, path, _ in CHANGES] + [("GET", path) for path in READS]
+    names = {"flowers": "/datasets/sandbox/flowers", "uuid": "u", "issue": "i"}
+    tested = {(method, ROUTES.find(path.format(**names).encode())[0]) for method, path in paths}
     routes = {
-        (method, len(template) - 1)
+        (method, template)
         for template, views in ROUTES.views.items()
-        if template[0] in things
         for method in views
+        if template[0] in {"datasets", "samples", "labels", "issues"}
     }
-    assert routes <= shapes
+    assert tested == routes
 
 
 def test_lists_show_what_one_may_see(api, other, flowers):
@@ -174,3 +174,7 @@ def test_names_and_keys_of_ones_own():
     sandbox = Sandbox(api_key="a", user="ann", other_api_key="b", other_user="bob", organizations=["lab", "firm"])
     assert (sandbox.organizations, sandbox.user, sandbox.other_user) == (("lab", "firm"), "ann", "bob")
     assert repr(sandbox) == "<Sandbox not started>"
+    assert Sandbox(user="jane").other_user == "bert"
+    for same in ({"api_key": "other-sandbox-key"}, {"user": "ann", "other_user": "ann"}):
+        with pytest.raises(ValueError, match="another name and another key"):
+            Sandbox(**same)

@@ -14,6 +14,7 @@ from segments_async._client import AsyncSegments
 from segments_async._converter import structure, unstructure
 from segments_async._paging import Pages, Prefetch
 from segments_async._pool import Stats
+from segments_async._releases import LabelsetSummary, ReleaseFile, ReleaseSamples, ReleaseSummary, open_release
 from segments_async._version import __version__
 from segments_async.bulk import BulkOptions, BulkReport, BulkSettings, BulkStream, Outcome, Progress
 from segments_async.errors import (
@@ -146,6 +147,9 @@ from segments_async.models import (
     QuaternionTaskAttribute,
     Release,
     ReleaseAttributes,
+    ReleaseDataset,
+    ReleaseHeader,
+    ReleaseSample,
     ReleaseStatus,
     Role,
     Sample,
@@ -256,6 +260,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "LabelSummary",
     "LabelUpdate",
     "Labelset",
+    "LabelsetSummary",
     "Link",
     "LinkFrameAttributes",
     "Model",
@@ -300,8 +305,14 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "RateLimitError",
     "Release",
     "ReleaseAttributes",
+    "ReleaseDataset",
     "ReleaseFailedError",
+    "ReleaseFile",
+    "ReleaseHeader",
+    "ReleaseSample",
+    "ReleaseSamples",
     "ReleaseStatus",
+    "ReleaseSummary",
     "RequestTimeoutError",
     "RetryPolicy",
     "Role",
@@ -336,6 +347,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "XYZ",
     "XYZW",
     "__version__",
+    "open_release",
     "structure",
     "transform_to_ego",
     "unstructure",

@@ -106,6 +106,7 @@ from segments_async.models.pointcloud_labels import (
     PointcloudVectorLabelAttributes,
     Velocity,
 )
+from segments_async.models.release_files import ReleaseDataset, ReleaseHeader, ReleaseSample
 from segments_async.models.releases import Release, ReleaseAttributes
 from segments_async.models.sample_attributes import (
     PCD,
@@ -235,6 +236,9 @@ __all__ = [
     "QuaternionTaskAttribute",
     "Release",
     "ReleaseAttributes",
+    "ReleaseDataset",
+    "ReleaseHeader",
+    "ReleaseSample",
     "ReleaseStatus",
     "Role",
     "Sample",

@@ -19,7 +19,7 @@ LAYERS = [
     ["_clients", "_gate"],
     ["_pool"],
     ["_session"],
-    ["_ahead", "_storage", "_paging"],
+    ["_ahead", "_storage", "_paging", "_releases"],
     ["bulk", "images"],
     ["resources"],
     ["webhooks", "progress"],

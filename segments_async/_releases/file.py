@@ -251,10 +251,7 @@ class _Steps:
                 self._text = ReleaseText(self._file, self._path.name)
                 self._samples = enumerate(self._text)
             until = self._text.position + characters
-            for index, raw in self._samples:
-                if not add(index, raw) or self._text.position >= until:
-                    return True
-            return False
+            return any(not add(index, raw) or self._text.position >= until for index, raw in self._samples)
 
     def close(self) -> None:
         """Close the file."""

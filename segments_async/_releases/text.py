@@ -48,6 +48,7 @@ class JsonText:
         self._usual = 0
         """Length of the value before; the next one is probably as long."""
         self._ended = False
+        self._item: int | None = None
 
     @property
     def position(self) -> int:
@@ -91,7 +92,9 @@ class JsonText:
                 problem = error
             except RecursionError:
                 raise self.error(f"is nested too deeply at character {self.position}") from None
-            if problem is None and (end < len(self._text) or self._ended):  # a number might go on
+            # A number might go on: of "0.5" cut after the point, the scanner reads the 0.
+            cut = problem is None and isinstance(value, int | float) and end > len(self._text) - NEAR
+            if problem is None and (self._ended or not cut):
                 self._usual = (end - self._at) * 5 // 4
                 self._at = end
                 return value
@@ -117,16 +120,18 @@ class JsonText:
             if self.take(",}") == "}":
                 return
 
-    def items(self) -> Iterator[Any]:
-        """Read an array, item by item."""
+    def samples(self) -> Iterator[Any]:
+        """Read the array of samples, one by one; errors meanwhile say which one it is."""
         self.take("[")
+        self._item = 0
         if self.peek() == "]":
             self.take("]")
-            return
-        while True:
+        else:
             yield self.value()
-            if self.take(",]") == "]":
-                return
+            while self.take(",]") == ",":
+                self._item += 1
+                yield self.value()
+        self._item = None
 
     def end(self) -> None:
         """Refuse what follows the end."""
@@ -134,7 +139,9 @@ class JsonText:
             raise self.error(f"goes on after its end, at character {self.position}")
 
     def error(self, problem: str, path: str = "") -> DecodeError:
-        """Make an error that names the file."""
+        """Make an error that names the file, and the sample that it is about."""
+        if self._item is not None:
+            path = f"dataset.samples[{self._item}]"
         return DecodeError(f"{self._name} {problem}", path=path)
 
     def _may_go_on(self, problem: json.JSONDecodeError) -> bool:
@@ -197,6 +204,6 @@ class ReleaseText:
         for key in self._text.members():
             if key == "samples" and self._text.peek() == "[":
                 self._found = True
-                yield from self._text.items()
+                yield from self._text.samples()
             else:
                 dataset[key] = self._text.value()

@@ -1,0 +1,346 @@
+"""Release files sample by sample: typed, picked, counted, and never whole in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+import tracemalloc
+
+import anyio
+import pytest
+
+from segments_async import (
+    ClientStateError,
+    DecodeError,
+    ImageVectorLabelAttributes,
+    InputError,
+    LabelsetSummary,
+    open_release,
+    unstructure,
+)
+from segments_async._releases import file as module
+
+pytestmark = pytest.mark.anyio
+
+
+async def names(path, **arguments):
+    async with open_release(path) as release:
+        return [sample.name async for sample in release.samples(**arguments)]
+
+
+async def collect(samples, found):
+    """Take names until there is an error."""
+    async for sample in samples:
+        found.append(sample.name)
+
+
+async def test_header_and_samples(kit):
+    """Everything is there, as models, and writes back what was read."""
+    raw = kit.release([kit.sample(0), kit.sample(1, labels={"ground-truth": None, "model": kit.label("PRELABELED")})])
+
+    async with open_release(kit.write(raw)) as release:
+        samples = [sample async for sample in release.samples()]
+
+        assert (release.name, release.header.description) == ("v1", "First.")
+        assert (release.dataset.owner, release.dataset.task_type) == ("jane", "vector")
+        assert release.dataset.task_attributes.categories[1].name == "rose"
+        assert [labelset.name for labelset in release.dataset.labelsets] == ["ground-truth", "model"]
+    assert isinstance(samples[0].labels["ground-truth"].attributes, ImageVectorLabelAttributes)
+    assert samples[0].labels["ground-truth"].label_type == "vector"
+    assert samples[0].attributes.image.url == "https://example.com/0.png"
+    assert samples[0].labels["model"] is None
+    for sample, original in zip(samples, raw["dataset"]["samples"], strict=True):
+        labels = {name: label and {**label, "label_type": "vector"} for name, label in original["labels"].items()}
+        assert unstructure(sample) == {**original, "labels": labels}
+
+
+@pytest.mark.parametrize("order", ["samples first", "dataset first", "an unknown key last"])
+async def test_keys_in_any_order(kit, order):
+    """What stands behind the samples is in the header all the same."""
+    raw = kit.release([kit.sample(number) for number in range(3)])
+    if order == "samples first":
+        raw["dataset"] = {"samples": raw["dataset"].pop("samples"), **raw["dataset"]}
+    elif order == "dataset first":
+        raw = {"dataset": raw.pop("dataset"), **raw}
+    else:
+        raw["dataset"]["colour"] = "blue"
+
+    async with open_release(kit.write(raw)) as release:
+        assert (release.name, release.dataset.task_type) == ("v1", "vector")
+        assert release.header.description == "First."
+        assert release.dataset.extra == ({"colour": "blue"} if order == "an unknown key last" else {})
+        assert len([sample async for sample in release.samples()]) == 3
+
+
+async def test_labelset(kit):
+    """Only its labels are there; samples without one come with None."""
+    path = kit.write_release([kit.sample(0), kit.sample(1, labels={"model": kit.label()}), kit.sample(2, labels=None)])
+
+    async with open_release(path) as release:
+        found = [sample.labels async for sample in release.samples(labelset="model")]
+
+    assert [list(labels) for labels in found] == [["model"]] * 3
+    assert [labels["model"] is not None for labels in found] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("pick", "expected"),
+    [
+        ({}, "01234"),
+        ({"label_status": "LABELED"}, "034"),
+        ({"label_status": ["REVIEWED", "UNLABELED"]}, "12"),
+        ({"label_status": "PRELABELED", "labelset": "model"}, "4"),
+        ({"metadata": {"city": "London"}}, "13"),
+        ({"metadata": {"city": "Paris", "night": True}}, "0"),
+        ({"metadata": "night:true"}, "03"),
+        ({"metadata": ["city:London", "night:false"]}, "1"),
+        ({"metadata": {"zoo": None}}, ""),
+        ({"metadata": {"city": "Paris"}, "label_status": "LABELED"}, "04"),
+    ],
+)
+async def test_pick(kit, pick, expected):
+    """By the status of one labelset's label, and by metadata."""
+    samples = [kit.sample(number) for number in range(5)]
+    samples[1]["labels"]["ground-truth"]["label_status"] = "REVIEWED"
+    samples[2]["labels"] = {}
+    samples[4]["labels"]["model"] = kit.label("PRELABELED")
+
+    found = await names(kit.write_release(samples), **pick)
+
+    assert "".join(name.removesuffix(".png") for name in found) == expected
+
+
+@pytest.mark.parametrize(
+    ("pick", "path", "words"),
+    [
+        ({"labelset": "modle"}, "labelset", "no labelset 'modle'; there are 'ground-truth', 'model'"),
+        ({"labelset": 7}, "labelset", "no labelset 7"),
+        ({"label_status": []}, "label_status", "at least one"),
+        ({"label_status": [7]}, "label_status", "words"),
+        ({"metadata": "city"}, "metadata", "key:value"),
+        ({"on_error": "ignore"}, "on_error", "'raise' or 'skip'"),
+    ],
+)
+async def test_pick_that_makes_no_sense(kit, pick, path, words):
+    async with open_release(kit.write_release([])) as release:
+        with pytest.raises(InputError, match=words) as caught:
+            release.samples(**pick)
+    assert caught.value.path == path
+
+
+async def test_status_without_a_ground_truth(kit):
+    """A status is that of a label in a labelset, which then has to be named."""
+    async with open_release(kit.write_release([], labelsets=[{"name": "model"}])) as release:
+        with pytest.raises(InputError, match="no labelset 'ground-truth'; there are 'model'") as caught:
+            release.samples(label_status="LABELED")
+    assert caught.value.path == "label_status"
+
+
+BAD = [
+    ({"name": 7}, "dataset.samples[1].name"),
+    ({"labels": 7}, "dataset.samples[1].labels"),
+    ({"labels": {"ground-truth": 7}}, "dataset.samples[1].labels.ground-truth"),
+    ({"labels": {"ground-truth": {"attributes": {"annotations": 7}}}}, "dataset.samples[1].labels.ground-truth"),
+]
+
+
+@pytest.mark.parametrize(("keys", "path"), BAD)
+async def test_sample_that_does_not_decode(kit, keys, path):
+    """It is named, after those before it; or left out and told of."""
+    file = kit.write_release([kit.sample(0), kit.sample(1, **keys), kit.sample(2)])
+    found = []
+
+    async with open_release(file) as release:
+        with pytest.raises(DecodeError) as caught:
+            await collect(release.samples(), found)
+        samples = release.samples(on_error="skip")
+        rest = [sample.name async for sample in samples]
+
+    assert found == ["0.png"]
+    assert caught.value.path.startswith(path)
+    assert caught.value.payload["uuid"] == "u-1"
+    assert rest == ["0.png", "2.png"]
+    assert [str(error) for error in samples.skipped] == [str(caught.value)]
+    assert f"sample {keys.get('name', '1.png')!r}" in str(caught.value)
+
+
+async def test_item_that_is_no_sample(kit):
+    with pytest.raises(DecodeError, match=r"dataset.samples\[1\]: expected an object, got int"):
+        await names(kit.write_release([kit.sample(0), 7]))
+    with pytest.raises(DecodeError, match=r"dataset.samples\[1\]"):
+        async with open_release(kit.write_release([kit.sample(0), 7])) as release:
+            await release.summary()
+
+
+async def test_truncated(kit):
+    """It is noticed when it is opened, as the header might go on behind the samples."""
+    text = json.dumps(kit.release([kit.sample(number) for number in range(9)]))
+
+    with pytest.raises(DecodeError, match=r"dataset.samples\[5\]: v1\.json ends before its end; download it again"):
+        await names(kit.write(text[: text.index('"u-5"')]))
+
+
+async def test_cut_between_samples(kit):
+    """A file that was changed after it was opened."""
+    text = json.dumps(kit.release([kit.sample(number) for number in range(9)]))
+    path = kit.write(text)
+    found = []
+
+    async with open_release(path) as release:
+        kit.write(text[: text.index('"u-5"')])
+        with pytest.raises(DecodeError, match=r"samples\[5\]: v1.json ends before its end"):
+            await collect(release.samples(on_error="skip"), found)
+        with pytest.raises(DecodeError, match="ends before its end"):
+            await release.summary()
+
+    assert found == [f"{number}.png" for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "v1.json is not JSON: .*DOCTYPE"),
+        (b"", "ends before its end"),
+        (b"\x89PNG\r\n\x1a\n\x00", "not UTF-8"),
+        ('{"images": [{"id": 1}], "annotations": []}', "v1.json is no release"),
+        ('{"dataset": {"samples": []}}', "v1.json is no release"),
+        ('{"name": "v1", "dataset": {"name": 7, "samples": []}}', r"dataset.name: v1.json is no release: expected"),
+    ],
+)
+async def test_foreign_file(kit, content, words):
+    with pytest.raises(DecodeError, match=words):
+        await names(kit.write(content))
+
+
+async def test_path_that_makes_no_sense(kit, tmp_path):
+    for path, words in ((tmp_path / "none.json", "No such file"), (tmp_path, "directory"), ("a\0b", "null")):
+        with pytest.raises(InputError, match=f"cannot be read .*{words}") as caught:
+            await names(path)
+        assert caught.value.path == "path"
+    with pytest.raises(InputError, match="expected a path, got bytes"):
+        open_release(b"v1.json")
+
+
+async def test_life(kit):
+    """It is read inside its block, once; several walks at a time; a walk ends with the block."""
+    path = kit.write_release([kit.sample(number) for number in range(3)])
+    release = open_release(path)
+    with pytest.raises(ClientStateError, match="inside 'async with'"):
+        release.samples()
+    async with release:
+        one, other = release.samples(), release.samples()
+        assert [(await anext(one)).name, (await anext(other)).name, (await anext(one)).name] == [
+            "0.png",
+            "0.png",
+            "1.png",
+        ]
+    with pytest.raises(ClientStateError, match="was left"):
+        await anext(release.samples())
+    with pytest.raises(ClientStateError, match="was left"):
+        async with release:
+            pass
+
+
+async def test_walk_that_outlives_its_block(kit, monkeypatch):
+    """It does not look as if it had come to the end."""
+    monkeypatch.setattr(module, "READY_AT_MOST", 2)
+    async with open_release(kit.write_release([kit.sample(number) for number in range(9)])) as release:
+        samples = release.samples()
+        await anext(samples)
+    with pytest.raises(ClientStateError, match="was left"):
+        await anext(samples)
+
+
+async def test_cancelled_step_loses_nothing(kit, monkeypatch):
+    """A sample that was read while its reader was cancelled comes next."""
+    monkeypatch.setattr(module, "BATCH_CHARACTERS", 1)
+    async with open_release(kit.write_release([kit.sample(number) for number in range(40)])) as release:
+        samples, found = release.samples(), []
+        for turn in range(400):
+            with anyio.move_on_after(0.0001 * (turn % 4)):
+                found.append((await anext(samples)).name)
+            if len(found) == 40:
+                break
+
+    assert found == [f"{number}.png" for number in range(40)]
+
+
+async def test_several_readers_share_a_walk(kit, monkeypatch):
+    """Each sample goes to one of them."""
+    monkeypatch.setattr(module, "READY_AT_MOST", 2)
+    found = []
+    async with open_release(kit.write_release([kit.sample(number) for number in range(50)])) as release:
+        samples = release.samples()
+
+        async def read():
+            async for sample in samples:
+                found.append(sample.name)
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(read)
+
+    assert sorted(found) == sorted(f"{number}.png" for number in range(50))
+
+
+async def test_the_loop_reads_nothing(kit, monkeypatch):
+    """Opening, decoding and structuring happen in worker threads."""
+    threads = set()
+    structure, opened = module.structure, module._opened
+    monkeypatch.setattr(module, "structure", lambda *a: (threads.add(threading.current_thread()), structure(*a))[1])
+    monkeypatch.setattr(module, "_opened", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
+
+    assert len(await names(kit.write_release([kit.sample(number) for number in range(20)]))) == 20
+
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_summary(kit):
+    """Samples by status, annotations by category, whatever the shape of the labels."""
+    samples = [kit.sample(number) for number in range(4)]
+    samples[0]["labels"]["ground-truth"] = kit.label("REVIEWED", 1, 1, 2, 9)
+    samples[1]["labels"] = {
+        "ground-truth": None,
+        "model": {"attributes": {"frames": [{"annotations": [{"category_id": 2}]}]}},
+    }
+    sensors = [{"name": "cam", "attributes": {"frames": [{"annotations": [{"category_id": 1}] * 2}]}}]
+    samples[2]["labels"]["model"] = {"label_status": "PRELABELED", "attributes": {"sensors": sensors}}
+
+    async with open_release(kit.write_release(samples)) as release:
+        summary = await release.summary()
+
+    assert (summary.name, summary.task_type, summary.samples) == ("v1", "vector", 4)
+    assert summary.labelsets == {
+        "ground-truth": LabelsetSummary(
+            labels=3,
+            statuses={"LABELED": 2, "REVIEWED": 1, "UNLABELED": 1},
+            categories={"violet": 4, "rose": 1, "9": 1},
+        ),
+        "model": LabelsetSummary(
+            labels=2, statuses={"UNLABELED": 3, "PRELABELED": 1}, categories={"violet": 2, "rose": 1}
+        ),
+    }
+
+
+async def test_memory_is_flat(kit):
+    """Of 16 MB, a small part is held at any time."""
+    one = json.dumps(kit.sample(0, labels={"ground-truth": kit.label("LABELED", *[1] * 50)}))
+    head, tail = json.dumps(kit.release([])).split("[]}}")[0] + "[", "]}}"
+    path = kit.write(head + ",".join([one] * 4000) + tail)
+    assert path.stat().st_size > 16_000_000
+    count = 0
+    async with open_release(path) as release:
+        samples = release.samples(labelset="ground-truth")
+        await anext(samples)
+        tracemalloc.start()
+        try:
+            async for _ in samples:
+                count += 1
+                if count == 1000:
+                    break
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert most < 8_000_000

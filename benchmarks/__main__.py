@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.cases import CASES
-from benchmarks.cases.curve import draw
+from benchmarks.cases import CASES, batches, curve
 from benchmarks.harness import FULL, QUICK, hold
 from benchmarks.report import as_json, machine, table
 
-PLOT = Path(__file__).with_name("curve.png")
+HERE = Path(__file__).parent
+PLOTS = {"curve": (curve.draw, "curve.png"), "batches": (batches.draw, "bulk.png")}
+"""How cases are drawn, and where."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,7 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases, by default all: {', '.join(CASES)}")
     parser.add_argument("--quick", action="store_true", help="small numbers: to see that it runs, not to quote")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help=f"the curve; by default {PLOT}, none with --quick")
+    plots = ", ".join(file for _, file in PLOTS.values())
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"for {plots}; {HERE}, or none with --quick")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
@@ -34,9 +36,10 @@ def main(arguments: list[str] | None = None) -> None:
         _tell("")
         print(*table(result), sep="\n", flush=True)
         results.append(result)
-        plot = options.plot or (None if options.quick else PLOT)
-        if name == "curve" and plot is not None:
-            draw(result, plot)
+        folder = options.plots or (None if options.quick else HERE)
+        if name in PLOTS and folder is not None:
+            draw, file = PLOTS[name]
+            draw(result, folder / file)
     if options.json is not None:
         options.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
 

@@ -130,6 +130,8 @@ class Case:
     has_server: bool = True
     delay: float = 0.0
     """Seconds that the server takes for an answer."""
+    limit: tuple[float, int] = (0.0, 0)
+    """Calls a second that the server allows, and how many at once; 0 allows all."""
 
 
 @frozen(kw_only=True)
@@ -157,9 +159,9 @@ class Result:
 
 
 @contextmanager
-def running_server(delay: float = 0.0) -> Iterator[str]:
+def running_server(delay: float = 0.0, limit: tuple[float, int] = (0.0, 0)) -> Iterator[str]:
     """Start the server in a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "benchmarks.server", str(delay)]
+    command = [sys.executable, "-m", "benchmarks.server", str(delay), *map(str, limit)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -184,7 +186,7 @@ def hold(
     """
     present = [contestant for contestant in case.contestants if contestant.is_here]
     turns = []
-    with running_server(case.delay) if case.has_server else nullcontext() as url:
+    with running_server(case.delay, case.limit) if case.has_server else nullcontext() as url:
         for number in range(case.turns):
             turn = {}
             for contestant in present:

@@ -60,16 +60,45 @@ _ROUTES: dict[str, Answer] = {
 }
 
 
+class Bucket:
+    """
+    Allow so many calls a second.
+
+    Args:
+        rate: Calls a second; 0 allows all.
+        burst: Calls at once.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = self._tokens = float(burst)
+        self._filled = time.monotonic()
+
+    def take(self) -> float:
+        """Seconds to wait before a call is allowed; 0 lets it through."""
+        if not self._rate:
+            return 0.0
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / self._rate
+        self._tokens -= 1
+        return 0.0
+
+
 class Connection(asyncio.Protocol):
     """
     One connection: every whole request gets its answer, a body that is not what was to be sent a 400.
 
     Args:
         delay: Seconds before each answer.
+        bucket: What all connections take from.
     """
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, bucket: Bucket) -> None:
         self._delay = delay
+        self._bucket = bucket
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -95,6 +124,8 @@ class Connection(asyncio.Protocol):
         method, target, _ = head.split(b" ", 2)
         if method == b"get" and b"/samples/?" in target:
             answer, refusal = list_samples(target.decode()), NO_PAGE
+        elif target != b"/cpu" and (wait := self._bucket.take()):
+            answer, refusal = None, (b"429 Too Many Requests\r\nRetry-After: %f" % wait, b"{}")
         else:
             answer, refusal = _ROUTES[_route(target)](body), REFUSED
         status, answer = refusal if answer is None else (b"200 OK", answer)
@@ -116,9 +147,11 @@ def _route(target: bytes) -> str:
     return parts[3] if parts[0] == "datasets" else parts[0]
 
 
-async def serve(delay: float) -> None:
+async def serve(delay: float, rate: float, burst: int) -> None:
     """Listen on a free port, print it, and serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(delay), "127.0.0.1", 0, backlog=512)
+    bucket = Bucket(rate, burst)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(delay, bucket), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -128,7 +161,8 @@ def main() -> None:
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
     if find_spec("uvloop") is not None:
         run = import_module("uvloop").run
-    run(serve(float(sys.argv[1]) if sys.argv[1:] else 0.0))
+    delay, rate, burst = [*sys.argv[1:], *"000"][:3]
+    run(serve(float(delay), float(rate), int(burst)))
 
 
 if __name__ == "__main__":

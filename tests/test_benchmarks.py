@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.cases import CASES, curve, imports, json_models, latency
+from benchmarks.cases import CASES, batches, curve, imports, json_models, latency
 from benchmarks.harness import Contestant, Scale, hold
 from benchmarks.payloads import cuboid_label, new_sample, stored, vector_label
 from benchmarks.report import as_json, table
@@ -21,7 +21,7 @@ SMALL = {
     "cuboid label": cuboid_label(2, 2),
     "1000 samples": [stored(new_sample(number)) for number in range(2)],
 }
-OTHERWISE = {"import", "memory", "curve"}
+OTHERWISE = {"import", "memory", "curve", "batches"}
 """Cases that other tests run."""
 
 
@@ -29,6 +29,8 @@ OTHERWISE = {"import", "memory", "curve"}
 def _short(monkeypatch):
     monkeypatch.setattr("benchmarks.stopwatch.WARM_UP", 1)
     monkeypatch.setattr(curve, "CONNECTIONS", (1, 4))
+    monkeypatch.setattr(batches, "SIZES", (1, 2))
+    monkeypatch.setattr(batches, "CONCURRENCIES", (1, 2))
     monkeypatch.setattr(latency, "CONNECTIONS", 2)
     for name, payload in SMALL.items():
         monkeypatch.setitem(json_models.PAYLOADS, name, lambda payload=payload: payload)
@@ -56,7 +58,7 @@ def test_contestants_run_in_processes_of_their_own(tmp_path, capsys, monkeypatch
 
     assert "samples" in capsys.readouterr().out
     [turn] = json.loads(figures.read_text())["cases"]["memory"]["turns"]
-    assert [run["units"] for run in turn.values()] == [500, 1000]
+    assert [run["units"] for run in turn.values()] == [500, 1000] * 2
 
 
 def test_import_is_measured():
@@ -76,10 +78,11 @@ def test_unknown_case_is_refused(capsys):
 
 
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="the plot needs matplotlib")
-def test_curve_is_drawn(tmp_path):
-    """The curve becomes a picture."""
-    result = hold(curve.case(TINY), run=Contestant.run_here)
+@pytest.mark.parametrize("case", [curve, batches])
+def test_curves_are_drawn(tmp_path, case):
+    """They become pictures."""
+    result = hold(case.case(TINY), run=Contestant.run_here)
 
-    curve.draw(result, tmp_path / "curve.png")
+    case.draw(result, tmp_path / "curve.png")
 
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import bitmaps, bulk, create, curve, imports, json_models, latency, listing, memory, put
+from benchmarks.cases import (
+    batches,
+    bitmaps,
+    bulk,
+    create,
+    curve,
+    imports,
+    json_models,
+    latency,
+    limited,
+    listing,
+    memory,
+    put,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +29,7 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "create": create.case,
     "latency": latency.case,
     "bulk": bulk.case,
+    "limited": limited.case,
     "list": listing.slow_case,
     "list-all": listing.large_case,
     "json": json_models.case,
@@ -23,4 +37,5 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "memory": memory.case,
     "import": imports.case,
     "curve": curve.case,
+    "batches": batches.case,
 }

@@ -1,38 +1,57 @@
-"""Streaming: twenty times the items in about the same memory."""
+"""Streaming: twenty times the items in about the same memory, of the process and of Python's own objects."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from benchmarks.cases.bulk import BATCH, create
-from benchmarks.harness import Case, Check, Contestant, Scale
+from benchmarks.harness import Case, Check, Contestant, Scale, Turn
 from benchmarks.payloads import new_sample
 from benchmarks.stopwatch import Run, Stopwatch
 from segments_async import AsyncSegments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def case(scale: Scale) -> Case:
     """Describe the case."""
     few, many = scale.of(10_000, least=BATCH), scale.of(200_000, least=2 * BATCH)
-    fewer, more = f"{few:,} samples", f"{many:,} samples"
+    kinds: dict[str, Callable[..., Run]] = {"resident": stream, "traced": stream_traced}
     return Case(
         name="memory",
         about="samples from a generator, of which only failures are kept",
         unit="sample",
         contestants=[
-            Contestant(name=fewer, work=stream, arguments={"samples": few}),
-            Contestant(name=more, work=stream, arguments={"samples": many}),
+            Contestant(name=_name(count, kind), work=work, arguments={"samples": count})
+            for kind, work in kinds.items()
+            for count in (few, many)
         ],
         checks=[
             Check(
-                name=f"MB that {many:,} need more than {few:,}",
-                value=lambda turn: turn[more].memory - turn[fewer].memory,
-                contestants=[fewer, more],
+                name=f"MB that {many:,} need more than {few:,}, {kind}",
+                value=partial(_growth, _name(few, kind), _name(many, kind)),
+                contestants=[_name(few, kind), _name(many, kind)],
                 target=40,
             )
+            for kind in kinds
         ],
         turns=min(3, scale.turns),
     )
+
+
+def _name(count: int, kind: str) -> str:
+    return f"{count:,} samples, {kind}"
+
+
+def _growth(few: str, many: str, turn: Turn) -> float:
+    return turn[many].memory - turn[few].memory
 
 
 def stream(url: str, samples: int) -> Run:
@@ -46,3 +65,13 @@ def stream(url: str, samples: int) -> Run:
             return watch.run(samples)
 
     return asyncio.run(run())
+
+
+def stream_traced(url: str, samples: int) -> Run:
+    """Do the same while Python counts what its objects need; the memory of the run is what they needed at most."""
+    gc.collect()
+    tracemalloc.start()
+    run = stream(url, samples)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return evolve(run, memory=peak / 1e6)

@@ -9,6 +9,7 @@ from collections import deque
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 import orjson
@@ -22,6 +23,7 @@ from segments_async.sandbox.origin import STOP_SECONDS, Origin
 from segments_async.sandbox.signing import Signer
 from segments_async.sandbox.state import State
 from segments_async.sandbox.storage import ObjectStore, Storage
+from segments_async.sandbox.transport import SandboxTransport
 from segments_async.sandbox.webhooks import Delivery, Family, Webhooks
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ class Sandbox(Contents):
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self._faults = FaultScript()
         self._url = ""
+        self._apps: dict[OriginName, Gateway] = {}
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -182,6 +185,7 @@ class Sandbox(Contents):
         )
         api = gateway(origin="api", answer=Api(self._state), latency=lambda: self.latency)
         storage = gateway(origin="storage", answer=Storage(self._store), latency=lambda: 0.0)
+        self._apps = {"api": api, "storage": storage}
         origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=True)]
         for origin in origins:
             await origin.start()
@@ -199,6 +203,19 @@ class Sandbox(Contents):
     def storage_url(self) -> str:
         """Where the storage is."""
         return _known(self._store.url)
+
+    def transport(self) -> SandboxTransport:
+        """
+        Make a way to the running sandbox without a connection: for tests that may open none, or that replace httpx's.
+
+        Example:
+            ::
+
+                client = AsyncSegments(sandbox.api_key, base_url=sandbox.url, transport=sandbox.transport())
+        """
+        addresses = {urlsplit(self.url): self._apps["api"], urlsplit(self.storage_url): self._apps["storage"]}
+        assert self._loop is not None  # it was started
+        return SandboxTransport({(at.hostname or "", at.port): app for at, app in addresses.items()}, self._loop)
 
     @property
     def release_seconds(self) -> float:

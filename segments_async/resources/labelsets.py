@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from segments_async._converter import check
 from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async.errors import AlreadyExistsError
 from segments_async.models import Dataset, Labelset
 from segments_async.resources._base import Resource, create_once
 
@@ -60,24 +61,27 @@ class Labelsets(Resource):
         """
         return await self._session.call(_GET, Labelset, path={"dataset": dataset, "name": name})
 
-    async def create(self, dataset: str | Dataset, name: str, *, description: str = "") -> Labelset:
+    async def create(
+        self, dataset: str | Dataset, name: str, *, description: str = "", exist_ok: bool = False
+    ) -> Labelset:
         """
         Create a labelset, such as for the predictions of a model.
 
         Example:
             ::
 
-                await client.labelsets.create("jane/flowers", "model-v2", description="Trained on v1.")
+                await client.labelsets.create("jane/flowers", "model-v2", description="Trained on v1.", exist_ok=True)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             name: Unique in its dataset.
             description: A line for people.
+            exist_ok: Return the labelset of this name, as it is, if there is one.
 
         Raises:
-            AlreadyExistsError: There is one of this name.
+            AlreadyExistsError: There is one of this name, and *exist_ok* is False.
         """
-        # The attributes are text, and needed, in the official SDK too.
+        # The official SDK always sends these attributes, and as text.
         body = {"name": check_name(name), "description": description, "attributes": "{}"}
         check(body, Labelset)
         _GET.fill(dataset=dataset, name=name)  # a labelset that cannot be asked for is of no use
@@ -88,7 +92,15 @@ class Labelsets(Resource):
         async def find() -> Labelset:
             return await self.get(dataset, name)
 
-        return await create_once(self._session, create, find, lambda found: (found.description or "") == description)
+        def same(found: Labelset) -> bool:
+            return (found.description or "") == description
+
+        try:
+            return await create_once(self._session, create, find, same)
+        except AlreadyExistsError:
+            if not exist_ok:
+                raise
+        return await find()
 
     async def delete(self, dataset: str | Dataset, name: str) -> None:
         """

@@ -69,3 +69,23 @@ async def check_call(case):
     assert ("content-type" in request.headers) == (case.body is not None)
     assert request.headers["authorization"] == "APIKey key"
     assert shape_of(result) == case.gives
+
+
+class Sent(Exception):  # noqa: N818 (it ends the call where it is looked at)
+    """A request was sent."""
+
+
+async def first_request(call):
+    """The first request that a call of ours sends."""
+    requests = []
+
+    def answer(request):
+        requests.append(request)
+        raise Sent
+
+    async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
+        try:
+            await call(client)
+        except Sent:
+            return requests[0]
+    raise AssertionError("nothing was sent")

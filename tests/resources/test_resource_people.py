@@ -136,6 +136,7 @@ class TestLabelsets:
         assert created == await client.labelsets.get(DATASET, "model 1")
         with pytest.raises(AlreadyExistsError):
             await client.labelsets.create(DATASET, "model 1", description="Mine.")
+        assert await client.labelsets.create(DATASET, "model 1", description="Other.", exist_ok=True) == created
         assert [labelset.name for labelset in await client.labelsets.list(DATASET)] == ["ground-truth", "model 1"]
         assert (await client.datasets.get(DATASET)).labelsets[1] == created
         await client.labels.put(sample.uuid, "model 1", {"annotations": []})

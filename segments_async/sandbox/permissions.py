@@ -42,7 +42,9 @@ def role_of(state: State, dataset: Dataset, user: str) -> str | None:
     """Return what *user* is in *dataset*, by owning it, by being a member of its owner, or as a collaborator."""
     if user == dataset.owner:
         return "admin"
-    return dataset.collaborators.get(user) or state.members.get(dataset.owner, {}).get(user)
+    if user in dataset.collaborators:
+        return str(dataset.collaborators[user]["role"])
+    return state.members.get(dataset.owner, {}).get(user)
 
 
 def is_visible(state: State, dataset: Dataset, user: str) -> bool:

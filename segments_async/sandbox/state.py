@@ -80,8 +80,8 @@ class Dataset:
     samples: dict[str, Sample] = field(factory=dict)
     """By name."""
     labelsets: dict[str, Record] = field(factory=dict)
-    collaborators: dict[str, str] = field(factory=dict)
-    """Roles by user."""
+    collaborators: dict[str, Record] = field(factory=dict)
+    """By user."""
     releases: dict[str, Release] = field(factory=dict)
 
     @property

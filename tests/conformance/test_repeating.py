@@ -85,7 +85,8 @@ class World:
         return {issue["description"]: issue["status"] for issue in self.sandbox.issues(self.dataset)}
 
     def collaborators(self) -> dict[str, str]:
-        return dict(self.sandbox._dataset(self.dataset).collaborators)
+        collaborators = dict(self.sandbox._dataset(self.dataset).collaborators)
+        return {user: collaborator["role"] for user, collaborator in collaborators.items()}
 
     def samples(self) -> dict[str, int]:
         samples = [(sample["name"], sample["priority"]) for sample in self.sandbox.samples(self.dataset)]

@@ -26,7 +26,7 @@ def create_asset(request: ApiRequest) -> Response:
     suffix = PurePosixPath(filename).suffix
     key = f"assets/{request.user}/{uuid}{suffix if suffix[1:].isalnum() else ''}"
     content_type = mimetypes.guess_type(filename)[0] or "application/octet-stream"
-    asset = {
+    asset = request.data | {
         "uuid": uuid,
         "filename": filename,
         "url": request.state.store.public_url(key),

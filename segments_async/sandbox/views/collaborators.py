@@ -24,7 +24,7 @@ routes: Routes = Routes()
 def _collaborator_json(state: State, dataset: Dataset, user: str) -> Record:
     if user not in dataset.collaborators:
         raise not_found()
-    return {"user": state.account(user), "role": dataset.collaborators[user]}
+    return dataset.collaborators[user] | {"user": state.account(user)}
 
 
 @routes.route("POST", "datasets/{owner}/{name}/collaborators")
@@ -37,7 +37,7 @@ def add_collaborator(request: ApiRequest, owner: str, name: str) -> Response:
         raise refused(400, f"{user} cannot be added as collaborator.")
     if user in dataset.collaborators:
         raise refused(400, f"{user} is already a collaborator.")
-    dataset.collaborators[user] = request.data.get("role", "labeler")
+    dataset.collaborators[user] = {"role": "labeler"} | request.data
     return json_response(_collaborator_json(state, dataset, user), 201)
 
 
@@ -53,7 +53,7 @@ def update_collaborator(request: ApiRequest, owner: str, name: str, user: str) -
     dataset = request.state.dataset(owner, name)
     before = _collaborator_json(request.state, dataset, user)
     ensure(request.data, _CHECKS)
-    dataset.collaborators[user] = request.data.get("role", before["role"])
+    dataset.collaborators[user] = before | request.data
     return json_response(_collaborator_json(request.state, dataset, user))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from functools import cache
 from typing import Any
 
 UUID = "602a3eec-a61c-4a77-9fcc-3037ce5e9606"
@@ -98,6 +100,10 @@ def _cuboid(number: int, frame: int) -> dict[str, Any]:
     }
 
 
+PAINTED = 540, 960, 40
+"""Height, width and objects of the bitmaps of a release."""
+
+
 def painted_ids(height: int, width: int, objects: int, *, part: float = 1.0, seed: int = 7) -> tuple[Any, Any]:
     """Paint ellipses, as a label's bitmap has objects; gives the ids, and the annotations they belong to."""
     import numpy as np
@@ -111,3 +117,24 @@ def painted_ids(height: int, width: int, objects: int, *, part: float = 1.0, see
         radius, stretch = random.uniform(0.02, 0.2) * height, random.uniform(0.5, 2)
         array[(rows - y) ** 2 + ((columns - x) * stretch) ** 2 < radius**2] = number
     return array, [{"id": number, "category_id": number % 3 + 1} for number in np.unique(array).tolist() if number]
+
+
+@cache
+def painted_image() -> bytes:
+    """A JPEG as large as the bitmaps of a release, of soft noise, as photographs have it."""
+    import numpy as np
+    from PIL import Image
+
+    height, width, _ = PAINTED
+    noise = np.random.default_rng(7).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).resize((width, height)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@cache
+def painted_bitmap() -> bytes:
+    """Its bitmap, as the service has it."""
+    from segments_async.images import encode_bitmap
+
+    return encode_bitmap(painted_ids(*PAINTED)[0])

@@ -231,6 +231,20 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
     await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
 
 
+async def read_file(session: Session, url: str) -> bytes:
+    """Fetch what *url* holds, whole."""
+
+    async def attempt() -> bytes:
+        headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
+        request = _request("GET", url, headers=headers, extensions={"timeout": session.timeout.as_dict()})
+        response = await session.pool.send(session.pool.storage, request)
+        _check(session, response)
+        return response.content
+
+    trace = Trace()
+    return await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
+
+
 async def get_file(session: Session, url: str, path: Path) -> None:
     """
     Stream what *url* holds into *path*, which appears only when it is whole.

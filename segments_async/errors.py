@@ -21,6 +21,7 @@ Everything that can go wrong, as one tree.
       DecodeError               the answer is not what it should be
       InputError                refused before anything was sent (also a ValueError)
       ReleaseFailedError        the service could not build a release
+      ExportError               a sample that cannot be exported
       BulkError                 a bulk run that was asked to raise
       ClientStateError          the client is closed, or belongs to another event loop (also a RuntimeError)
       WebhookError              a webhook that is forged, altered, stale, replayed, empty, or no event
@@ -251,6 +252,23 @@ class ReleaseFailedError(SegmentsError):
         self.dataset = dataset
         self.name = name
         super().__init__(f"release {name!r} of {dataset} failed; create another one, or ask the service why")
+
+
+class ExportError(SegmentsError):
+    """
+    A sample of a release cannot be exported; ``__cause__`` is the error behind it, if there is one.
+
+    Attributes:
+        sample: The sample's name.
+        uuid: The sample's uuid; None if the release does not say.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, problem: str, *, sample: str, uuid: str | None = None) -> None:
+        self.problem = problem
+        self.sample = sample
+        self.uuid = uuid
+        super().__init__(f"sample {sample!r}: {problem}")
 
 
 class BulkError(SegmentsError):

@@ -12,6 +12,7 @@ from segments_async.errors import (
     BulkError,
     ClientStateError,
     DecodeError,
+    ExportError,
     InputError,
     RateLimitError,
     ReleaseFailedError,
@@ -25,6 +26,7 @@ CALL = {"method": "PUT", "url": "https://api.segments.ai/labels/u-1/ground-truth
 OF_THEIR_OWN = {
     DecodeError: DecodeError("no string", path="[3].name", payload=[1], status=200, request_id="r-1", **CALL),
     InputError: InputError("expected a string", path="samples[3].name"),
+    ExportError: ExportError("its image is not an image", sample="violet.jpg", uuid="u-1"),
     ReleaseFailedError: ReleaseFailedError("jane/flowers", "v1"),
     BulkError: BulkError("2 items: 2 failed", report=BulkReport()),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segments_async._version import __version__
+from segments_async.cli import export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "folder", nargs="?", type=Path, help="upload the images of this folder (without labels) instead of digits"
     )
     demo.set_defaults(run=_demo)
+    exporting = commands.add_parser("export", help=export.HELP, description=export.HELP)
+    export.add_arguments(exporting)
+    exporting.set_defaults(run=_export)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -50,3 +54,11 @@ def _demo(options: argparse.Namespace) -> int:
         print(f'the demo needs its extra: pip install "segments-async[demo]" ({error})', file=sys.stderr)
         return USAGE_ERROR
     return run(options.folder)
+
+
+def _export(options: argparse.Namespace) -> int:
+    try:
+        return export.run(options)
+    except ImportError as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR

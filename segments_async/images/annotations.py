@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from segments_async.errors import InputError
-from segments_async.images.bitmaps import MAX_ID, check_ids
+from segments_async.images.bitmaps import MAX_ID, check_ids, translate
 from segments_async.images.runs import runs_of
 
 if TYPE_CHECKING:
@@ -73,13 +73,11 @@ def semantic(array: npt.ArrayLike, annotations: Annotations, *, id_increment: in
         InputError: An id is none, or two annotations have the same.
     """
     ids = check_ids(array)
-    # A table of 24 bits costs no memory where nothing is written: the system maps its pages when they are touched.
-    table = np.zeros(MAX_ID + 1, np.uint32)
-    for number, category in categories_by_id(annotations).items():
+    categories = categories_by_id(annotations)
+    for category in categories.values():
         if not 0 <= category + id_increment <= MAX_ID:
             raise InputError(f"category {category} becomes {category + id_increment}", path="id_increment")
-        table[number] = category + id_increment
-    return table[ids]
+    return translate(ids, {number: category + id_increment for number, category in categories.items()}, np.uint32)
 
 
 def pixel_counts(array: npt.ArrayLike) -> dict[int, int]:
@@ -96,7 +94,7 @@ def pixel_counts(array: npt.ArrayLike) -> dict[int, int]:
     Returns:
         The number of pixels by id, ascending; what is unlabelled is left out.
     """
-    return {number: part.area for number, part in runs_of(check_ids(array)).parts.items()}
+    return {number: part.area for number, part in runs_of(check_ids(array)).items()}
 
 
 def mismatch(array: npt.ArrayLike, annotations: Annotations) -> Mismatch:

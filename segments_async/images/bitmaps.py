@@ -7,17 +7,16 @@ Source: docs.segments.ai/reference/label-types; the official SDK, ``bitmap2file`
 
 from __future__ import annotations
 
-import struct
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from segments_async.errors import DecodeError, InputError
 from segments_async.images.pictures import read_image
+from segments_async.images.png import encode_png
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
     from PIL import Image
@@ -26,8 +25,6 @@ MAX_ID = 2**24 - 1
 """An id has 24 bits."""
 _OPAQUE = 0xFF000000
 _DIMENSIONS = 2
-_UP = 2
-"""The PNG filter that stores what differs from the row above: in a bitmap, hardly anything."""
 
 
 def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint32]:
@@ -52,6 +49,16 @@ def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint3
     if given.dtype.itemsize > 2 and given.max() > MAX_ID:  # noqa: PLR2004 (two bytes hold no larger one)
         raise InputError(f"ids are at most {MAX_ID}, got {_first(given, given > MAX_ID)}", path=path)
     return given.astype("<u4", order="C", copy=False)
+
+
+def translate(ids: npt.NDArray[np.uint32], values: Mapping[int, Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Replace each id by its value: a number, or a list of numbers, one length for all. What has none becomes 0."""
+    size = int(ids.max()) + 1
+    used = {number: value for number, value in values.items() if 0 <= number < size}
+    table = np.zeros((size, *np.shape(next(iter(values.values()), 0))), dtype)
+    if used:
+        table[list(used)] = list(used.values())
+    return table[ids]
 
 
 def _first(array: npt.NDArray[Any], which: npt.NDArray[np.bool_]) -> str:
@@ -80,23 +87,7 @@ def encode_bitmap(array: npt.ArrayLike) -> bytes:
     """
     ids = check_ids(array)
     height, width = ids.shape
-    pixels = (ids | np.uint32(_OPAQUE)).view(np.uint8).reshape(height, width * 4)
-    rows = np.empty((height, width * 4 + 1), np.uint8)
-    rows[:, 0] = _UP
-    rows[0, 1:] = pixels[0]
-    np.subtract(pixels[1:], pixels[:-1], out=rows[1:, 1:])
-    # What the filter leaves are runs of zeros: looking for longer matches would cost time and gain nothing.
-    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
-    data = packer.compress(rows.data) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return b"".join(
-        [struct.pack(">I", len(content)), kind, content, struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))]
-    )
+    return encode_png((ids | np.uint32(_OPAQUE)).view(np.uint8).reshape(height, width, 4))
 
 
 def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:

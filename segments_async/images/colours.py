@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segments_async.images.bitmaps import MAX_ID, check_ids
+from segments_async.images.bitmaps import check_ids, translate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,10 +48,7 @@ def colorize(array: npt.ArrayLike, colours: Mapping[int, Sequence[float]] | None
     if colours is None:
         numbers = np.where(ids == 0, len(PALETTE), (ids - np.uint32(1)) % len(PALETTE))
         return np.take(_PALETTE_AND_BLACK, numbers, axis=0)
-    table = np.zeros((MAX_ID + 1, 3), np.uint8)  # costs no memory where nothing is written
-    for number, colour in colours.items():
-        table[number] = colour[:3]
-    return table[ids]
+    return translate(ids, {number: colour[:3] for number, colour in (colours or {0: (0, 0, 0)}).items()}, np.uint8)
 
 
 _PALETTE_AND_BLACK = np.vstack([PALETTE, np.zeros((1, 3), np.uint8)])

@@ -70,20 +70,18 @@ def image_size(source: bytes | str | os.PathLike[str]) -> tuple[int, int]:
 
 def read_image(source: bytes | str | os.PathLike[str], use: Callable[[Image.Image], T]) -> T:
     """Open an image, and give what *use* makes of it; what is wrong with the file is one sentence."""
-    content = source if isinstance(source, bytes | bytearray | memoryview) else Path(source).read_bytes()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return use(image)
-    except UnidentifiedImageError:
-        raise DecodeError(_no_image(content)) from None
-    except Image.DecompressionBombError as error:
-        raise DecodeError(f"{error} Image.MAX_IMAGE_PIXELS of PIL is that limit.") from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:  # what Pillow's readers raise
-        raise DecodeError(f"is a damaged image: {error}") from error
+    with io.BytesIO(source) if isinstance(source, bytes | bytearray) else Path(source).open("rb") as file:
+        try:
+            with Image.open(file) as image:
+                return use(image)
+        except UnidentifiedImageError:
+            file.seek(0)
+            raise DecodeError(_no_image(file.read(_SHOWN_BYTES))) from None
+        except Image.DecompressionBombError as error:
+            raise DecodeError(f"{error} Image.MAX_IMAGE_PIXELS of PIL is that limit.") from error
+        except (OSError, SyntaxError, ValueError, struct.error) as error:  # what Pillow's readers raise
+            raise DecodeError(f"is a damaged image: {error}") from error
 
 
-def _no_image(content: bytes | bytearray | memoryview) -> str:
-    if not len(content):
-        return "is an empty file, not an image"
-    begins = bytes(content[:_SHOWN_BYTES])
-    return f"is not an image; it begins with {begins!r}"
+def _no_image(begins: bytes) -> str:
+    return f"is not an image; it begins with {begins!r}" if begins else "is an empty file, not an image"

@@ -41,17 +41,7 @@ class Part:
         return [self.left, self.top, self.right - self.left, self.bottom - self.top]
 
 
-@frozen(eq=False)
-class Runs:
-    """All objects of a bitmap."""
-
-    height: int
-    width: int
-    parts: dict[int, Part]
-    """By id, ascending; what is unlabelled is left out."""
-
-
-def runs_of(ids: npt.NDArray[np.uint32], *, by_columns: bool = False) -> Runs:
+def runs_of(ids: npt.NDArray[np.uint32], *, by_columns: bool = False) -> dict[int, Part]:
     """
     Find the runs of every object.
 
@@ -59,6 +49,9 @@ def runs_of(ids: npt.NDArray[np.uint32], *, by_columns: bool = False) -> Runs:
         ids: Height x width.
         by_columns: Whether runs go down columns, as those of COCO, and not along rows. A run goes on at the beginning
             of the next line.
+
+    Returns:
+        The objects by id, ascending; what is unlabelled is left out.
     """
     height, width = ids.shape
     line = height if by_columns else width
@@ -73,7 +66,7 @@ def runs_of(ids: npt.NDArray[np.uint32], *, by_columns: bool = False) -> Runs:
     parts = {}
     for which in np.split(order, cuts) if order.size else []:
         parts[int(values[which[0]])] = _part(starts[which], ends[which], line, across=by_columns)
-    return Runs(height, width, parts)
+    return parts
 
 
 def _part(starts: Numbers, ends: Numbers, line: int, *, across: bool) -> Part:

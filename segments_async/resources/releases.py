@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from segments_async._storage import get_file
+from segments_async._releases import ReleaseFile, open_release
+from segments_async._storage import get_file, read_file
 from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.errors import DecodeError, InputError, ReleaseFailedError, RequestTimeoutError
@@ -15,7 +18,11 @@ from segments_async.models import Dataset, Release
 from segments_async.resources._base import Resource, create_once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from segments_async._paging import Pages
+    from segments_async.bulk import Progress
+    from segments_async.export import ExportFormat, ExportReport
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/releases/")
 _GET = Endpoint(method="GET", path="/datasets/{dataset}/releases/{name}/")
@@ -193,6 +200,87 @@ class Releases(Resource):
             raise DecodeError("the release has no file", path="attributes.url", payload=url)
         await get_file(self._session, url, target)
         return target
+
+    async def export(
+        self,
+        release: ReleaseFile | str | os.PathLike[str],
+        folder: str | os.PathLike[str],
+        format: ExportFormat,
+        *,
+        labelset: str = "ground-truth",
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        id_increment: int = 0,
+        images: bool = True,
+        image_size: tuple[int, int] | None = None,
+        refresh: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        concurrency: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> ExportReport:
+        """
+        Write the images and labels of a release as files of another format (extra ``export``).
+
+        Example:
+            ::
+
+                report = await client.releases.export("flowers-v1.json", "out", "coco-panoptic")
+                print(report.file, report.folder)
+
+        The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*; where they
+        differ, and why, is told in `segments_async.export`. Samples are read, fetched and written one after the other,
+        a few at a time, so that a release of any size needs little memory. Each file is written under a temporary name
+        and renamed; the JSON file comes last. Images that are there from an earlier run are not fetched again.
+
+        Args:
+            release: The release file, on disk or opened.
+            folder: Where to write; it is made if it is not there.
+            format: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``), ``"semantic"``,
+                ``"semantic-color"``, ``"instance"``, ``"instance-color"``: of bitmaps. ``"yolo"``: of boxes.
+                ``"coco-instance"`` takes boxes, polygons and points too.
+            labelset: Whose labels.
+            label_status: Only samples whose label has one of these statuses.
+            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``: -1 makes YOLO's 0, 1, 2 of 1, 2, 3.
+            images: Whether the images are written too.
+            image_size: Width and height of all images in pixels, where the bitmaps do not tell; by default each image
+                is asked.
+            refresh: Whether images are fetched although they are there.
+            on_error: ``"skip"`` leaves out samples that cannot be exported; the report tells which, and why.
+            concurrency: Samples under way at once; by default 16, or as many as the client has connections.
+            progress: Called with a `Progress` at most ten times a second, and at the end.
+
+        Returns:
+            Where everything is, how many samples there were, and what the format cannot hold.
+
+        Raises:
+            ImportError: An extra is not installed.
+            InputError: There is no such labelset, the format cannot hold this task type, or *folder* cannot be written,
+                a full disk included.
+            DecodeError: The release file is damaged.
+            ExportError: A sample cannot be exported, and ``on_error="raise"``.
+        """
+        from segments_async.export import Export, Plan  # noqa: PLC0415 (an extra)
+
+        plan = Plan(
+            folder=Path(folder),
+            format=format,
+            labelset=labelset,
+            label_status=label_status,
+            metadata=metadata,
+            id_increment=id_increment,
+            images=images,
+            image_size=image_size,
+            refresh=refresh,
+            on_error=on_error,
+            concurrency=concurrency,
+            progress=progress,
+        )
+        plan.check()
+        most, clock = self._session.max_connections, self._session.clock.monotonic
+        async with nullcontext(release) if isinstance(release, ReleaseFile) else open_release(release) as opened:
+            fetch = partial(read_file, self._session)
+            return await Export(opened, plan, fetch, max_connections=most, clock=clock).run()
 
 
 def _shown(dataset: str | Dataset) -> str:

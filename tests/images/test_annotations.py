@@ -87,7 +87,7 @@ def test_pixels_are_counted(array):
 @given(FEW_IDS, st.booleans())
 def test_runs_are_those_of_masks(array, by_columns):
     """Area, box and runs of each object are what one gets from a mask of it."""
-    for number, part in runs_of(array, by_columns=by_columns).parts.items():
+    for number, part in runs_of(array, by_columns=by_columns).items():
         mask = array == number
         rows, columns = np.nonzero(mask)
         assert part.area == mask.sum()

@@ -21,6 +21,7 @@ LAYERS = [
     ["_session"],
     ["_ahead", "_storage", "_paging", "_releases"],
     ["bulk", "images"],
+    ["export"],
     ["resources"],
     ["webhooks", "progress"],
     ["_client"],

@@ -333,6 +333,7 @@ ELSEWHERE = {
     (Labels, "update_many"),
     (Labels, "delete_many"),
     (Releases, "download"),
+    (Releases, "export"),
 }
 
 

@@ -16,6 +16,7 @@ from segments_async import (
     Collaborator,
     Dataset,
     DecodeError,
+    ExportError,
     FileSample,
     ImageSampleAttributes,
     Issue,
@@ -145,7 +146,10 @@ async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]
 async def the_rest(client: AsyncSegments) -> None:
     assert_type(await client.releases.wait("jane/flowers", "v1", timeout=5.0), Release)
     assert_type(await client.releases.download("jane/flowers", "v1", "v1.json"), Path)
+    report = await client.releases.export("v1.json", "out", "coco-instance", label_status=["LABELED"], on_error="skip")
+    assert_type(report.failures, list[ExportError])
     assert_type(await client.assets.upload("a.png"), Asset)
+    assert_type(await client.labels.put_bitmap("u-1", "preds", [[0, 1]], [{"id": 1, "category_id": 7}]), Label)
     assert_type(structure({"name": "flowers"}, Dataset), Dataset)
     assert_type(structure([], list[Sample]), list[Sample])
     assert_type(await client.request("GET", "/user"), Any)

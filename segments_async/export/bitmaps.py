@@ -1,0 +1,156 @@
+"""COCO, panoptic and polygons out of bitmaps: objects are found once for all, not by a mask for each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from segments_async.export.categories import Categories, SegmentColours, color_id
+from segments_async.export.formats import NO_ANNOTATION, NO_PIXELS, Entries, Sight, image_entry
+from segments_async.export.output import write_file
+from segments_async.images.bitmaps import translate
+from segments_async.images.png import encode_png
+from segments_async.images.runs import Part, runs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from segments_async.export.items import Item
+
+
+class Objects:
+    """The objects of an item: annotations that have pixels."""
+
+    def __init__(self, sight: Sight, categories: Categories, *, by_columns: bool = False) -> None:
+        item = sight.item
+        assert item.annotations is not None
+        assert sight.ids is not None
+        self.height, self.width = sight.ids.shape
+        self.left_out: Counter[str] = Counter()
+        self.found: list[tuple[dict[str, Any], int, Part]] = []
+        """Annotations in order, with their category and where they are."""
+        parts = runs_of(sight.ids, by_columns=by_columns)
+        for number, annotation, category in numbered(item, categories):
+            if number in parts:
+                self.found.append((annotation, category, parts.pop(number)))
+            else:
+                self.left_out[NO_PIXELS] += 1
+        if parts:
+            self.left_out[NO_ANNOTATION] += sum(part.area for part in parts.values())
+
+
+def numbered(item: Item, categories: Categories) -> Iterator[tuple[int, dict[str, Any], int]]:
+    """
+    Go through the annotations with their ids and categories.
+
+    Raises:
+        ExportError: An id is none or stands there twice, or there is no such category.
+    """
+    seen = set()
+    for index, annotation in enumerate(item.annotations or ()):
+        number = annotation.get("id")
+        if not isinstance(number, int) or number in seen:
+            problem = "another one has this id too" if number in seen else "expected an integer"
+            raise item.error(f"annotations[{index}].id: {problem}: {number!r}")
+        seen.add(number)
+        yield number, annotation, categories.of_annotation(item, index)
+
+
+class CocoInstance:
+    """COCO instance: run lengths, boxes and areas."""
+
+    numbered = True
+    needs_size = False
+
+    def __init__(self, categories: Categories, info: Mapping[str, Any]) -> None:
+        from segments_async.export._pycocotools import compress  # noqa: PLC0415 (an extra of this format alone)
+
+        self.head: Mapping[str, Any] = {"info": info, "categories": categories.plain}
+        self._categories = categories
+        self._compress = compress
+
+    def write(self, sight: Sight, folder: Path) -> Entries:
+        """Tell what goes into the JSON file."""
+        objects = Objects(sight, self._categories, by_columns=True)
+        entries = [
+            {
+                "image_id": sight.item.number,
+                "category_id": category,
+                "bbox": part.box,
+                "segmentation": self._compress(part, objects.height, objects.width),
+                "area": part.area,
+                "iscrowd": 0,
+            }
+            for _, category, part in objects.found
+        ]
+        return Entries(images=[image_entry(sight)], annotations=entries, left_out=objects.left_out)
+
+
+class CocoPanoptic:
+    """COCO panoptic: a PNG of coloured segments for each image."""
+
+    numbered = False
+    needs_size = False
+
+    def __init__(self, categories: Categories, info: Mapping[str, Any], labelset: str) -> None:
+        self.head: Mapping[str, Any] = {"info": info, "categories": categories.coloured}
+        self._categories = categories
+        self._colours = SegmentColours(categories)
+        self._suffix = f"_label_{labelset}_coco-panoptic.png"
+
+    def write(self, sight: Sight, folder: Path) -> Entries:
+        """Write the PNG, and tell what goes into the JSON file."""
+        objects = Objects(sight, self._categories)
+        colours = self._colours.of_image((annotation["id"], category) for annotation, category, _ in objects.found)
+        numbers = {number: color_id(colour) for number, colour in colours.items()}
+        segments: dict[int, dict[str, Any]] = {}
+        for annotation, category, part in objects.found:
+            number = numbers[annotation["id"]]
+            entry = {"id": number, "category_id": category, "bbox": part.box, "area": part.area, "iscrowd": 0}
+            segments[number] = _joined(segments[number], entry) if number in segments else entry
+        assert sight.ids is not None
+        pixels = translate(sight.ids, numbers, "<u4").view(np.uint8).reshape(*sight.ids.shape, 4)
+        name = sight.item.stem + self._suffix
+        write_file(folder / name, encode_png(pixels[..., :3]))
+        labels = {"segments_info": list(segments.values()), "file_name": name, "image_id": sight.item.number}
+        return Entries(images=[image_entry(sight)], annotations=[labels], left_out=objects.left_out)
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two parts of what is one segment."""
+    (x, y, width, height), (x2, y2, width2, height2) = one["bbox"], other["bbox"]
+    left, top = min(x, x2), min(y, y2)
+    right, bottom = max(x + width, x2 + width2), max(y + height, y2 + height2)
+    return one | {"bbox": [left, top, right - left, bottom - top], "area": one["area"] + other["area"]}
+
+
+class Polygons:
+    """Contours of bitmaps."""
+
+    numbered = True
+    needs_size = False
+
+    def __init__(self, categories: Categories) -> None:
+        from segments_async.export._opencv import contours  # noqa: PLC0415 (an extra of this format alone)
+
+        self.head: Mapping[str, Any] = {"categories": categories.plain}
+        self._categories = categories
+        self._contours = contours
+
+    def write(self, sight: Sight, folder: Path) -> Entries:
+        """Tell what goes into the JSON file."""
+        objects = Objects(sight, self._categories)
+        assert sight.ids is not None
+        entries = [
+            {
+                "image_id": sight.item.number,
+                "category_id": category,
+                "attributes": annotation.get("attributes"),
+                "polygons": self._contours(sight.ids, annotation["id"], part),
+            }
+            for annotation, category, part in objects.found
+        ]
+        return Entries(images=[image_entry(sight)], annotations=entries, left_out=objects.left_out)

@@ -1,0 +1,118 @@
+"""What an export is asked for, and what it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, get_args
+
+from attrs import field, frozen
+
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from segments_async.bulk import Progress
+    from segments_async.errors import ExportError
+
+ExportFormat = Literal[
+    "coco-instance", "coco-panoptic", "instance", "instance-color", "polygon", "semantic", "semantic-color", "yolo"
+]
+
+BITMAPS = frozenset({"segmentation-bitmap", "segmentation-bitmap-highres"})
+SHAPES = frozenset({"vector", "bboxes", "keypoints"})
+SEQUENCE = "image-vector-sequence"
+_TASK_TYPES: dict[str, frozenset[str]] = {
+    **dict.fromkeys(get_args(ExportFormat), BITMAPS),
+    "coco-instance": BITMAPS | SHAPES,
+    "yolo": frozenset({"vector", "bboxes", SEQUENCE}),
+}
+
+
+@frozen(kw_only=True)
+class Plan:
+    """What an export is asked for; the keys are explained at ``client.releases.export``."""
+
+    folder: Path
+    format: ExportFormat
+    labelset: str = "ground-truth"
+    label_status: str | Iterable[str] | None = None
+    metadata: Mapping[str, object] | str | Iterable[str] | None = None
+    id_increment: int = 0
+    images: bool = True
+    image_size: tuple[int, int] | None = None
+    refresh: bool = False
+    on_error: Literal["raise", "skip"] = "raise"
+    concurrency: int | None = None
+    progress: Callable[[Progress], None] | None = None
+
+    def check(self) -> None:
+        """
+        Refuse what makes no sense.
+
+        Raises:
+            InputError: `path` names the argument.
+        """
+        if self.format not in _TASK_TYPES:
+            raise InputError(f"expected one of {', '.join(sorted(_TASK_TYPES))}, got {self.format!r}", path="format")
+        if self.on_error not in {"raise", "skip"}:
+            raise InputError(f"expected 'raise' or 'skip', got {self.on_error!r}", path="on_error")
+        if isinstance(self.id_increment, bool) or not isinstance(self.id_increment, int):
+            raise InputError(f"expected an integer, got {self.id_increment!r}", path="id_increment")
+        if self.image_size is not None and not _is_size(self.image_size):
+            raise InputError(f"expected (width, height) in pixels, got {self.image_size!r}", path="image_size")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"is no folder: {self.folder}", path="folder")
+
+    def check_task_type(self, task_type: str | None) -> None:
+        """
+        Refuse a format that cannot hold labels of *task_type*.
+
+        Raises:
+            InputError: It says which it can hold.
+        """
+        fitting = _TASK_TYPES[self.format]
+        if task_type not in fitting:
+            words = ", ".join(sorted(fitting))
+            raise InputError(
+                f"{self.format!r} holds labels of {words}; this release has {task_type or 'no task type'!r}",
+                path="format",
+            )
+
+
+def _is_size(size: object) -> bool:
+    return (
+        isinstance(size, tuple | list)
+        and len(size) == 2  # noqa: PLR2004
+        and all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in size)
+    )
+
+
+@frozen(kw_only=True)
+class ExportReport:
+    """
+    What an export wrote, and what it had to leave out.
+
+    Example:
+        ::
+
+            report = await client.releases.export("flowers-v1.json", "out", "coco-instance", on_error="skip")
+            for failure in report.failures:
+                print(failure.sample, failure.problem)
+    """
+
+    file: Path | None
+    """The JSON file of a COCO or polygon export; None for other formats."""
+    folder: Path
+    """Where the images are, and what the format has for each sample."""
+    samples: int
+    """Samples (of sequences: frames) that were exported."""
+    unlabeled: int
+    """Samples (of sequences: frames) without a label, which are not exported."""
+    left_out: Mapping[str, int] = field(factory=Counter)
+    """What the format cannot hold, with how many there were: objects without a pixel, polylines and so on."""
+    failures: list[ExportError] = field(factory=list)
+    """With ``on_error="skip"``: samples that could not be exported, in the order of the release."""
+    elapsed: float = 0.0
+    """Seconds."""

@@ -1,0 +1,317 @@
+"""An export from the release to the files: what is fetched when, how much at once, and in what order it is written."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import numpy as np
+from anyio.to_thread import run_sync
+
+from segments_async._ahead import Ahead
+from segments_async._wire.arguments import check_count
+from segments_async.bulk import Progress
+from segments_async.errors import DecodeError, ExportError, SegmentsError
+from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
+from segments_async.export.categories import Categories
+from segments_async.export.formats import Entries, Format, Sight
+from segments_async.export.items import Item, items_of, safe_path
+from segments_async.export.masks import Masks
+from segments_async.export.output import JsonLists, UnwritableError, write_file
+from segments_async.export.plan import BITMAPS, SEQUENCE, ExportReport, Plan
+from segments_async.export.shapes import CocoShapes, Yolo
+from segments_async.images.bitmaps import decode_bitmap
+from segments_async.images.pictures import image_size
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from segments_async._releases import ReleaseFile
+
+    Fetch = Callable[[str], Awaitable[bytes]]
+    _Outcome = Entries | ExportError | None
+
+MOST_CONCURRENCY = 1000
+_USUAL_CONCURRENCY = 16
+_TELL_EVERY = 0.1
+"""Seconds between two calls of `progress`."""
+
+
+class Export:
+    """One export of an open release."""
+
+    def __init__(
+        self, release: ReleaseFile, plan: Plan, fetch: Fetch, *, max_connections: int, clock: Callable[[], float]
+    ) -> None:
+        plan.check()
+        if plan.concurrency is not None:
+            check_count(plan.concurrency, "concurrency", MOST_CONCURRENCY)
+        dataset = release.dataset
+        plan.check_task_type(dataset.task_type)
+        self._release = release
+        self._plan = plan
+        self._fetch = fetch
+        self._most = plan.concurrency or min(_USUAL_CONCURRENCY, max_connections)
+        self._has_bitmaps = dataset.task_type in BITMAPS
+        self._is_sequence = dataset.task_type == SEQUENCE
+        owner = dataset.owner if isinstance(dataset.owner, str) else getattr(dataset.owner, "username", "")
+        self._identifier = f"{owner}_{dataset.name}"
+        self._folder = plan.folder / "segments" / safe_path(self._identifier) / safe_path(release.name)
+        attributes = dataset.task_attributes
+        self._format = self._format_for(Categories.of((attributes and attributes.categories) or ()))
+        self._threads = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
+        self._samples = self._unlabeled = 0
+        self._left_out: Counter[str] = Counter()
+        self._failures: list[ExportError] = []
+        self._clock = clock
+        self._begun = clock()
+        self._told = self._begun - _TELL_EVERY
+
+    def _format_for(self, categories: Categories) -> Format:
+        plan = self._plan
+        labelset = safe_path(plan.labelset).replace("/", "_")
+        info = {"description": self._release.dataset.name, "version": self._release.name}
+        match plan.format:
+            case "coco-instance":
+                return (CocoInstance if self._has_bitmaps else CocoShapes)(categories, info)
+            case "coco-panoptic":
+                return CocoPanoptic(categories, info, labelset)
+            case "polygon":
+                return Polygons(categories)
+            case "yolo":
+                return Yolo(categories, plan.id_increment)
+            case kind:
+                return Masks(categories, kind, labelset, plan.id_increment)
+
+    async def run(self) -> ExportReport:
+        """
+        Export all samples that were picked.
+
+        Raises:
+            ExportError: A sample cannot be exported, and ``on_error="raise"``.
+            UnwritableError: The disk is full, or the folder cannot be written.
+        """
+        file = None
+        async with (
+            self._json_file() as lists,
+            Ahead(_Jobs(self._release, self._plan, self._settled), self._most) as ahead,
+        ):
+            while True:
+                try:
+                    entries = await ahead.take()
+                except StopAsyncIteration:
+                    break
+                await self._count(entries, lists)
+            if lists is not None:
+                await run_sync(lists.finish)
+                file = lists.path
+        self._tell(at_the_end=True)
+        return ExportReport(
+            file=file,
+            folder=self._folder,
+            samples=self._samples,
+            unlabeled=self._unlabeled,
+            left_out=dict(self._left_out),
+            failures=self._failures,
+            elapsed=self._clock() - self._begun,
+        )
+
+    @asynccontextmanager
+    async def _json_file(self) -> AsyncIterator[JsonLists | None]:
+        head = self._format.head
+        if head is None:
+            yield None
+            return
+        name = safe_path(f"export_{self._plan.format}_{self._identifier}_{self._release.name}".replace("/", "_"))
+        lists = JsonLists(
+            self._plan.folder / f"{name}.json", head, "images", "annotations", numbered=self._format.numbered
+        )
+        try:
+            await run_sync(lists.start)
+            yield lists
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_sync(lists.discard)
+
+    async def _settled(self, item: Item) -> _Outcome:
+        """Export an item; None if it has no label."""
+        if item.annotations is None:
+            return None
+        try:
+            return await self._export(item)
+        except UnwritableError:
+            raise  # there is no going on, whatever is to be skipped
+        except ExportError as error:
+            return error
+        except SegmentsError as error:
+            return item.error(str(error), error)
+
+    async def _export(self, item: Item) -> Entries:
+        size = await self._image(item)
+        bitmap = None
+        if item.bitmap_url is not None and self._has_bitmaps:
+            bitmap = await self._fetch(item.bitmap_url)
+        return await run_sync(self._write, item, size, bitmap, limiter=self._threads)
+
+    async def _image(self, item: Item) -> tuple[int, int] | None:
+        """Have the image on disk if it is to be, and tell its size if that is known."""
+        url, plan = item.image_url, self._plan
+        if url is None or not (plan.images or (self._format.needs_size and plan.image_size is None)):
+            return plan.image_size
+        path = self._folder / item.image_name
+        if plan.images and not plan.refresh:
+            known = await run_sync(_size_on_disk, path)
+            if known is not None:
+                return plan.image_size or known
+        content = await self._fetch(url)
+        try:
+            known = await run_sync(_save_image, content, path if plan.images else None, limiter=self._threads)
+        except DecodeError as error:
+            raise item.error(f"its image {error}", error) from error
+        return plan.image_size or known
+
+    def _write(self, item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> Entries:
+        ids = None
+        if self._has_bitmaps:
+            ids = _ids(item, size, bitmap)
+            if ids is not None:
+                size = ids.shape[1], ids.shape[0]
+        return self._format.write(Sight(item=item, size=size, ids=ids), self._folder)
+
+    async def _count(self, outcome: _Outcome, lists: JsonLists | None) -> None:
+        if outcome is None:
+            self._unlabeled += 1
+        elif isinstance(outcome, ExportError):
+            if self._plan.on_error == "raise":
+                raise outcome
+            self._failures.append(outcome)
+        else:
+            self._samples += 1
+            self._left_out += outcome.left_out
+            if lists is not None:
+                await run_sync(lists.add, outcome.images, outcome.annotations)
+        self._tell()
+
+    def _tell(self, *, at_the_end: bool = False) -> None:
+        now = self._clock()
+        if self._plan.progress is None or not (at_the_end or now - self._told >= _TELL_EVERY):
+            return
+        self._told = now
+        failed = len(self._failures)
+        done = self._samples + self._unlabeled + failed
+        self._plan.progress(
+            Progress(
+                done=done,
+                failed=failed,
+                total=done if at_the_end else None,
+                elapsed=now - self._begun,
+                throttled=0,
+            )
+        )
+
+
+class _Jobs:
+    """
+    Take the release apart, item by item; a sample that makes no sense becomes a job that says so.
+
+    It is a class, as it may be left halfway, which trio holds against an async generator.
+    """
+
+    def __init__(self, release: ReleaseFile, plan: Plan, export: Callable[[Item], Awaitable[_Outcome]]) -> None:
+        self._samples = release.samples(
+            labelset=plan.labelset, label_status=plan.label_status, metadata=plan.metadata, on_error=plan.on_error
+        )
+        self._labelset = plan.labelset
+        self._sequence = release.dataset.task_type == SEQUENCE
+        self._export = export
+        self._number = 0
+        self._told = 0
+        self._stems: set[int] = set()
+        self._ready: deque[Callable[[], Awaitable[_Outcome]]] = deque()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Callable[[], Awaitable[_Outcome]]:
+        while not self._ready:
+            try:
+                sample = await anext(self._samples)
+            except StopAsyncIteration:
+                self._look_at_skipped()
+                if not self._ready:
+                    raise
+                break
+            self._number += 1
+            self._look_at_skipped()
+            try:
+                items = items_of(sample, self._number, self._labelset, sequence=self._sequence)
+                self._ready.extend(map(self._job, items))
+            except ExportError as error:
+                self._ready.append(partial(_given, error))
+        return self._ready.popleft()
+
+    def _job(self, item: Item) -> Callable[[], Awaitable[_Outcome]]:
+        """Refuse an item whose files would be those of another."""
+        if item.annotations is not None:
+            stem = hash(os.path.normcase(item.stem))
+            if stem in self._stems:
+                return partial(_given, item.error(f"another sample's files are called {item.stem!r} too"))
+            self._stems.add(stem)
+        return partial(self._export, item)
+
+    def _look_at_skipped(self) -> None:
+        skipped = self._samples.skipped
+        while self._told < len(skipped):
+            self._ready.append(partial(_given, _undecoded(skipped[self._told])))
+            self._told += 1
+
+
+async def _given(error: ExportError) -> _Outcome:
+    return error
+
+
+def _undecoded(error: DecodeError) -> ExportError:
+    """Name the sample that the release file has wrong."""
+    raw = error.payload if isinstance(error.payload, dict) else {}
+    failure = ExportError(str(error), sample=str(raw.get("name")), uuid=raw.get("uuid"))
+    failure.__cause__ = error
+    return failure
+
+
+def _size_on_disk(path: Path) -> tuple[int, int] | None:
+    """The size of an image that an earlier run has fetched."""
+    try:
+        return image_size(path)
+    except (OSError, DecodeError):
+        return None
+
+
+def _save_image(content: bytes, path: Path | None) -> tuple[int, int]:
+    """Check that it is an image before it is kept; its bytes stay as they came."""
+    size = image_size(content)
+    if path is not None:
+        write_file(path, content)
+    return size
+
+
+def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.NDArray[np.uint32] | None:
+    """The bitmap of an item; that of one without objects is empty, as far as one can tell how large it is."""
+    if bitmap is None:
+        if item.annotations:
+            raise item.error("it has annotations, but no bitmap that can be fetched")
+        return None if size is None else np.zeros((size[1], size[0]), np.uint32)
+    try:
+        ids = decode_bitmap(bitmap)
+    except DecodeError as error:
+        raise item.error(f"its bitmap {error}", error) from error
+    height, width = ids.shape
+    if size is not None and size != (width, height):
+        raise item.error(f"its bitmap is {width} x {height} pixels, its image {size[0]} x {size[1]}")
+    return ids

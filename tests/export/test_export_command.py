@@ -1,0 +1,72 @@
+"""``segments-async export``."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from export_kit import CATEGORIES, FOLDER, jpeg
+
+from segments_async.cli import main
+from segments_async.images import encode_bitmap
+
+
+@pytest.fixture
+def release(sandbox, tmp_path):
+    """The file of a release of one good sample and one bad one, made without an event loop."""
+    urls = {name: f"{sandbox.storage_url}/{name}" for name in ("good.jpg", "bitmap.png", "bad.jpg")}
+    contents = {"good.jpg": jpeg(2, 1), "bitmap.png": encode_bitmap(np.array([[0, 1]])), "bad.jpg": b"<html>"}
+    for name, content in contents.items():
+        sandbox.fail("GET", f"/{name}", times=None, status=200, body=content, origin="storage")
+    attributes = {
+        "annotations": [{"id": 1, "category_id": 2}, {"id": 2, "category_id": 2}],
+        "segmentation_bitmap": {"url": urls["bitmap.png"]},
+    }
+    samples = [
+        {
+            "uuid": name,
+            "name": name,
+            "attributes": {"image": {"url": urls[name]}},
+            "labels": {"ground-truth": {"label_status": "LABELED", "attributes": attributes}},
+        }
+        for name in ("good.jpg", "bad.jpg")
+    ]
+    dataset = {"name": "flowers", "owner": "jane", "task_type": "segmentation-bitmap", "samples": samples}
+    dataset |= {"labelsets": [{"name": "ground-truth"}], "task_attributes": {"categories": CATEGORIES}}
+    path = tmp_path / "release.json"
+    path.write_text(json.dumps({"name": "v1", "dataset": dataset}))
+    return str(path)
+
+
+def test_export(release, tmp_path, capsys):
+    """What was written is told, and what was not; the exit status shows that something failed."""
+    assert main(["export", release, str(tmp_path / "out"), "coco-instance", "--skip"]) == 1
+
+    shown = capsys.readouterr()
+    assert "1 exported to" in shown.out
+    assert "left out: 1 annotations without pixels" in shown.out
+    assert "sample 'bad.jpg': its image is not an image" in shown.err
+    assert (tmp_path / "out" / FOLDER / "good.jpg").exists()
+
+
+def test_export_of_the_labels_alone(release, tmp_path, capsys):
+    """Neither a key nor the images are needed."""
+    assert main(["export", release, str(tmp_path / "out"), "semantic", "--no-images", "--id-increment", "3"]) == 0
+
+    assert len(list((tmp_path / "out" / FOLDER).iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["coco-instance"], "sample 'bad.jpg'"),
+        (["pascal-voc"], "format: expected one of coco-instance"),
+        (["semantic", "--labelset", "nowhere"], "labelset: the release has no labelset 'nowhere'"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(release, tmp_path, capsys, arguments, says):
+    assert main(["export", release, str(tmp_path / "out"), *arguments]) == 1
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line

@@ -4,9 +4,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
+import uvicorn
 from attrs import define, field
 
 
@@ -60,3 +64,51 @@ def closed_port() -> int:
     """A port of this machine on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _serving(app):
+    """A real uvicorn, in a thread; its port."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        thread.join(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def serving():
+    """``with serving(app) as port``: a real uvicorn."""
+    return _serving
+
+
+PYTEST_INI = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+BOTH_LOOPS = """
+import pytest
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+"""
+
+
+@pytest.fixture
+def run_pytest(pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
+    """``run_pytest({"test_it.py": source})``: a project of its own; the outcomes of its tests, and what pytest said."""
+    installed = any(point.value == "_segments_async_pytest" for point in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "_segments_async_pytest")
+    pytester.syspathinsert(Path(__file__).parents[2])
+
+    def run(files: dict[str, str], *arguments: str, ini: str = PYTEST_INI) -> tuple[dict[str, int], str]:
+        pytester.makeini(ini)
+        for name, source in {"conftest.py": BOTH_LOOPS, **files}.items():
+            (pytester.path / name).write_text(source, encoding="utf-8")
+        result = pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *arguments)
+        return result.parseoutcomes(), str(result.stdout)
+
+    return run

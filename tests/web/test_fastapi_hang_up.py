@@ -1,13 +1,10 @@
 """Callers that hang up: their calls end with them, and the next callers notice nothing."""
 
 import asyncio
-import threading
-from contextlib import contextmanager
 from typing import Annotated
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Form, Response
 
 from segments_async import AsyncSegments
@@ -15,21 +12,6 @@ from segments_async.fastapi import InteractiveSegments, add_error_handlers, inte
 
 ABORTED = 1000
 FORM = b"Content-Type: application/x-www-form-urlencoded"
-
-
-@contextmanager
-def serving(app):
-    """A real uvicorn, in a thread; its port."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=5))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        thread.join(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
 
 
 class Counts:
@@ -96,7 +78,7 @@ async def _hang_up(port, request):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("flowers")
-def test_a_thousand_hang_up(sandbox, app, counts, until):
+def test_a_thousand_hang_up(serving, sandbox, app, counts, until):
     """50 at a time; then the pool is as it was, and serves everybody."""
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -123,7 +105,7 @@ def test_a_thousand_hang_up(sandbox, app, counts, until):
 
 
 @pytest.mark.usefixtures("flowers")
-def test_each_kind_of_body(sandbox, app, counts, until):
+def test_each_kind_of_body(serving, sandbox, app, counts, until):
     """A hang-up ends the call, whatever kind of body was sent before; without one, all get what they sent."""
     requests = [
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -144,7 +126,7 @@ def test_each_kind_of_body(sandbox, app, counts, until):
 
 
 @pytest.mark.usefixtures("flowers")
-def test_a_full_gate_is_told_soon(sandbox, app):
+def test_a_full_gate_is_told_soon(serving, sandbox, app):
     """Nobody waits longer than `max_wait` for a turn: the others get an error while the service is slow."""
     sandbox.latency = 3
 

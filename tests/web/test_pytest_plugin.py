@@ -1,7 +1,6 @@
 """The fixtures that come with the package, used as its users use them: in a project of their own."""
 
 import tomllib
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,11 @@ async def create(client):
 
 
 @pytest.fixture
-def run(pytester):
-    """``run(source, *arguments)``: write a test file, and give the outcomes of its tests."""
-    installed = any(point.value == "_segments_async_pytest" for point in entry_points(group="pytest11"))
-    arguments = () if installed else ("-p", "_segments_async_pytest")
-    pytester.syspathinsert(ROOT)
+def run(run_pytest):
+    """``run(source, *arguments)``: run a test file, and give the outcomes of its tests."""
 
-    def go(source, *more, ini=STRICT):
-        pytester.makeini(ini)
-        pytester.makepyfile(BODY + source)
-        result = pytester.runpytest_inprocess(*arguments, "-p", "no:cacheprovider", *more)
-        return result.parseoutcomes(), str(result.stdout)
+    def go(source, *arguments, ini=STRICT):
+        return run_pytest({"test_it.py": BODY + source}, *arguments, ini=ini)
 
     return go
 
@@ -68,11 +61,7 @@ def test_under_pytest_asyncio_with_a_loop_for_several_tests(run, scope):
     assert run(source)[0] == {"passed": 2}
 
 
-ANYIO = """
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request):
-    return request.param
-""" + ASYNCIO.replace("mark.asyncio", "mark.anyio")
+ANYIO = ASYNCIO.replace("mark.asyncio", "mark.anyio")
 
 
 def test_under_the_plugin_of_anyio(run):

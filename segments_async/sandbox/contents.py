@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 
-from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, State
+from segments_async.sandbox.blobs import GeneratedRelease
+from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Release, State
 from segments_async.sandbox.views.datasets import dataset_json
 from segments_async.sandbox.views.issues import issue_json
-from segments_async.sandbox.views.releases import release_json
+from segments_async.sandbox.views.releases import header, new_record, release_json
 from segments_async.sandbox.views.samples import sample_json
 from segments_async.sandbox.views.workunits import workunit_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from segments_async.sandbox.storage import ObjectStore
 
 T = TypeVar("T")
+
+
+def made_sample(number: int) -> Record:
+    """Make the sample of a number: an image with 20 boxes, about 3 kB of JSON."""
+    boxes = [
+        {
+            "id": box,
+            "category_id": 1,
+            "type": "bbox",
+            "points": [[box + 0.5, number % 1000], [box + 64.25, number % 1000 + 32]],
+            "attributes": {"occluded": box % 2 == 0},
+        }
+        for box in range(1, 21)
+    ]
+    return {
+        "uuid": str(UUID(int=number)),
+        "name": f"sample-{number:07}.jpg",
+        "attributes": {"image": {"url": f"https://example.com/sample-{number:07}.jpg"}},
+        "metadata": {"number": number, "even": number % 2 == 0},
+        "labels": {
+            GROUND_TRUTH: {
+                "label_status": "REVIEWED" if number % 4 == 0 else "LABELED",
+                "attributes": {"format_version": "0.1", "annotations": boxes},
+            }
+        },
+    }
 
 
 class Contents:
@@ -67,6 +94,36 @@ class Contents:
         """Return all work units of ``"owner/name"`` by sample, as the API describes them."""
         samples = list(self._dataset(dataset).samples.values())
         return _copied([workunit_json(sample, workunit) for sample in samples for workunit in list(sample.workunits)])
+
+    def add_release(
+        self, dataset: str, name: str, *, samples: int, make: Callable[[int], Mapping[str, Any]] = made_sample
+    ) -> Record:
+        """
+        Add a release whose file is made while it is read: of any size, and never in memory.
+
+        Example:
+            ::
+
+                sandbox.add_release("sandbox/flowers", "v1", samples=200_000)  # about 600 MB
+
+        Args:
+            dataset: ``"owner/name"``; there has to be one.
+            name: The release's name, which replaces one that is there.
+            samples: Number of samples, which need not be in the dataset.
+            make: Makes the sample of a number from 0, as a release file has it, always the same; by default an
+                image of 20 boxes. It is called in the sandbox's thread, and once for each sample here, for the size.
+
+        Returns:
+            The release, as the API describes it; it is done.
+        """
+        home = self._dataset(dataset)
+        record = new_record(self._state, name, samples) | {"status": "SUCCEEDED"}
+        key = f"releases/{record['uuid']}.json"
+        file = GeneratedRelease(header(home, record), samples, make)
+        release = Release(home, record, key=key, file=file, ready_at=0.0, fails=False)
+        self._state.store.objects[key] = file
+        home.releases[name] = release
+        return _copied(release_json(self._state, release))
 
     def add_comment(self, issue_uuid: str, text: str, *, user: str | None = None) -> Record:
         """

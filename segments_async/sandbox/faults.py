@@ -34,6 +34,7 @@ class Fault:
     drop: Drop | None
     delay: float
     stall: float
+    rate: float | None
     matched: int = field(default=0, init=False)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from segments_async.sandbox.faults import Fault, FaultScript
+
+TICK_SECONDS = 0.02
+"""A slow body goes in pieces, one in so much time."""
 
 
 @define(eq=False, kw_only=True)
@@ -67,6 +71,8 @@ class Gateway:
         self.calls.append(call)
         if fault is not None and fault.stall:
             await asyncio.sleep(fault.stall)
+        if fault is not None and fault.rate is not None:
+            send = _slow(send, fault.rate)
         if drop is None and response is not None:
             await response(scope, receive, send)
         else:
@@ -101,14 +107,42 @@ async def _cut(scope: Scope, receive: Receive, send: Send, response: Response | 
     if response is None:
         transport.abort()
     else:
-        start = {
-            "type": "http.response.start",
-            "status": response.status_code,
-            "headers": response.raw_headers,
-        }
-        await send(start)
-        half = bytes(response.body)[: len(response.body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
+        with suppress(_EnoughError):
+            await response(scope, receive, _half(send, int(response.headers["content-length"]) // 2))
         transport.close()
     while (await receive())["type"] != "http.disconnect":
         pass  # until uvicorn has seen it too; else it would complain that the answer is not complete
+
+
+class _EnoughError(Exception):
+    """Half of an answer is sent."""
+
+
+def _half(send: Send, left: int) -> Send:
+    """Send so many bytes of a body, and no more."""
+
+    async def send_some(message: Message) -> None:
+        nonlocal left
+        if message["type"] == "http.response.body":
+            body = message.get("body", b"")[:left]
+            left -= len(body)
+            message = {"type": message["type"], "body": body, "more_body": True}
+        await send(message)
+        if not left and message["type"] == "http.response.body":
+            raise _EnoughError
+
+    return send_some
+
+
+def _slow(send: Send, rate: float) -> Send:
+    """Send so many bytes of a body a second."""
+    size = max(1, int(rate * TICK_SECONDS))
+
+    async def send_slowly(message: Message) -> None:
+        body = message.get("body", b"")
+        for start in range(0, len(body), size):
+            await asyncio.sleep(TICK_SECONDS)
+            await send({"type": message["type"], "body": body[start : start + size], "more_body": True})
+        await send({**message, "body": b""} if body else message)
+
+    return send_slowly

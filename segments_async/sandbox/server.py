@@ -227,6 +227,15 @@ class Sandbox(Contents):
         self._state.release_seconds = seconds
 
     @property
+    def url_seconds(self) -> float:
+        """Seconds that signed addresses of files made from now on can be read; an hour, if nothing else is said."""
+        return self._store.signer.get_seconds
+
+    @url_seconds.setter
+    def url_seconds(self, seconds: float) -> None:
+        self._store.signer.get_seconds = seconds
+
+    @property
     def fail_releases(self) -> bool:
         """Whether releases made from now on end as FAILED."""
         return self._state.fail_releases
@@ -251,6 +260,7 @@ class Sandbox(Contents):
         drop: Drop | None = None,
         delay: float = 0.0,
         stall: float = 0.0,
+        rate: float | None = None,
         origin: OriginName = "api",
     ) -> Fault:
         """
@@ -281,6 +291,7 @@ class Sandbox(Contents):
                 ``"after"`` that, or in the ``"middle"`` of the body of the real answer.
             delay: Seconds to wait first, before the request is handled.
             stall: Seconds to wait with the answer, after that; with *status* None it is the real one.
+            rate: Bytes of the answer's body a second; None sends it as fast as it goes.
             origin: ``"api"`` or ``"storage"``.
 
         Returns:
@@ -306,6 +317,7 @@ class Sandbox(Contents):
             drop=drop,
             delay=delay,
             stall=stall,
+            rate=rate,
         )
         self._faults.add(fault)
         return fault

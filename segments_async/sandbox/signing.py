@@ -41,6 +41,8 @@ class Signer:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self.get_seconds: float = EXPIRES_SECONDS
+        """How long addresses made from now on can be read."""
         self._secret = secrets.token_bytes(32)
 
     def post_fields(self, key: str, content_type: str) -> dict[str, str]:
@@ -86,22 +88,22 @@ class Signer:
             raise StorageError(403, "AccessDenied", f"Invalid according to Policy: {detail}")
 
     def get_query(self, key: str) -> str:
-        """Return the query that allows reading *key* for an hour."""
+        """Return the query that allows reading *key* for `get_seconds`."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        date = f"{now:%Y%m%dT%H%M%SZ}"
+        date, expires = f"{now:%Y%m%dT%H%M%SZ}", f"{self.get_seconds:g}"
         return urlencode(
             {
                 "X-Amz-Algorithm": _ALGORITHM,
                 "X-Amz-Credential": f"SANDBOX/{now:%Y%m%d}/eu-west-2/s3/aws4_request",
                 "X-Amz-Date": date,
-                "X-Amz-Expires": str(EXPIRES_SECONDS),
+                "X-Amz-Expires": expires,
                 "X-Amz-SignedHeaders": "host",
-                "X-Amz-Signature": self._sign(f"{key}\n{date}\n{EXPIRES_SECONDS}"),
+                "X-Amz-Signature": self._sign(f"{key}\n{date}\n{expires}"),
             }
         )
 
     def check_get(self, key: str, query: Mapping[str, str]) -> None:
-        """Refuse a query that was not issued for *key*, or whose hour is over."""
+        """Refuse a query that was not issued for *key*, or whose time is over."""
         date, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
         signature = self._sign(f"{key}\n{date}\n{expires}")
         if not hmac.compare_digest(signature.encode(), query.get("X-Amz-Signature", "").encode()):

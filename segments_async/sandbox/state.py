@@ -18,6 +18,7 @@ from segments_async.sandbox.problems import not_found, refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from segments_async.sandbox.blobs import Blob
     from segments_async.sandbox.storage import ObjectStore
 
 Record: TypeAlias = dict[str, Any]
@@ -64,7 +65,7 @@ class Release:
     record: Record
     key: str
     """Where the storage keeps the file."""
-    file: bytes
+    file: Blob
     ready_at: float
     """When it stops being PENDING, in seconds since the epoch."""
     fails: bool

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
-from attrs import define, field, frozen
+from attrs import define, field
 from starlette.responses import Response
 
+from segments_async.sandbox.blobs import Blob, StoredObject, part_of
 from segments_async.sandbox.forms import parse_form
 from segments_async.sandbox.signing import MAX_ASSET_BYTES, MAX_BODY_BYTES, Signer, StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
-
-
-@frozen
-class StoredObject:
-    """Bytes under a key."""
-
-    data: bytes
-    content_type: str
-    public: bool
-    """Whether it can be read without a signature."""
+    from starlette.types import Receive, Scope, Send
 
 
 @define(eq=False)
@@ -32,14 +27,14 @@ class ObjectStore:
 
     signer: Signer
     url: str = ""
-    objects: dict[str, StoredObject] = field(factory=dict)
+    objects: dict[str, Blob] = field(factory=dict)
 
     def public_url(self, key: str) -> str:
         """Return the address of *key* without a signature."""
         return f"{self.url}/{quote(key)}"
 
     def signed_url(self, key: str) -> str:
-        """Return an address that reads *key* for an hour."""
+        """Return an address that reads *key* for a while."""
         return f"{self.public_url(key)}?{self.signer.get_query(key)}"
 
 
@@ -90,7 +85,38 @@ class Storage:
             self._store.signer.check_get(key, request.query_params)
         if stored is None:
             raise StorageError(404, "NoSuchKey", "The specified key does not exist.")
-        return Response(stored.data, headers={"Content-Type": stored.content_type})
+        part = part_of(stored, request.headers.get("range"), request.headers.get("if-range"))
+        if part is None:
+            raise StorageError(416, "InvalidRange", "The requested range is not satisfiable")
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Content-Length": str(part.stop - part.start),
+            "Content-Type": stored.content_type,
+            "ETag": stored.etag,
+        }
+        if not part.whole:
+            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
+        pieces = iter(()) if request.method == "HEAD" else stored.pieces(part.start, part.stop)
+        return PiecewiseResponse(pieces, 200 if part.whole else 206, headers)
+
+
+class PiecewiseResponse(Response):
+    """An answer whose body is made while it is sent, and no longer than somebody listens."""
+
+    def __init__(self, pieces: Iterator[bytes], status: int, headers: dict[str, str]) -> None:
+        super().__init__(None, status, headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        transport: asyncio.Transport = scope["state"]["transport"]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in self._pieces:
+            if transport.is_closing():
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)  # others have their turn
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _check_length(request: Request) -> None:

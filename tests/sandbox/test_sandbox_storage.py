@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -210,3 +211,105 @@ def test_time_passes():
         now[0] += 3601
         assert_refused(web.get(release["attributes"]["url"]), 403, "AccessDenied")
         assert_refused(web.post(form["url"], data=form["fields"], files={"file": FILE}), 403, "AccessDenied")
+
+
+class TestParts:
+    """Files are read in parts, as S3 gives them."""
+
+    @pytest.fixture
+    def url(self, api, web):
+        asset = api.post("/assets/", json={"filename": "digits.txt"}).json()
+        post = asset["presignedPostFields"]
+        assert web.post(post["url"], data=post["fields"], files={"file": b"0123456789"}).status_code == 204
+        return asset["url"]
+
+    @pytest.mark.parametrize(
+        ("wanted", "part", "content_range"),
+        [
+            ("bytes=0-3", b"0123", "bytes 0-3/10"),
+            ("bytes=7-", b"789", "bytes 7-9/10"),
+            ("bytes=8-99", b"89", "bytes 8-9/10"),
+            ("bytes=-2", b"89", "bytes 8-9/10"),
+            ("bytes=-99", b"0123456789", "bytes 0-9/10"),
+        ],
+    )
+    def test_range(self, web, url, wanted, part, content_range):
+        answer = web.get(url, headers={"Range": wanted})
+        assert (answer.status_code, answer.content) == (206, part)
+        assert answer.headers["content-range"] == content_range
+        assert answer.headers["content-length"] == str(len(part))
+
+    @pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=5-4", "bytes=-0"])
+    def test_range_that_is_not_there(self, web, url, wanted):
+        assert_refused(web.get(url, headers={"Range": wanted}), 416, "InvalidRange")
+
+    @pytest.mark.parametrize("wanted", ["lines=0-3", "bytes=-", "bytes=0-1,3-4", "bytes=a-b"])
+    def test_what_is_no_range(self, web, url, wanted):
+        answer = web.get(url, headers={"Range": wanted})
+        assert (answer.status_code, answer.content) == (200, b"0123456789")
+        assert "content-range" not in answer.headers
+
+    def test_tag(self, web, url):
+        """A part is of the content that the client knows, or it is the whole."""
+        whole = web.get(url)
+        tag = whole.headers["etag"]
+        assert (tag, whole.headers["accept-ranges"]) == ('"781e5e245d69b566979b86e28d23f2c7"', "bytes")
+        assert web.get(url, headers={"Range": "bytes=7-", "If-Range": tag}).content == b"789"
+        assert web.get(url, headers={"Range": "bytes=7-", "If-Range": '"other"'}).content == b"0123456789"
+        head = web.head(url)
+        assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "10")
+
+    def test_signature_that_expires(self, api, sandbox, web, flowers):
+        sandbox.url_seconds = 60
+        assert sandbox.url_seconds == 60
+        sandbox.add_release("sandbox/flowers", "v1", samples=1)
+        url = api.get(f"{flowers}/releases/v1/").json()["attributes"]["url"]
+        assert "X-Amz-Expires=60&" in url
+        assert web.get(url).status_code == 200
+        sandbox.url_seconds = -1
+        url = api.get(f"{flowers}/releases/v1/").json()["attributes"]["url"]
+        assert_refused(web.get(url), 403, "AccessDenied")
+
+
+@pytest.mark.parametrize("samples", [0, 1, 256, 700])
+def test_generated_release(api, sandbox, web, flowers, samples):
+    """It is a release like any other, and any part of it is that part of the whole."""
+    made = sandbox.add_release("sandbox/flowers", "v1", samples=samples, make=lambda number: {"uuid": f"u-{number}"})
+    release = api.get(f"{flowers}/releases/v1/").json()
+    url = release["attributes"]["url"]
+
+    whole = web.get(url)
+
+    assert made["samples_count"] == samples
+    assert release["status"] == "SUCCEEDED"
+    assert [sample["uuid"] for sample in whole.json()["dataset"]["samples"]] == [f"u-{n}" for n in range(samples)]
+    assert whole.json()["dataset"]["name"] == "flowers"
+    size = len(whole.content)
+    assert int(whole.headers["content-length"]) == size
+    for start, stop in ((0, size), (size // 2, size), (size // 3, size // 2), (size - 1, size), (5, 6)):
+        part = web.get(url, headers={"Range": f"bytes={start}-{stop - 1}", "If-Range": whole.headers["etag"]})
+        assert (part.status_code, part.content) == (206, whole.content[start:stop])
+
+
+def test_body_that_is_cut_or_slow(api, sandbox, web, flowers):
+    """Half of a part comes; or all of it, in small pieces."""
+    sandbox.add_release("sandbox/flowers", "v1", samples=300)
+    url = api.get(f"{flowers}/releases/v1/").json()["attributes"]["url"]
+    sandbox.fail("GET", "*", origin="storage", drop="middle")
+    with web.stream("GET", url) as answer, pytest.raises(httpx.RemoteProtocolError):
+        answer.read()
+    assert 0 < answer.num_bytes_downloaded <= int(answer.headers["content-length"]) // 2
+
+    sandbox.fail("GET", "*", origin="storage", status=None, rate=50_000)
+    started = time.monotonic()
+    assert len(web.get(url, headers={"Range": "bytes=0-3999"}).content) == 4000
+    assert time.monotonic() - started > 0.07
+
+
+def test_made_samples(api, sandbox, web, flowers):
+    """By default they are images with boxes."""
+    sandbox.add_release("sandbox/flowers", "v1", samples=2)
+    url = api.get(f"{flowers}/releases/v1/").json()["attributes"]["url"]
+    first, second = web.get(url).json()["dataset"]["samples"]
+    assert first["name"] != second["name"]
+    assert len(second["labels"]["ground-truth"]["attributes"]["annotations"]) == 20

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
 from starlette.responses import Response
 
+from segments_async.sandbox.blobs import StoredObject
 from segments_async.sandbox.checks import ensure, filled, text
 from segments_async.sandbox.problems import json_response, name_taken, not_found
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import Record, Release, State
-from segments_async.sandbox.storage import StoredObject
 
 if TYPE_CHECKING:
     from segments_async.sandbox.state import Dataset
@@ -45,6 +45,13 @@ def snapshot(dataset: Dataset, record: Record) -> bytes:
         }
         for sample in dataset.samples.values()
     ]
+    content = header(dataset, record)
+    content["dataset"]["samples"] = samples
+    return orjson.dumps(content)
+
+
+def header(dataset: Dataset, record: Record) -> Record:
+    """Describe *dataset* and its release as the release file does, but for the samples."""
     content = {key: record[key] for key in ("name", "description", "created_at")}
     content["dataset"] = {
         "name": dataset.name,
@@ -52,9 +59,23 @@ def snapshot(dataset: Dataset, record: Record) -> bytes:
         "task_type": dataset.record["task_type"],
         "task_attributes": dataset.record["task_attributes"],
         "labelsets": list(dataset.labelsets.values()),
-        "samples": samples,
     }
-    return orjson.dumps(content)
+    return content
+
+
+def new_record(state: State, name: str, samples: int, **fields: Any) -> Record:
+    """Describe a release that has just been asked for."""
+    return {
+        "description": "",
+        "name": name,
+        **fields,
+        "uuid": str(uuid4()),
+        "release_type": "JSON",
+        "attributes": {},
+        "status": "PENDING",
+        "created_at": state.now(),
+        "samples_count": samples,
+    }
 
 
 def _settle(state: State, release: Release) -> None:
@@ -64,7 +85,7 @@ def _settle(state: State, release: Release) -> None:
     status = "FAILED" if release.fails else "SUCCEEDED"
     release.record = release.record | {"status": status}
     if not release.fails:
-        state.store.objects[release.key] = StoredObject(release.file, "application/json", public=False)
+        state.store.objects[release.key] = release.file
         state.tell("release.created", release.dataset, partial(release_json, state, release))
 
 
@@ -90,22 +111,12 @@ def create_release(request: ApiRequest, owner: str, name: str) -> Response:
     ensure(request.data, {"name": filled, "description": text}, ["name"])
     if request.data["name"] in dataset.releases:
         raise name_taken("Release")
-    uuid = str(uuid4())
-    record = {
-        "description": "",
-        **request.data,
-        "uuid": uuid,
-        "release_type": "JSON",
-        "attributes": {},
-        "status": "PENDING",
-        "created_at": request.state.now(),
-        "samples_count": len(dataset.samples),
-    }
+    record = new_record(request.state, samples=len(dataset.samples), **request.data)
     release = Release(
         dataset=dataset,
         record=record,
-        key=f"releases/{uuid}.json",
-        file=snapshot(dataset, record),
+        key=f"releases/{record['uuid']}.json",
+        file=StoredObject(snapshot(dataset, record), "application/json", public=False),
         ready_at=request.state.clock() + request.state.release_seconds,
         fails=request.state.fail_releases,
     )

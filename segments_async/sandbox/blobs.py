@@ -1,0 +1,131 @@
+"""What the storage keeps: bytes, or a release file that is written anew, piece by piece, whenever it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+from attrs import define, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PIECE_BYTES = 256 * 1024
+SAMPLES_A_PIECE = 256
+
+_range = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII).fullmatch
+
+
+@define(slots=False, eq=False)
+class StoredObject:
+    """Bytes under a key."""
+
+    data: bytes
+    content_type: str
+    public: bool
+    """Whether it can be read without a signature."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self.data)
+
+    @cached_property
+    def etag(self) -> str:
+        """Names this content, as S3 does for what came in one part."""
+        return f'"{hashlib.md5(self.data, usedforsecurity=False).hexdigest()}"'
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give the bytes from *start* to before *stop*."""
+        for begin in range(start, stop, PIECE_BYTES):
+            yield self.data[begin : min(begin + PIECE_BYTES, stop)]
+
+
+class GeneratedRelease:
+    """
+    A release file of any size that is never in memory as a whole.
+
+    Arguments:
+        header: All but the samples; those go into its ``dataset``.
+        count: Number of samples.
+        make: Makes the sample of a number, always the same.
+    """
+
+    content_type = "application/json"
+    public = False
+    data = b""
+    """It is in no memory."""
+
+    def __init__(self, header: dict[str, Any], count: int, make: Callable[[int], Any]) -> None:
+        self._head = orjson.dumps(header)[:-2] + b',"samples":['
+        self._count = count
+        self._make = make
+        self._starts: list[int] = []
+        """Where each piece of samples begins."""
+        digest = hashlib.md5(self._head, usedforsecurity=False)
+        at = len(self._head)
+        for number in range(0, count, SAMPLES_A_PIECE):
+            self._starts.append(at)
+            piece = self._piece(number)
+            digest.update(piece)
+            at += len(piece)
+        self.size = at + len(_TAIL)
+        self.etag = f'"{digest.hexdigest()}"'
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
+        """Give the bytes from *start* to before *stop*."""
+        for at, piece in self._all(start):
+            if at >= stop:
+                return
+            if part := piece[max(0, start - at) : stop - at]:
+                yield part
+
+    def _all(self, start: int) -> Iterator[tuple[int, bytes]]:
+        """Give all pieces and where they begin, but for samples that end before *start*."""
+        yield 0, self._head
+        for index, at in enumerate(self._starts):
+            end = self._starts[index + 1] if index + 1 < len(self._starts) else self.size - len(_TAIL)
+            if end > start:
+                yield at, self._piece(index * SAMPLES_A_PIECE)
+        yield self.size - len(_TAIL), _TAIL
+
+    def _piece(self, first: int) -> bytes:
+        numbers = range(first, min(first + SAMPLES_A_PIECE, self._count))
+        return (b"," if first else b"") + b",".join(orjson.dumps(self._make(number)) for number in numbers)
+
+
+_TAIL = b"]}}"
+
+Blob: TypeAlias = StoredObject | GeneratedRelease
+
+
+@frozen
+class Part:
+    """What a request asks for of a blob."""
+
+    start: int
+    stop: int
+    whole: bool
+
+
+def part_of(blob: Blob, wanted: str | None, if_range: str | None) -> Part | None:
+    """
+    Read the headers ``Range`` and ``If-Range``; None if there is no such part.
+
+    As with S3, what is no range of bytes is passed over, and so is one whose ``If-Range`` names another content.
+    """
+    match = _range(wanted.strip()) if wanted else None
+    whole = Part(0, blob.size, whole=True)
+    if match is None or (if_range is not None and if_range != blob.etag):
+        return whole
+    first, last = match.groups()
+    if not first and not last:
+        return whole
+    if not first:
+        start, stop = max(0, blob.size - int(last)), blob.size
+    else:
+        start, stop = int(first), min(int(last) + 1, blob.size) if last else blob.size
+    return Part(start, stop, whole=False) if start < stop else None

@@ -55,6 +55,7 @@ items = st.lists(st.one_of(st.integers(0, 60), st.just("bad")), max_size=40)
     take=st.sampled_from([list, iter]),
     script=st.lists(answers(), max_size=12),
     leave_after=st.none() | st.integers(1, 10),
+    leave=st.sampled_from(["break", "cancel"]),
     shape=st.fixed_dictionaries(
         {"batch_size": st.integers(1, 5), "concurrency": st.integers(1, 4), "begins": st.integers(0, 3)}
     ),
@@ -66,13 +67,13 @@ items = st.lists(st.one_of(st.integers(0, 60), st.just("bad")), max_size=40)
         }
     ),
 )
-def test_one_outcome_for_each_item(backend, given_items, take, script, leave_after, shape, options):
+def test_one_outcome_for_each_item(backend, given_items, take, script, leave_after, leave, shape, options):
     """Whatever happens, and whoever goes first."""
     done = []
     operation = scripted(script, done, **shape)
     stream = bulk(take(given_items), operation, **options)
 
-    seen, raised = anyio.run(consume, stream, leave_after, backend=backend)
+    seen, raised = anyio.run(consume, stream, leave_after, leave, backend=backend)
 
     report = stream.report
     check_report(report)
@@ -114,15 +115,19 @@ def scripted(script, done, **shape):
     return Echo(answer, begin=begin, **shape)
 
 
-async def consume(stream, leave_after):
+async def consume(stream, leave_after, leave):
     """What came, and what was raised."""
     seen = []
     try:
-        async with stream:
-            async for outcome in stream:
-                seen.append(outcome)
-                if len(seen) == leave_after:
-                    break
+        with anyio.CancelScope() as scope:
+            async with stream:
+                async for outcome in stream:
+                    seen.append(outcome)
+                    if len(seen) == leave_after:
+                        if leave == "break":
+                            break
+                        scope.cancel()
+                        await anyio.lowlevel.checkpoint()
     except (BulkError, ZeroDivisionError) as error:
         return seen, error
     return seen, None
@@ -185,3 +190,63 @@ def test_server_and_report_agree(backend, given_items, script, batch_size, attem
     is_open = {outcome.key for outcome in report.results if outcome.retryable}
     assert len(there) == len(set(there))
     assert succeeded <= set(there) <= succeeded | is_open
+
+
+CHANGES = {
+    "samples.update": lambda c, uuids, _: c.samples.update_many([{"uuid": uuid, "priority": 7} for uuid in uuids]),
+    "samples.delete": lambda c, uuids, size: c.samples.delete_many("sandbox/flowers", uuids, batch_size=size),
+    "labels.get": lambda c, uuids, _: c.labels.get_many(uuids),
+    "labels.update": lambda c, uuids, _: c.labels.update_many([{"sample_uuid": uuid, "score": 7} for uuid in uuids]),
+    "labels.delete": lambda c, uuids, _: c.labels.delete_many(uuids),
+}
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    numbers=st.lists(st.integers(0, 9), max_size=14),
+    call=st.sampled_from(list(CHANGES)),
+    script=faults,
+    attempts=st.sampled_from([1, 8]),
+    batch_size=st.sampled_from([1, 3, 100]),
+)
+def test_server_and_report_agree_on_changes(backend, numbers, call, script, attempts, batch_size):
+    """Of ten samples some are not there and some not labelled: what succeeded has happened, what failed has not."""
+
+    async def run():
+        policy = RetryPolicy(base=0.0, attempts=attempts, bulk_attempts=attempts)
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, retry=policy) as client:
+            await client.datasets.create("flowers")
+            created = await client.samples.create_many("sandbox/flowers", [sample(f"{n}") for n in range(8)])
+            uuids.extend([*(outcome.uuid for outcome in created.results), "not-there-1", "not-there-2"])
+            await client.labels.put_many({"sample_uuid": uuid, "attributes": {}} for uuid in uuids[:5])
+            for fault in script:
+                sandbox.fail("*", "*", **fault)
+            given_uuids = [uuids[number] for number in numbers]
+            return await CHANGES[call](client, given_uuids, batch_size)
+
+    uuids = []
+    with Sandbox() as sandbox:
+        report = anyio.run(run, backend=backend)
+        there, labels = sandbox.samples("sandbox/flowers"), sandbox.labels("sandbox/flowers")
+
+    check_report(report)
+    assert len(report.results) == len(numbers)
+    assert report.stopped is None
+    succeeded = {outcome.uuid for outcome in report.results if outcome.succeeded}
+    happened = {
+        "samples.update": {record["uuid"] for record in there if record["priority"] == 7},
+        "samples.delete": set(uuids) - {record["uuid"] for record in there},
+        "labels.get": succeeded,
+        "labels.update": {uuid for uuid, label in labels.items() if label["score"] == 7},
+        "labels.delete": set(uuids) - set(labels),
+    }[call]
+    is_open = {outcome.uuid for outcome in report.results if outcome.retryable}
+    assert succeeded <= happened
+    if call == "labels.get":
+        found = {outcome.uuid for outcome in report.results if outcome.value is not None}
+        assert found == succeeded & set(labels)
+        assert succeeded <= {record["uuid"] for record in there}
+    else:
+        untouched = {"samples.delete": uuids[8:], "labels.delete": uuids[5:]}.get(call, [])
+        assert happened - set(untouched) <= succeeded | is_open

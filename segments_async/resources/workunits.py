@@ -75,8 +75,12 @@ class Workunits(Resource):
 
 def _time(value: datetime | str | None, path: str) -> str | None:
     """A time in the service's own form, which has no zone and no fractions."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return check_name(value, path)
     if not isinstance(value, datetime):
-        return None if value is None else check_name(value, path)
+        raise InputError(f"expected a datetime or a string, got {type(value).__name__}", path=path)
     if value.tzinfo is None:
         raise InputError("a time needs a zone, as in datetime.now(UTC)", path=path)
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -168,7 +168,7 @@ async def test_names(client, call, path, name):
             lambda c: c.workunits.list("a/b", start=datetime(2020, 1, 1)),  # noqa: DTZ001
             "start: a time needs a zone, as in datetime.now(UTC)",
         ),
-        (lambda c: c.workunits.list("a/b", end=7), "end: expected a string, got int"),
+        (lambda c: c.workunits.list("a/b", end=7), "end: expected a datetime or a string, got int"),
         (lambda c: c.workunits.list("a/b", sort=None), "sort: expected a string, got NoneType"),
         (lambda c: c.workunits.list("a/b", direction="up"), "direction: expected 'asc' or 'desc', got 'up'"),
         (lambda c: c.samples.list("a/b", name=7), "name: expected a string, got int"),

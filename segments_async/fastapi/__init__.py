@@ -31,12 +31,16 @@ from segments_async.fastapi.clients import (  # noqa: E402  (the extra is checke
     interactive,
     lifespan,
 )
+from segments_async.fastapi.jobs import Upload, UploadJobs, UploadStatus  # noqa: E402
 from segments_async.fastapi.problems import add_error_handlers, own_choice  # noqa: E402
 from segments_async.fastapi.webhooks import WebhookRouter, verified_webhook  # noqa: E402
 
 __all__ = [
     "InteractiveSegments",
     "Segments",
+    "Upload",
+    "UploadJobs",
+    "UploadStatus",
     "WebhookRouter",
     "add_error_handlers",
     "get_segments",

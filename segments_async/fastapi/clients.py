@@ -84,7 +84,12 @@ async def get_segments(connection: HTTPConnection) -> AsyncSegments:
     Raises:
         RuntimeError: The application was not started, or without `lifespan`.
     """
-    client = getattr(connection.state, "segments", None)
+    return client_of(connection)
+
+
+def client_of(holder: Any) -> AsyncSegments:
+    """Give the client that `lifespan` put into the state of a request or an application."""
+    client = getattr(holder.state, "segments", None)
     if not isinstance(client, AsyncSegments):
         raise RuntimeError(  # noqa: TRY004 (it is the application's state that is wrong)
             "There is no Segments client: FastAPI(lifespan=segments_async.fastapi.lifespan(AsyncSegments)) makes one "

@@ -124,6 +124,11 @@ async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONRes
     return JSONResponse(problem, status, headers, "application/problem+json")
 
 
+def public_words(error: SegmentsError) -> str:
+    """Say what went wrong in a sentence that end users may see."""
+    return _verdict(error)[1]
+
+
 def _verdict(error: SegmentsError) -> tuple[HTTPStatus, str]:
     if error.__dict__.get(_OWN):
         return _MISTAKE if isinstance(error, InputError) else _MISSED

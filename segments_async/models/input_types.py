@@ -95,8 +95,8 @@ class CheckboxTaskAttribute(BaseTaskAttribute):
 
     input_type: str = "checkbox"
     """Always ``"checkbox"``."""
-    default_value: bool | None = None
-    """Whether it is ticked at first."""
+    default_value: bool | str | None = None
+    """Whether it is ticked at first; the service may have kept it as text."""
 
 
 @define(kw_only=True)

@@ -162,28 +162,35 @@ _BY_KIND = {
 def _kind_of(frames: list[Any]) -> str | None:
     kinds: set[str | None] = set()
     for frame in frames:
-        if not isinstance(frame, dict):
-            return None
-        if "segmentation_bitmap" in frame:
+        if _part(frame, "segmentation_bitmap") is not None:
             return "bitmap"
-        if "point_annotations" in frame:
+        if _part(frame, "point_annotations") is not None:
             return "points"
-        annotations = frame.get("annotations")
-        kinds.update(map(_kind_of_annotation, annotations if isinstance(annotations, list) else ()))
+        annotations = _part(frame, "annotations")
+        if annotations is None:
+            return None
+        kinds.update(map(_kind_of_annotation, annotations if isinstance(annotations, list | tuple) else ()))
     if kinds == {"cuboid", "vector"}:  # what is drawn in a point cloud may stand beside boxes
         return "vector"
     return kinds.pop() if len(kinds) == 1 else None
 
 
 def _kind_of_annotation(annotation: Any) -> str | None:
-    word = annotation.get("type") if isinstance(annotation, dict) else None
+    word = _part(annotation, "type")
     if word in tuple(PointcloudCuboidAnnotationType):
         return "cuboid"
     if word not in tuple(ImageVectorAnnotationType):
         return None
-    points = annotation.get("points")
+    points = _part(annotation, "points")
     in_space = isinstance(points, list) and points and isinstance(points[0], list) and len(points[0]) > 2  # noqa: PLR2004
     return "vector" if in_space else "image"
+
+
+def _part(thing: Any, key: str) -> Any:
+    """Look into JSON, or into a model that a caller put among it."""
+    return (
+        thing.get(key) if isinstance(thing, dict) else getattr(thing, key, None) if isinstance(thing, Model) else None
+    )
 
 
 def annotations_of(

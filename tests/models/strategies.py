@@ -110,6 +110,8 @@ def objects(draw, model, depth=4):
         elif key_of(a) not in wire:
             nullable = is_essential(a) and NoneType in arms_of(a.type)
             wire[key_of(a)] = draw(st.none() | json_of(a.type, depth) if nullable else json_of(a.type, depth))
+        if wire[key_of(a)] is None and not is_essential(a):
+            del wire[key_of(a)]  # the null of an optional field may go
     return wire
 
 

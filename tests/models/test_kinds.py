@@ -146,6 +146,20 @@ def test_what_is_essential_is_checked_in_replies_and_arguments(tag, attributes, 
 
 
 @pytest.mark.parametrize(
+    "attributes",
+    [
+        {"annotations": [m.ImageVectorAnnotation(id=1, category_id="2", type="point", points=[[1, 2]])]},
+        {"annotations": ({**OBJECT, **BOX, "category_id": "2"},)},
+        m.ImageVectorLabelAttributes(annotations=[{**OBJECT, **BOX, "category_id": "2"}]),
+    ],
+    ids=["model-in-json", "tuple", "json-in-model"],
+)
+def test_a_mixture_of_models_and_json_is_checked_all_the_same(attributes):
+    with pytest.raises(InputError, match=r"^attributes\.annotations\[0\]\.category_id: expected an integer, got str$"):
+        check({"sample_uuid": "u", "attributes": attributes}, m.LabelPut)
+
+
+@pytest.mark.parametrize(
     ("attributes", "path", "problem"),
     [
         ({"pcd": {"url": "x"}}, "attributes.pcd.type", "missing"),

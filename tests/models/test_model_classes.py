@@ -1,8 +1,12 @@
 """Models are plain attrs classes: slotted, comparable, copyable, and quiet about credentials."""
 
 import copy
+import doctest
+import importlib
 import inspect
+import math
 import pickle
+import pkgutil
 
 import attrs
 import pytest
@@ -130,3 +134,11 @@ def test_a_dataset_without_owner_has_no_identifier():
 def test_all_names_exist_once():
     assert len(models.__all__) == len(set(models.__all__))
     assert all(hasattr(models, name) for name in models.__all__)
+
+
+@pytest.mark.parametrize(
+    "module", [info.name for info in pkgutil.iter_modules(models.__path__, "segments_async.models.")]
+)
+def test_examples_are_true(module):
+    names = {**vars(models), **vars(math), "math": math}
+    assert doctest.testmod(module, extraglobs=names).failed == 0

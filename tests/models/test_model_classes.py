@@ -136,9 +136,8 @@ def test_all_names_exist_once():
     assert all(hasattr(models, name) for name in models.__all__)
 
 
-@pytest.mark.parametrize(
-    "module", [info.name for info in pkgutil.iter_modules(models.__path__, "segments_async.models.")]
-)
-def test_examples_are_true(module):
+@pytest.mark.parametrize("file", [info.name for info in pkgutil.iter_modules(models.__path__)])
+def test_examples_are_true(file):
+    module = importlib.import_module(f"segments_async.models.{file}")
     names = {**vars(models), **vars(math), "math": math}
     assert doctest.testmod(module, extraglobs=names).failed == 0

@@ -9,7 +9,7 @@ pytest_plugins = ["pytester"]
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ["webhooks.md", "testing.md"]
+PAGES = ["fastapi.md", "webhooks.md", "testing.md"]
 
 
 def blocks(page):

@@ -101,6 +101,9 @@ class _Exchange:
     def close(self) -> None:
         self.is_cut = True
 
+    def is_closing(self) -> bool:
+        return self.is_cut
+
     def response(self) -> httpx.Response:
         if self.is_cut or self.status is None:
             words = "Server disconnected without sending a response." if self.status is None else "The answer was cut."

@@ -9,6 +9,7 @@ import pickle
 import pkgutil
 
 import attrs
+import numpy as np
 import pytest
 
 from segments_async import models
@@ -23,6 +24,7 @@ from segments_async.models import (
     FileSample,
     ImageSampleAttributes,
     ImageSegmentationAnnotation,
+    ImageVectorAnnotation,
     LabelPut,
     PresignedPost,
     Sample,
@@ -85,6 +87,20 @@ def test_a_repr_reads_as_it_is_written():
     user = User(username="jane")
     user.members = [user]
     assert "members=[...]" in repr(user)
+
+
+def test_a_deep_copy_shares_nothing_and_keeps_what_is_shared_within():
+    user = User(username="jane", extra={"odd": [1]})
+    user.members = user.organizations = [user]
+    copied = copy.deepcopy(user)
+    assert copied.members is copied.organizations
+    assert copied.members[0] is copied
+    assert copied.extra == user.extra
+    assert copied.extra["odd"] is not user.extra["odd"]
+    points = np.ones((2, 2))
+    shape = copy.deepcopy(ImageVectorAnnotation(id=1, category_id=1, type="polygon", points=points))
+    assert shape.points is not points
+    assert (shape.points == points).all()
 
 
 def test_what_the_converter_made_equals_what_a_user_makes():

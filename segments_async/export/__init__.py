@@ -32,7 +32,7 @@ try:
     import segments_async.images  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f'the export needs its extra: pip install "segments-async[export]" ({error})', name=error.name
+        f'the export needs its extra: pip install "segments-async[export]" ({error.__cause__})', name=error.name
     ) from error
 
 from segments_async.export.plan import ExportFormat, ExportReport, Plan

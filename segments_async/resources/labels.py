@@ -2,27 +2,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from anyio.to_thread import run_sync
-
-from segments_async._converter import check as check_argument
+from segments_async._converter import check
 from segments_async._wire.arguments import check_keys, without_none
 from segments_async.bulk import BulkSettings, BulkStream
-from segments_async.models import Label, LabelAttributes, LabelChanges, LabelPut, Sample
-from segments_async.resources._base import Resource
+from segments_async.models import Label, LabelAttributes, LabelChanges, LabelPut
+from segments_async.resources._bitmap_labels import BitmapLabels
 from segments_async.resources._delete_labels import DELETE_LABEL, DeleteLabels
 from segments_async.resources._get_labels import GET_LABEL, GetLabels
 from segments_async.resources._put_labels import PUT_LABEL, PutLabels
 from segments_async.resources._update_labels import UPDATE_LABEL, UpdateLabels, check_label_changes
-from segments_async.resources.assets import Assets
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Iterable, Mapping
     from uuid import UUID
 
-    import numpy.typing as npt
-
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import ImageSegmentationAnnotation, LabelUpdate
+    from segments_async.models import LabelUpdate
 
     PutItem = LabelPut | Label | Mapping[str, Any]
     UpdateItem = LabelUpdate | Mapping[str, Any]
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
 GROUND_TRUTH = "ground-truth"
 
 
-class Labels(Resource):
+class Labels(BitmapLabels):
     """
     Labels: at most one for each sample in each labelset.
 
@@ -88,76 +83,9 @@ class Labels(Resource):
             NotFoundError: There is no such sample or labelset.
         """
         body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
-        check_argument({"sample_uuid": "", **body}, LabelPut)
+        check({"sample_uuid": "", **body}, LabelPut)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return await self._session.call(PUT_LABEL, Label, path=path, json=body)
-
-    async def put_bitmap(
-        self,
-        sample: str | Sample,
-        labelset: str,
-        array: npt.ArrayLike,
-        annotations: Sequence[ImageSegmentationAnnotation | Mapping[str, Any]],
-        *,
-        image_attributes: Mapping[str, Any] | None = None,
-        label_status: str | None = "PRELABELED",
-        score: float | None = None,
-        check: bool = True,
-    ) -> Label:
-        """
-        Upload an array of ids as a bitmap, and set the label it is of (extra ``images``).
-
-        Example:
-            ::
-
-                array = np.zeros((480, 640), np.uint32)
-                array[100:200, 50:90] = 1
-                await client.labels.put_bitmap(sample, "predictions", array, [{"id": 1, "category_id": 7}])
-
-        The pixels are encoded in a worker thread. See `segments_async.images` for what else is done with bitmaps:
-        ``from_masks``, ``semantic``, ``mismatch``.
-
-        Args:
-            sample: The sample, or its uuid.
-            labelset: The labelset.
-            array: Height x width of the image, integers of any type: each pixel's annotation id, 0 where nothing is
-                labelled.
-            annotations: What the ids mean: models, or mappings with ``id``, ``category_id``, perhaps ``attributes``.
-            image_attributes: Values of the attributes of the whole image, by name; None is not sent.
-            label_status: One of `LabelStatus`; None is not sent.
-            score: How sure a prediction is; None is not sent.
-            check: Whether every pixel needs an annotation and every annotation a pixel.
-
-        Returns:
-            The label as the service has it now.
-
-        Raises:
-            ImportError: The extra is not installed.
-            InputError: *array* holds something else than integers from 0 to 2^24 - 1, has not two dimensions or is
-                empty, or it and *annotations* disagree.
-            NotFoundError: There is no such sample or labelset; the bitmap was uploaded in vain.
-        """
-        from segments_async.images import check_annotations, encode_bitmap  # noqa: PLC0415 (an extra)
-
-        def encode() -> bytes:
-            if check:
-                check_annotations(array, annotations)
-            return encode_bitmap(array)
-
-        uuid = sample.uuid if isinstance(sample, Sample) else sample
-        attributes = without_none(
-            {
-                "format_version": "0.1",
-                "annotations": list(annotations),
-                "segmentation_bitmap": {"url": ""},
-                "image_attributes": image_attributes,
-            }
-        )
-        check_argument({"sample_uuid": "", "attributes": attributes}, LabelPut)  # before anything is uploaded
-        PUT_LABEL.fill(sample_uuid=uuid, labelset=labelset)
-        asset = await Assets(self._session).upload(await run_sync(encode), "bitmap.png")
-        attributes["segmentation_bitmap"] = {"url": asset.url}
-        return await self.put(uuid, labelset, attributes, label_status=label_status, score=score)
 
     async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
         """

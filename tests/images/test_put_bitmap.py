@@ -1,4 +1,4 @@
-"""`labels.put_bitmap` against the service in memory."""
+"""`labels.put_bitmap` and `labels.get_bitmap` against the service in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from segments.utils import load_label_bitmap_from_url
 
-from segments_async import ImageSegmentationAnnotation, InputError, NotFoundError
+from segments_async import DecodeError, ImageSegmentationAnnotation, InputError, NotFoundError
 from segments_async.images import decode_bitmap
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +37,38 @@ async def test_ids_arrive(client, sandbox, sample):
     assert np.array_equal(decode_bitmap(sandbox.assets()[url]), ARRAY)
     assert np.array_equal(load_label_bitmap_from_url(url), ARRAY)
     assert url.endswith(".png")
+
+
+async def test_what_was_put_is_got(client, sandbox, sample):
+    """The array comes back with its annotations, and can be put elsewhere; the key goes to no other host."""
+    await client.labels.put_bitmap(sample, "ground-truth", ARRAY, ANNOTATIONS)
+
+    array, annotations = await client.labels.get_bitmap(sample)
+
+    assert array.dtype == np.uint32
+    assert np.array_equal(array, ARRAY)
+    assert [annotation.id for annotation in annotations] == [1, 70_000]
+    await client.labels.put_bitmap(sample.uuid, "ground-truth", array, annotations)
+    fetched = [call for call in sandbox.calls if call.method == "GET" and call.path.endswith(".png")]
+    assert fetched
+    assert "authorization" not in {name.lower() for call in fetched for name in call.headers}
+
+
+async def test_a_label_without_a_bitmap(client, sample):
+    """The error names the label's type."""
+    await client.labels.put(sample.uuid, "ground-truth", {"annotations": []})
+
+    with pytest.raises(DecodeError, match=r"attributes: the label has no bitmap; its type is 'segmentation-bitmap'"):
+        await client.labels.get_bitmap(sample)
+
+
+async def test_a_bitmap_that_is_none(client, sample):
+    asset = await client.assets.upload(b"<html>", "bitmap.png")
+    attributes = {"annotations": [], "segmentation_bitmap": {"url": asset.url}}
+    await client.labels.put(sample.uuid, "ground-truth", attributes)
+
+    with pytest.raises(DecodeError, match="is not an image; it begins with b'<html>'"):
+        await client.labels.get_bitmap(sample)
 
 
 async def test_models_attributes_and_a_uuid_are_taken(client, sample):

@@ -325,6 +325,7 @@ ELSEWHERE = {
     (Samples, "update_many"),
     (Samples, "delete_many"),
     (Samples, "uuids"),
+    (Labels, "get_bitmap"),
     (Labels, "put_bitmap"),
     (Labels, "put_many"),
     (Labels, "stream_put"),

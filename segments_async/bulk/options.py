@@ -70,7 +70,10 @@ class BulkSettings:
     concurrency: int | None = field(default=None, validator=_count_or_none(1))
     """Requests in flight at most; `max_connections` caps it. None: 8 for batches of samples, else the cap."""
     batch_size: int | None = field(default=None, validator=_count_or_none(1))
-    """Items a request at most, where the service takes several; 4 MiB of them at most. None: 500."""
+    """
+    Items a request at most, where the service takes several. None is the most there may be: 500 samples (and 4 MiB) to
+    create, 1000 to delete.
+    """
     if_exists: Literal["return", "error", "update"] = field(
         default="return", validator=_one_of("return", "error", "update")
     )

@@ -108,7 +108,7 @@ async def _cut(scope: Scope, receive: Receive, send: Send, response: Response | 
         transport.abort()
     else:
         with suppress(_EnoughError):
-            await response(scope, receive, _half(send, int(response.headers["content-length"]) // 2))
+            await response(scope, receive, _half(send, int(response.headers.get("content-length", 0)) // 2))
         transport.close()
     while (await receive())["type"] != "http.disconnect":
         pass  # until uvicorn has seen it too; else it would complain that the answer is not complete

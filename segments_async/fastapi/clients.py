@@ -15,14 +15,16 @@ from segments_async._client import AsyncSegments
 from segments_async.errors import InputError
 from segments_async.settings import RetryPolicy
 
-Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
-"""As FastAPI takes it: given the application, a context that may yield state."""
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
+"""Given the application, a context that yields its state."""
+OwnLifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+"""The same, or without state."""
 
 CLIENT_CLOSED_REQUEST = 499
 """What servers log for a client that hung up; nobody sees it."""
 
 
-def lifespan(factory: Callable[[], AsyncSegments], own: Lifespan | None = None) -> Lifespan:
+def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = None) -> Lifespan:
     """
     Open a client when the application starts, and close it when it stops.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     """Given the `Upload`, the client, and keyword arguments that are JSON, as it is called again after a restart."""
     W = TypeVar("W", bound=Work)
 
-logger = logging.getLogger("segments_async")
+logger: logging.Logger = logging.getLogger("segments_async")
 
 STREAM_SECONDS = 30.0
 """A stream of events ends after this, so that it keeps no server from stopping; browsers connect anew by themselves."""

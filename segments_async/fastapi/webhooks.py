@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from http import HTTPStatus
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from anyio import CancelScope
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -17,6 +17,8 @@ from segments_async.webhooks import MessageIds, WebhookEvent, message_id, verify
 
 Secret = str | Sequence[str]
 E = TypeVar("E", bound=WebhookEvent)
+T = TypeVar("T")
+H = TypeVar("H", bound=Callable[..., Any])
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
@@ -119,7 +121,11 @@ class WebhookRouter(APIRouter):
 
         self.add_api_route(path, receive_webhook, methods=["POST"], status_code=HTTPStatus.NO_CONTENT)
 
-    def on(self, *events: type[E]) -> Callable[[Callable[[E], Any]], Callable[[E], Any]]:
+    @overload
+    def on(self, event: type[E], /) -> Callable[[Callable[[E], T]], Callable[[E], T]]: ...
+    @overload
+    def on(self, *events: type[WebhookEvent]) -> Callable[[H], H]: ...
+    def on(self, *events: type[WebhookEvent]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """
         Register a function, async or not, for events of these classes and of what is derived from them.
 
@@ -141,7 +147,7 @@ class WebhookRouter(APIRouter):
         if not events or not all(isinstance(one, type) and issubclass(one, WebhookEvent) for one in events):
             raise InputError(f"expected classes of events, such as LabelUpdated, got {events!r}", path="events")
 
-        def register(handler: Callable[[E], Any]) -> Callable[[E], Any]:
+        def register(handler: Callable[..., Any]) -> Callable[..., Any]:
             self._handlers.append((events, handler))
             return handler
 

@@ -41,11 +41,12 @@ def open_app(factory, own=None):
     return app
 
 
-def test_every_start_makes_a_client(factory):
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_every_start_makes_a_client(factory, backend):
     """A test client starts the application anew in a loop of its own."""
     app = open_app(factory)
     for number in range(3):
-        with TestClient(app) as web:
+        with TestClient(app, backend=backend) as web:
             assert web.post(f"/datasets/flowers-{number}").json() == f"sandbox/flowers-{number}"
     assert len(factory.made) == 3
     for client in factory.made:
@@ -202,8 +203,9 @@ def test_interactive_is_impatient(factory):
     assert seen["own"]._session.timeout.read == 2
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("error", [KeyError("k"), httpx.ReadError("r")])
-def test_what_an_interactive_route_raises_comes_out_bare(factory, error):
+def test_what_an_interactive_route_raises_comes_out_bare(factory, error, backend):
     """No group of exceptions around it, so that handlers of exceptions find it."""
     app = FastAPI(lifespan=lifespan(factory))
 
@@ -211,7 +213,7 @@ def test_what_an_interactive_route_raises_comes_out_bare(factory, error):
     async def quick(client: InteractiveSegments) -> None:
         raise error
 
-    with TestClient(app) as web, pytest.raises(type(error)):
+    with TestClient(app, backend=backend) as web, pytest.raises(type(error)):
         web.get("/quick")
 
 

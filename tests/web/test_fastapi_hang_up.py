@@ -105,8 +105,15 @@ def test_a_thousand_hang_up(serving, sandbox, app, counts, until):
 
 
 @pytest.mark.usefixtures("flowers")
-def test_each_kind_of_body(serving, sandbox, app, counts, until):
+@pytest.mark.parametrize("middleware", [False, True])
+def test_each_kind_of_body(serving, sandbox, app, counts, until, middleware):
     """A hang-up ends the call, whatever kind of body was sent before; without one, all get what they sent."""
+    if middleware:  # it puts something between the server and the route
+
+        @app.middleware("http")
+        async def between(request, call_next):
+            return await call_next(request)
+
     requests = [
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
         b'POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}',

@@ -28,7 +28,8 @@ class Objects:
         item = sight.item
         assert item.annotations is not None
         assert sight.ids is not None
-        self.height, self.width = sight.ids.shape
+        self.height: int = sight.ids.shape[0]
+        self.width: int = sight.ids.shape[1]
         self.left_out: Counter[str] = Counter()
         self.found: list[tuple[dict[str, Any], int, Part]] = []
         """Annotations in order, with their category and where they are."""

@@ -72,8 +72,8 @@ class GeneratedRelease:
             piece = self._piece(number)
             digest.update(piece)
             at += len(piece)
-        self.size = at + len(_TAIL)
-        self.etag = f'"{digest.hexdigest()}"'
+        self.size: int = at + len(_TAIL)
+        self.etag: str = f'"{digest.hexdigest()}"'
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """Give the bytes from *start* to before *stop*."""

@@ -94,7 +94,7 @@ class Sandbox(Contents, WebhookCalls):
         self.api_key = api_key
         self.user = user
         self.other_api_key = other_api_key
-        self.other_user = other_user or ("bert" if user == "jane" else "jane")
+        self.other_user: str = other_user or ("bert" if user == "jane" else "jane")
         if api_key == other_api_key or user == self.other_user:
             raise ValueError("The other user needs another name and another key.")
         self.organizations: tuple[str, ...] = tuple(organizations)

@@ -30,10 +30,10 @@ official SDK has it. What differs from its files:
 
 try:
     import segments_async.images  # noqa: F401
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
-        f'the export needs its extra: pip install "segments-async[export]" ({error.__cause__})', name=error.name
-    ) from error
+        f'the export needs its extra: pip install "segments-async[export]" ({_error.__cause__})', name=_error.name
+    ) from _error
 
 from segments_async.export.plan import ExportFormat, ExportReport, Plan
 from segments_async.export.run import Export

@@ -79,6 +79,14 @@ class Folder:
             raise InputError(f"expected JSON, as it is kept for a restart: {error}", path="arguments") from error
         await to_thread.run_sync(self._write, record.id, text)
 
+    async def delete(self, name: str) -> None:
+        """Delete a record, and all files whose names begin as its own does."""
+        await to_thread.run_sync(self._delete, name)
+
+    def _delete(self, name: str) -> None:
+        for file in self._path.glob(f"{name}*"):
+            file.unlink(missing_ok=True)
+
     def _write(self, name: str, text: str) -> None:
         new = self._path / f"{name}.json.new"
         new.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from segments_async.bulk import BulkOptions
-from segments_async.errors import BulkError, InputError, NotFoundError, SegmentsError
+from segments_async.errors import InputError, NotFoundError
 from segments_async.fastapi._records import Folder, Record
 from segments_async.fastapi.clients import client_of
 from segments_async.fastapi.problems import public_words
@@ -195,7 +195,7 @@ class UploadJobs(APIRouter):
 
         Args:
             work: What was registered by `kind`, or its name.
-            arguments: For it, as JSON.
+            arguments: For it, as JSON. They are written to the folder, so no key should be among them.
 
         Raises:
             InputError: It is no such kind, or an argument is not JSON.
@@ -293,6 +293,27 @@ class UploadJobs(APIRouter):
         await self._open_store().save(record)
         return self._begin(record).status
 
+    async def forget(self, id: str) -> None:
+        """
+        Delete what is kept of an upload that has ended, its checkpoint included; what was uploaded stays.
+
+        Example:
+            ::
+
+                await jobs.forget(id)
+
+        Args:
+            id: What `start` returned.
+
+        Raises:
+            NotFoundError: There is no such upload.
+            InputError: It is running; cancel it first.
+        """
+        if self._find(id).status.state == "running":
+            raise InputError("it is running; cancel it first", path="id")
+        await self._open_store().delete(id)
+        self._uploads.pop(id, None)
+
     def _check_kind(self, name: str) -> None:
         if name not in self._kinds:
             raise InputError(f"expected one of {sorted(self._kinds)}, got {name!r}", path="work")
@@ -340,11 +361,11 @@ class UploadJobs(APIRouter):
                 report = await self._kinds[upload.record.kind](upload, client, **upload.record.arguments)
                 if report is not None and report.stopped:
                     logger.error("upload %s (%s): %s", upload.id, upload.record.kind, report.as_error())
-                    await self._end(upload, "failed", _words(report.as_error()))
+                    await self._end(upload, "failed", public_words(report.as_error()))
                 await self._end(upload, "done")
         except Exception as error:
             logger.exception("upload %s (%s) failed", upload.id, upload.record.kind)
-            await self._end(upload, "failed", _words(error))
+            await self._end(upload, "failed", public_words(error))
         finally:
             upload.ended.set()
 
@@ -415,9 +436,3 @@ def _sums(parts: Collection[Progress]) -> dict[str, Any]:
         "total": None if None in totals else sum(totals),
         "remaining": known[-1].remaining,
     }
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, BulkError) and error.__cause__ is not None:
-        error = error.__cause__
-    return public_words(error) if isinstance(error, SegmentsError) else "This server made a mistake."

@@ -16,6 +16,7 @@ from segments_async.errors import (
     ApiError,
     AuthenticationError,
     AuthorizationError,
+    BulkError,
     ClientStateError,
     CollaboratorError,
     DecodeError,
@@ -113,6 +114,9 @@ _OWN = "_segments_async_own_choice"
 async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONResponse:
     if isinstance(request, WebSocket):
         raise error  # there is no answer to give
+    root = _root(error)
+    if isinstance(root, SegmentsError):
+        error = root
     status, detail = _verdict(error)
     problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
     request_id = getattr(error, "request_id", None)
@@ -124,9 +128,15 @@ async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONRes
     return JSONResponse(problem, status, headers, "application/problem+json")
 
 
-def public_words(error: SegmentsError) -> str:
+def public_words(error: BaseException) -> str:
     """Say what went wrong in a sentence that end users may see."""
-    return _verdict(error)[1]
+    root = _root(error)
+    return _verdict(root)[1] if isinstance(root, SegmentsError) else _MISTAKE[1]
+
+
+def _root(error: BaseException) -> BaseException:
+    """What went wrong with the first item, where a bulk run failed."""
+    return error.__cause__ if isinstance(error, BulkError) and error.__cause__ is not None else error
 
 
 def _verdict(error: SegmentsError) -> tuple[HTTPStatus, str]:

@@ -242,6 +242,26 @@ def test_mistakes_are_named(world):
 
 
 @only_once
+def test_one_that_ended_can_be_forgotten(world, until):
+    app = world.app()
+
+    @app.delete("/forget/{name}")
+    async def forget(name: str) -> None:
+        await world.jobs.forget(name)
+
+    world.held.clear()
+    with TestClient(app) as web:
+        name = world.begin(web)
+        with pytest.raises(InputError, match="it is running"):
+            web.delete(f"/forget/{name}")
+        world.held.set()
+        until(lambda: ended(web, name))
+        web.delete(f"/forget/{name}")
+        assert web.get(f"/uploads/{name}").status_code == 404
+    assert [file.name for file in world.folder.iterdir()] == ["lock.sqlite"]
+
+
+@only_once
 def test_arguments_are_json(world):
     """Else they could not be given again after a restart."""
     app = world.app()

@@ -161,6 +161,17 @@ def test_the_other_errors(error, status, own):
     assert _verdict(error)[0] == own
 
 
+def test_a_bulk_run_is_answered_by_its_first_error(sandbox, app, web):
+    @app.post("/many/{count}")
+    async def many(count: int, client: Segments) -> None:
+        items = [{"name": f"{n}", "attributes": {"image": {"url": "https://example.com/a.png"}}} for n in range(count)]
+        (await client.samples.create_many("sandbox/flowers", items)).raise_if_failed()
+
+    assert web.post("/many/3").status_code == 404
+    sandbox.fail("POST", "*", times=None, status=403)
+    assert web.post("/many/3").status_code == 502
+
+
 def test_every_error_has_a_verdict():
     for name in errors.__dict__:
         cls = getattr(errors, name)

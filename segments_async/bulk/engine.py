@@ -290,7 +290,7 @@ class BulkStream(Generic[T]):
     def _outcome(
         self, job: Job, result: Success[T] | SegmentsError, trace: Trace, *, raised: bool = False
     ) -> Outcome[T]:
-        error = None if isinstance(result, Success) else result
+        error = None if isinstance(result, Success) else _without_frames(result)
         # An answer that was lost or is no answer leaves open what the service did; a fault of one item does not.
         lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
         fatal = error is not None and (self._concerns_all(error) if raised else isinstance(error, _FATAL))
@@ -370,6 +370,13 @@ class BulkStream(Generic[T]):
             self._raises = self._raises or report.as_error()
         self._settled = True
         self._news.set()
+
+
+def _without_frames(error: SegmentsError) -> SegmentsError:
+    """Let go of the stack, and of what was raised below: they hold the request with its body, for every failure."""
+    error.__traceback__ = error.__context__ = None
+    error.__cause__ = _without_frames(error.__cause__) if isinstance(error.__cause__, SegmentsError) else None
+    return error
 
 
 def _cut_off(job: Job, trace: Trace) -> Outcome[Any]:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from bulk_kit import Echo, body_of, bulk, sample
 
-from segments_async import AsyncSegments, InputError, ValidationError
+from segments_async import AsyncSegments, InputError, RetryPolicy, ValidationError
 
 pytestmark = pytest.mark.anyio
 
@@ -79,3 +79,31 @@ async def test_all_fail(monkeypatch):
     monkeypatch.setattr("segments_async.bulk.report.MAX_KEPT_FAILURES", KEPT)
     few, many = await peak_of(fail, KEPT + 1), await peak_of(fail, 5 * KEPT)
     assert many - few < MEGABYTE
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_failure_keeps_words_and_no_requests(lost):
+    """What is kept of one is its error, and not the stack that led there, with the body in its frames."""
+
+    def answer(request):
+        if lost:
+            raise httpx.ReadError("lost", request=request)
+        return httpx.Response(404, json={"detail": "Not found."})
+
+    count = 300
+    items = [{"sample_uuid": f"u-{number}", "attributes": {"text": "x" * 20_000}} for number in range(count)]
+    async with AsyncSegments(
+        "key", base_url="https://x", transport=httpx.MockTransport(answer), retry=RetryPolicy(bulk_attempts=1)
+    ) as client:
+        await client.labels.put_many(items[:50])
+        gc.collect()
+        tracemalloc.start()
+        try:
+            report = await client.labels.put_many(items)
+            gc.collect()
+            kept = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+    assert len(report.failures) == count
+    assert "on PUT https://x/labels/u-7/" in str(report.results[7].error)
+    assert kept < count * 5_000

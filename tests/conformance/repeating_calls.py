@@ -205,6 +205,8 @@ CALLS = [
     # the call; what shows on the server, before and after.
     reading("datasets.list", "/user/datasets/", a_dataset,
             lambda w: w.client.datasets.list(), lambda datasets: datasets != [], lambda w: True),
+    reading("datasets.list of an owner", "/users/sandbox/datasets/", a_dataset,
+            lambda w: w.client.datasets.list("sandbox"), lambda datasets: datasets != [], lambda w: True),
     reading("datasets.get", f"{_D}/", a_dataset,
             lambda w: w.client.datasets.get(w.dataset), lambda dataset: dataset.identifier, lambda w: w.dataset),
     Call("datasets.create", NAMED, "POST", "/user/datasets/", nothing,
@@ -339,15 +341,3 @@ CALLS = [
 # fmt: on
 APART = {call for call in CALLS if call.kind == UPLOAD or call.name == "users.me"}
 """What sends a request to the same address as another row; where all rows run at once, these come later."""
-COMPOSED = {
-    # Made of calls that have rows of their own.
-    "labels.put_bitmap",
-    "labels.stream_get",
-    "labels.stream_put",
-    "releases.export",
-    "releases.wait",
-    "samples.stream",
-    "samples.stream_create",
-    "samples.upload_files",
-    "samples.uuids",
-}

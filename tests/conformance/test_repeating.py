@@ -6,7 +6,9 @@ What is sent again, and what comes of it: every endpoint, under every way in whi
 
 from __future__ import annotations
 
-import inspect
+import importlib
+import pkgutil
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -18,7 +20,6 @@ from attrs import frozen
 from repeating_calls import (
     APART,
     CALLS,
-    COMPOSED,
     DELETE,
     DOWNLOAD,
     NAMED,
@@ -41,7 +42,7 @@ from segments_async import (
     resources,
 )
 from segments_async._transport import SlotTransport, shared_ssl_context
-from segments_async.resources._base import Resource
+from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -166,16 +167,25 @@ async def check(call: Call, world: World, expected: Expected) -> None:
     assert call.done(world) == (call.after if expected.done else call.before), told
 
 
-def test_every_method_has_a_row(anyio_backend):
-    """Each endpoint says whether it may be sent again, and the table shows that it is so."""
-    methods = {
-        f"{cls.__name__.lower()}.{name}"
-        for cls in map(resources.__dict__.get, resources.__all__)
-        for name, method in inspect.getmembers(cls, inspect.isfunction)
-        if not name.startswith("_") and name != "upload_traced" and name not in dir(Resource)
-    }
-    assert methods - COMPOSED == {call.name for call in CALLS if call.name in methods}
-    assert methods >= COMPOSED
+def endpoints():
+    """All that the package declares."""
+    names = [f"segments_async.resources.{module.name}" for module in pkgutil.iter_modules(resources.__path__)]
+    modules = [importlib.import_module(name) for name in ("segments_async._client", *names)]
+    return {value for module in modules for value in vars(module).values() if isinstance(value, Endpoint)}
+
+
+@pytest.mark.parametrize("endpoint", sorted(endpoints(), key=str), ids=lambda one: f"{one.method} {one.path}")
+def test_every_endpoint_has_a_row(endpoint, anyio_backend):
+    """Each says whether it may be sent again, and the table shows that it is so."""
+    template = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(endpoint.path.replace("{dataset}", "owner/flowers")))
+    names = {"dataset": "owner/flowers", "uuid": "u", "issue": "i", "name": "n"}
+    rows = [row for row in CALLS if row.origin == "api" and row.method == endpoint.method]
+    kinds = {row.kind for row in rows if re.fullmatch(template, row.path.format(**names))}
+    assert kinds
+    if endpoint.repeat is Repeat.NEVER:
+        assert kinds <= {NAMED, SAMPLE, NEVER}
+    else:
+        assert kinds - {NEVER} <= {READ, WRITE, DELETE}
 
 
 @WIRES

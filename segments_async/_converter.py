@@ -21,6 +21,8 @@ from segments_async._codegen import ByType, Field, Read, arms_of, compile_reader
 from segments_async._json import ATOMS, decode_json, encode_json, read_time, to_plain
 from segments_async._misfit import Misfit
 from segments_async.models._base import CHOOSE, WORDS, Choose, Model, Tagged, is_essential
+from segments_async.models.label_attributes import LabelAttributes, choose_label_attributes
+from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
 
 if TYPE_CHECKING:
     import attrs
@@ -31,6 +33,10 @@ T = TypeVar("T")
 
 _NUMBERS: frozenset[type] = frozenset({int, float})
 _LISTS: frozenset[type] = frozenset({list})
+_BY_SHAPE: dict[frozenset[Any], Choose] = {
+    arms_of(LabelAttributes): choose_label_attributes,
+    arms_of(SampleAttributes): choose_sample_attributes,
+}
 _WORDS = {
     str: "a string",
     int: "an integer",
@@ -177,7 +183,9 @@ def _tagged_reader(kind: Any) -> Read:
 
 
 def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
-    """Read a union whose members differ in their JSON types, so that the value tells which one it is."""
+    """Read a union whose members differ in their JSON types or in their shapes, so that the value tells which it is."""
+    if arms is None and sum(map(_is_model, arms_of(kind))) > 1:
+        return _chosen_reader(kind, _chooser_by_shape(kind))
     readers: dict[type, Read] = {}
     for arm in sorted(arms_of(kind) if arms is None else arms, key=lambda arm: arm is not datetime):
         for json_type in _json_types(arm):
@@ -190,6 +198,14 @@ def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
         return read_arm(value, parent)
 
     return read
+
+
+def _chooser_by_shape(kind: Any) -> Choose:
+    models = {arm for arm in arms_of(kind) if _is_model(arm)}
+    for known, choose in _BY_SHAPE.items():
+        if models <= known:
+            return lambda _, value: model if (model := choose({}, value)) in models else None
+    raise TypeError(f"nothing tells the members of {kind} apart")
 
 
 def _list_reader(kind: Any) -> Read:
@@ -278,6 +294,8 @@ def _json_types(kind: Any) -> frozenset[type]:
 
 def _unexpected(kind: Any, value: Any) -> Misfit:
     json_types = _json_types(kind)
+    if type(value) in json_types:
+        return Misfit("of an unknown shape")
     words = [
         word
         for json_type, word in _WORDS.items()

@@ -43,6 +43,30 @@ def test_samples(kind):
     assert unstructure(attributes) == SAMPLES[kind]
 
 
+@pytest.mark.parametrize("tag", LABELS)
+def test_label_attributes_alone_are_known_by_their_shape(tag):
+    assert type(structure(LABELS[tag], m.LabelAttributes)) is TAG_OF[tag]
+    assert type(structure([LABELS[tag]], list[m.LabelAttributes | None])[0]) is TAG_OF[tag]
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_sample_attributes_alone_are_known_by_their_shape(kind):
+    assert unstructure(structure(SAMPLES[kind], m.SampleAttributes)) == SAMPLES[kind]
+    assert type(structure(SAMPLES[kind], m.SampleAttributes)) in SAMPLE_TYPES
+
+
+def test_of_an_unknown_shape_what_may_be_plain_is_plain():
+    assert structure({"hologram": 1}, m.SampleAttributes) == {"hologram": 1}
+    assert structure([], m.LabelAttributes) == []
+    with pytest.raises(DecodeError, match=r"^of an unknown shape"):
+        structure(SAMPLES["image"], m.PointcloudSampleAttributes | m.MultiSensorSampleAttributes)
+
+
+def test_what_nothing_tells_apart_is_a_mistake_of_the_caller():
+    with pytest.raises(TypeError, match=r"^nothing tells the members of .*User.* apart$"):
+        structure({}, m.User | m.Dataset)
+
+
 def test_all_kinds_are_here():
     assert len(LABELS) == len(set(LABEL_TYPES)) == 11
     assert len(SAMPLES) == len(SAMPLE_TYPES) == 5

@@ -44,6 +44,7 @@ from segments_async import (
     PointcloudVectorAnnotation,
     PointcloudVectorLabelAttributes,
     Sample,
+    SampleAttributes,
     SampleSensor,
     SelectTaskAttribute,
     TaskAttributeCategory,
@@ -137,3 +138,4 @@ async def write(client: AsyncSegments, uuid: str) -> None:
             assert_type(attribute.min, float | str | None)
             assert_type(attribute.input_type == InputType.NUMBER, bool)
     assert_type(structure({}, TaskAttributes), TaskAttributes)
+    assert_type(structure({}, SampleAttributes), Any)

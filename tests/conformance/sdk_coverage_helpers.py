@@ -8,7 +8,7 @@ HELPERS = {
     "utils.bitmap2file": "`images.encode_bitmap`, `client.labels.put_bitmap`",
     "utils.get_semantic_bitmap": "`images.semantic`",
     "utils.load_image_from_url": "`images.load_image`",
-    "utils.load_label_bitmap_from_url": "`images.decode_bitmap`",
+    "utils.load_label_bitmap_from_url": "`client.labels.get_bitmap`, `images.decode_bitmap`",
     "utils.handle_exif_rotation": "`images.load_image`",
     "utils.load_release": "`client.releases.download`",
     "utils.transform_label_to_ego_coordinates": "`transform_to_ego`",

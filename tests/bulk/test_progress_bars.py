@@ -9,6 +9,7 @@ import threading
 import anyio
 import pytest
 import rich.progress
+from anyio import wait_all_tasks_blocked
 from bulk_kit import Echo, bulk, samples
 from rich.console import Console
 
@@ -91,11 +92,13 @@ async def test_cleaned_up(bars, how):
     before = set(threading.enumerate())
     stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=tell)
     if how == "cancelled":
-        with anyio.move_on_after(0.02):
-            await stream.collect()
+        async with anyio.create_task_group() as group:
+            group.start_soon(stream.collect)
+            await wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
     elif how == "left":
         async with stream:
-            await anyio.sleep(0.01)
+            await wait_all_tasks_blocked()
     else:
         with pytest.raises(ZeroDivisionError):
             await broken(stream)
@@ -109,7 +112,7 @@ async def test_cleaned_up(bars, how):
 
 async def broken(stream):
     async with stream:
-        await anyio.sleep(0.01)
+        await wait_all_tasks_blocked()
         raise ZeroDivisionError
 
 

@@ -8,21 +8,18 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-import anyio
 import httpx
 from anyio.to_thread import run_sync
 from attrs import frozen
 
 from segments_async._session import USER_AGENT, Trace
-from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import Reply, shown_url, storage_error_for
 from segments_async.errors import DecodeError, InputError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Mapping
+    from collections.abc import AsyncIterator, Generator, Mapping
 
     from segments_async._session import Session
     from segments_async.models import FileSource
@@ -176,7 +173,7 @@ def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeo
     form_type = f"multipart/form-data; boundary={boundary}"
     content_type = fields.get("Content-Type", "application/octet-stream")
     # httpx encodes the form around an empty file; the content then goes in before the closing boundary.
-    empty = _request(
+    empty = storage_request(
         "POST",
         url,
         headers={"Content-Type": form_type},
@@ -186,7 +183,7 @@ def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeo
     tail = f"\r\n--{boundary}--\r\n".encode()
     head = empty.read().removesuffix(tail)
     length = str(len(head) + upload.size + len(tail))
-    return _request(
+    return storage_request(
         "POST",
         url,
         headers={
@@ -200,7 +197,8 @@ def presigned_request(url: str, fields: Mapping[str, str], upload: Upload, timeo
     )
 
 
-def _request(method: str, url: str, **arguments: Any) -> httpx.Request:
+def storage_request(method: str, url: str, **arguments: Any) -> httpx.Request:
+    """Build a request that carries nothing of ours."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -226,140 +224,13 @@ async def put_file(session: Session, url: str, fields: Mapping[str, str], upload
         finally:
             form.close()
         trace.bytes_sent += int(request.headers["Content-Length"])
-        _check(session, response)
+        check_answer(session, response)
 
     await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
 
 
-async def read_file(session: Session, url: str) -> bytes:
-    """Fetch what *url* holds, whole."""
-
-    async def attempt() -> bytes:
-        headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-        request = _request("GET", url, headers=headers, extensions={"timeout": session.timeout.as_dict()})
-        response = await session.pool.send(session.pool.storage, request)
-        _check(session, response)
-        return response.content
-
-    trace = Trace()
-    return await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
-
-
-async def get_file(session: Session, url: str, path: Path) -> None:
-    """
-    Stream what *url* holds into *path*, which appears only when it is whole.
-
-    Raises:
-        InputError: *path* cannot be written.
-    """
-    partial = _Partial(path)
-
-    async def attempt() -> None:
-        headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-        timeout = {"timeout": session.timeout.as_dict()}
-        request = _request("GET", url, headers=headers, extensions=timeout)
-        response = await session.pool.send(session.pool.storage, request, stream=True)
-        try:
-            if not response.is_success:
-                await response.aread()
-                _check(session, response)
-            await partial.run(partial.start)
-            await _receive(response, partial)
-        except Exception as error:
-            if not is_transport_failure(error):
-                raise
-            raise transport_error(error, request.method, shown_url(str(request.url))) from error
-        finally:
-            await response.aclose()
-            session.pool.counts.bytes_received += response.num_bytes_downloaded
-
-    try:
-        trace = Trace()
-        await session.repeat(attempt, session.tries(trace, may_repeat=True), trace, session.pool.storage_gate)
-        await partial.run(partial.finish)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await partial.run(partial.discard)
-
-
-async def _receive(response: httpx.Response, partial: _Partial) -> None:
-    """
-    Write a body to disk.
-
-    Its iterator is left by its own end or error only, not by ours: left halfway, it would be an async generator
-    that trio complains of. So a cancellation waits until a chunk is written, and meets the next read.
-    """
-    problem: InputError | None = None
-    with anyio.CancelScope() as reading:
-        async for chunk in response.aiter_bytes(CHUNK_BYTES):
-            if problem is None:
-                try:
-                    with anyio.CancelScope(shield=True):
-                        await partial.run(partial.write, chunk)
-                except InputError as error:
-                    problem = error
-                    reading.cancel()
-    if problem is not None:
-        raise problem
-
-
-class _Partial:
-    """
-    The unfinished file beside *path*, used in worker threads.
-
-    A task that asyncio cancels leaves its thread behind; the lock and `_discarded` see to it that such a thread
-    leaves no file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-        self._file: IO[bytes] | None = None
-        self._lock = Lock()
-        self._discarded = False
-
-    async def run(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Take one of the steps below."""
-        try:
-            await run_sync(self._locked, step, *arguments)
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}): {self._path}", path="path") from error
-
-    def _locked(self, step: Callable[..., None], *arguments: Any) -> None:
-        with self._lock:
-            if not self._discarded:
-                step(*arguments)
-
-    def start(self) -> None:
-        """Begin, perhaps anew."""
-        self._close()
-        self._file = self._temporary.open("wb")
-
-    def write(self, chunk: bytes) -> None:
-        """Append."""
-        assert self._file is not None
-        self._file.write(chunk)
-
-    def finish(self) -> None:
-        """Take the place of what is there."""
-        self._close()
-        self._temporary.replace(self._path)
-
-    def discard(self) -> None:
-        """Leave nothing behind, unless it is finished."""
-        self._discarded = True
-        with suppress(OSError):
-            self._close()
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-
-
-def _check(session: Session, response: httpx.Response) -> None:
+def check_answer(session: Session, response: httpx.Response) -> None:
+    """Refuse an answer that is no success; it was read to its end."""
     if not response.is_success:
         request: Any = response.request
         shown = shown_url(str(request.url))

@@ -1,28 +1,42 @@
 from __future__ import annotations
 
 import math
-import os
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
+from segments_async._download import get_file, read_file
 from segments_async._releases import ReleaseFile, open_release
-from segments_async._storage import get_file, read_file
 from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
-from segments_async.errors import DecodeError, InputError, ReleaseFailedError, RequestTimeoutError
+from segments_async.errors import InputError, ReleaseFailedError, RequestTimeoutError
 from segments_async.models import Dataset, Release
 from segments_async.resources._base import Resource, create_once
+from segments_async.resources._release_source import (
+    check_writable,
+    dataset_of,
+    file_of,
+    path_of,
+    shown,
+    temporary_folder,
+)
+from segments_async.resources._telling import telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    import os
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from segments_async._paging import Pages
+    from segments_async._releases import ReleaseSamples, ReleaseSummary
     from segments_async.bulk import Progress
     from segments_async.export import ExportFormat, ExportReport
+    from segments_async.resources._release_source import ReleaseSource
+
+POLL_GROWTH = 1.5
+MAX_POLL = 30.0
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/releases/")
 _GET = Endpoint(method="GET", path="/datasets/{dataset}/releases/{name}/")
@@ -136,7 +150,7 @@ class Releases(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             name: The release's name.
             timeout: Seconds to wait at most.
-            poll: Seconds between two looks.
+            poll: Seconds to wait after the first look; each further wait is half as long again, up to 30 seconds.
 
         Returns:
             The release, which has SUCCEEDED.
@@ -155,51 +169,157 @@ class Releases(Resource):
             if release.status == "SUCCEEDED":
                 return release
             if release.status == "FAILED":
-                raise ReleaseFailedError(_shown(dataset), name)
+                raise ReleaseFailedError(shown(dataset), name)
             left = deadline - clock.monotonic()
             if left <= 0:
                 raise RequestTimeoutError(
-                    f"release {name!r} of {_shown(dataset)} was still {release.status} after {timeout:g} s"
+                    f"release {name!r} of {shown(dataset)} was still {release.status} after {timeout:g} s"
                 )
             await clock.sleep(min(poll, left))
+            poll = max(poll, min(poll * POLL_GROWTH, MAX_POLL))
 
-    async def download(self, dataset: str | Dataset, name: str, path: str | os.PathLike[str]) -> Path:
+    async def download(
+        self,
+        dataset: str | Dataset,
+        name: str,
+        path: str | os.PathLike[str],
+        *,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> Path:
         """
         Download the file of a release that is built.
 
         The file lives on another host, which never sees the API key. It is streamed to a temporary name beside
-        *path* and renamed at the end, so that *path* is whole or not there.
+        *path* and renamed at the end, so that *path* is whole or not there. After a cut it goes on where it was, as
+        often as there is something more each time; an address whose signature has expired is asked for anew.
 
         Example:
             ::
 
                 path = await client.releases.download("jane/flowers", "v1", "flowers-v1.json")
-                release = json.loads(path.read_bytes())
+                async with open_release(path) as release:
+                    print(await release.summary())
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             name: The release's name.
             path: Where to write; a file that is there is replaced.
+            progress: Called with a `Progress`, whose `done` and `total` are bytes, at most ten times a second and at
+                the end: ``progress=tqdm_progress("v1", unit="B", unit_scale=True)``.
 
         Returns:
             *path*.
 
         Raises:
-            InputError: *path* cannot be written, or the release is still being built.
+            InputError: *path* cannot be written, a full disk included, or the release is still being built.
             ReleaseFailedError: The service could not build it.
+            DecodeError: It has no file, or a page of HTML came instead.
         """
         target = Path(path)
-        await anyio.to_thread.run_sync(_check_writable, target)
-        release = await self.get(dataset, name)
-        if release.status == "FAILED":
-            raise ReleaseFailedError(_shown(dataset), name)
-        url = release.attributes.url if release.attributes is not None else None
-        if release.status != "SUCCEEDED":
-            raise InputError(f"release {name!r} is {release.status}; wait for it with releases.wait()", path="name")
-        if not url or not url.startswith(("https://", "http://")):
-            raise DecodeError("the release has no file", path="attributes.url", payload=url)
-        await get_file(self._session, url, target)
+        await anyio.to_thread.run_sync(check_writable, target)
+
+        async def find() -> str:
+            return file_of(await self.get(dataset, name), shown(dataset))
+
+        with telling(progress) as tell:
+            await get_file(self._session, await find(), target, renew=find, tell=tell)
         return target
+
+    @asynccontextmanager
+    async def open(self, source: ReleaseSource, name: str | None = None) -> AsyncIterator[ReleaseFile]:
+        """
+        Open a release, to read it sample by sample, however large it is.
+
+        What is not on disk yet is first downloaded to the folder for temporary files (``TMPDIR``), as `download` does
+        it, and deleted when the block is left: so a slow reader holds no connection, and no cut disturbs it.
+
+        Example:
+            ::
+
+                async with client.releases.open("jane/flowers", "v1") as release:
+                    print(release.dataset.task_type, await release.summary())
+                    async for sample in release.samples(labelset="ground-truth", label_status="REVIEWED"):
+                        print(sample.name, sample.labels["ground-truth"])
+
+        Args:
+            source: The dataset, with *name*; or without it a `Release`, the URL of a file, or a path.
+            name: The release's name.
+
+        Raises:
+            InputError: There is no such file, it cannot be kept (a full disk), or the release is still being built.
+            ReleaseFailedError: The service could not build it.
+            DecodeError: The file is no release.
+        """
+        if isinstance(source, ReleaseFile):
+            yield source
+        elif (path := path_of(source, name)) is not None:
+            async with open_release(path) as release:
+                yield release
+        else:
+            async with temporary_folder() as folder:
+                path = folder / "release.json"
+                if name is not None:
+                    await self.download(dataset_of(source), name, path)
+                else:
+                    await get_file(self._session, source if isinstance(source, str) else file_of(source), path)
+                async with open_release(path) as release:
+                    yield release
+
+    @asynccontextmanager
+    async def stream_samples(
+        self,
+        source: ReleaseSource,
+        name: str | None = None,
+        *,
+        labelset: str | None = None,
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> AsyncIterator[ReleaseSamples]:
+        """
+        Read the samples of a release: `open` and `ReleaseFile.samples` in one.
+
+        Example:
+            ::
+
+                async with client.releases.stream_samples("jane/flowers", "v1", labelset="ground-truth") as samples:
+                    async for sample in samples:
+                        print(sample.name, sample.labels["ground-truth"])
+
+        Args:
+            source: As in `open`.
+            name: As in `open`.
+            labelset: As in `ReleaseFile.samples`, like the rest.
+            label_status: Only samples whose label has one of these statuses.
+            metadata: Only samples with all of these.
+            on_error: ``"skip"`` leaves out samples that do not decode.
+
+        Raises:
+            InputError: There is no such labelset; or as `open`.
+            DecodeError: A sample does not decode, or the file is damaged.
+        """
+        async with self.open(source, name) as release:
+            yield release.samples(labelset=labelset, label_status=label_status, metadata=metadata, on_error=on_error)
+
+    async def summary(self, source: ReleaseSource, name: str | None = None) -> ReleaseSummary:
+        """
+        Count the samples of a release, its labels by status, and its annotations by category.
+
+        Example:
+            ::
+
+                summary = await client.releases.summary("jane/flowers", "v1")
+                print(summary.samples, summary.labelsets["ground-truth"].statuses)
+
+        Args:
+            source: As in `open`.
+            name: As in `open`.
+
+        Raises:
+            DecodeError: The file is no release; or as `open`.
+        """
+        async with self.open(source, name) as release:
+            return await release.summary()
 
     async def export(
         self,
@@ -281,14 +401,3 @@ class Releases(Resource):
         async with nullcontext(release) if isinstance(release, ReleaseFile) else open_release(release) as opened:
             fetch = partial(read_file, self._session)
             return await Export(opened, plan, fetch, max_connections=most, clock=clock).run()
-
-
-def _shown(dataset: str | Dataset) -> str:
-    return dataset if isinstance(dataset, str) else dataset.identifier
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"is a folder; name the file: {path}", path="path")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot be written in {path.parent}", path="path")

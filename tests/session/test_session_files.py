@@ -329,7 +329,7 @@ class TestDownload:
 
     async def test_folder_that_vanishes(self, released, monkeypatch):
         """An error of the disk is an InputError with the path, and is not retried."""
-        monkeypatch.setattr("segments_async.resources.releases._check_writable", lambda path: path.parent.rmdir())
+        monkeypatch.setattr("segments_async.resources.releases.check_writable", lambda path: path.parent.rmdir())
 
         with pytest.raises(InputError, match=r"cannot be written \(No such file or directory\): .*v1.json"):
             await download(released)
@@ -436,16 +436,16 @@ class TestWait:
         release = await world.client.releases.wait(world.dataset, "v1", poll=5)
 
         assert release.status == "SUCCEEDED"
-        assert world.clock.slept == [5.0] * 3
+        assert world.clock.slept == [5.0, 7.5, 11.25]
 
     async def test_too_long(self, world):
         world.sandbox.release_seconds = 3600
         await world.client.releases.create(world.dataset, "v1")
 
-        with pytest.raises(RequestTimeoutError, match="still PENDING after 5 s"):
-            await world.client.releases.wait(world.dataset, "v1", timeout=5, poll=2)
+        with pytest.raises(RequestTimeoutError, match="still PENDING after 6 s"):
+            await world.client.releases.wait(world.dataset, "v1", timeout=6, poll=2)
 
-        assert world.clock.slept == [2.0, 2.0, 1.0]
+        assert world.clock.slept == [2.0, 3.0, 1.0]
 
     async def test_failed(self, world):
         world.sandbox.fail_releases = True

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from segments_async._converter import check as check_argument
-from segments_async._storage import read_file
+from segments_async._download import read_file
 from segments_async._wire.arguments import without_none
 from segments_async.errors import DecodeError
 from segments_async.models import ImageSegmentationLabelAttributes, Label, LabelPut, Sample

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from segments_async.export import ExportFormat, ExportReport
     from segments_async.resources._release_source import ReleaseSource
 
-POLL_GROWTH = 1.5
+POLL_SHARE = 0.1
+"""What takes long is looked at less often: after such a share of the time that passed."""
 MAX_POLL = 30.0
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/releases/")
@@ -150,7 +151,7 @@ class Releases(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             name: The release's name.
             timeout: Seconds to wait at most.
-            poll: Seconds to wait after the first look; each further wait is half as long again, up to 30 seconds.
+            poll: Seconds between two looks; in time they become a tenth of those that passed, up to 30.
 
         Returns:
             The release, which has SUCCEEDED.
@@ -163,7 +164,8 @@ class Releases(Resource):
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= math.inf:
                 raise InputError(f"expected seconds above 0, got {seconds!r}", path=path)
         clock = self._session.clock
-        deadline = clock.monotonic() + timeout
+        started = clock.monotonic()
+        deadline = started + timeout
         while True:
             release = await self.get(dataset, name)
             if release.status == "SUCCEEDED":
@@ -175,8 +177,8 @@ class Releases(Resource):
                 raise RequestTimeoutError(
                     f"release {name!r} of {shown(dataset)} was still {release.status} after {timeout:g} s"
                 )
-            await clock.sleep(min(poll, left))
-            poll = max(poll, min(poll * POLL_GROWTH, MAX_POLL))
+            slower = min((clock.monotonic() - started) * POLL_SHARE, MAX_POLL)
+            await clock.sleep(min(max(poll, slower), left))
 
     async def download(
         self,

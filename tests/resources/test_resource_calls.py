@@ -335,6 +335,9 @@ ELSEWHERE = {
     (Labels, "delete_many"),
     (Releases, "download"),
     (Releases, "export"),
+    (Releases, "open"),
+    (Releases, "stream_samples"),
+    (Releases, "summary"),
 }
 
 

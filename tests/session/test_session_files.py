@@ -436,16 +436,31 @@ class TestWait:
         release = await world.client.releases.wait(world.dataset, "v1", poll=5)
 
         assert release.status == "SUCCEEDED"
-        assert world.clock.slept == [5.0, 7.5, 11.25]
+        assert world.clock.slept == [5.0] * 3
+
+    async def test_back_off(self, world):
+        """What takes long is looked at less often, and not seldom."""
+        world.sandbox.release_seconds = 36_000
+        await world.client.releases.create(world.dataset, "v1")
+
+        with pytest.raises(RequestTimeoutError):
+            await world.client.releases.wait(world.dataset, "v1", timeout=1000, poll=2)
+
+        slept = world.clock.slept
+        assert slept[:10] == [2.0] * 10
+        assert slept[11] == pytest.approx(2.2)
+        assert slept[:-1] == sorted(slept[:-1])
+        assert max(slept) == 30
+        assert sum(slept) == pytest.approx(1000)
 
     async def test_too_long(self, world):
         world.sandbox.release_seconds = 3600
         await world.client.releases.create(world.dataset, "v1")
 
-        with pytest.raises(RequestTimeoutError, match="still PENDING after 6 s"):
-            await world.client.releases.wait(world.dataset, "v1", timeout=6, poll=2)
+        with pytest.raises(RequestTimeoutError, match="still PENDING after 5 s"):
+            await world.client.releases.wait(world.dataset, "v1", timeout=5, poll=2)
 
-        assert world.clock.slept == [2.0, 3.0, 1.0]
+        assert world.clock.slept == [2.0, 2.0, 1.0]
 
     async def test_failed(self, world):
         world.sandbox.fail_releases = True

@@ -101,7 +101,7 @@ EXPECTED: dict[str, dict[str, Expected]] = {
         "429 date":           (TWICE,    TWICE,    TWICE,    TWICE,    TWICE,    TWICE,            TWICE,    TWICE),
         # An answer without a body, as to a DELETE and an upload, cannot be truncated.
         "truncated":          (TWICE,    TWICE,    ONCE,     ONCE,     ONCE,     UNKNOWN_BUT_DONE, ONCE,     TWICE),
-        "html 200":           (NOT_JSON, NOT_JSON, NOT_JSON, NOT_JSON, NOT_JSON, NOT_JSON,         IGNORED,  ONCE),
+        "html 200":           (NOT_JSON, NOT_JSON, NOT_JSON, NOT_JSON, NOT_JSON, NOT_JSON,         IGNORED,  NOT_JSON),
         TIMEOUT:              (TWICE,    TWICE,    TWICE,    ONCE,     ONCE,     UNKNOWN_BUT_DONE, TWICE,    TWICE),
     }.items()
 }  # fmt: skip

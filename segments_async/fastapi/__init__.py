@@ -31,8 +31,9 @@ from segments_async.fastapi.clients import (  # noqa: E402  (the extra is checke
     interactive,
     lifespan,
 )
-from segments_async.fastapi.jobs import Upload, UploadJobs, UploadStatus  # noqa: E402
+from segments_async.fastapi.jobs import UploadJobs  # noqa: E402
 from segments_async.fastapi.problems import add_error_handlers, own_choice  # noqa: E402
+from segments_async.fastapi.uploads import Upload, UploadStatus  # noqa: E402
 from segments_async.fastapi.webhooks import WebhookRouter, verified_webhook  # noqa: E402
 
 __all__ = [

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Annotated, Any, cast
 
-import anyio
 import httpx  # noqa: TC002 (FastAPI reads types at run time)
 from fastapi import Depends, HTTPException, Request, params
 from starlette.requests import HTTPConnection  # noqa: TC002 (likewise)
 
 from segments_async._client import AsyncSegments
 from segments_async.errors import InputError
+from segments_async.fastapi._groups import passing_group
 from segments_async.settings import RetryPolicy
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
@@ -146,8 +146,7 @@ InteractiveSegments = Annotated[AsyncSegments, interactive()]
 
 @asynccontextmanager
 async def _cancelled_by_hang_up(request: Request) -> AsyncIterator[None]:
-    failure: Exception | None = None
-    hung_up = False
+    hung_up = left = False
 
     async def watch() -> None:
         nonlocal hung_up
@@ -158,14 +157,9 @@ async def _cancelled_by_hang_up(request: Request) -> AsyncIterator[None]:
 
     with suppress(RuntimeError):  # read before, as a form
         await request.body()
-    async with anyio.create_task_group() as group:
+    async with passing_group() as group:
         group.start_soon(watch)
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 (raised below, bare, where the group would wrap it)
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    if hung_up:
+        yield
+        left = True
+    if hung_up and not left:
         raise HTTPException(CLIENT_CLOSED_REQUEST)

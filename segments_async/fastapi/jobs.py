@@ -5,29 +5,28 @@ from __future__ import annotations
 import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import uuid4
 
 import anyio
 import attrs
-from attrs import define, field
 from fastapi import APIRouter, HTTPException, Path as PathParameter
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 
-from segments_async.bulk import BulkOptions
 from segments_async.errors import InputError, NotFoundError
+from segments_async.fastapi._groups import passing_group
 from segments_async.fastapi._records import Folder, Record
 from segments_async.fastapi.clients import client_of
 from segments_async.fastapi.problems import public_words
+from segments_async.fastapi.uploads import State, Upload, UploadStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
     from segments_async._client import AsyncSegments
-    from segments_async.bulk import BulkReport, Progress
+    from segments_async.bulk import BulkReport
 
     Work = Callable[..., Awaitable[BulkReport[Any] | None]]
     """Given the `Upload`, the client, and keyword arguments that are JSON, as it is called again after a restart."""
@@ -41,77 +40,7 @@ HEARTBEAT_SECONDS = 10.0
 
 _NOT_STARTED = "The application is not started: UploadJobs run between its start and its stop."
 
-State = Literal["running", "done", "failed", "cancelled"]
 UploadId = Annotated[str, PathParameter(description="What `start` returned.")]
-
-
-class UploadStatus(BaseModel):
-    """How far an upload is; what the routes answer."""
-
-    id: str
-    """Names it in the routes."""
-    kind: str
-    """The function that does it."""
-    state: State
-    """``done`` if the function returned, even if items failed; ``failed`` if it raised, or the run was stopped."""
-    done: int = 0
-    """Items that are through, failures included."""
-    failed: int = 0
-    """Items that failed."""
-    total: int | None = None
-    """Items in all, if that is known."""
-    remaining: float | None = None
-    """Seconds that the rest takes at this pace, if that can be told."""
-    detail: str | None = None
-    """Why it failed, in words for end users."""
-
-
-@define(eq=False)
-class Upload:
-    """An upload under way, as its function sees it."""
-
-    record: Record
-    folder: Path
-    status: UploadStatus
-    scope: anyio.CancelScope = field(factory=anyio.CancelScope)
-    changed: anyio.Event = field(factory=anyio.Event)
-    ended: anyio.Event = field(factory=anyio.Event)
-    parts: dict[str, Progress] = field(factory=dict)
-
-    @property
-    def id(self) -> str:
-        """Names it in the routes."""
-        return self.record.id
-
-    def options(self, part: str = "") -> BulkOptions:
-        """
-        Give what a bulk call has to know: where its checkpoint is, and whom to tell of its progress.
-
-        Example:
-            ::
-
-                await client.samples.upload_files(dataset, files, **upload.options())
-
-        Args:
-            part: Names the call, where the function makes several.
-        """
-        if not (part.isidentifier() or not part):
-            raise InputError(f"expected a name such as 'labels', got {part!r}", path="part")
-
-        def tell(progress: Progress) -> None:
-            self.parts[part] = progress
-            self.update(**_sums(self.parts.values()))
-
-        options: dict[str, Any] = {"progress": tell}
-        if "checkpoint" in BulkOptions.__annotations__:
-            options["checkpoint"] = self.folder / f"{self.id}{part and '-' + part}.checkpoint"
-        return cast("BulkOptions", options)
-
-    def update(self, **changes: Any) -> None:
-        """Change the status, and tell everybody who waits for that."""
-        self.status = self.status.model_copy(update=changes)
-        self.changed.set()
-        self.changed = anyio.Event()
 
 
 class UploadJobs(APIRouter):
@@ -321,14 +250,11 @@ class UploadJobs(APIRouter):
     @asynccontextmanager
     async def _run(self, app: Any) -> AsyncIterator[None]:
         self._client = client_of(app)
-        async with Folder(self._folder) as self._store, anyio.create_task_group() as self._group:
+        async with Folder(self._folder) as self._store, passing_group() as self._group:
             self._uploads.clear()
             for record in await self._store.records():
                 self._take_up(record)
-            try:
-                yield
-            finally:
-                self._group.cancel_scope.cancel()  # the records say "running", so the next start goes on
+            yield  # what runs at the end is cancelled, but its record says "running": the next start goes on
         self._store = self._group = None
 
     def _take_up(self, record: Record) -> None:
@@ -425,14 +351,3 @@ class UploadJobs(APIRouter):
                 await changed.wait()
             if waiting.cancelled_caught:
                 yield ": still here\n\n"
-
-
-def _sums(parts: Collection[Progress]) -> dict[str, Any]:
-    known = list(parts)
-    totals = [progress.total for progress in known]
-    return {
-        "done": sum(progress.done for progress in known),
-        "failed": sum(progress.failed for progress in known),
-        "total": None if None in totals else sum(totals),
-        "remaining": known[-1].remaining,
-    }

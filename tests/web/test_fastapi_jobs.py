@@ -2,13 +2,14 @@
 
 import json
 import threading
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
 from segments_async import AsyncSegments, BulkOptions, BulkReport, InputError, NotFoundError
@@ -259,6 +260,23 @@ def test_one_that_ended_can_be_forgotten(world, until):
         web.delete(f"/forget/{name}")
         assert web.get(f"/uploads/{name}").status_code == 404
     assert [file.name for file in world.folder.iterdir()] == ["lock.sqlite"]
+
+
+@only_once
+def test_a_start_that_fails_says_why(world):
+    """Bare, with no group of exceptions around it; and the folder is free again."""
+
+    @asynccontextmanager
+    async def later(app):
+        raise OSError("no table")
+        yield
+
+    app = world.app()
+    app.include_router(APIRouter(lifespan=later))
+    with pytest.raises(OSError, match="no table"), TestClient(app):
+        pass
+    with world.started() as web:
+        assert web.get("/uploads/").json() == []
 
 
 @only_once

@@ -1,0 +1,27 @@
+"""Tasks that live as long as a block of code."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from anyio.abc import TaskGroup
+
+
+@asynccontextmanager
+async def passing_group() -> AsyncIterator[TaskGroup]:
+    """Open a task group that is cancelled at the end of the block, whose own exception comes out as it is."""
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        try:
+            yield group
+        except Exception as error:  # noqa: BLE001 (raised below, bare, where the group would wrap it)
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

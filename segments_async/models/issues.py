@@ -10,7 +10,12 @@ from segments_async.models._base import Model, Tagged, wire_name
 
 @define(kw_only=True)
 class IssueLocation2D(Model):
-    """A point in an image. Source: the official SDK (there called IssueAnchor2DCoordinates)."""
+    """
+    A point in an image.
+
+    Source: the official SDK (there called IssueAnchor2DCoordinates), which names no unit; taken to be that of
+    annotations.
+    """
 
     x: float
     """Pixels from the left."""
@@ -22,7 +27,12 @@ class IssueLocation2D(Model):
 
 @define(kw_only=True)
 class IssueLocation3D(Model):
-    """A point in a point cloud. Source: the official SDK (there called IssueAnchor3DCoordinates)."""
+    """
+    A point in a point cloud.
+
+    Source: the official SDK (there called IssueAnchor3DCoordinates), which names no frame; taken to be that of
+    annotations.
+    """
 
     x: float
     """World frame, in the unit of the point cloud."""
@@ -51,7 +61,7 @@ class IssueTrackAnchor(Model):
     """An object, followed through the frames. Source: the official SDK."""
 
     track_number: int = field(metadata=wire_name("trackNumber"))
-    """The `track_id` of its annotations."""
+    """Number of the track, which is taken to be the `track_id` of its annotations."""
     track_attribute: str | None = field(default=None, metadata=wire_name("trackAttribute"))
     """The attribute of the object that is meant."""
     sensor: str | None = None

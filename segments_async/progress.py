@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["rich_progress", "tqdm_progress"]
 
+WORTH_SAYING = 50_000
+"""Bytes a second that are not shown as 0.0 MB/s."""
+
 
 def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[Progress], None]:
     """
@@ -126,7 +129,7 @@ def _remarks(progress: Progress) -> str:
     words = [
         f"{progress.failed:,} failed" if progress.failed else "",
         f"throttled {progress.throttled:,}x, {progress.limit} at once" if progress.throttled else "",
-        f"{progress.bytes_per_second / 1e6:.1f} MB/s" if progress.bytes_per_second >= 50_000 else "",  # noqa: PLR2004
+        f"{progress.bytes_per_second / 1e6:.1f} MB/s" if progress.bytes_per_second >= WORTH_SAYING else "",
     ]
     return ", ".join(filter(None, words))
 

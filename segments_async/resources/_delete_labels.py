@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from segments_async._wire.endpoint import Endpoint, segment
-from segments_async.bulk.operation import Job, Prepared, Success
-from segments_async.resources._one_by_one import LabelByLabel
+from segments_async._wire.endpoint import Endpoint
+from segments_async.bulk.operation import Job, Success
+from segments_async.resources._one_by_one import BySample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +15,10 @@ if TYPE_CHECKING:
 DELETE_LABEL = Endpoint(method="DELETE", path="/labels/{sample_uuid}/{labelset}/")
 
 
-class DeleteLabels(LabelByLabel[None]):
+class DeleteLabels(BySample[None]):
     """Delete labels one by one: the service has no call for several."""
 
     kind = "labels.delete_many"
-    noun = "sample_uuids"
-
-    def prepare(self, item: Any) -> Prepared:
-        """Check a uuid."""
-        segment(item, "")
-        return self.prepared(item)
 
     async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[None] | SegmentsError]:
         """Delete one label."""

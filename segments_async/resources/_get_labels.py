@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segments_async._wire.endpoint import Endpoint, segment
-from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async._wire.endpoint import Endpoint
+from segments_async.bulk.operation import Job, Success
 from segments_async.errors import NotFoundError
 from segments_async.models import Label
 from segments_async.resources._create_samples import GET_SAMPLE
-from segments_async.resources._one_by_one import LabelByLabel
+from segments_async.resources._one_by_one import BySample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 GET_LABEL = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/")
 
 
-class GetLabels(LabelByLabel[Label]):
+class GetLabels(BySample[Label]):
     """Get labels one by one."""
 
     kind = "labels.get_many"
-    noun = "sample_uuids"
-
-    def prepare(self, item: Any) -> Prepared:
-        """Check a uuid."""
-        segment(item, "")
-        return self.prepared(item)
 
     async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[Label] | SegmentsError]:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._wire.endpoint import segment
 from segments_async.bulk.operation import Operation, Prepared
@@ -46,3 +46,14 @@ class LabelByLabel(OneByOne[T]):
         segment(labelset, "labelset")
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return Prepared(f"{sample_uuid}/{labelset}", (path, content), uuid=str(sample_uuid))
+
+
+class BySample(LabelByLabel[T]):
+    """Items are the uuids of samples."""
+
+    noun = "sample_uuids"
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check a uuid, which has no name of its own in errors."""
+        segment(item, "")
+        return self.prepared(item)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from export_kit import FOLDER, blobs
+from export_kit import FOLDER, Place, blobs, jpeg
 from PIL import Image
 
 pytest.importorskip("skimage", reason="the official export needs scikit-image")
@@ -151,6 +151,28 @@ async def test_yolo(shapes, official, ours):
 
     assert set(expected) == {"violet.txt", "rose.txt"}
     assert lines(await ours(shapes, "yolo")) == expected
+
+
+async def test_yolo_of_a_sequence(client, official, ours):
+    """Each frame with annotations has its file, called alike; the official SDK has to be told the size."""
+    place = Place(client, "image-vector-sequence")
+    box = {"id": 1, "category_id": 2, "track_id": 1, "is_keyframe": True, "index": 0}
+    frames = [
+        {"annotations": [box | {"type": "bbox", "points": [[0, 0], [20 + number, 10]]}] * (number % 3)}
+        for number in range(5)
+    ]
+    place.add("one.mp4", "", {"frames": frames})
+    url = await place.put(jpeg(40, 20), "frame.jpg")
+    place.samples[0]["attributes"] = {"frames": [{"image": {"url": url}, "name": f"f{n}"} for n in range(4)]}
+    place.samples[0]["attributes"]["frames"].append({"image": {"url": url}})
+
+    def lines(folder):
+        return {path.name: path.read_text() for path in (folder / FOLDER).glob("*.txt")}
+
+    expected = lines(official(place, "yolo", image_width=40, image_height=20))
+
+    assert set(expected) == {"one-f1.txt", "one-f2.txt", "one-00005.txt"}
+    assert lines(await ours(place, "yolo")) == expected
 
 
 async def test_images_are_kept_as_they_came(segmentation, official, ours, sandbox):

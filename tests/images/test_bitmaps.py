@@ -182,17 +182,19 @@ def test_a_path_that_cannot_be_read(tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["numpy", "PIL"])
-def test_the_extra_is_named(missing):
+@pytest.mark.parametrize("part", ["images", "export"])
+def test_the_extra_is_named(part, missing):
     """Without numpy or Pillow the package works, and the module says what to install."""
     code = f"""
 import sys
 sys.modules[{missing!r}] = None
 import segments_async
 try:
-    import segments_async.images
+    import segments_async.{part}
 except ImportError as error:
     print(error)
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert 'pip install "segments-async[images]"' in shown
+    assert f'pip install "segments-async[{part}]"' in shown
+    assert shown.count("pip install") == 1

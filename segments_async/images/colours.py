@@ -47,7 +47,7 @@ def colorize(array: npt.ArrayLike, colours: Mapping[int, Sequence[float]] | None
     ids = check_ids(array)
     if colours is None:
         numbers = np.where(ids == 0, len(PALETTE), (ids - np.uint32(1)) % len(PALETTE))
-        return np.take(_PALETTE_AND_BLACK, numbers, axis=0)
+        return np.take(_PALETTE_AND_BLACK, numbers, axis=0, mode="clip")
     return translate(ids, {number: colour[:3] for number, colour in (colours or {0: (0, 0, 0)}).items()}, np.uint8)
 
 

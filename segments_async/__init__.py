@@ -12,6 +12,7 @@ Example:
 
 from segments_async._client import AsyncSegments
 from segments_async._converter import structure, unstructure
+from segments_async._iterate import ReleaseItem, ReleaseItems, SkippedItem
 from segments_async._paging import Pages, Prefetch
 from segments_async._pool import Stats
 from segments_async._releases import LabelsetSummary, ReleaseFile, ReleaseSamples, ReleaseSummary, open_release
@@ -311,6 +312,8 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "ReleaseFailedError",
     "ReleaseFile",
     "ReleaseHeader",
+    "ReleaseItem",
+    "ReleaseItems",
     "ReleaseSample",
     "ReleaseSamples",
     "ReleaseStatus",
@@ -329,6 +332,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "SelectTaskAttribute",
     "SequenceLabelAttributes",
     "ServerError",
+    "SkippedItem",
     "Stats",
     "Subscription",
     "SubscriptionError",

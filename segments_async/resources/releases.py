@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from segments_async._download import get_file, read_file
+from segments_async._iterate import Choice, ReleaseItems
 from segments_async._releases import ReleaseFile, open_release
 from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
@@ -24,6 +25,7 @@ from segments_async.resources._release_source import (
     temporary_folder,
 )
 from segments_async.resources._telling import telling
+from segments_async.resources.labels import GROUND_TRUTH
 
 if TYPE_CHECKING:
     import os
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from segments_async._releases import ReleaseSamples, ReleaseSummary
     from segments_async.bulk import Progress
     from segments_async.export import ExportFormat, ExportReport
+    from segments_async.resources._base import OnError
     from segments_async.resources._release_source import ReleaseSource
 
 POLL_SHARE = 0.1
@@ -403,3 +406,63 @@ class Releases(Resource):
         async with nullcontext(release) if isinstance(release, ReleaseFile) else open_release(release) as opened:
             fetch = partial(read_file, self._session)
             return await Export(opened, plan, fetch, max_connections=most, clock=clock).run()
+
+    def iterate(
+        self,
+        source: ReleaseSource,
+        name: str | None = None,
+        *,
+        images: bool = True,
+        bitmaps: bool = True,
+        labelset: str = GROUND_TRUTH,
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        prefetch: int = 16,
+        shard: tuple[int, int] = (0, 1),
+        on_error: OnError = "raise",
+    ) -> ReleaseItems:
+        """
+        Go through a release with its images and label bitmaps, fetched in the background (extra ``images``).
+
+        Example:
+            ::
+
+                async with client.releases.iterate("flowers-v1.json", label_status="REVIEWED") as items:
+                    async for sample, image, label, bitmap in items:
+                        train_on(image, bitmap)
+
+        Images and bitmaps are decoded in worker threads. ``docs/training.md`` adapts it to PyTorch and ``datasets``.
+
+        Args:
+            source: As in `open`; a path is best, as anything else is downloaded each time.
+            name: As in `open`.
+            images: Whether to fetch and decode images.
+            bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
+            labelset: Whose labels to give; None where a sample has none.
+            label_status: Only samples whose label has one of these statuses.
+            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            prefetch: Samples ahead of you, under way or waiting for you, 1000 at most: so many images are in memory.
+            shard: ``(index, count)``: only every *count*-th sample, from *index* on; for workers that share the work.
+            on_error: ``"skip"`` leaves out a sample that does not decode, or whose image or bitmap cannot be had, and
+                tells of it in `ReleaseItems.skipped`.
+
+        Returns:
+            A block, inside which there are the items, in the order of the file. Leaving it early cancels what is under
+            way.
+
+        Raises:
+            DecodeError: The file is damaged, or an image is none.
+            ImportError: The extra is not installed, and images or bitmaps are wanted.
+            InputError: As in `open`; there is no such labelset, or a sample is no single image.
+        """
+        choice = Choice(
+            images=images,
+            bitmaps=bitmaps,
+            labelset=labelset,
+            label_status=label_status,
+            metadata=metadata,
+            prefetch=prefetch,
+            shard=shard,
+            on_error=on_error,
+        )
+        return ReleaseItems(self.open(source, name), partial(read_file, self._session), choice)

@@ -21,7 +21,7 @@ LAYERS = [
     ["_session"],
     ["_ahead", "_partial", "_storage", "_paging", "_releases"],
     ["_download"],
-    ["bulk", "images"],
+    ["bulk", "images", "_iterate"],
     ["export"],
     ["resources"],
     ["webhooks", "progress"],

@@ -335,6 +335,7 @@ ELSEWHERE = {
     (Labels, "delete_many"),
     (Releases, "download"),
     (Releases, "export"),
+    (Releases, "iterate"),
     (Releases, "open"),
     (Releases, "stream_samples"),
     (Releases, "summary"),

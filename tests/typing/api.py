@@ -7,6 +7,9 @@ from typing import Any, assert_type
 from uuid import UUID
 
 import httpx
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from segments_async import (
     URL,
@@ -33,12 +36,15 @@ from segments_async import (
     Prefetch,
     RateLimitError,
     Release,
+    ReleaseItems,
+    ReleaseSample,
     RetryPolicy,
     Role,
     Sample,
     SampleCreate,
     SampleUpdate,
     SegmentsError,
+    SkippedItem,
     User,
     Workunit,
     structure,
@@ -146,6 +152,14 @@ async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]
 async def the_rest(client: AsyncSegments) -> None:
     assert_type(await client.releases.wait("jane/flowers", "v1", timeout=5.0), Release)
     assert_type(await client.releases.download("jane/flowers", "v1", "v1.json"), Path)
+    async with client.releases.iterate("v1.json", prefetch=4) as items:
+        assert_type(items, ReleaseItems)
+        assert_type(items.skipped, list[SkippedItem])
+        async for sample, image, label, bitmap in items:
+            assert_type(sample, ReleaseSample)
+            assert_type(image, Image.Image | None)
+            assert_type(label, Label | None)
+            assert_type(bitmap, npt.NDArray[np.uint32] | None)
     report = await client.releases.export("v1.json", "out", "coco-instance", label_status=["LABELED"], on_error="skip")
     assert_type(report.failures, list[ExportError])
     assert_type(await client.assets.upload("a.png"), Asset)

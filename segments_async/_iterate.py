@@ -1,0 +1,231 @@
+"""The samples of a release with their images, labels and bitmaps, for training loops."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+
+from anyio.to_thread import run_sync
+from attrs import field, frozen
+
+from segments_async._ahead import Ahead
+from segments_async._wire.arguments import check_count
+from segments_async._wire.replies import shown_url
+from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
+from segments_async.models import ImageSampleAttributes, ImageSegmentationLabelAttributes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+    from segments_async._releases import ReleaseFile, ReleaseSamples
+    from segments_async.models import Label, ReleaseSample
+
+T = TypeVar("T")
+
+_MOST_PREFETCHED = 1000
+
+
+class ReleaseItem(NamedTuple):
+    """One sample of a release with what belongs to it; see ``releases.iterate``."""
+
+    sample: ReleaseSample
+    """The sample as the release has it."""
+    image: Image.Image | None
+    """Its image, decoded and upright; None with ``images=False``."""
+    label: Label | None
+    """Its label in the labelset; None if it is not labelled."""
+    bitmap: npt.NDArray[np.uint32] | None
+    """Height x width: each pixel's annotation id, 0 where nothing is labelled; None if the label has no bitmap."""
+
+
+class SkippedItem(NamedTuple):
+    """One sample that was left out with ``on_error="skip"``."""
+
+    sample: ReleaseSample | None
+    """The sample; None if it did not decode, and then it is the `payload` of the error."""
+    error: SegmentsError
+    """What is wrong with it, its image or its bitmap."""
+
+
+def _flag(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise InputError(f"expected True or False, got {value!r}", path=attribute.name)
+
+
+def _on_error(_: Any, attribute: Any, value: Any) -> None:
+    if value not in ("raise", "skip"):
+        raise InputError(f"expected 'raise' or 'skip', got {value!r}", path=attribute.name)
+
+
+def _count(_: Any, attribute: Any, value: Any) -> None:
+    check_count(value, attribute.name, _MOST_PREFETCHED)
+
+
+def _shard(_: Any, attribute: Any, value: Any) -> None:
+    match value:
+        case (int(index), int(count)) if 0 <= index < count:
+            return
+    raise InputError(f"expected (index, count), the index from 0 to count - 1, got {value!r}", path=attribute.name)
+
+
+@frozen(kw_only=True)
+class Choice:
+    """What of a release is wanted; the arguments of ``releases.iterate``, where they are explained."""
+
+    images: bool = field(validator=_flag)
+    bitmaps: bool = field(validator=_flag)
+    labelset: str
+    label_status: str | Iterable[str] | None
+    metadata: Mapping[str, Any] | str | Iterable[str] | None
+    prefetch: int = field(validator=_count)
+    shard: tuple[int, int] = field(validator=_shard)
+    on_error: Literal["raise", "skip"] = field(validator=_on_error)
+
+
+class ReleaseItems(AsyncIterator[ReleaseItem]):
+    """
+    A release with its images: an async context manager, and an iterator over `ReleaseItem`.
+
+    Example:
+        ::
+
+            async with client.releases.iterate("flowers-v1.json") as items:
+                async for sample, image, label, bitmap in items:
+                    train_on(image, bitmap)
+
+    Items come in the order of the file. An error comes out of the iteration bare, after the items that were earlier;
+    going on after it tries its sample again. Several tasks may iterate: each item goes to one of them.
+    """
+
+    def __init__(
+        self,
+        opened: AbstractAsyncContextManager[ReleaseFile],
+        read: Callable[[str], Awaitable[bytes]],
+        choice: Choice,
+    ) -> None:
+        if choice.images or choice.bitmaps:
+            import segments_async.images  # noqa: F401, PLC0415 (an extra: what is missing is said here)
+        self._opened = opened
+        self._file: ReleaseFile | None = None
+        self._read = read
+        self._choice = choice
+        self._entered = False
+        self._stack = AsyncExitStack()  # what is to be left with the block
+        self._ahead: Ahead[ReleaseItem | SkippedItem] | None = None
+        self._samples: ReleaseSamples | None = None
+        self._skipped: list[SkippedItem] = []
+
+    @property
+    def release(self) -> ReleaseFile:
+        """The file: its ``dataset.task_attributes`` tell what categories there are, its ``summary()`` counts them."""
+        if self._file is None:
+            raise ClientStateError("this release is read only inside its 'async with'")
+        return self._file
+
+    @property
+    def skipped(self) -> list[SkippedItem]:
+        """What was left out so far with ``on_error="skip"``: samples that did not decode, then others, in order."""
+        misfits = () if self._samples is None else self._samples.skipped
+        return [*(SkippedItem(None, error) for error in misfits), *self._skipped]
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ClientStateError("this block was entered before; make another")
+        self._entered = True
+        choice = self._choice
+        async with AsyncExitStack() as stack:
+            self._file = await stack.enter_async_context(self._opened)
+            self._samples = self._file.samples(
+                labelset=choice.labelset,
+                label_status=choice.label_status,
+                metadata=choice.metadata,
+                on_error=choice.on_error,
+            )
+            self._ahead = Ahead(_Jobs(self._samples, self._load, choice.shard), choice.prefetch)
+            await stack.enter_async_context(self._ahead)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    async def __anext__(self) -> ReleaseItem:
+        if self._ahead is None:
+            raise ClientStateError("this can be iterated over only inside its 'async with'")
+        while isinstance(item := await self._ahead.take(), SkippedItem):
+            self._skipped.append(item)
+        return item
+
+    async def _load(self, sample: ReleaseSample) -> ReleaseItem | SkippedItem:
+        """Fetch what belongs to *sample*."""
+        label = sample.labels.get(self._choice.labelset)
+        try:
+            image = await self._image(sample) if self._choice.images else None
+            bitmap = await self._bitmap(sample, label) if self._choice.bitmaps else None
+        except ClientStateError:
+            raise
+        except SegmentsError as error:
+            if self._choice.on_error == "raise":
+                raise
+            return SkippedItem(sample, error)
+        return ReleaseItem(sample, image, label, bitmap)
+
+    async def _image(self, sample: ReleaseSample) -> Image.Image:
+        from segments_async.images import load_image  # noqa: PLC0415 (an extra)
+
+        attributes = sample.attributes
+        if not isinstance(attributes, ImageSampleAttributes):
+            raise InputError(f"sample {sample.name!r} is no single image; pass images=False", path="images")
+        return await self._fetch(attributes.image.url, load_image, f"the image of sample {sample.name!r}")
+
+    async def _bitmap(self, sample: ReleaseSample, label: Label | None) -> npt.NDArray[np.uint32] | None:
+        from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
+
+        attributes = None if label is None else label.attributes
+        if not isinstance(attributes, ImageSegmentationLabelAttributes):
+            return None
+        return await self._fetch(
+            attributes.segmentation_bitmap.url, decode_bitmap, f"the label bitmap of sample {sample.name!r}"
+        )
+
+    async def _fetch(self, url: str, decode: Callable[[bytes], T], what: str) -> T:
+        """Read a file, and decode it in a worker thread; an error says *what* it is about."""
+        try:
+            content = await self._read(url)
+            return await run_sync(partial(decode, content), abandon_on_cancel=True)
+        except DecodeError as error:
+            raise DecodeError(f"{what} ({shown_url(url)}): {error.problem}", payload=error.payload) from None
+        except SegmentsError as error:
+            error.add_note(f"it was {what}")
+            raise
+
+
+class _Jobs(AsyncIterator["Callable[[], Awaitable[ReleaseItem | SkippedItem]]"]):
+    """One job for each sample of a shard."""
+
+    def __init__(
+        self,
+        samples: ReleaseSamples,
+        load: Callable[[ReleaseSample], Awaitable[ReleaseItem | SkippedItem]],
+        shard: tuple[int, int],
+    ) -> None:
+        self._samples = samples
+        self._load = load
+        self._to_skip, self._count = shard
+
+    async def __anext__(self) -> Callable[[], Awaitable[ReleaseItem | SkippedItem]]:
+        while self._to_skip:
+            await anext(self._samples)
+            self._to_skip -= 1
+        self._to_skip = self._count - 1
+        return partial(self._load, await anext(self._samples))

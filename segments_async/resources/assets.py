@@ -1,16 +1,26 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
+from segments_async._download import MAX_READ_BYTES, file_url, read_file
 from segments_async._session import Trace
 from segments_async._storage import look_at, put_file
+from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint
+from segments_async.bulk import BulkOptions, BulkSettings, BulkStream
 from segments_async.errors import DecodeError
 from segments_async.models import Asset
 from segments_async.resources._base import Resource
+from segments_async.resources._download_files import DownloadFiles, Folder, without_duplicate_check
 
 if TYPE_CHECKING:
-    from segments_async.models import FileSource
+    import os
+    from collections.abc import AsyncIterable, Iterable, Mapping
+    from typing import Any
+
+    from segments_async.bulk import BulkReport
+    from segments_async.models import FileSource, ReleaseSample, Sample
 
 _CREATE = Endpoint(method="POST", path="/assets/")
 
@@ -53,3 +63,70 @@ class Assets(Resource):
             raise DecodeError("the answer does not say where to upload", path="presignedPostFields", payload=asset)
         await put_file(self._session, post.url, post.fields, upload, trace)
         return asset
+
+    async def download_many(
+        self,
+        items: Iterable[str | Sample | ReleaseSample | Mapping[str, Any]]
+        | AsyncIterable[str | Sample | ReleaseSample | Mapping[str, Any]],
+        folder: str | os.PathLike[str],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[list[Path]]:
+        """
+        Download any number of files to a folder, several at a time; what is there from an earlier run stays.
+
+        The folder is a cache: each address has one file there, whose name ends in a digest of it, however the address
+        is signed and however many samples share it. The rest of the name is the sample's, or the address's, with
+        nothing in it that leads out of the folder. A file is written under a temporary name and renamed, so that it is
+        whole or not there; after a cut it goes on where it was. The hosts never see the API key.
+
+        Example:
+            ::
+
+                report = await client.assets.download_many(client.samples.list("jane/flowers"), "images")
+                for outcome in report.results:
+                    print(outcome.key, outcome.status, outcome.value)
+
+        Args:
+            items: URLs; or samples, as `Sample`, `ReleaseSample` or mappings with ``uuid``, ``name`` and
+                ``attributes``: all files that those name. An iterable or async iterable, which is pulled only when
+                there is room.
+            folder: Where to write; it is made if it is not there.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the items under way.
+
+        Returns:
+            One `Outcome` for each item: ``created``; ``existing`` if all its files were there; or ``failed``, such as
+            for a file that is gone, or a page of HTML in its place. `value` lists where the files are. The signed
+            addresses of a sample are asked for anew when they have expired.
+
+        Raises:
+            InputError: *folder* can neither be made nor read.
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = without_duplicate_check(BulkSettings.from_options(bulk))
+        files = Folder(Path(folder))
+        await files.open()
+        return await BulkStream(DownloadFiles(self._session, files, settings), items, settings).collect()
+
+    async def read(self, url: str, *, max_bytes: int = MAX_READ_BYTES) -> bytes:
+        """
+        Read a file into memory.
+
+        Example:
+            ::
+
+                content = await client.assets.read(sample.attributes.image.url)
+
+        Args:
+            url: Its address, signed if need be; the host never sees the API key.
+            max_bytes: Bytes that it may have at most, 100 MB by default.
+
+        Returns:
+            The file.
+
+        Raises:
+            InputError: It is larger, or *url* is none.
+            NotFoundError: There is no such file.
+            DecodeError: A page of HTML came instead.
+        """
+        check_count(max_bytes, "max_bytes", 2**62)
+        return await read_file(self._session, file_url(url), most=max_bytes)

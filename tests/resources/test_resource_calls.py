@@ -339,6 +339,8 @@ ELSEWHERE = {
     (Releases, "open"),
     (Releases, "stream_samples"),
     (Releases, "summary"),
+    (Assets, "download_many"),
+    (Assets, "read"),
 }
 
 

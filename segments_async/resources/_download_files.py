@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+from anyio.to_thread import run_sync
+
+from segments_async._converter import unstructure
+from segments_async._download import file_url, get_file
+from segments_async._wire.addresses import address_digest, content_address, digest_in, file_name
+from segments_async._wire.endpoint import segment
+from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async.errors import DecodeError, InputError, SegmentsError
+from segments_async.models import ReleaseSample, Sample
+from segments_async.resources._create_samples import GET_SAMPLE
+from segments_async.resources._one_by_one import OneByOne
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from segments_async._session import Session, Trace
+    from segments_async.bulk import BulkSettings
+
+FILES_AT_ONCE = 8
+"""Of one sample; over all samples, the connections are the bound."""
+
+
+class Folder:
+    """
+    Files on disk, one for each content address, whatever they are called.
+
+    Args:
+        path: Where they are; made if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names: dict[str, str] = {}
+        self._locks: dict[str, anyio.Lock] = {}
+
+    async def open(self) -> None:
+        """
+        Look at what is there from earlier runs.
+
+        Raises:
+            InputError: It can neither be made nor read.
+        """
+        try:
+            await run_sync(self._look)
+        except (OSError, ValueError) as error:  # a null character is a ValueError
+            words = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot be used ({words}): {self._path}", path="folder") from error
+
+    def _look(self) -> None:
+        self._path.mkdir(parents=True, exist_ok=True)
+        with os.scandir(self._path) as entries:
+            self._names = {digest: entry.name for entry in entries if (digest := digest_in(entry.name))}
+
+    async def path_for(self, url: str, name: str | None, fetch: Callable[[Path], Awaitable[None]]) -> tuple[Path, bool]:
+        """Say where the file is, after *fetch* has put it there unless it was; and whether it was."""
+        digest = address_digest(url)
+        if digest not in self._names:
+            async with self._locks.setdefault(digest, anyio.Lock()):
+                if digest not in self._names:
+                    path = self._path / file_name(url, name)
+                    await fetch(path)
+                    self._names[digest] = path.name
+                    self._locks.pop(digest, None)
+                    return path, False
+        return self._path / self._names[digest], True
+
+
+class DownloadFiles(OneByOne["list[Path]"]):
+    """Fetch files by their URLs, or all files of samples."""
+
+    kind = "assets.download_many"
+    noun = "items"
+
+    def __init__(self, session: Session, folder: Folder, settings: BulkSettings) -> None:
+        super().__init__(session, settings)
+        self._folder = folder
+
+    def prepare(self, item: Any) -> Prepared:
+        """Find the URLs of an item."""
+        if isinstance(item, str):
+            return Prepared(content_address(file_url(item, "")), (None, {item: item}))
+        uuid, name, attributes = _parts_of(item)
+        files = dict(_files_in(unstructure(attributes)))
+        if not files:
+            raise InputError("the sample names no file", path="attributes")
+        return Prepared(name, (name, files), uuid=uuid)
+
+    async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[list[Path]] | SegmentsError]:
+        """Fetch the files of one item; a failure is no unknown outcome, as nothing half is left."""
+        [job] = jobs
+        name, files = job.prepared.body
+        addresses = _Addresses(self._session, job.prepared.uuid, files, trace)
+        found: dict[str, tuple[Path, bool] | SegmentsError] = {}
+        limiter = anyio.CapacityLimiter(FILES_AT_ONCE)
+
+        async def fetch(url: str) -> None:
+            try:
+                async with limiter:
+                    found[url] = await self._folder.path_for(url, name, lambda path: self._fetch(addresses, url, path))
+            except SegmentsError as error:
+                found[url] = error
+
+        async with anyio.create_task_group() as group:
+            for url in files:
+                group.start_soon(fetch, url)
+        results = [found[url] for url in files]
+        failed = next((result for result in results if isinstance(result, SegmentsError)), None)
+        if failed is not None:
+            return [failed]
+        paths = [result for result in results if not isinstance(result, SegmentsError)]
+        there = all(was_there for _, was_there in paths)
+        return [Success("existing" if there else "created", [path for path, _ in paths])]
+
+    async def _fetch(self, addresses: _Addresses, url: str, path: Path) -> None:
+        renew = None if addresses.uuid is None else partial(addresses.renew, url)
+        first = addresses.first(url) or await addresses.renew(url)
+        await get_file(self._session, first, path, renew=renew, trace=addresses.trace, what="folder")
+
+
+class _Addresses:
+    """Where the files of one item can be read now."""
+
+    def __init__(self, session: Session, uuid: str | None, files: Mapping[str, str | None], trace: Trace) -> None:
+        self.trace = trace
+        self.uuid = uuid
+        self._session = session
+        self._now = dict(files)
+        self._used: dict[str, str | None] = {}
+        """What was given last for each URL."""
+        self._lock = anyio.Lock()
+
+    def first(self, url: str) -> str | None:
+        """Say where *url* can be read, as far as it is known."""
+        self._used[url] = self._now[url]
+        return self._now[url]
+
+    async def renew(self, url: str) -> str:
+        """Ask the service for the sample, unless that was done since the last answer about *url*."""
+        async with self._lock:
+            if self._now[url] == self._used[url]:
+                await self._ask()
+            address = self._used[url] = self._now[url]
+            if address is None:
+                raise DecodeError(f"the service gives no address to read {url!r}", payload=url)
+            return address
+
+    async def _ask(self) -> None:
+        params = {"include_signed_urls": 1}
+        sample = await self._session.call(GET_SAMPLE, Sample, path={"uuid": self.uuid}, params=params, trace=self.trace)
+        for url, address in _files_in(unstructure(sample.attributes)):
+            if url in self._now and address is not None:
+                self._now[url] = address
+
+
+def _parts_of(item: Any) -> tuple[str, str, Any]:
+    """The uuid, the name and the attributes of a sample."""
+    if isinstance(item, Sample | ReleaseSample):
+        parts: tuple[Any, Any, Any] = (item.uuid, item.name, item.attributes)
+    elif isinstance(item, Mapping):
+        parts = (item.get("uuid"), item.get("name"), item.get("attributes"))
+    else:
+        raise InputError(f"expected a URL or a sample, got {type(item).__name__}")
+    uuid, name, attributes = parts
+    segment(uuid, "uuid")
+    if not isinstance(name, str):
+        raise InputError(f"expected a string, got {type(name).__name__}", path="name")
+    return str(uuid), name, attributes
+
+
+def _files_in(value: Any) -> Iterator[tuple[str, str | None]]:
+    """The URLs in the attributes of a sample, each with where it can be read; None if nobody but the service knows."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _files_in(item)
+    if not isinstance(value, dict):
+        return
+    url, signed = value.get("url"), value.get("signed_url")
+    if isinstance(url, str) and "://" in url:
+        open_to_all = url if url.startswith(("https://", "http://")) else None
+        yield url, signed if isinstance(signed, str) and signed else open_to_all
+    for item in value.values():
+        yield from _files_in(item)
+
+
+def without_duplicate_check(settings: BulkSettings) -> BulkSettings:
+    """Two items may share a file."""
+    return attrs.evolve(settings, check_duplicates=False)

@@ -20,8 +20,8 @@ from segments_async.resources._create_samples import GET_SAMPLE
 from segments_async.resources._one_by_one import OneByOne
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from pathlib import Path
 
     from segments_async._session import Session, Trace
     from segments_async.bulk import BulkSettings

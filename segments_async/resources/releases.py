@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -328,7 +328,7 @@ class Releases(Resource):
 
     async def export(
         self,
-        release: ReleaseFile | str | os.PathLike[str],
+        release: ReleaseSource,
         folder: str | os.PathLike[str],
         format: ExportFormat,
         *,
@@ -349,7 +349,8 @@ class Releases(Resource):
         Example:
             ::
 
-                report = await client.releases.export("flowers-v1.json", "out", "coco-panoptic")
+                release = await client.releases.get("jane/flowers", "v1")
+                report = await client.releases.export(release, "out", "coco-panoptic")
                 print(report.file, report.folder)
 
         The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*; where they
@@ -358,7 +359,7 @@ class Releases(Resource):
         and renamed; the JSON file comes last. Images that are there from an earlier run are not fetched again.
 
         Args:
-            release: The release file, on disk or opened.
+            release: A `Release`, the path or URL of a file, or what `open` gave.
             folder: Where to write; it is made if it is not there.
             format: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``), ``"semantic"``,
                 ``"semantic-color"``, ``"instance"``, ``"instance-color"``: of bitmaps. ``"yolo"``: of boxes.
@@ -403,7 +404,7 @@ class Releases(Resource):
         )
         plan.check()
         most, clock = self._session.max_connections, self._session.clock.monotonic
-        async with nullcontext(release) if isinstance(release, ReleaseFile) else open_release(release) as opened:
+        async with self.open(release) as opened:
             fetch = partial(read_file, self._session)
             return await Export(opened, plan, fetch, max_connections=most, clock=clock).run()
 

@@ -85,6 +85,30 @@ async def test_what_makes_no_sense_is_refused_at_once(client, sandbox, release, 
     assert not (tmp_path / "out").exists()
 
 
+async def test_a_release_of_the_service(client, sandbox, segmentation, tmp_path):
+    """A `Release`, and one that is open already, are exported as a file on disk is."""
+    await client.datasets.create(
+        "flowers", task_type="segmentation-bitmap", task_attributes={"categories": segmentation.categories}
+    )
+    for name, array in segmentation.bitmaps.items():
+        [asset] = [sample["attributes"]["image"] for sample in segmentation.samples if sample["name"] == name]
+        sample = await client.samples.create("sandbox/flowers", name, {"image": asset})
+        meaning = [{"id": int(number), "category_id": 2} for number in np.unique(array) if number]
+        await client.labels.put_bitmap(sample, "ground-truth", array, meaning)
+    await client.releases.create("sandbox/flowers", "v1")
+    release = await client.releases.wait("sandbox/flowers", "v1")
+
+    report = await client.releases.export(release, tmp_path / "one", "coco-instance")
+    async with client.releases.open("sandbox/flowers", "v1") as opened:
+        other = await client.releases.export(opened, tmp_path / "other", "coco-instance")
+
+    assert report.samples == other.samples == 2
+    assert report.file.read_bytes() == other.file.read_bytes()
+    images = [call for call in sandbox.calls if call.method == "GET" and call.path.endswith((".jpg", ".png", ".json"))]
+    assert images
+    assert not any("authorization" in call.headers for call in images)
+
+
 async def test_a_file_in_place_of_the_folder(client, release, tmp_path):
     with pytest.raises(InputError, match="folder: is no folder"):
         await client.releases.export(release, release, "semantic")

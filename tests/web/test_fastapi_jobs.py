@@ -1,8 +1,12 @@
 """Uploads in the background: how far they are, their end, and their life after a restart."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import anyio
@@ -322,3 +326,71 @@ def test_it_can_be_watched_from_code(world):
     with TestClient(app) as web:
         web.get(f"/watch/{world.begin(web)}")
     assert seen[-1] == FILES
+
+
+APPLICATION = """
+from fastapi import FastAPI
+from segments_async import AsyncSegments
+from segments_async.fastapi import UploadJobs, UploadStatus, lifespan
+
+jobs = UploadJobs("uploads")
+
+@jobs.kind
+async def flowers(upload, client, *, count):
+    files = [(f"{number}.png", b"...") for number in range(count)]
+    return await client.samples.upload_files("sandbox/flowers", files, concurrency=2, **upload.options())
+
+app = FastAPI(lifespan=lifespan(AsyncSegments))
+app.include_router(jobs, prefix="/uploads")
+
+@app.post("/begin/{count}")
+async def begin(count: int) -> UploadStatus:
+    return await jobs.start(flowers, count=count)
+"""
+
+
+@pytest.mark.slow
+@only_once
+def test_a_server_that_was_killed(world, tmp_path, until):
+    """The next one takes up what it left, even though nothing could be put in order."""
+    (tmp_path / "application.py").write_text(APPLICATION)
+    environment = {
+        **os.environ,
+        "SEGMENTS_API_URL": world.sandbox.url,
+        "SEGMENTS_API_KEY": world.sandbox.api_key,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "application:app", "--port", str(port), "--log-level", "error"]
+    web = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+
+    def answers():
+        try:
+            return web.get("/uploads/").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def running():
+        server = subprocess.Popen(command, cwd=tmp_path, env=environment)
+        try:
+            until(answers)
+            yield
+        finally:
+            server.kill()
+            server.wait(20)
+
+    world.sandbox.latency = 0.03
+    with running():
+        name = web.post(f"/begin/{FILES}").json()["id"]
+        until(lambda: web.get(f"/uploads/{name}").json()["done"] >= FILES // 4)
+    before = len(world.names)
+    world.sandbox.latency = 0.0
+    with running():
+        until(lambda: ended(web, name))
+        status = web.get(f"/uploads/{name}").json()
+    web.close()
+    assert FILES // 4 <= before < FILES
+    assert (status["state"], status["done"], status["failed"]) == ("done", FILES, 0)
+    assert len(world.names) == FILES

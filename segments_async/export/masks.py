@@ -46,8 +46,6 @@ class Masks:
 
     def write(self, sight: Sight, folder: Path) -> Entries:
         """Write the PNG."""
-        if sight.ids is None:
-            raise sight.item.error("has neither a bitmap nor a size")
         write_file(folder / f"{sight.item.stem}{self._suffix}", encode_png(self._paint(sight)))
         return Entries()
 

@@ -163,7 +163,8 @@ class Export:
     async def _image(self, item: Item) -> tuple[int, int] | None:
         """Have the image on disk if it is to be, and tell its size if that is known."""
         url, plan = item.image_url, self._plan
-        if url is None or not (plan.images or (self._format.needs_size and plan.image_size is None)):
+        nothing_else_tells = self._format.needs_size or (self._has_bitmaps and item.bitmap_url is None)
+        if url is None or not (plan.images or (nothing_else_tells and plan.image_size is None)):
             return plan.image_size
         path = self._folder / item.image_name
         if plan.images and not plan.refresh:
@@ -181,8 +182,7 @@ class Export:
         ids = None
         if self._has_bitmaps:
             ids = _ids(item, size, bitmap)
-            if ids is not None:
-                size = ids.shape[1], ids.shape[0]
+            size = ids.shape[1], ids.shape[0]
         return self._format.write(Sight(item=item, size=size, ids=ids), self._folder)
 
     async def _count(self, outcome: _Outcome, lists: JsonLists | None) -> None:
@@ -301,12 +301,14 @@ def _save_image(content: bytes, path: Path | None) -> tuple[int, int]:
     return size
 
 
-def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.NDArray[np.uint32] | None:
-    """The bitmap of an item; that of one without objects is empty, as far as one can tell how large it is."""
+def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.NDArray[np.uint32]:
+    """The bitmap of an item; one without objects needs none."""
     if bitmap is None:
         if item.annotations:
             raise item.error("it has annotations, but no bitmap that can be fetched")
-        return None if size is None else np.zeros((size[1], size[0]), np.uint32)
+        if size is None:
+            raise item.error("it has neither a bitmap nor an image that can be fetched, so its size is not known")
+        return np.zeros((size[1], size[0]), np.uint32)
     try:
         ids = decode_bitmap(bitmap)
     except DecodeError as error:

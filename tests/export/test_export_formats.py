@@ -14,6 +14,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from segments_async import ExportError
 from segments_async.export._pycocotools import compress
 from segments_async.export.categories import Categories, SegmentColours
 from segments_async.images.runs import runs_of
@@ -193,11 +194,15 @@ async def test_an_image_without_objects(client, tmp_path):
     place.add("a.png", await place.put(jpeg(4, 3), "image.jpg"), attributes)
     path = place.write(tmp_path)
 
-    report = await client.releases.export(path, tmp_path, "coco-instance")
+    report = await client.releases.export(path, tmp_path, "coco-instance", images=False)
     await client.releases.export(path, tmp_path, "semantic")
 
     assert json.loads(report.file.read_text())["images"][0]["width"] == 4
     assert pixels_of(tmp_path, "semantic.png")[1].tolist() == [[0] * 4] * 3
+    place.samples[0]["attributes"]["image"]["url"] = "s3://bucket/a.png"
+    for kind in ("coco-instance", "coco-panoptic", "semantic"):
+        with pytest.raises(ExportError, match=r"sample 'a.png': it has neither a bitmap nor an image"):
+            await client.releases.export(place.write(tmp_path), tmp_path, kind)
 
 
 @anyio

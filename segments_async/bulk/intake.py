@@ -14,21 +14,32 @@ from segments_async.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from segments_async.bulk.checkpoint import Checkpoint
     from segments_async.bulk.source import Source
 
 T = TypeVar("T")
+
+MOST_LOOKED_UP = 1024
+"""Items that are taken at once while all that were before them were done by an earlier run."""
 
 
 class Intake(Generic[T]):
     """Take items from a source, check them, and pack them into batches."""
 
-    def __init__(self, operation: Operation[T], source: Source, *, check_duplicates: bool) -> None:
+    def __init__(
+        self, operation: Operation[T], source: Source, checkpoint: Checkpoint | None, *, check_duplicates: bool
+    ) -> None:
         self._operation = operation
         self._source = source
+        self._checkpoint = checkpoint
         self._seen: set[bytes] | None = set() if check_duplicates else None
         self._taken: deque[Job] = deque()
         """To be sent, and not yet handed to a worker."""
         self._size = 0
+        self._unchecked: list[Job] = []
+        """Taken, and not yet looked up in the checkpoint."""
+        self._reach = operation.batch_size
+        """Items that are looked up together."""
 
     async def take(self) -> tuple[list[Job], list[Outcome[T]]]:
         """
@@ -42,18 +53,24 @@ class Intake(Generic[T]):
         while len(self._taken) < self._operation.batch_size and self._size <= MAX_BATCH_BYTES:
             entry = await self._source.take()
             if entry is None:
+                if self._unchecked and (skipped := await self._look_up()):
+                    return [], skipped
                 break
             job = self._prepare(*entry)
             if isinstance(job, Outcome):
                 return [], [job]
-            self._taken.append(job)
-            self._size += job.prepared.size
+            if self._checkpoint is None or self._checkpoint.is_new:
+                self._admit(job)
+                continue
+            self._unchecked.append(job)
+            if len(self._unchecked) >= self._reach and (skipped := await self._look_up()):
+                return [], skipped
         return self._cut(), []
 
     def leftovers(self) -> Iterator[Outcome[T]]:
         """What was taken, or can be counted in the source, and was never sent."""
-        while self._taken:
-            yield self._taken.popleft().unsent()
+        for job in [*self._taken, *self._unchecked]:
+            yield job.unsent()
         for index, item in self._source.rest():
             yield Outcome(index=index, key=None, item=item, status="unsent", retryable=True)
 
@@ -71,6 +88,23 @@ class Intake(Generic[T]):
                 return job.outcome(status="failed", error=self._operation.placed(twice, index))
             self._seen.add(digest)
         return job
+
+    def _admit(self, job: Job) -> None:
+        self._taken.append(job)
+        self._size += job.prepared.size
+
+    async def _look_up(self) -> list[Outcome[T]]:
+        """Ask the checkpoint which of the items are done; as long as all are, ever more are asked for at once."""
+        assert self._checkpoint is not None
+        known = await self._checkpoint.look_up(self._unchecked)
+        self._unchecked = []
+        skipped = [entry for entry in known if isinstance(entry, Outcome)]
+        for entry in known:
+            if isinstance(entry, Job):
+                self._admit(entry)
+        all_done = len(skipped) == len(known)
+        self._reach = min(2 * self._reach, MOST_LOOKED_UP) if all_done else self._operation.batch_size
+        return skipped
 
     def _cut(self) -> list[Job]:
         batch: list[Job] = []

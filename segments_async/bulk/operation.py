@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from segments_async.bulk.report import Outcome
+from segments_async.bulk.report import SUCCESSES, Outcome
 from segments_async.errors import InputError, SegmentsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from segments_async._session import Trace
+    from segments_async.bulk.journal import FileRow
     from segments_async.bulk.report import Status
 
 T = TypeVar("T")
@@ -28,6 +30,8 @@ class Prepared:
     size: int = 0
     """Bytes it adds to a batch."""
     uuid: str | None = None
+    digest: bytes | None = None
+    """What `Operation.digest` would say; None if it is to be asked."""
 
 
 @frozen(eq=False)
@@ -37,6 +41,10 @@ class Job:
     index: int
     item: Any = field(repr=False)
     prepared: Prepared
+    uncertain: bool = False
+    """Whether an earlier run may have sent just this, and did not live to see the answer."""
+    files: Mapping[int, FileRow] = field(factory=dict, repr=False)
+    """The files of it that are up, by an earlier run's checkpoint."""
 
     def outcome(self, *, status: Status, **more: Any) -> Outcome[Any]:
         """Say what became of it."""
@@ -74,6 +82,14 @@ class Operation(Generic[T]):
     """Whether a 404 speaks of something that all items share."""
     begins: int = 0
     """Items that are begun at the same time at most; 0 where there is nothing to begin."""
+    header: Mapping[str, str]
+    """What a checkpoint belongs to: operation, service, and dataset or labelset, as ``{"dataset": "jane/flowers"}``."""
+    done_by: Collection[str] = SUCCESSES
+    """Statuses of an earlier run after which an item that is the same need not be sent again."""
+    recorded_as: Mapping[str, str] = {}
+    """Statuses that the checkpoint holds as others."""
+    announces: bool = False
+    """Whether the checkpoint notes an item before it is sent, as sending it twice would not do what once does."""
 
     def placed(self, error: SegmentsError, index: int) -> SegmentsError:
         """Have a bad argument name its place in the input; other errors name their call."""
@@ -87,8 +103,19 @@ class Operation(Generic[T]):
         """Check *item* before anything is sent; `InputError` says what is wrong with it."""
         raise NotImplementedError
 
-    async def begin(self, job: Job, trace: Trace) -> Prepared:
-        """Do what is done once for each item, before its batch is sent, perhaps in parts and more than once."""
+    def digest(self, prepared: Prepared) -> bytes | None:
+        """Tell whether an item is still the same as in an earlier run; None if nothing does. Runs in a thread."""
+        return blake2b(prepared.body, digest_size=16).digest()
+
+    async def begin(self, job: Job, trace: Trace, note: Callable[[FileRow], None] | None) -> Prepared:
+        """
+        Do what is done once for each item, before its batch is sent, perhaps in parts and more than once.
+
+        Args:
+            job: The item.
+            trace: Filled in on the way.
+            note: Has the checkpoint note a file that is up; None if there is no checkpoint.
+        """
         raise NotImplementedError
 
     async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[T] | SegmentsError]:

@@ -67,7 +67,11 @@ class Checkpoint:
 
     async def look_up(self, jobs: Sequence[Job]) -> list[Job | Outcome[Any]]:
         """Find what was done before: each job comes back as a `skipped` outcome, or with what is known of it."""
-        return await run_sync(self._look_up, jobs)
+        try:
+            return await run_sync(self._look_up, jobs)
+        except InputError as error:
+            self._on_problem(error)
+            return [*jobs]
 
     def note(self, job: Job, status: str, uuid: str | None) -> None:
         """Have written what became of an item."""

@@ -19,6 +19,7 @@ from segments_async._session import Trace
 from segments_async._wire.chunks import blamed, halve, packed
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
+from segments_async.bulk.checkpoint import MOST_UNWRITTEN, Checkpoint
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.operation import Job, Operation, Success
 from segments_async.bulk.report import BulkReport, Outcome
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from segments_async.bulk.options import BulkSettings
+    from segments_async.bulk.report import Status
 
 T = TypeVar("T")
 
@@ -85,7 +87,9 @@ class BulkStream(Generic[T]):
         self._settings = settings
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
-        self._intake = Intake(operation, self._source, check_duplicates=settings.check_duplicates)
+        path = settings.checkpoint
+        self._checkpoint = None if path is None else Checkpoint(path, operation, self._stop_unrecorded)
+        self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
         self._ready: deque[Outcome[T]] = deque()
         """Outcomes that the consumer has not taken yet."""
         self._most_ready = operation.concurrency * operation.batch_size
@@ -110,6 +114,8 @@ class BulkStream(Generic[T]):
         if self._entered:
             raise ClientStateError("this bulk run was started before; start another")
         self._entered = True
+        if self._checkpoint is not None:
+            await self._checkpoint.open()
         self._started = time.monotonic()
         self._teller.start()
         self._room = anyio.Semaphore(self._operation.concurrency, fast_acquire=True)
@@ -123,6 +129,8 @@ class BulkStream(Generic[T]):
             self._working.deadline = self._feeding.deadline + GRACE_SECONDS
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
+        if self._checkpoint is not None:
+            self._group.start_soon(self._checkpoint.run)
         self._group.start_soon(self._run)
         if self._teller.listens:
             self._group.start_soon(self._tell_of_waits)
@@ -173,6 +181,8 @@ class BulkStream(Generic[T]):
             self._stop("cancelled")
             raise
         finally:
+            if self._checkpoint is not None:
+                await self._checkpoint.aclose()
             self._settle()
 
     async def _feed(self, workers: TaskGroup) -> None:
@@ -193,6 +203,8 @@ class BulkStream(Generic[T]):
         await self._room.acquire()
         while self._report.stopped is None:
             await self._wait_for_consumer()
+            if self._checkpoint is not None:
+                await self._checkpoint.flush(MOST_UNWRITTEN)
             batch, settled = await self._intake.take()
             if batch:
                 workers.start_soon(self._work, batch)
@@ -213,6 +225,10 @@ class BulkStream(Generic[T]):
         parts: list[Sequence[Job]] = [batch]
         trace = Trace(bulk=True)
         try:
+            if self._checkpoint is not None and self._operation.announces:
+                for job in batch:
+                    self._checkpoint.note(job, "unknown", job.prepared.uuid)
+                await self._checkpoint.flush()
             if self._operation.begins:
                 await self._begin(batch)
                 parts = list(packed(batch, lambda job: job.prepared.size))
@@ -226,12 +242,13 @@ class BulkStream(Generic[T]):
             self._fail_with(error)
         finally:
             if parts and trace.attempts > trace.throttles:
-                self._hand_over([_cut_off(job, trace) for job in parts.pop()])
-            self._hand_over([job.unsent() for part in parts for job in part])
+                self._hand_over([self._cut_off(job, trace) for job in parts.pop()])
+            self._hand_over([self._unsent(job) for part in parts for job in part])
             self._room.release()
 
     async def _begin(self, batch: list[Job]) -> None:
         """Begin every job of *batch*; those that fail leave it. After a stop no more are begun, nor sent."""
+        note = None if self._checkpoint is None else self._checkpoint.note_file
 
         async def begin(job: Job) -> None:
             trace = Trace(bulk=True)
@@ -239,7 +256,7 @@ class BulkStream(Generic[T]):
             try:
                 async with self._begin_room:
                     if self._report.stopped is None:
-                        prepared = await self._operation.begin(job, trace)
+                        prepared = await self._operation.begin(job, trace, note)
                         batch[batch.index(job)] = evolve(job, prepared=prepared)
             except ClientStateError as error:
                 self._fail_with(error)
@@ -296,7 +313,8 @@ class BulkStream(Generic[T]):
         fatal = error is not None and (self._concerns_all(error) if raised else isinstance(error, _FATAL))
         if fatal:
             self._stop("fatal")
-        return job.outcome(
+        return self._ended(
+            job,
             uuid=(result.uuid if isinstance(result, Success) else None) or job.prepared.uuid,
             status=result.status if isinstance(result, Success) else "unknown" if lost else "failed",
             value=result.value if isinstance(result, Success) else None,
@@ -306,6 +324,26 @@ class BulkStream(Generic[T]):
             attempts=trace.attempts,
             request_id=trace.request_id,
         )
+
+    def _cut_off(self, job: Job, trace: Trace) -> Outcome[T]:
+        return self._ended(
+            job,
+            status="unknown",
+            error=OutcomeUnknownError("the run stopped before the answer came"),
+            retryable=True,
+            attempts=trace.attempts,
+            request_id=trace.request_id,
+        )
+
+    def _unsent(self, job: Job) -> Outcome[T]:
+        return job.outcome(status="unsent", retryable=True, retry_item=self._operation.again(job))
+
+    def _ended(self, job: Job, *, status: Status, **more: Any) -> Outcome[T]:
+        """Say what became of *job*, and have it noted."""
+        outcome = job.outcome(status=status, retry_item=self._operation.again(job), **more)
+        if self._checkpoint is not None:
+            self._checkpoint.note(job, outcome.status, outcome.uuid)
+        return outcome
 
     def _tally(self, trace: Trace) -> None:
         self._teller.under_way.discard(trace)
@@ -349,6 +387,11 @@ class BulkStream(Generic[T]):
             self._feeding.cancel()
             self._working.deadline = min(self._working.deadline, anyio.current_time() + GRACE_SECONDS)
 
+    def _stop_unrecorded(self, error: InputError) -> None:
+        """Stop the run, as what it does can no longer be noted."""
+        self._report.note_error(error)
+        self._stop("checkpoint")
+
     def _fail_with(self, error: Exception) -> None:
         """Stop the run, and raise *error* where outcomes are consumed."""
         self._raises = self._raises or error
@@ -377,13 +420,3 @@ def _without_frames(error: SegmentsError) -> SegmentsError:
     error.__traceback__ = error.__context__ = None
     error.__cause__ = _without_frames(error.__cause__) if isinstance(error.__cause__, SegmentsError) else None
     return error
-
-
-def _cut_off(job: Job, trace: Trace) -> Outcome[Any]:
-    return job.outcome(
-        status="unknown",
-        error=OutcomeUnknownError("the run stopped before the answer came"),
-        retryable=True,
-        attempts=trace.attempts,
-        request_id=trace.request_id,
-    )

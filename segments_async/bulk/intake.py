@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segments_async._wire.chunks import MAX_BATCH_BYTES, fits
@@ -40,6 +41,8 @@ class Intake(Generic[T]):
         """Taken, and not yet looked up in the checkpoint."""
         self._reach = operation.batch_size
         """Items that are looked up together."""
+        self._unread: tuple[int, Any] | None = None
+        """An item at which the caller's own code failed."""
 
     async def take(self) -> tuple[list[Job], list[Outcome[T]]]:
         """
@@ -56,7 +59,9 @@ class Intake(Generic[T]):
                 if self._unchecked and (skipped := await self._look_up()):
                     return [], skipped
                 break
+            self._unread = entry
             job = self._prepare(*entry)
+            self._unread = None
             if isinstance(job, Outcome):
                 return [], [job]
             if self._checkpoint is None or self._checkpoint.is_new:
@@ -71,7 +76,7 @@ class Intake(Generic[T]):
         """What was taken, or can be counted in the source, and was never sent."""
         for job in [*self._taken, *self._unchecked]:
             yield job.unsent()
-        for index, item in self._source.rest():
+        for index, item in chain([] if self._unread is None else [self._unread], self._source.rest()):
             yield Outcome(index=index, key=None, item=item, status="unsent", retryable=True)
 
     def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -13,19 +12,22 @@ from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 APPLICATION_ID = 0x5365676D
 """Tells our files from those of other programs (SQLite's ``PRAGMA application_id``)."""
 VERSION = 1
 """Of the tables below (``PRAGMA user_version``)."""
 
-_TABLES = """
-CREATE TABLE header (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE items (key TEXT PRIMARY KEY, digest BLOB, status TEXT NOT NULL, uuid TEXT) WITHOUT ROWID;
-CREATE TABLE files (
-    key TEXT, place INTEGER, digest BLOB NOT NULL, url TEXT NOT NULL, asset TEXT NOT NULL, PRIMARY KEY (key, place)
-) WITHOUT ROWID;
-"""
+_TABLES = (
+    "CREATE TABLE header (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE items (key TEXT PRIMARY KEY, digest BLOB, status TEXT NOT NULL, uuid TEXT) WITHOUT ROWID",
+    """
+    CREATE TABLE files (
+        key TEXT, place INTEGER, digest BLOB NOT NULL, url TEXT NOT NULL, asset TEXT NOT NULL, PRIMARY KEY (key, place)
+    ) WITHOUT ROWID
+    """,
+)
 
 
 @frozen
@@ -127,11 +129,13 @@ class Journal:
         self._db.execute("PRAGMA synchronous = NORMAL")
 
     def _create(self, header: Mapping[str, str]) -> None:
-        rows = ", ".join(f"({_quoted(name)}, {_quoted(value)})" for name, value in header.items())
-        self._db.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-            f"{_TABLES} INSERT INTO header VALUES {rows}; COMMIT;"
-        )
+        self._db.execute("BEGIN")
+        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._db.execute(f"PRAGMA user_version = {VERSION}")
+        for table in _TABLES:
+            self._db.execute(table)
+        self._db.executemany("INSERT INTO header VALUES (?, ?)", header.items())
+        self._db.execute("COMMIT")
 
     def _check(self, header: Mapping[str, str]) -> None:
         if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
@@ -141,7 +145,7 @@ class Journal:
             raise self._problem(f"was written by a newer version (format {version}, this one reads {VERSION})")
         damage = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
-            raise self._problem(f"is damaged ({damage})")
+            raise self._problem(f"is damaged ({' '.join(damage.split())})")
         there = dict(self._db.execute("SELECT name, value FROM header"))
         for name, value in header.items():
             if there.get(name) != value:
@@ -167,7 +171,3 @@ class Journal:
 
     def _problem(self, words: str) -> InputError:
         return InputError(f"{self._path} {words}", path="checkpoint")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

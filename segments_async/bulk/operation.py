@@ -44,7 +44,9 @@ class Job:
     uncertain: bool = False
     """Whether an earlier run may have sent just this, and did not live to see the answer."""
     files: Mapping[int, FileRow] = field(factory=dict, repr=False)
-    """The files of it that are up, by an earlier run's checkpoint."""
+    """The files of it that were up before the run, as the checkpoint has them."""
+    done: dict[int, Any] = field(factory=dict, repr=False)
+    """What `Operation.begin` got done, part by part, also where it failed in the end."""
 
     def outcome(self, *, status: Status, **more: Any) -> Outcome[Any]:
         """Say what became of it."""
@@ -72,6 +74,8 @@ class Operation(Generic[T]):
     """The call it is made for, such as ``labels.put_many``."""
     scope: str = ""
     """What all items belong to: a dataset (``owner/name``) or a labelset; empty if there is no such thing."""
+    service: str = ""
+    """The base URL of the service it is sent to."""
     noun: str
     """What the input is called in errors, such as ``samples``."""
     batch_size: int
@@ -82,14 +86,17 @@ class Operation(Generic[T]):
     """Whether a 404 speaks of something that all items share."""
     begins: int = 0
     """Items that are begun at the same time at most; 0 where there is nothing to begin."""
-    header: Mapping[str, str]
-    """What a checkpoint belongs to: operation, service, and dataset or labelset, as ``{"dataset": "jane/flowers"}``."""
     done_by: Collection[str] = SUCCESSES
     """Statuses of an earlier run after which an item that is the same need not be sent again."""
     recorded_as: Mapping[str, str] = {}
     """Statuses that the checkpoint holds as others."""
     announces: bool = False
     """Whether the checkpoint notes an item before it is sent, as sending it twice would not do what once does."""
+
+    @property
+    def header(self) -> dict[str, str]:
+        """What a checkpoint of it belongs to."""
+        return {"operation": self.kind, "service": self.service, "dataset or labelset": self.scope}
 
     def placed(self, error: SegmentsError, index: int) -> SegmentsError:
         """Have a bad argument name its place in the input; other errors name their call."""
@@ -105,7 +112,12 @@ class Operation(Generic[T]):
 
     def digest(self, prepared: Prepared) -> bytes | None:
         """Tell whether an item is still the same as in an earlier run; None if nothing does. Runs in a thread."""
-        return blake2b(prepared.body, digest_size=16).digest()
+        content = prepared.body if isinstance(prepared.body, bytes) else b""
+        return blake2b(content, digest_size=16).digest()
+
+    def again(self, job: Job) -> Any:
+        """What to feed to another run: the item, unless part of the work is done."""
+        return job.item
 
     async def begin(self, job: Job, trace: Trace, note: Callable[[FileRow], None] | None) -> Prepared:
         """

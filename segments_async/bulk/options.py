@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
 from inspect import iscoroutinefunction
 from typing import Any, Literal, Self, TypedDict
@@ -26,6 +27,7 @@ class BulkOptions(TypedDict, total=False):
     progress: Callable[[Progress], object] | None
     keep: Literal["all", "failures"]
     check_duplicates: bool
+    checkpoint: str | os.PathLike[str] | None
 
 
 def _one_of(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
@@ -56,6 +58,11 @@ def _seconds_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> Non
 def _callable_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and (not callable(value) or iscoroutinefunction(value)):
         raise InputError(f"expected a function that is not async, got {value!r}", path=attribute.name)
+
+
+def _path_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and (not isinstance(value, str | os.PathLike) or not os.fspath(value)):
+        raise InputError(f"expected the path of a file, got {value!r}", path=attribute.name)
 
 
 def _flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -93,6 +100,15 @@ class BulkSettings:
     """Which outcomes the report keeps; all are counted."""
     check_duplicates: bool = field(default=True, validator=_flag)
     """Fail the second item of a name locally; costs one digest an item."""
+    checkpoint: str | os.PathLike[str] | None = field(default=None, validator=_path_or_none)
+    """
+    A file that notes what is done, so that the same call with the same file, after a crash or with more items, goes on
+    where this one ended.
+
+    What is done and has not changed is `skipped`, without a request; what has changed is sent by the rule of
+    *if_exists*; what failed or is unknown is sent again. The file is SQLite; it belongs to one operation on one
+    dataset or labelset, and one run at a time.
+    """
 
     @classmethod
     def from_options(cls, options: BulkOptions) -> Self:

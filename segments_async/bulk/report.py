@@ -55,6 +55,12 @@ class Outcome(Generic[T]):
     """How often it was sent."""
     request_id: str | None = None
     """Of the last answer."""
+    retry_item: Any = field(repr=False)
+    """What to feed to another run: the item, but for files that are up already, which are then `Asset` objects."""
+
+    @retry_item.default
+    def _item_itself(self) -> Any:
+        return self.item
 
     @property
     def succeeded(self) -> bool:
@@ -130,7 +136,8 @@ class BulkReport(Generic[T]):
             them, nor what a lost answer would have told.
         stopped: Why the run ended before its input did: ``"fatal"`` (an answer that concerns every item, such as a
             refused key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
-            itself raised), ``"left"`` (the stream was left early) or ``"cancelled"``; None if it did not.
+            itself raised), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the stream was left
+            early) or ``"cancelled"``; None if it did not.
         exhausted: Whether the input was read to its end; with ``stopped``, that its rest is counted as unsent.
         truncated: Whether outcomes were dropped, which only ``keep="failures"`` does.
     """
@@ -154,7 +161,7 @@ class BulkReport(Generic[T]):
     def add(self, outcome: Outcome[T]) -> None:
         """Count *outcome*, and keep it if it is to be kept."""
         self.counts[outcome.status] += 1
-        self._first_error = self._first_error or outcome.error
+        self.note_error(outcome.error)
         if self._keep == "failures":
             if outcome.succeeded:
                 return
@@ -163,6 +170,10 @@ class BulkReport(Generic[T]):
                 return
         self._kept.append(outcome)
         self._sorted = False
+
+    def note_error(self, error: SegmentsError | None) -> None:
+        """Keep the first error there is, as what `BulkError` is raised from."""
+        self._first_error = self._first_error or error
 
     @property
     def total(self) -> int:
@@ -215,7 +226,7 @@ class BulkReport(Generic[T]):
                 f"more than {MAX_KEPT_FAILURES:,} items did not succeed, and only so many are kept; use keep='all'"
             )
         return [
-            outcome.item
+            outcome.retry_item
             for outcome in self.results
             if outcome.status in {"unsent", "unknown"} or (outcome.status == "failed" and outcome.retryable)
         ]
@@ -234,9 +245,10 @@ class BulkReport(Generic[T]):
         Raise unless every item succeeded.
 
         Raises:
-            BulkError: An item failed, is unknown or was not sent; its ``__cause__`` is the first error.
+            BulkError: An item failed, is unknown or was not sent, or the run was stopped before the end of an input
+                whose rest nobody can count; its ``__cause__`` is the first error.
         """
-        if self.succeeded < self.total:
+        if self.succeeded < self.total or (not self.exhausted and self.stopped not in {None, "left"}):
             raise self.as_error()
 
     def as_error(self) -> BulkError:

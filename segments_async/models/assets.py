@@ -59,10 +59,10 @@ class FileSample:
 
     name: str
     """Unique in its dataset."""
-    files: FileSource | Sequence[FileSource] = field(
+    files: FileSource | Asset | Sequence[FileSource | Asset] = field(
         repr=lambda files: f"<{len(files)} bytes>" if isinstance(files, bytes) else repr(files)
     )
-    """The file, or the files, to upload."""
+    """The file, or the files, to upload; an `Asset` is up already."""
     attributes: Callable[[list[Asset]], SampleAttributes | Mapping[str, Any]] | None = field(default=None, repr=False)
     """Makes the sample's attributes of the uploaded files, in order; None: an image, of the only file."""
     metadata: Mapping[str, Any] | None = field(default=None, kw_only=True, repr=False)

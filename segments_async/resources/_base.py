@@ -121,12 +121,14 @@ async def create_once(
     create: Callable[[], Awaitable[T]],
     find: Callable[[], Awaitable[T]],
     same: Callable[[T], bool],
+    *,
+    uncertain: bool = False,
 ) -> T:
     """
     Create a thing whose name is unique, although the answer may get lost.
 
     After an ambiguous failure *find* looks whether it happened: what is there is returned if it is the *same* as what
-    was sent; if nothing is there, it is sent again.
+    was sent; if nothing is there, it is sent again. *uncertain* tells that there may have been an attempt before these.
 
     Raises:
         AlreadyExistsError: Something else of this name is there.
@@ -139,8 +141,8 @@ async def create_once(
         except SegmentsError as caught:
             error = caught
         # After a lost answer, a name that is taken may be taken by what was lost.
-        taken = lost is not None and isinstance(error, AlreadyExistsError | CollaboratorError)
-        if policy.attempts == 1 or not (taken or is_ambiguous(error)):
+        taken = (uncertain or lost is not None) and isinstance(error, AlreadyExistsError | CollaboratorError)
+        if not (taken or is_ambiguous(error)) or (policy.attempts == 1 and not uncertain):
             raise error
         lost = lost or error
         try:

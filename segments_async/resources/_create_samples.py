@@ -13,10 +13,12 @@ from segments_async._json import decode_json, encode_json
 from segments_async._wire.arguments import check_name, holds, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
 from segments_async._wire.endpoint import Endpoint, Repeat, dataset_name, dataset_path
-from segments_async.bulk.operation import Job, Operation, Prepared, Success
+from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async.bulk.report import SUCCESSES
 from segments_async.errors import AlreadyExistsError, DecodeError, InputError, SegmentsError
 from segments_async.models import Dataset, Sample, SampleCreate
 from segments_async.resources._base import create_once
+from segments_async.resources._operation import ServiceOperation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,7 @@ UPDATE_SAMPLE = Endpoint(method="PATCH", path="/samples/{uuid}/", gzip=True)
 BATCHES_IN_FLIGHT = 8
 
 
-class CreateSamples(Operation[Sample]):
+class CreateSamples(ServiceOperation[Sample]):
     """Create samples in batches, matched with the answer by name."""
 
     kind = "samples.create_many"
@@ -43,20 +45,21 @@ class CreateSamples(Operation[Sample]):
     def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
         dataset_path(dataset)
         self.scope = dataset_name(dataset)
-        self._session = session
+        super().__init__(session)
         self._path = {"dataset": dataset}
         self._if_exists = settings.if_exists
         # Only the single POST tells a name that is taken from one that was free.
         most = min(settings.batch_size or MAX_BATCH_ITEMS, MAX_BATCH_ITEMS)
         self.batch_size = 1 if settings.if_exists == "error" else most
+        self.announces = settings.if_exists == "error"
+        if settings.if_exists == "update":
+            # What was merely found by an earlier run may differ from what was sent; what this one finds, it compares.
+            self.done_by = SUCCESSES - {"existing"}
+            self.recorded_as = {"existing": "updated"}
         default = session.max_connections if self.batch_size == 1 else BATCHES_IN_FLIGHT
         self.concurrency = min(settings.concurrency or default, session.max_connections)
         self._started: float | None = None
         self._new_since: datetime | None = None
-
-    def limit(self) -> int:
-        """Requests that the gate lets through at once now."""
-        return self._session.limit
 
     def prepare(self, item: Any) -> Prepared:
         """Check a sample and encode it."""
@@ -72,7 +75,9 @@ class CreateSamples(Operation[Sample]):
         if self.batch_size > 1:
             return await self._send_batch(jobs, trace)
         try:
-            sample = await create_sample(self._session, self._path, jobs[0].prepared, trace)
+            sample = await create_sample(
+                self._session, self._path, jobs[0].prepared, trace, uncertain=jobs[0].uncertain
+            )
         except AlreadyExistsError:
             if self._if_exists == "error":
                 raise
@@ -120,11 +125,14 @@ class CreateSamples(Operation[Sample]):
                 return
 
 
-async def create_sample(session: Session, path: Mapping[str, Any], prepared: Prepared, trace: Trace) -> Sample:
+async def create_sample(
+    session: Session, path: Mapping[str, Any], prepared: Prepared, trace: Trace, *, uncertain: bool = False
+) -> Sample:
     """
     Create one sample by the documented POST.
 
-    Where the answer is lost, the same sample goes through ``samples_bulk``, which creates it or returns what is there.
+    Where the answer is lost, the same sample goes through ``samples_bulk``, which creates it or returns what is there;
+    *uncertain* says that this may have happened to an earlier process.
 
     Raises:
         AlreadyExistsError: The name is taken, perhaps by what another client created meanwhile.
@@ -142,7 +150,11 @@ async def create_sample(session: Session, path: Mapping[str, Any], prepared: Pre
         return found
 
     sent = decode_json(prepared.body)
-    return await create_once(session, create, find, lambda found: not differences(unstructure(found), sent))
+
+    def same(found: Sample) -> bool:
+        return not differences(unstructure(found), sent)
+
+    return await create_once(session, create, find, same, uncertain=uncertain)
 
 
 def differences(there: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:

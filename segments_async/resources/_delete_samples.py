@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segments_async._wire.endpoint import Endpoint, dataset_name, dataset_path, segment
-from segments_async.bulk.operation import Job, Operation, Prepared, Success
+from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.resources._create_samples import BATCHES_IN_FLIGHT
+from segments_async.resources._operation import ServiceOperation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ MAX_UUIDS = 1000
 """The service takes no more in one call (`api.md`)."""
 
 
-class DeleteSamples(Operation[None]):
+class DeleteSamples(ServiceOperation[None]):
     """Delete samples in batches; the service skips what is not in the dataset, and tells how many it found."""
 
     kind = "samples.delete_many"
@@ -30,14 +31,10 @@ class DeleteSamples(Operation[None]):
     def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
         dataset_path(dataset)
         self.scope = dataset_name(dataset)
-        self._session = session
+        super().__init__(session)
         self._path = {"dataset": dataset}
         self.batch_size = min(settings.batch_size or MAX_UUIDS, MAX_UUIDS)
         self.concurrency = min(settings.concurrency or BATCHES_IN_FLIGHT, session.max_connections)
-
-    def limit(self) -> int:
-        """Requests that the gate lets through at once now."""
-        return self._session.limit
 
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._wire.endpoint import segment
-from segments_async.bulk.operation import Operation, Prepared
+from segments_async.bulk.operation import Prepared
+from segments_async.resources._operation import ServiceOperation
 
 if TYPE_CHECKING:
     from segments_async._session import Session
@@ -17,18 +19,14 @@ PLACE = frozenset({"sample_uuid", "labelset"})
 """Keys of an item that say which label it is about."""
 
 
-class OneByOne(Operation[T]):
+class OneByOne(ServiceOperation[T]):
     """Send one item a request, over as many connections as there are."""
 
     batch_size = 1
 
     def __init__(self, session: Session, settings: BulkSettings) -> None:
-        self._session = session
+        super().__init__(session)
         self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
-
-    def limit(self) -> int:
-        """Requests that the gate lets through at once now."""
-        return self._session.limit
 
 
 class LabelByLabel(OneByOne[T]):
@@ -47,6 +45,10 @@ class LabelByLabel(OneByOne[T]):
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return Prepared(f"{sample_uuid}/{labelset}", (path, content), uuid=str(sample_uuid))
 
+    def digest(self, prepared: Prepared) -> bytes:
+        """Tell whether the body is the same; there may be none."""
+        _, content = prepared.body
+        return blake2b(content or b"", digest_size=16).digest()
 
 class BySample(LabelByLabel[T]):
     """Items are the uuids of samples."""

@@ -1,24 +1,34 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+from anyio.to_thread import run_sync
 
-from segments_async._converter import check
-from segments_async._json import encode_json
-from segments_async._wire.arguments import check_name, without_none
+from segments_async._converter import check, structure
+from segments_async._json import decode_json, encode_json
+from segments_async._wire.arguments import check_name
+from segments_async.bulk.journal import FileRow
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
-from segments_async.models import FileSample, ImageSampleAttributes, SampleCreate
+from segments_async.models import Asset, FileSample, ImageSampleAttributes, SampleCreate
 from segments_async.resources._create_samples import CreateSamples
+from segments_async.resources._file_samples import (
+    as_file_sample,
+    digest_of_file,
+    digest_of_sample,
+    files_of,
+    settings_of,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from segments_async._session import Session, Trace
     from segments_async.bulk import BulkSettings
-    from segments_async.models import Asset, Dataset
+    from segments_async.models import Dataset
     from segments_async.resources.assets import Assets
 
 FILES_A_BATCH = 16
@@ -31,77 +41,93 @@ class UploadFiles(CreateSamples):
     kind = "samples.upload_files"
     noun = "files"
 
-    def __init__(self, session: Session, assets: Assets, dataset: str | Dataset, settings: BulkSettings) -> None:
+    def __init__(
+        self,
+        session: Session,
+        assets: Assets,
+        dataset: str | Dataset,
+        settings: BulkSettings,
+        *,
+        name: Callable[[Path], str] | None = None,
+        verify: Literal["stat", "content"] = "stat",
+    ) -> None:
         if settings.batch_size is None and settings.if_exists != "error":
             settings = attrs.evolve(settings, batch_size=FILES_A_BATCH)
+        if name is not None and not callable(name):
+            raise InputError(f"expected a callable, got {type(name).__name__}", path="name")
+        if verify not in {"stat", "content"}:
+            raise InputError(f"expected 'stat' or 'content', got {verify!r}", path="verify")
         super().__init__(session, dataset, settings)
         self._assets = assets
+        self._name_of = name or _name_of
+        self._by_content = verify == "content"
         self.begins = min(settings.concurrency or session.max_connections, session.max_connections)
         # So many batches are open that all uploads are busy while one batch is being created.
         self.concurrency = -(-self.begins // self.batch_size) + 1
 
     def prepare(self, item: Any) -> Prepared:
         """Read an item as a `FileSample`, and check all that can be known before its files are up."""
-        sample = _as_file_sample(item)
+        sample = as_file_sample(item, self._name_of)
         check_name(sample.name)
-        files = _files_of(sample)
+        files = files_of(sample)
         if sample.attributes is None and len(files) > 1:
             raise InputError(f"a sample of {len(files)} files needs 'attributes', which makes its attributes of them")
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
-        fields = {**_settings_of(sample), "attributes": {}}
+        fields = {**settings_of(sample), "attributes": {}}
         check(fields, SampleCreate)
         encode_json(fields)
         return Prepared(sample.name, sample)
 
-    async def begin(self, job: Job, trace: Trace) -> Prepared:
+    def digest(self, prepared: Prepared) -> bytes | None:
+        """Tell whether the files and the settings are the same. Reads the disk."""
+        sample = prepared.body
+        if not isinstance(sample, FileSample):
+            return None  # it is up, and `begin` could not tell
+        return digest_of_sample(settings_of(sample), self._digests(sample))
+
+    def again(self, job: Job) -> Any:
+        """What to feed to another run: files that are up stay up."""
+        if not job.done:
+            return job.item
+        sample = as_file_sample(job.item, self._name_of)
+        files = [job.done.get(place, file) for place, (file, _) in enumerate(files_of(sample))]
+        return attrs.evolve(sample, files=files)
+
+    async def begin(self, job: Job, trace: Trace, note: Callable[[FileRow], None] | None) -> Prepared:
         """Upload the files of one sample, and make its body of them."""
         sample: FileSample = job.prepared.body
-        assets = [await self._assets.upload_traced(file, name, trace, "") for file, name in _files_of(sample)]
+        files = files_of(sample)
+        digests: list[bytes | None] = [None] * len(files)
+        if note is not None:
+            # Taken before a file is read: if it is changed meanwhile, the next run sees that.
+            with suppress(OSError):  # the upload says what is wrong with it
+                digests = await run_sync(self._digests, sample)
+        for place, ((file, filename), digest) in enumerate(zip(files, digests, strict=True)):
+            known = job.files.get(place)
+            if isinstance(file, Asset):
+                job.done[place] = file
+            elif known is not None and known.digest == digest:
+                job.done[place] = structure(decode_json(known.asset.encode()), Asset)
+            else:
+                asset = await self._assets.upload_traced(file, filename, trace, "")
+                job.done[place] = asset = attrs.evolve(asset, presigned_post_fields=None)
+                if note is not None and digest is not None:
+                    note(FileRow(job.prepared.key, place, digest, asset.url, encode_json(asset).decode()))
         make = sample.attributes or _image_of
-        fields = {**_settings_of(sample), "attributes": make(assets)}
+        settings = settings_of(sample)
+        fields = {**settings, "attributes": make([job.done[place] for place in range(len(files))])}
         check(fields, SampleCreate)
         body = encode_json(fields)
-        return attrs.evolve(job.prepared, body=body, size=len(body) + 1)
+        digest = None if note is None else digest_of_sample(settings, digests)
+        return attrs.evolve(job.prepared, body=body, size=len(body) + 1, digest=digest)
+
+    def _digests(self, sample: FileSample) -> list[bytes | None]:
+        return [digest_of_file(file, content=self._by_content) for file, _ in files_of(sample)]
 
 
-def _as_file_sample(item: Any) -> FileSample:
-    """
-    Read a path, a ``(name, content)`` pair, a `FileSample`, or a mapping with its keys.
-
-    Raises:
-        InputError: It is something else.
-    """
-    if isinstance(item, FileSample):
-        return item
-    if isinstance(item, str | os.PathLike):
-        return FileSample(Path(item).name, os.fspath(item))
-    if isinstance(item, Mapping):
-        try:
-            return FileSample(**item)
-        except TypeError as error:
-            raise InputError(f"does not fit FileSample ({error})") from None
-    if isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004
-        return FileSample(*item)
-    raise InputError(f"expected a path, a (name, content) pair or a FileSample, got {type(item).__name__}")
-
-
-def _files_of(sample: FileSample) -> list[tuple[Any, str | None]]:
-    """The files of a sample, each with its filename; bytes are called as the sample is."""
-    several = isinstance(sample.files, Sequence) and not isinstance(sample.files, str | bytes | bytearray | memoryview)
-    files: Sequence[Any] = sample.files if several else [sample.files]  # type: ignore[assignment]
-    if not files:
-        raise InputError("a sample needs a file", path="files")
-    return [(file, None if isinstance(file, str | os.PathLike) else _named(file, sample.name)) for file in files]
-
-
-def _named(file: Any, name: str) -> str | None:
-    return None if isinstance(getattr(file, "name", None), str) else name
-
-
-def _settings_of(sample: FileSample) -> dict[str, Any]:
-    names = ("name", "metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
-    return without_none({name: getattr(sample, name) for name in names})
+def _name_of(path: Path) -> str:
+    return path.name
 
 
 def _image_of(assets: list[Asset]) -> ImageSampleAttributes:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from segments_async._converter import check
@@ -20,6 +21,7 @@ from segments_async.models import (
 from segments_async.resources._base import MAX_PER_PAGE, Resource
 from segments_async.resources._create_samples import GET_SAMPLE, UPDATE_SAMPLE, CreateSamples, create_sample
 from segments_async.resources._delete_samples import DeleteSamples
+from segments_async.resources._find_files import FoundFiles
 from segments_async.resources._list_samples import LIST_SAMPLES, LabelledSamples, sample_query
 from segments_async.resources._update_samples import UpdateSamples, check_sample_changes
 from segments_async.resources._upload_files import UploadFiles
@@ -27,8 +29,8 @@ from segments_async.resources.assets import Assets
 from segments_async.resources.labels import GROUND_TRUTH
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncIterable, Iterable, Mapping
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from pathlib import Path
     from uuid import UUID
 
     from segments_async._paging import Pages, Prefetch
@@ -405,7 +407,10 @@ class Samples(Resource):
     async def upload_files(
         self,
         dataset: str | Dataset,
-        files: Iterable[FileItem] | AsyncIterable[FileItem],
+        files: str | os.PathLike[str] | Iterable[FileItem] | AsyncIterable[FileItem],
+        *,
+        name: Callable[[Path], str] | None = None,
+        verify: Literal["stat", "content"] = "stat",
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Sample]:
         """
@@ -414,22 +419,30 @@ class Samples(Resource):
         Example:
             ::
 
-                report = await client.samples.upload_files("jane/flowers", Path("flowers").glob("*.jpg"))
+                report = await client.samples.upload_files("jane/flowers", "flowers/**/*.jpg", checkpoint="flowers.db")
                 report.raise_if_failed()
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            files: Paths (an image sample, called as the file is), ``(name, bytes)`` pairs, or `FileSample` for samples
-                of several files; an iterable or async iterable, which is pulled only when there is room.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the uploads.
+            files: A folder, of which all files are meant, or a pattern such as ``"flowers/**/*.jpg"``; hidden files
+                are left out, as are links that lead out of the folder. Or an iterable or async iterable, pulled only
+                when there is room, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for
+                samples of several files: point clouds, sequences, several sensors.
+            name: Names the sample of a plain path; by default ``path.name``, which must then differ between folders.
+            verify: With a *checkpoint*, a file is the same if its size and time of change are (``"stat"``), or if its
+                content is, which is read for it (``"content"``). Open files are never the same.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the uploads. The *checkpoint*
+                also holds which files are up, and these are not sent again.
 
         Returns:
             One `Outcome` for each item, as from `create_many`. A file that is missing, empty or above 100 MB fails
-            with an InputError; the others go on.
+            with an InputError; the others go on. In `retry_items`, files that are up stand as `Asset`.
 
         Raises:
+            InputError: No file is found by *files*.
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = BulkSettings.from_options(bulk)
-        operation = UploadFiles(self._session, Assets(self._session), dataset, settings)
-        return await BulkStream(operation, files, settings).collect()
+        operation = UploadFiles(self._session, Assets(self._session), dataset, settings, name=name, verify=verify)
+        items = FoundFiles(files) if isinstance(files, str | os.PathLike) else files
+        return await BulkStream(operation, items, settings).collect()

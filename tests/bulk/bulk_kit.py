@@ -61,7 +61,7 @@ class Echo(Operation[int]):
             raise InputError(f"expected a number, got {item!r}")
         return Prepared(str(item), item, size=1)
 
-    async def begin(self, job, trace):
+    async def begin(self, job, trace, note):
         await self._begin(job.item)
         return job.prepared
 
@@ -109,7 +109,7 @@ def check_report(report, stream_outcomes=None):
         assert (outcome.error is not None) == (outcome.status in {"failed", "unknown"})
         assert outcome.status not in {"unsent", "unknown"} or outcome.retryable
     assert sum(map(len, report.error_groups.values())) == len(report.failures)
-    again = [o.item for o in results if o.status in {"unsent", "unknown"} or (o.status == "failed" and o.retryable)]
+    again = [o.retry_item for o in results if o.status in {"unsent", "unknown"} or (o.status == "failed" and o.retryable)]
     assert report.retry_items == again
     if stream_outcomes is not None:
         assert sorted(outcome.index for outcome in stream_outcomes) == indices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -52,6 +53,7 @@ def test_operations_name_themselves():
 
     class Session:
         max_connections = 8
+        pool = SimpleNamespace(base_url="https://example.com")
 
     settings, session = BulkSettings(), Session()
     operations = [

@@ -50,6 +50,7 @@ class LabelByLabel(OneByOne[T]):
         _, content = prepared.body
         return blake2b(content or b"", digest_size=16).digest()
 
+
 class BySample(LabelByLabel[T]):
     """Items are the uuids of samples."""
 

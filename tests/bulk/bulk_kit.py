@@ -109,7 +109,9 @@ def check_report(report, stream_outcomes=None):
         assert (outcome.error is not None) == (outcome.status in {"failed", "unknown"})
         assert outcome.status not in {"unsent", "unknown"} or outcome.retryable
     assert sum(map(len, report.error_groups.values())) == len(report.failures)
-    again = [o.retry_item for o in results if o.status in {"unsent", "unknown"} or (o.status == "failed" and o.retryable)]
+    again = [
+        o.retry_item for o in results if o.status in {"unsent", "unknown"} or (o.status == "failed" and o.retryable)
+    ]
     assert report.retry_items == again
     if stream_outcomes is not None:
         assert sorted(outcome.index for outcome in stream_outcomes) == indices

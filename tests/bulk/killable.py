@@ -23,7 +23,9 @@ async def main(kind: str, url: str, key: str, checkpoint: str, items: list[str])
         elif kind == "files":
             report = await client.samples.upload_files(DATASET, map(Path, items), **options)
         else:
-            samples = [{"name": name, "attributes": {"image": {"url": f"https://example.com/{name}"}}} for name in items]
+            samples = [
+                {"name": name, "attributes": {"image": {"url": f"https://example.com/{name}"}}} for name in items
+            ]
             report = await client.samples.create_many(DATASET, samples, if_exists=kind, **options)
     print(json.dumps(report.counts))  # noqa: T201
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import anyio
 import pytest
 from bulk_kit import Echo, bulk, check_report, names_on, samples
@@ -28,6 +30,7 @@ class Session:
 
     def __init__(self, max_connections=32):
         self.max_connections = max_connections
+        self.pool = SimpleNamespace(base_url="https://example.com")
 
 
 def operation(kind, connections, **options):

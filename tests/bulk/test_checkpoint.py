@@ -64,7 +64,9 @@ class TestResume:
         again.raise_if_failed()
 
     async def test_one_row_for_each_item(self, client, flowers, path):
-        report = await client.samples.create_many(flowers, [*samples(3), sample(""), sample("00001.png")], checkpoint=path)
+        report = await client.samples.create_many(
+            flowers, [*samples(3), sample(""), sample("00001.png")], checkpoint=path
+        )
         assert dict(report.counts) == {"created": 3, "failed": 2}
         # What was refused here, for having no name or one that came before, says nothing of what is there.
         assert rows(path) == [(o.key, "created", o.uuid) for o in report.results[:3]]

@@ -83,7 +83,9 @@ async def kill_and_resume(kind, folder, seed):
         assert sum(counts.values()) == COUNT
         assert not counts.keys() - {"created", "existing", "done", "skipped"}
         assert done_by(checkpoint) == COUNT
-        assert sorted(names_on(sandbox)) == [f"{number:03}.png" if kind != "labels" else f"{number:05}.png" for number in range(COUNT)]
+        assert sorted(names_on(sandbox)) == [
+            f"{number:03}.png" if kind != "labels" else f"{number:05}.png" for number in range(COUNT)
+        ]
         if kind == "files":
             stored = sandbox.assets()
             for record in sandbox.samples("sandbox/flowers"):

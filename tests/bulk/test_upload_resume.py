@@ -165,9 +165,7 @@ class TestResume:
     async def test_changed_file(self, client, sandbox, flowers, folder, path, verify):
         await client.samples.upload_files(flowers, folder, checkpoint=path, verify=verify)
         (folder / "a.png").write_bytes(b"another picture")
-        report = await client.samples.upload_files(
-            flowers, folder, checkpoint=path, verify=verify, if_exists="update"
-        )
+        report = await client.samples.upload_files(flowers, folder, checkpoint=path, verify=verify, if_exists="update")
         assert dict(report.counts) == {"skipped": 3, "updated": 1}
         assert sandbox.assets()[urls(sandbox)["a.png"]] == b"another picture"
 

@@ -18,9 +18,10 @@ def text(value):
     return json.dumps(value, sort_keys=True)
 
 
+@pytest.mark.parametrize("examples", [12, pytest.param(300, marks=pytest.mark.full)])
 @pytest.mark.parametrize("model", MODELS)
-def test_lossless(model):
-    @settings(max_examples=12, deadline=None, suppress_health_check=RARELY_SMALL)
+def test_lossless(model, examples):
+    @settings(max_examples=examples, deadline=None, suppress_health_check=RARELY_SMALL)
     @given(objects(model))
     def property_(wire):
         before = text(wire)

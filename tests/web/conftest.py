@@ -50,7 +50,7 @@ def _until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in 20 seconds"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 @pytest.fixture

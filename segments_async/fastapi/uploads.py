@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 from attrs import define, field
 from pydantic import BaseModel
 
-from segments_async.bulk import BulkOptions
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from segments_async.bulk import Progress
+    from segments_async.bulk import BulkOptions, Progress
     from segments_async.fastapi._records import Record
 
 State = Literal["running", "done", "failed", "cancelled"]
@@ -78,10 +77,7 @@ class Upload:
             self.parts[part] = progress
             self.update(**_sums(self.parts.values()))
 
-        options: dict[str, Any] = {"progress": tell}
-        if "checkpoint" in BulkOptions.__annotations__:
-            options["checkpoint"] = self.folder / f"{self.id}{part and '-' + part}.checkpoint"
-        return cast("BulkOptions", options)
+        return {"checkpoint": self.folder / f"{self.id}{part and '-' + part}.checkpoint", "progress": tell}
 
     def update(self, **changes: Any) -> None:
         """Change the status, and tell everybody who waits for that."""

@@ -74,7 +74,9 @@ class Journal:
         try:
             with self._explained():
                 self._open(header)
-                self.is_new: bool = self._db.execute("SELECT 1 FROM items UNION ALL SELECT 1 FROM files").fetchone() is None
+                self.is_new: bool = (
+                    self._db.execute("SELECT 1 FROM items UNION ALL SELECT 1 FROM files").fetchone() is None
+                )
         except BaseException:
             self._db.close()
             raise

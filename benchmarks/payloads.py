@@ -133,6 +133,18 @@ def painted_image() -> bytes:
 
 
 @cache
+def small_image() -> bytes:
+    """A JPEG as small as a thumbnail."""
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(7).integers(0, 256, (16, 16, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).resize((128, 128)).save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+@cache
 def painted_bitmap() -> bytes:
     """Its bitmap, as the service has it."""
     from segments_async.images import encode_bitmap

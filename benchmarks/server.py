@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import orjson
 
-from benchmarks.payloads import LABEL, VECTOR, new_sample, painted_bitmap, painted_image, stored
+from benchmarks.payloads import LABEL, VECTOR, new_sample, painted_bitmap, painted_image, small_image, stored
 
 Answer = Callable[[bytes], bytes | None]
 REFUSED = (b"400 Bad Request", b"{}")
@@ -57,6 +57,7 @@ _ROUTES: dict[str, Answer] = {
     "samples_bulk": _create_batch,
     "cpu": _tell_cpu,
     "image.jpg": lambda _: painted_image(),
+    "small": lambda _: small_image(),
     "bitmap.png": lambda _: painted_bitmap(),
     "api_status": lambda _: b"{}",  # which the official SDK asks for when its client is made
 }

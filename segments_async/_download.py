@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from segments_async._partial import Sink
+    from segments_async._partial import Placer, Sink
     from segments_async._session import Session
 
     Renew = Callable[[], Awaitable[str]]
     Tell = Callable[[int, int | None], object]
 
 CHUNK_BYTES = 256 * 1024
+SMALL_BYTES = CHUNK_BYTES
+"""A file up to this is taken in one piece, which costs less."""
 MAX_READ_BYTES = 100_000_000
 """An asset has 100 MB at most (`api.md`)."""
 PROGRESS_BYTES = 1024 * 1024
@@ -50,6 +52,7 @@ async def get_file(
     tell: Tell | None = None,
     trace: Trace | None = None,
     what: str = "path",
+    placer: Placer | None = None,
 ) -> None:
     """
     Stream what *url* holds into *path*, which appears only when it is whole.
@@ -62,12 +65,13 @@ async def get_file(
         tell: Called with the bytes so far, and the bytes in all, if they are known.
         trace: Filled in on the way.
         what: What *path* is called in errors.
+        placer: Writes small files, several at a time; shared by those who fetch many.
 
     Raises:
         InputError: *path* cannot be written.
         DecodeError: A page of HTML came instead of a file.
     """
-    partial = Partial(path, what)
+    partial = Partial(path, what, placer)
     try:
         await _Fetch(session, url, partial, renew, tell, trace or Trace()).run()
         await partial.finish()
@@ -197,6 +201,10 @@ class _Fetch:
         Its iterator is left by its own end or error only, not by ours: left halfway, it would be an async generator
         that trio complains of. So a cancellation waits until a chunk is written, and meets the next read.
         """
+        if self._total is not None and self._total <= SMALL_BYTES:
+            await self._sink.write(await response.aread())
+            self._told()
+            return
         problem: InputError | None = None
         with anyio.CancelScope() as reading:
             async for chunk in response.aiter_bytes(CHUNK_BYTES):
@@ -208,10 +216,13 @@ class _Fetch:
                         problem = error
                         reading.cancel()
                     else:
-                        if self._tell is not None:
-                            self._tell(self._sink.size, self._total)
+                        self._told()
         if problem is not None:
             raise problem
+
+    def _told(self) -> None:
+        if self._tell is not None:
+            self._tell(self._sink.size, self._total)
 
     def _lost(self, problem: str) -> TransportError:
         return TransportError(problem, method="GET", url=shown_url(self._url))
@@ -225,9 +236,8 @@ def _is_expired(error: SegmentsError) -> bool:
 
 def _refuse_page(response: httpx.Response) -> None:
     """Take no page, such as one that asks to sign in, for a file."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    url = str(response.request.url.copy_with(query=None))
-    if kind == "text/html" and not url.lower().endswith((".html", ".htm")):
+    kind = response.headers.get("content-type", "")
+    if kind.lower().startswith("text/html") and not response.request.url.path.lower().endswith((".html", ".htm")):
         raise DecodeError(
             "a page of HTML came instead of a file",
             status=response.status_code,

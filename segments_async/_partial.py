@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
+from functools import partial
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import anyio
 from anyio.to_thread import run_sync
@@ -13,7 +14,7 @@ from anyio.to_thread import run_sync
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 HELD_BYTES = 256 * 1024
@@ -68,6 +69,65 @@ class Memory:
         self._content += chunk
 
 
+class Placer:
+    """
+    Takes steps in a worker thread, several in one hop, as a hop costs more than writing a small file.
+
+    Whoever comes first goes, and takes along what has gathered. A step is taken twice if the one that went was
+    cancelled by asyncio, which leaves the thread behind; so it has to bear that.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[_Step] = []
+        self._hop: anyio.Event | None = None
+        """Set at the end of the hop that is under way."""
+
+    async def take(self, step: Callable[[], None]) -> None:
+        """Take a step, and raise what it raises."""
+        mine = _Step(step)
+        self._waiting.append(mine)
+        while not mine.is_done:
+            if self._hop is not None:
+                await self._hop.wait()
+            else:
+                await self._go()
+        if mine.problem is not None:
+            raise mine.problem
+
+    async def _go(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._hop = anyio.Event()
+        try:
+            with anyio.CancelScope(shield=True):  # others wait for it
+                await run_sync(_take_all, batch)
+        finally:
+            self._waiting = [step for step in batch if not step.is_done] + self._waiting
+            hop, self._hop = self._hop, None
+            hop.set()
+
+
+class _Step:
+    """One of the steps of a hop."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = step
+        self.problem: Exception | None = None
+        self.is_done = False
+
+    def take(self) -> None:
+        """Take it."""
+        try:
+            self._step()
+        except Exception as error:  # noqa: BLE001 (raised by who waits for it)
+            self.problem = error
+        self.is_done = True
+
+
+def _take_all(batch: list[_Step]) -> None:
+    for step in batch:
+        step.take()
+
+
 class Partial:
     """
     The unfinished file beside *path*, written in worker threads: *path* is whole or not there.
@@ -78,12 +138,14 @@ class Partial:
     Args:
         path: Where the file is to be.
         what: What the path is called in errors.
+        placer: Writes it if it is small.
     """
 
-    def __init__(self, path: Path, what: str = "path") -> None:
+    def __init__(self, path: Path, what: str = "path", placer: Placer | None = None) -> None:
         self._size = 0
         self._path = path
         self._what = what
+        self._placer = placer
         self._temporary = path.with_name(f".{secrets.token_hex(8)}.part")
         self._held = bytearray()
         self._file: IO[bytes] | None = None
@@ -111,7 +173,8 @@ class Partial:
 
     async def finish(self) -> None:
         """Take the place of what is there."""
-        await self._run(self._replace)
+        small = self._file is None
+        await self._run(self._replace, self._placer.take if small and self._placer is not None else run_sync)
 
     async def discard(self) -> None:
         """Leave nothing behind, unless it is finished."""
@@ -119,16 +182,18 @@ class Partial:
             with anyio.CancelScope(shield=True):
                 await run_sync(self._remove)
 
-    async def _run(self, step: Callable[..., None], *arguments: Any) -> None:
+    async def _run(
+        self, step: Callable[[], None], in_thread: Callable[[Callable[[], None]], Awaitable[None]] = run_sync
+    ) -> None:
         try:
-            await run_sync(self._locked, step, *arguments)
+            await in_thread(partial(self._locked, step))
         except OSError as error:
             raise InputError(f"cannot be written ({error.strerror}): {self._path}", path=self._what) from error
 
-    def _locked(self, step: Callable[..., None], *arguments: Any) -> None:
+    def _locked(self, step: Callable[[], None]) -> None:
         with self._lock:
             if not self._discarded:
-                step(*arguments)
+                step()
 
     def _flush(self) -> None:
         if self._file is None:

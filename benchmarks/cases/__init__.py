@@ -10,6 +10,7 @@ from benchmarks.cases import (
     bulk,
     create,
     curve,
+    downloads,
     export,
     imports,
     json_models,
@@ -18,6 +19,7 @@ from benchmarks.cases import (
     listing,
     memory,
     put,
+    releases,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "json": json_models.case,
     "bitmaps": bitmaps.case,
     "export": export.case,
+    "download": downloads.case,
+    "release": releases.case,
     "memory": memory.case,
     "import": imports.case,
     "curve": curve.case,

@@ -11,6 +11,7 @@ from anyio.to_thread import run_sync
 
 from segments_async._converter import unstructure
 from segments_async._download import file_url, get_file
+from segments_async._partial import Placer
 from segments_async._wire.addresses import address_digest, content_address, digest_in, file_name
 from segments_async._wire.endpoint import segment
 from segments_async.bulk.operation import Job, Prepared, Success
@@ -84,6 +85,7 @@ class DownloadFiles(OneByOne["list[Path]"]):
     def __init__(self, session: Session, folder: Folder, settings: BulkSettings) -> None:
         super().__init__(session, settings)
         self._folder = folder
+        self._placer = Placer()
 
     def prepare(self, item: Any) -> Prepared:
         """Find the URLs of an item."""
@@ -110,9 +112,12 @@ class DownloadFiles(OneByOne["list[Path]"]):
             except SegmentsError as error:
                 found[url] = error
 
-        async with anyio.create_task_group() as group:
-            for url in files:
-                group.start_soon(fetch, url)
+        if len(files) == 1:
+            await fetch(*files)
+        else:
+            async with anyio.create_task_group() as group:
+                for url in files:
+                    group.start_soon(fetch, url)
         results = [found[url] for url in files]
         failed = next((result for result in results if isinstance(result, SegmentsError)), None)
         if failed is not None:
@@ -124,7 +129,9 @@ class DownloadFiles(OneByOne["list[Path]"]):
     async def _fetch(self, addresses: _Addresses, url: str, path: Path) -> None:
         renew = None if addresses.uuid is None else partial(addresses.renew, url)
         first = addresses.first(url) or await addresses.renew(url)
-        await get_file(self._session, first, path, renew=renew, trace=addresses.trace, what="folder")
+        await get_file(
+            self._session, first, path, renew=renew, trace=addresses.trace, what="folder", placer=self._placer
+        )
 
 
 class _Addresses:

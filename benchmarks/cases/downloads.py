@@ -1,0 +1,93 @@
+"""Many small images to a folder, from a host that takes its time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import Case, Contestant, Scale, rate_ratio, speed_ratio
+from benchmarks.payloads import small_image
+from benchmarks.stopwatch import Run, Stopwatch
+from segments_async import AsyncSegments
+
+DELAY = 0.05
+CONNECTIONS = 128
+OURS = f"ours, {CONNECTIONS} connections"
+OURS_AS_IT_COMES = "ours, 32 connections"
+OFFICIAL = "official SDK, preload"
+
+
+def case(scale: Scale) -> Case:
+    """Describe the case."""
+    images = scale.of(2000, least=4)
+    arguments = {"images": images}
+    return Case(
+        name="download",
+        about=f"{images:,} images of {len(small_image()) / 1000:.1f} kB, each answered after {DELAY * 1000:g} ms",
+        unit="image",
+        contestants=[
+            Contestant(name=OURS, work=ours, arguments={**arguments, "connections": CONNECTIONS}),
+            Contestant(name=OURS_AS_IT_COMES, work=ours, arguments={**arguments, "connections": 32}),
+            Contestant(name=OFFICIAL, work=official, arguments=arguments, needs=["segments"]),
+        ],
+        checks=[
+            rate_ratio(f"{CONNECTIONS} connections / official SDK", OURS, OFFICIAL, at_least=4),
+            rate_ratio("32 connections / official SDK", OURS_AS_IT_COMES, OFFICIAL),
+            speed_ratio("images per CPU second, ours / official SDK", OURS, OFFICIAL),
+        ],
+        turns=scale.turns,
+        delay=DELAY,
+    )
+
+
+def ours(url: str, images: int, connections: int) -> Run:
+    """Download as this package does."""
+
+    async def run(folder: Path) -> Run:
+        async with AsyncSegments("key", base_url=url, max_connections=connections) as client:
+            with Stopwatch(url) as watch:
+                report = await client.assets.download_many(_samples(url, images), folder)
+            report.raise_if_failed()
+        return watch.run(images)
+
+    with tempfile.TemporaryDirectory() as folder:
+        done = asyncio.run(run(Path(folder)))
+        assert [path.stat().st_size for path in Path(folder).iterdir()] == [len(small_image())] * images
+        return done
+
+
+def official(url: str, images: int) -> Run:
+    """Have the official SDK fill its cache, in its 16 threads; it writes each image anew."""
+    from segments.dataset import SegmentsDataset
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "release.json")
+        dataset = {
+            "name": "flowers",
+            "owner": "jane",
+            "task_type": "vector",
+            "task_attributes": {"categories": []},
+            "labelsets": [{"name": "ground-truth"}],
+            "samples": _samples(url, images),
+        }
+        path.write_text(json.dumps({"name": "v1", "dataset": dataset}))
+        with Stopwatch(url) as watch:
+            SegmentsDataset(str(path), segments_dir=folder)
+        assert len(list(Path(folder).rglob("*.jpg"))) == images
+        return watch.run(images)
+
+
+def _samples(url: str, images: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "uuid": f"u-{number}",
+            "name": f"{number}.jpg",
+            "attributes": {"image": {"url": f"{url}/small/{number}.jpg"}},
+            "metadata": {},
+            "labels": {"ground-truth": None},
+        }
+        for number in range(images)
+    ]

@@ -85,11 +85,13 @@ class UploadJobs(APIRouter):
         self._group: TaskGroup | None = None
         self._client: AsyncSegments | None = None
         self._store: Folder | None = None
-        self.add_api_route("/", self._list, methods=["GET"])
-        self.add_api_route("/{id}", self._get, methods=["GET"])
-        self.add_api_route("/{id}/events", self._events, methods=["GET"], response_class=StreamingResponse)
-        self.add_api_route("/{id}/resume", self._resume, methods=["POST"])
-        self.add_api_route("/{id}", self._cancel, methods=["DELETE"])
+        self.add_api_route("/", self._list, name="list_uploads", methods=["GET"])
+        self.add_api_route("/{id}", self._get, name="get_upload", methods=["GET"])
+        self.add_api_route(
+            "/{id}/events", self._events, name="watch_upload", methods=["GET"], response_class=StreamingResponse
+        )
+        self.add_api_route("/{id}/resume", self._resume, name="resume_upload", methods=["POST"])
+        self.add_api_route("/{id}", self._cancel, name="cancel_upload", methods=["DELETE"])
 
     def kind(self, work: W) -> W:
         """

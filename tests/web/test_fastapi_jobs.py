@@ -309,6 +309,13 @@ def test_several_calls_in_one_upload(world, until):
 
 
 @only_once
+def test_the_documentation_of_the_application_names_the_routes(world):
+    paths = world.app().openapi()["paths"]
+    summaries = {route["summary"] for path, routes in paths.items() if "/uploads" in path for route in routes.values()}
+    assert summaries == {"List Uploads", "Get Upload", "Watch Upload", "Resume Upload", "Cancel Upload"}
+
+
+@only_once
 def test_arguments_are_json(world):
     """Else they could not be given again after a restart."""
     app = world.app()

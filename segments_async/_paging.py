@@ -49,9 +49,10 @@ class Page(Generic[T]):
         """
         if not isinstance(error.payload, list):
             raise error
+        payload: list[Any] = error.payload
         rows: list[T] = []
-        skipped = []
-        for index, row in enumerate(error.payload):
+        skipped: list[DecodeError] = []
+        for index, row in enumerate(payload):
             try:
                 rows.append(structure(row, model))
             except DecodeError as misfit:
@@ -59,7 +60,7 @@ class Page(Generic[T]):
                 if not skip:
                     raise placed from None
                 skipped.append(placed)
-        return cls(rows, len(error.payload), skipped)
+        return cls(rows, len(payload), skipped)
 
 
 def _placed(misfit: DecodeError, index: int, error: DecodeError, *, page: int, row: int) -> DecodeError:

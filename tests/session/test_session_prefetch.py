@@ -178,6 +178,21 @@ async def test_faults(world):
         await names_of(prefetched(world))
 
 
+async def test_no_page_is_asked_for_once_the_end_is_known():
+    """What lies beyond was asked for before that."""
+    numbers = []
+
+    async def fetch(number, per_page):
+        numbers.append(number)
+        return Page([number], 1) if number < 3 else Page([], 0)
+
+    async with Pages(fetch, per_page=1, most=4).prefetch(4) as rows:
+        await anyio.wait_all_tasks_blocked()
+        assert [row async for row in rows] == [1, 2]
+        await anyio.wait_all_tasks_blocked()
+    assert numbers == [1, 2, 3, 4]
+
+
 async def test_page_beyond_the_end():
     """A page after the last may fail, or never come, without harm."""
 

@@ -215,7 +215,7 @@ class AsyncSegments:
         Example:
             ::
 
-                issues = await client.request("GET", "/datasets/jane/flowers/issues/")
+                latest = await client.request("GET", "/any/other/endpoint/", params={"page": 1})
 
         Args:
             method: Such as ``"GET"``.

@@ -1,0 +1,72 @@
+"""``python -m examples.fastapi_app``: the application, and the service in memory for it to speak to."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+import uvicorn
+
+from examples.fastapi_app.app import Settings, make_app
+from segments_async import AsyncSegments
+from segments_async.sandbox import Sandbox
+
+DATASET = "flowers"
+CATEGORIES = [{"name": "flower", "id": 1}, {"name": "leaf", "id": 2}]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, and serve."""
+    parser = argparse.ArgumentParser(prog="python -m examples.fastapi_app", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000, help="of the page; 0 takes a free one (%(default)s)")
+    options = parser.parse_args(arguments)
+    # Set by hand, as a shell starts background processes with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        listener = socket.create_server(("127.0.0.1", options.port))
+    except OSError as error:
+        print(f"port {options.port} cannot be had ({error.strerror}); try --port 0", file=sys.stderr)
+        return 1
+    with contextlib.suppress(KeyboardInterrupt), listener:
+        serve(listener)
+    return 0
+
+
+def serve(listener: socket.socket) -> None:
+    """Serve the page on *listener* until interrupted."""
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        dataset = anyio.run(make_dataset, sandbox)
+        secret = sandbox.add_webhook(f"{url}/webhooks/segments")
+        settings = Settings(dataset=dataset, secret=secret, folder=Path(folder), plays_labeller=True)
+        app = make_app(settings, lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url))
+        print(
+            f"Open {url} and drop some images. Ctrl-C ends it.",
+            "The service it speaks to is a sandbox, for scripts of yours at:",
+            f"export SEGMENTS_API_URL={sandbox.url}",
+            f"export SEGMENTS_API_KEY={sandbox.api_key}",
+            sep="\n",
+            flush=True,
+        )
+        # Streams of events are open for long, and would keep it from ending.
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+async def make_dataset(sandbox: Sandbox) -> str:
+    """Make the dataset that images are dropped into; returns its full name."""
+    async with AsyncSegments(sandbox.api_key, base_url=sandbox.url) as client:
+        await client.datasets.create(
+            DATASET, task_type="vector", task_attributes={"format_version": "0.1", "categories": CATEGORIES}
+        )
+    return f"{sandbox.user}/{DATASET}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+// The list of samples: a card for each, its label drawn over the image.
+const SVG = "http://www.w3.org/2000/svg";
+const MOST = 60;
+
+export class Samples {
+  constructor(list, empty, playsLabeller) {
+    this.list = list;
+    this.empty = empty;
+    this.playsLabeller = playsLabeller;
+    this.cards = new Map();
+  }
+
+  show(samples) {
+    this.list.replaceChildren();
+    this.cards.clear();
+    for (const sample of [...samples].reverse()) this.put(sample);
+    this.count();
+  }
+
+  put(sample) {
+    let card = this.cards.get(sample.uuid);
+    if (card === undefined) {
+      card = new Card(this.playsLabeller);
+      this.cards.set(sample.uuid, card);
+      this.list.prepend(card.element);
+      card.describe(sample);
+      card.label(sample.label);
+    } else {
+      card.describe(sample); // its label is told by itself
+    }
+    while (this.cards.size > MOST) this.remove(this.cards.keys().next().value);
+    this.count();
+  }
+
+  label(uuid, label) {
+    this.cards.get(uuid)?.label(label, true);
+  }
+
+  remove(uuid) {
+    this.cards.get(uuid)?.element.remove();
+    this.cards.delete(uuid);
+    this.count();
+  }
+
+  count() {
+    this.empty.hidden = this.cards.size > 0;
+  }
+}
+
+class Card {
+  constructor(playsLabeller) {
+    this.element = document.createElement("li");
+    this.image = make("img", "", { loading: "lazy" });
+    this.drawing = document.createElementNS(SVG, "svg");
+    this.drawing.setAttribute("aria-hidden", "true");
+    this.name = make("p", "name");
+    this.words = make("p", "label", { role: "status" });
+    const picture = make("div", "picture");
+    const about = make("div", "about");
+    picture.append(this.image, this.drawing);
+    about.append(this.name, this.words);
+    if (playsLabeller) about.append(this.labeller());
+    this.element.append(picture, about);
+    this.image.addEventListener("load", () => this.fit());
+    this.image.addEventListener("error", () => { this.image.alt = `${this.sample.name} (cannot be shown)`; });
+  }
+
+  describe(sample) {
+    this.sample = sample;
+    this.name.textContent = this.name.title = this.image.alt = sample.name;
+    this.element.dataset.uuid = sample.uuid;
+    this.button?.setAttribute("aria-label", `Label ${sample.name}`);
+    if (sample.image !== null && this.image.getAttribute("src") !== sample.image) this.image.src = sample.image;
+  }
+
+  label(label, isNew = false) {
+    this.words.textContent = label === null ? "not labelled yet" : `${counted(label.objects)} · ${words(label.status)}`;
+    this.words.classList.toggle("there", label !== null);
+    this.words.classList.toggle("new", isNew);
+    this.drawing.replaceChildren(...(label?.shapes ?? []).map(drawn));
+  }
+
+  fit() {
+    const { naturalWidth: width, naturalHeight: height } = this.image;
+    this.drawing.setAttribute("viewBox", `0 0 ${width} ${height}`); // centred as the image is
+  }
+
+  labeller() {
+    this.button = make("button", "", { type: "button" });
+    this.button.textContent = "Label it";
+    this.button.title = "Plays somebody who labels, as this is a sandbox";
+    this.button.addEventListener("click", async () => {
+      const { naturalWidth: width, naturalHeight: height } = this.image;
+      const answer = await fetch(`/samples/${encodeURIComponent(this.sample.uuid)}/label`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ width, height }),
+      }).catch(() => null);
+      if (!answer?.ok) this.words.textContent = "That did not work; try again.";
+    });
+    return this.button;
+  }
+}
+
+function make(kind, className, attributes = {}) {
+  const element = document.createElement(kind);
+  element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+function drawn({ kind, points }) {
+  if (kind === "point") {
+    const circle = document.createElementNS(SVG, "circle");
+    Object.entries({ cx: points[0][0], cy: points[0][1], r: 4 }).forEach(([name, value]) => circle.setAttribute(name, value));
+    return circle;
+  }
+  const shape = document.createElementNS(SVG, kind === "polyline" ? "polyline" : "polygon");
+  if (kind === "bbox") {
+    const [[left, top], [right, bottom]] = points;
+    points = [[left, top], [right, top], [right, bottom], [left, bottom]];
+  }
+  shape.setAttribute("points", points.map((point) => point.join(",")).join(" "));
+  return shape;
+}
+
+function counted(objects) {
+  const parts = Object.entries(objects).map(([category, count]) => count === 1 ? category : `${category} × ${count}`);
+  return parts.length ? parts.join(", ") : "nothing in it";
+}
+
+function words(status) {
+  return status.toLowerCase().replaceAll("_", " ");
+}

@@ -1,0 +1,337 @@
+"""The example without a browser: what it takes, what it refuses, and what it goes on with."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import anyio
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from examples.fastapi_app import __main__ as command, live, pictures, uploads
+from examples.fastapi_app.app import STATIC, Settings, from_environment, make_app
+from examples.fastapi_app.shown import MAX_SHAPES, Gone, shown_label
+from segments_async import AsyncSegments
+from segments_async.models import ImageVectorAnnotation, ImageVectorLabelAttributes, Label
+from segments_async.webhooks import sign
+
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+
+@pytest.fixture
+def started(sandbox, tmp_path):
+    """Start the application: anew at each call, as a server does."""
+    dataset = anyio.run(command.make_dataset, sandbox)
+    settings = Settings(dataset=dataset, secret=SECRET, folder=tmp_path / "kept", plays_labeller=True)
+
+    def start():
+        return TestClient(make_app(settings, lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url)))
+
+    return start
+
+
+@pytest.fixture
+def web(started):
+    with started() as web:
+        yield web
+
+
+def images(*files):
+    return [("images", file) for file in files]
+
+
+def send(web, *files):
+    return web.post("/images", files=images(*files))
+
+
+def finished(web, id, until):
+    until(lambda: web.get(f"/uploads/{id}").json()["state"] != "running")
+    return web.get(f"/uploads/{id}").json()
+
+
+def names(sandbox):
+    return {sample["name"] for sample in sandbox.samples("sandbox/flowers")}
+
+
+def test_images_become_samples_and_leave_nothing_behind(web, sandbox, png, until, tmp_path):
+    accepted = send(web, ("rose.png", png(1)), ("violet.png", png(2)))
+
+    assert accepted.status_code == 202
+    status = finished(web, accepted.json()["upload"]["id"], until)
+    assert (status["state"], status["done"], status["total"]) == ("done", 2, 2)
+    assert names(sandbox) == {"rose.png", "violet.png"}
+    assert not [path for path in (tmp_path / "kept" / "pictures").rglob("*") if path.is_file()]
+    assert {sample["name"] for sample in web.get("/samples").json()["samples"]} == {"rose.png", "violet.png"}
+
+
+@pytest.mark.parametrize("kind", ["BMP", "JPEG", "PNG", "WEBP"])
+def test_kinds_of_images(web, sandbox, until, kind):
+    """What it is says the content, whatever the file is called."""
+    content = io.BytesIO()
+    Image.new("RGB", (4, 3), "red").save(content, kind)
+    accepted = send(web, ("picture", content.getvalue())).json()
+
+    finished(web, accepted["upload"]["id"], until)
+    [url] = sandbox.assets()
+    assert url.endswith(pictures.SUFFIXES[kind])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "The file is empty."),
+        (b"GIF89a", "This is no image: PNG, JPEG, WebP and BMP are."),
+        (b"<svg onload='alert(1)'/>", "This is no image: PNG, JPEG, WebP and BMP are."),
+        (b"\x89PNG\r\n\x1a\n\0\0", "This is no image: PNG, JPEG, WebP and BMP are."),
+    ],
+)
+def test_what_is_no_image_is_refused(web, content, reason, sandbox):
+    answer = send(web, ("rose.png", content))
+
+    assert answer.status_code == 202
+    assert answer.json() == {"upload": None, "refused": [{"name": "rose.png", "reason": reason}]}
+    assert web.get("/uploads/").json() == []
+    assert names(sandbox) == set()
+
+
+def test_an_image_too_large_is_refused(web, png, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 50)
+
+    assert "more than 0 MB" in send(web, ("rose.png", png(1))).json()["refused"][0]["reason"]
+
+
+def test_two_of_one_name_are_one_too_many(web, png, until):
+    answer = send(web, ("rose.png", png(1)), ("rose.png", png(2))).json()
+
+    assert answer["refused"] == [{"name": "rose.png", "reason": "Another image has this name."}]
+    assert finished(web, answer["upload"]["id"], until)["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        (r"C:\pictures\rose.png", "rose.png"),
+        ("a\u202eb.png", "ab.png"),
+        ("x" * 300 + ".png", "x" * 196 + ".png"),
+        ("..", ".."),
+    ],
+)
+def test_a_name_leads_nowhere(web, sandbox, png, until, tmp_path, sent, name):
+    """It names the sample; the file on disk has another."""
+    upload = send(web, (sent, png(1))).json()["upload"]
+
+    finished(web, upload["id"], until)
+    assert names(sandbox) == {name}
+    assert {path.parts[len(tmp_path.parts)] for path in tmp_path.rglob("*")} == {"kept"}
+
+
+def test_forms_are_bounded(web, png, monkeypatch):
+    """Before they are read, where they say how long they are, which they must."""
+    one = ("rose.png", png(1))
+    assert web.post("/images", files={"others": one}).status_code == 422
+    assert web.post("/images", content=iter([b"a"])).status_code == 411
+    assert send(web, *[one] * (pictures.MAX_FILES + 1)).status_code == 400
+    assert web.post("/images", files=images(one), data={"more": "x"}).status_code == 400
+    monkeypatch.setattr(pictures, "MAX_BODY_BYTES", 100)
+    answer = send(web, one)
+    assert answer.status_code == 413
+    assert "too much" in answer.json()["detail"]
+
+
+def test_other_sites_are_refused(web, png):
+    """A page of theirs may make a browser send a form here."""
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert web.post("/images", files=images(("rose.png", png(1))), headers=foreign).status_code == 403
+    assert web.delete("/uploads/x", headers=foreign).status_code == 403
+    assert web.post(f"/samples/{'0' * 32}/label", json={}, headers=foreign).status_code == 403
+    assert web.get("/", headers=foreign).status_code == 200
+
+
+def test_no_key_reaches_the_page(demo, png):
+    """Neither it nor the secret of the webhooks is in anything that a browser is sent."""
+    with demo.web() as web:
+        send(web, ("secret.png", png(3)))
+        paths = ["/", "/samples", "/uploads/", *(f"/static/{file.name}" for file in STATIC.iterdir())]
+        sent = [web.get(path) for path in paths]
+    assert {answer.status_code for answer in sent} == {200}
+    for answer in sent:
+        assert demo.key not in answer.text + str(answer.headers)
+        assert "whsec_" not in answer.text
+
+
+def test_the_page_has_no_way_to_make_html_of_names():
+    for script in STATIC.glob("*.js"):
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval", script.read_text())
+    assert not re.search(r"""(src|href)=.?(https?:)?//""", (STATIC / "index.html").read_text())
+
+
+def test_what_failed_is_tried_again(web, sandbox, png, until):
+    """The images are kept until all of them are up."""
+    fault = sandbox.fail("POST", "/datasets/*/samples/", status=400, json={"detail": "no"})
+    upload = send(web, ("rose.png", png(1)), ("violet.png", png(2))).json()["upload"]
+    status = finished(web, upload["id"], until)
+    assert (status["state"], status["done"], status["failed"]) == ("done", 2, 1)
+    assert fault.hits == 1
+
+    web.post(f"/uploads/{upload['id']}/resume")
+    assert finished(web, upload["id"], until)["failed"] == 0
+    assert names(sandbox) == {"rose.png", "violet.png"}
+
+
+def test_a_name_that_is_taken_is_said(web, sandbox, png, until):
+    """No image ever takes the place of another one."""
+    finished(web, send(web, ("rose.png", png(1))).json()["upload"]["id"], until)
+    before = sandbox.samples("sandbox/flowers")
+    status = finished(web, send(web, ("rose.png", png(2))).json()["upload"]["id"], until)
+
+    assert status["state"] == "failed"
+    assert status["detail"] == "The dataset has images of these names already: rose.png"
+    assert sandbox.samples("sandbox/flowers") == before
+
+
+def test_a_restart_goes_on(started, sandbox, png, until):
+    """What was received before is uploaded after it."""
+    fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
+    with started() as web:
+        upload = send(web, ("rose.png", png(1)), ("violet.png", png(2))).json()["upload"]
+        until(lambda: fault.hits)
+    sandbox.clear_faults()
+    with started() as web:
+        assert finished(web, upload["id"], until)["state"] == "done"
+    assert names(sandbox) == {"rose.png", "violet.png"}
+
+
+def test_old_uploads_are_forgotten(web, png, until, monkeypatch, tmp_path):
+    monkeypatch.setattr(uploads, "KEPT", 1)
+    ids = []
+    for number in range(3):
+        ids.append(send(web, (f"{number}.png", png(number))).json()["upload"]["id"])
+        finished(web, ids[-1], until)
+
+    assert [upload["id"] for upload in web.get("/uploads/").json()] == ids[2:]
+    assert web.get(f"/uploads/{ids[0]}").status_code == 404
+    assert not list((tmp_path / "kept").rglob(f"{ids[0]}*"))
+
+
+def test_webhooks_of_other_datasets_are_passed_over(web):
+    body = b'{"event_type": "sample.deleted", "dataset": "jane/others", "object": {"uuid": "u-1", "name": "a"}}'
+    before = web.get("/samples").json()["position"]
+
+    assert web.post("/webhooks/segments", content=body, headers=sign(body, SECRET)).status_code == 204
+    assert web.get("/samples").json()["position"] == before
+    assert web.post("/webhooks/segments", content=body).status_code == 400
+
+
+def test_a_wrong_dataset_shows_at_the_start(sandbox, tmp_path):
+    settings = Settings(dataset="sandbox/nowhere", secret=SECRET, folder=tmp_path)
+    app = make_app(settings, lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url))
+
+    with pytest.raises(Exception, match="sandbox/nowhere"), TestClient(app):
+        pass
+
+
+def test_it_runs_for_a_dataset_of_yours(sandbox, started, monkeypatch, tmp_path):
+    """As the environment says; nobody plays the labeller there."""
+    for name, value in {
+        "SEGMENTS_API_URL": sandbox.url,
+        "SEGMENTS_API_KEY": sandbox.api_key,
+        "SEGMENTS_DATASET": "sandbox/flowers",
+        "SEGMENTS_WEBHOOK_SECRET": SECRET,
+        "UPLOADS_FOLDER": str(tmp_path / "own"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    with TestClient(from_environment()) as web:
+        assert web.get("/samples").json()["plays_labeller"] is False
+        assert web.post(f"/samples/{'0' * 32}/label", json={"width": 1, "height": 1}).status_code in {404, 405}
+
+
+def test_the_script_of_the_readme_labels_what_is_there(demo, png, monkeypatch, until):
+    """It runs as it stands."""
+    monkeypatch.setenv("SEGMENTS_API_URL", demo.sandbox_url)
+    monkeypatch.setenv("SEGMENTS_API_KEY", demo.key)
+    [script] = re.findall(
+        r"^```python\n(.*?)^```$", (STATIC.parent / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    with demo.web() as web:
+        finished(web, send(web, ("readme.png", png(6))).json()["upload"]["id"], until)
+        exec(compile(script, "README.md", "exec"), {"__name__": "__main__"})
+        labels = {sample["name"]: sample["label"] for sample in web.get("/samples").json()["samples"]}
+    assert labels["readme.png"]["objects"] == {"leaf": 1}
+
+
+def test_a_port_that_is_taken_is_said(demo, capsys):
+    assert command.main(["--port", demo.url.rsplit(":", 1)[1]]) == 1
+    assert "try --port 0" in capsys.readouterr().err
+
+
+def test_ten_thousand_shapes_are_not_drawn():
+    boxes = [ImageVectorAnnotation.bbox((0, 0), (1, 1), id=number, category_id=7) for number in range(1, 10_001)]
+    shown = shown_label(Label(attributes=ImageVectorLabelAttributes(annotations=boxes)), {})
+
+    assert shown.objects == {"category 7": 10_000}
+    assert len(shown.shapes) == MAX_SHAPES
+
+
+@pytest.fixture
+def _hurried(monkeypatch):
+    monkeypatch.setattr(live, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(live, "STREAM_SECONDS", 0.2)
+
+
+async def told(log, position):
+    return [piece async for piece in log.stream(position)]
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("_hurried")
+async def test_a_page_hears_what_it_missed_and_what_comes():
+    log = live.Live()
+    begin = log.position
+    log.tell("gone", Gone(uuid="a"))
+    log.tell("gone", Gone(uuid="b"))
+    heard = []
+
+    async def listen():
+        heard.extend(await told(log, begin))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(listen)
+        await anyio.wait_all_tasks_blocked()
+        log.tell("gone", Gone(uuid="c"))
+
+    text = "".join(heard)
+    assert re.findall(r'"uuid":"(.)"', text) == ["a", "b", "c"]
+    assert f"id: {begin + 3}\n" in text
+    assert ": still here" in text
+    assert "reload" not in text
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("_hurried")
+@pytest.mark.parametrize("behind", [-5, 3])
+async def test_a_page_that_is_too_far_behind_is_told_to_load_anew(behind):
+    """Or that knows of events of another process."""
+    log = live.Live(most=2)
+    for name in "abc":
+        log.tell("gone", Gone(uuid=name))
+
+    pieces = await told(log, log.position - behind)
+
+    assert [piece for piece in pieces if "event" in piece] == [f"id: {log.position}\nevent: reload\ndata: {{}}\n\n"]
+
+
+def test_a_stream_goes_on_where_the_browser_was(demo, png):
+    """The browser says by itself which event was its last."""
+    with demo.web() as web:
+        begin = web.get("/samples").json()["position"]
+        send(web, ("stream.png", png(5)))
+        for headers in ({}, {"Last-Event-ID": str(begin)}):
+            after = begin if not headers else 0
+            with web.stream("GET", f"/events?after={after}", headers=headers) as events:
+                assert events.headers["content-type"].startswith("text/event-stream")
+                assert "stream.png" in next(line for line in events.iter_lines() if "stream.png" in line)
+        assert web.get("/events?after=x").status_code == 422

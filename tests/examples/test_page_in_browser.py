@@ -1,0 +1,201 @@
+"""The page in a real browser: what is dropped is uploaded, what happens elsewhere appears, what is wrong is said."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # of the browser; it refuses to start as root otherwise
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SHOTS = os.environ.get("SCREENSHOTS")
+"""A folder for pictures of the page, for people to look at."""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None or DRIVER is None,
+        reason="needs Chromium and its driver of the system's packages: apt-get install chromium chromium-driver",
+    ),
+]
+
+DROP = """
+const files = new DataTransfer();
+for (const [name, bytes] of arguments[0]) files.items.add(new File([new Uint8Array(bytes)], name));
+document.getElementById("drop").dispatchEvent(
+  new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+"""
+BARS = """
+window.bars = [];
+const bar = document.getElementById("bar");
+new MutationObserver(() => window.bars.push(bar.value)).observe(bar, { attributes: true });
+"""
+
+
+class Page:
+    """What a user sees and does."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, url: str) -> None:
+        self.driver.get(url)
+        self.until(lambda: self.text("#connection") == "live")
+        self.driver.execute_script(BARS)
+
+    def until(self, condition):
+        return WebDriverWait(self.driver, 20, 0.05).until(lambda _: condition())
+
+    def all(self, selector: str):
+        return self.driver.find_elements("css selector", selector)
+
+    def text(self, selector: str) -> str:
+        return self.all(selector)[0].text
+
+    def choose(self, *paths) -> None:
+        self.all("#files")[0].send_keys("\n".join(map(str, paths)))
+
+    def drop(self, *files: tuple[str, bytes]) -> None:
+        self.driver.execute_script(DROP, [[name, list(content)] for name, content in files])
+
+    @property
+    def names(self) -> list[str]:
+        names = "return [...document.querySelectorAll('#samples .name')].map((name) => name.textContent)"
+        return self.driver.execute_script(names)  # at one moment, as cards come and go
+
+    def shown(self, name: str):
+        """The card of a sample."""
+        return next(card for card in self.all("#samples li") if card.find_element("css selector", ".name").text == name)
+
+    def label_of(self, name: str) -> str:
+        return self.shown(name).find_element("css selector", ".label").text
+
+    def shoot(self, name: str) -> None:
+        if SHOTS:
+            self.driver.save_screenshot(f"{SHOTS}/{name}.png")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1100,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options, Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(driver, demo):
+    page = Page(driver)
+    page.open(demo.url)
+    yield page
+    assert [line for line in driver.get_log("browser") if line["level"] == "SEVERE"] == []
+
+
+def test_files_that_are_chosen_are_uploaded_and_listed(page, png, tmp_path):
+    """The bar goes up to 100 %, and each sample is there with its image."""
+    paths = [tmp_path / f"rose {number}.png" for number in range(6)]
+    for number, path in enumerate(paths):
+        path.write_bytes(png(40 * number))
+
+    page.choose(*paths)
+    page.until(lambda: page.text("#percent") == "100 %" and "uploaded." in page.text("#told"))
+
+    assert page.text("#told") == "6 images of 6 uploaded."
+    bars = page.driver.execute_script("return window.bars")
+    assert bars == sorted(bars)
+    assert bars[-1] == 100
+    page.until(lambda: {path.name for path in paths} <= set(page.names))
+    widths = "return [...document.querySelectorAll('#samples img')].map((image) => image.naturalWidth)"
+    page.until(lambda: set(page.driver.execute_script(widths)) == {40})
+    assert page.label_of("rose 0.png") == "not labelled yet"
+
+
+def test_a_label_from_elsewhere_appears(page, demo, png):
+    """It is told by webhook; the page is not loaded anew."""
+    page.drop(("violet.png", png(200)))
+    page.until(lambda: "violet.png" in page.names)
+    page.driver.execute_script("window.same = true")
+    uuid = page.shown("violet.png").get_attribute("data-uuid")
+
+    box = {"id": 1, "category_id": 2, "type": "bbox", "points": [[5, 5], [30, 20]]}
+    with demo.service() as service:
+        body = {"attributes": {"annotations": [box]}, "label_status": "REVIEWED"}
+        assert service.put(f"/labels/{uuid}/ground-truth/", json=body).is_success
+        page.until(lambda: page.label_of("violet.png") == "leaf · reviewed")
+        shape = page.shown("violet.png").find_element("css selector", "svg polygon")
+        assert shape.get_attribute("points") == "5,5 30,5 30,20 5,20"
+        page.shoot("labelled")
+
+        service.delete(f"/labels/{uuid}/ground-truth/")
+        page.until(lambda: page.label_of("violet.png") == "not labelled yet")
+        service.delete(f"/samples/{uuid}/")
+        page.until(lambda: "violet.png" not in page.names)
+    assert page.driver.execute_script("return window.same") is True
+
+
+def test_what_is_no_image_is_said(page, png):
+    """In words, beside what is uploaded; a name is shown as it is, whatever it looks like."""
+    evil = "<img src=x onerror=document.title='taken'>.png"
+    page.drop(("good.png", png(1)), ("empty.png", b""), ("notes.png", b"not an image"), (evil, png(2)))
+    page.until(lambda: "uploaded." in page.text("#told"))
+
+    assert page.text("#told") == "2 images of 4 uploaded."
+    problems = page.text("#problems ul").splitlines()
+    assert problems == [
+        "empty.png: The file is empty.",
+        "notes.png: This is no image: PNG, JPEG, WebP and BMP are.",
+    ]
+    page.until(lambda: evil in page.names)
+    assert page.driver.title == "Images to label"
+    page.shoot("problems")
+
+    page.drop(("good.png", png(3)))
+    page.until(lambda: "names already" in page.text("#problems ul"))
+    assert page.text("#told") == "0 images of 1 uploaded."
+    assert "good.png" in page.text("#problems ul")
+
+
+def test_the_page_is_used_on_a_telephone(page, png):
+    """Nothing is wider than the window, and a label is a click away."""
+    page.drop(("a-long-name-that-does-not-end-soon-" * 4 + ".png", png(9)), ("daisy.png", png(7)))
+    page.until(lambda: "daisy.png" in page.names)
+    page.driver.set_window_size(500, 800)  # no window of Chromium's is narrower
+    try:
+        widest = page.driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+        assert widest[0] <= widest[1]
+        page.until(lambda: page.driver.execute_script("return document.images[0].complete"))
+        page.shown("daisy.png").find_element("css selector", "button").click()
+        page.until(lambda: page.label_of("daisy.png") == "flower · labeled")
+        page.shoot("telephone")
+    finally:
+        page.driver.set_window_size(1100, 900)
+
+
+def test_many_are_uploaded_in_several_forms(page, png, demo):
+    """More than the server takes at once; and one who comes later sees what is there."""
+    page.drop(*((f"aster {number}.png", png(number, 4, 3)) for number in range(70)))
+    page.until(lambda: page.text("#told") == "70 images of 70 uploaded.")
+    page.until(lambda: len(page.names) == 60)
+    page.open(demo.url)
+    page.until(lambda: len(page.names) == 60)
+    page.shoot("many")

@@ -142,16 +142,29 @@ async def test_redirects_are_not_followed(sandbox, open_client, status):
         assert elsewhere.calls == ()
 
 
-async def test_redirect_of_the_storage_is_not_followed(sandbox, open_client, tmp_path):
+async def test_redirect_of_the_storage_is_followed_without_credentials(sandbox, open_client, tmp_path):
+    """Even back to the API, which must not take what the storage names for a call of ours."""
     async with open_client() as client:
         await client.datasets.create("flowers")
         await client.releases.create("sandbox/flowers", "v1")
-        sandbox.fail("GET", "*", origin="storage", status=302, headers={"Location": sandbox.url})
-        with pytest.raises(ApiError) as caught:
+        sandbox.clear_calls()
+        elsewhere = {"Location": f"{sandbox.url}/user"}
+        sandbox.fail("GET", "*", origin="storage", times=None, status=302, headers=elsewhere)
+        with pytest.raises(ApiError):
             await client.releases.download("sandbox/flowers", "v1", tmp_path / "v1.json")
 
-    assert caught.value.status == 302
+    followed = [call for call in sandbox.calls if call.path.rstrip("/") == "/user"]
+    assert followed
+    assert all("authorization" not in call.headers for call in followed)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_redirect_of_an_upload_is_not_followed(sandbox, open_client):
+    async with open_client() as client:
+        sandbox.fail("POST", "*", origin="storage", status=307, headers={"Location": sandbox.url})
+        with pytest.raises(ApiError) as caught:
+            await client.assets.upload(b"picture", "a.png")
+    assert caught.value.status == 307
 
 
 @pytest.mark.parametrize(

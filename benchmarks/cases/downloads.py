@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.harness import Case, Contestant, Scale, rate_ratio, speed_ratio
 from benchmarks.payloads import small_image
@@ -17,6 +17,7 @@ DELAY = 0.05
 CONNECTIONS = 128
 OURS = f"ours, {CONNECTIONS} connections"
 OURS_AS_IT_COMES = "ours, 32 connections"
+OVER_AIOHTTP = f"ours over aiohttp, {CONNECTIONS} connections"
 OFFICIAL = "official SDK, preload"
 
 
@@ -31,11 +32,18 @@ def case(scale: Scale) -> Case:
         contestants=[
             Contestant(name=OURS, work=ours, arguments={**arguments, "connections": CONNECTIONS}),
             Contestant(name=OURS_AS_IT_COMES, work=ours, arguments={**arguments, "connections": 32}),
+            Contestant(
+                name=OVER_AIOHTTP,
+                work=ours,
+                arguments={**arguments, "connections": CONNECTIONS, "transport": "aiohttp"},
+                needs=["httpx_aiohttp"],
+            ),
             Contestant(name=OFFICIAL, work=official, arguments=arguments, needs=["segments"]),
         ],
         checks=[
             rate_ratio(f"{CONNECTIONS} connections / official SDK", OURS, OFFICIAL, at_least=4),
             rate_ratio("32 connections / official SDK", OURS_AS_IT_COMES, OFFICIAL),
+            rate_ratio(f"over aiohttp, {CONNECTIONS} connections / official SDK", OVER_AIOHTTP, OFFICIAL, at_least=4),
             speed_ratio("images per CPU second, ours / official SDK", OURS, OFFICIAL),
         ],
         turns=scale.turns,
@@ -43,11 +51,11 @@ def case(scale: Scale) -> Case:
     )
 
 
-def ours(url: str, images: int, connections: int) -> Run:
+def ours(url: str, images: int, connections: int, transport: Literal["aiohttp"] | None = None) -> Run:
     """Download as this package does."""
 
     async def run(folder: Path) -> Run:
-        async with AsyncSegments("key", base_url=url, max_connections=connections) as client:
+        async with AsyncSegments("key", base_url=url, max_connections=connections, transport=transport) as client:
             with Stopwatch(url) as watch:
                 report = await client.assets.download_many(_samples(url, images), folder)
             report.raise_if_failed()

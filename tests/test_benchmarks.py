@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.cases import CASES, batches, curve, imports, json_models, latency
+from benchmarks.cases import CASES, app, batches, curve, imports, json_models, latency
 from benchmarks.harness import Contestant, Scale, hold
 from benchmarks.payloads import cuboid_label, new_sample, stored, vector_label
 from benchmarks.report import as_json, table
@@ -21,7 +21,7 @@ SMALL = {
     "cuboid label": cuboid_label(2, 2),
     "1000 samples": [stored(new_sample(number)) for number in range(2)],
 }
-OTHERWISE = {"import", "memory", "curve", "batches"}
+OTHERWISE = {"import", "memory", "curve", "batches", "app"}
 """Cases that other tests run."""
 
 
@@ -59,6 +59,17 @@ def test_contestants_run_in_processes_of_their_own(tmp_path, capsys, monkeypatch
     assert "samples" in capsys.readouterr().out
     [turn] = json.loads(figures.read_text())["cases"]["memory"]["turns"]
     assert [run["units"] for run in turn.values()] == [500, 1000] * 2
+
+
+@pytest.mark.slow
+def test_users_of_the_application_find_no_error(capsys):
+    """A few of them, for a moment."""
+    run = app.visit(users=4, seconds=1)
+
+    assert run.units >= 4 * (len(app.FILES) + 4)
+    assert run.cpu > 0
+    assert run.memory > 0
+    assert "4 users, 1 seconds, no error" in capsys.readouterr().err
 
 
 def test_import_is_measured():

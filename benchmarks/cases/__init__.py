@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import (
+    app,
     batches,
     bitmaps,
     bulk,
@@ -46,4 +47,5 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "import": imports.case,
     "curve": curve.case,
     "batches": batches.case,
+    "app": app.case,
 }

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import uvicorn
@@ -16,6 +17,9 @@ import uvicorn
 from examples.fastapi_app.app import Settings, make_app
 from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from examples.fastapi_app.live import Live
 
 DATASET = "flowers"
 CATEGORIES = [{"name": "flower", "id": 1}, {"name": "leaf", "id": 2}]
@@ -54,9 +58,26 @@ def serve(listener: socket.socket) -> None:
             sep="\n",
             flush=True,
         )
-        # Streams of events are open for long, and would keep it from ending.
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5), app.state.live).run([listener])
+
+
+class Server(uvicorn.Server):
+    """
+    A server that ends its streams of events when it is to stop, instead of waiting for them.
+
+    Args:
+        config: Of uvicorn.
+        live: The streams.
+    """
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, when all answers are given."""
+        self._live.close()
+        await super().shutdown(sockets)
 
 
 async def make_dataset(sandbox: Sandbox) -> str:

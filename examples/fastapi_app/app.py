@@ -95,6 +95,7 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
         yield
 
     app = FastAPI(title="Images to label", lifespan=lifespan(factory, know_categories))
+    app.state.live = live
     add_error_handlers(app)
     app.include_router(uploads.jobs, prefix="/uploads", dependencies=[FROM_THIS_PAGE])
     app.include_router(_hooks(settings, live, categories), prefix="/webhooks/segments")

@@ -37,20 +37,24 @@ class Live:
         # Begins with the time, so that a page that was connected to an earlier process is seen to be behind.
         self.position = time.time_ns() // 1_000_000
         self._waiting: set[anyio.Event] = set()
+        self._closed = False
 
     def tell(self, name: str, data: BaseModel) -> None:
         """Add an event."""
         self.position += 1
         self._log.append(f"id: {self.position}\nevent: {name}\ndata: {data.model_dump_json()}\n\n")
-        for waiting in self._waiting:
-            waiting.set()
-        self._waiting.clear()
+        self._wake()
+
+    def close(self) -> None:
+        """End all streams, so that a server that is to stop need not wait for them."""
+        self._closed = True
+        self._wake()
 
     async def stream(self, position: int) -> AsyncIterator[str]:
         """Tell what has happened since *position*, and what happens."""
         ends = anyio.current_time() + STREAM_SECONDS
         yield "retry: 1000\n\n"
-        while anyio.current_time() < ends:
+        while anyio.current_time() < ends and not self._closed:
             missed = self.position - position
             if not 0 <= missed <= len(self._log):
                 yield f"id: {self.position}\nevent: reload\ndata: {{}}\n\n"
@@ -63,6 +67,11 @@ class Live:
                 continue
             position += missed
             await anyio.sleep(PAUSE_SECONDS)
+
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            waiting.set()
+        self._waiting.clear()
 
     async def _changed(self) -> bool:
         """Wait for an event, but not for long."""

@@ -59,9 +59,11 @@ def demo() -> Iterator[Demo]:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(4)]
             assert lines[0].startswith("Open http://"), lines
-            yield Demo(lines[0].split()[1], lines[2].strip().split("=")[1], lines[3].strip().split("=")[1])
-            process.send_signal(signal.SIGINT)
-            rest = process.communicate(timeout=20)[0]
+            demo = Demo(lines[0].split()[1], lines[2].strip().split("=")[1], lines[3].strip().split("=")[1])
+            yield demo
+            with httpx.stream("GET", f"{demo.url}/events?after=0", trust_env=False):  # a page that is still open
+                process.send_signal(signal.SIGINT)
+                rest = process.communicate(timeout=20)[0]
             assert process.returncode == 0
             assert "ASGI" not in rest, rest  # so begins what uvicorn says of an application that failed
         finally:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 
+import anyio
 import pytest
+import uvicorn
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
+
+from examples.fastapi_app.__main__ import Server, make_dataset
+from examples.fastapi_app.app import Settings, make_app
+from segments_async import AsyncSegments
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -199,3 +207,50 @@ def test_many_are_uploaded_in_several_forms(page, png, demo):
     page.open(demo.url)
     page.until(lambda: len(page.names) == 60)
     page.shoot("many")
+
+
+@pytest.fixture
+def own_page(driver, sandbox, tmp_path):
+    """The page before a sandbox that this test can slow down and break."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    secret = sandbox.add_webhook(f"{url}/webhooks/segments")
+    settings = Settings(dataset=anyio.run(make_dataset, sandbox), secret=secret, folder=tmp_path / "kept")
+    app = make_app(settings, lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url, max_connections=2))
+    server = Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5), app.state.live)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    page = Page(driver)
+    page.open(url)
+    yield page
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_an_upload_is_cancelled(own_page, sandbox, png):
+    """What is up by then stays, and the next one goes as if nothing had been."""
+    sandbox.latency = 0.1
+    own_page.drop(*((f"{number}.png", png(number)) for number in range(40)))
+    own_page.until(lambda: " of 40 stored …" in own_page.text("#told") and len(own_page.names) > 2)
+    own_page.shoot("under-way")
+    own_page.all("#cancel")[0].click()
+    own_page.until(lambda: own_page.text("#told").startswith("Cancelled"))
+    sandbox.latency = 0.0
+
+    assert 2 < len(sandbox.samples("sandbox/flowers")) < 40
+    own_page.drop(("last.png", png(50)))
+    own_page.until(lambda: own_page.text("#told") == "1 image of 1 uploaded.")
+    assert own_page.text("#percent") == "100 %"
+
+
+def test_what_failed_is_tried_again_by_a_click(own_page, sandbox, png):
+    sandbox.fail("POST", "/assets/", status=400, json={"detail": "the service's own words"})
+    own_page.drop(*((f"{number}.png", png(number)) for number in range(3)))
+    own_page.until(lambda: own_page.text("#told") == "2 images of 3 uploaded.")
+    assert own_page.text("#problems ul") == "1 image could not be uploaded."
+
+    own_page.all("#again")[0].click()
+    own_page.until(lambda: own_page.text("#told") == "3 images of 3 uploaded.")
+    own_page.until(lambda: len(own_page.names) == 3)
+    assert own_page.all("#samples button") == []  # nobody plays the labeller here

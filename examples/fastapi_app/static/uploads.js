@@ -1,5 +1,6 @@
 // Uploads: files go to the server in forms that it takes, one form after another, and from there to the service.
 const at = (id) => document.getElementById(id);
+const SENT = 0.2; // how much of the bar an image is worth once the server has it
 const NO_SERVER = "The server cannot be reached.";
 
 export class Uploads {
@@ -76,10 +77,9 @@ export class Uploads {
     else this.show(0, `${counted(done)} of ${this.total} uploaded.`);
   }
 
-  // To the server is half of an image's way, from there to the service the other.
   async upload(form) {
     const before = this.through;
-    const answer = await this.send(form, (part) => this.show(0.5 * part * form.length, "Sending …"));
+    const answer = await this.send(form, (part) => this.show(SENT * part * form.length, "Sending …"));
     for (const { name, reason } of answer.refused) problem(name, reason);
     this.failed += answer.refused.length;
     this.through += answer.refused.length;
@@ -111,7 +111,7 @@ export class Uploads {
     return new Promise((resolve, reject) => {
       events.addEventListener("progress", (event) => {
         const { done } = JSON.parse(event.data);
-        this.show(0.5 * (count + done), `${counted(this.through + done)} of ${this.total} …`);
+        this.show(SENT * count + (1 - SENT) * done, `Sent; ${counted(this.through + done)} of ${this.total} stored …`);
       });
       events.addEventListener("end", (event) => {
         events.close();

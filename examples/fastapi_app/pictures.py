@@ -11,6 +11,7 @@ from fastapi import HTTPException, Request
 from PIL import Image
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,8 @@ MAX_FILES = 50
 MAX_FILE_BYTES = 20_000_000
 MAX_BODY_BYTES = 64_000_000
 MAX_NAME = 200
+CLIENT_CLOSED_REQUEST = 499
+"""What servers log for a client that hung up; nobody sees it."""
 SUFFIXES = {"BMP": ".bmp", "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 
 
@@ -45,11 +48,14 @@ async def receive(request: Request, folder: Path) -> tuple[list[Picture], list[R
         HTTPException: The form is too large, does not tell its length, or has no files.
     """
     _check_length(request)
-    async with request.form(max_files=MAX_FILES, max_fields=0) as form:
-        files = [file for file in form.getlist("images") if isinstance(file, UploadFile)]
-        if not files:
-            raise HTTPException(422, "There are no images in this form.")
-        return await anyio.to_thread.run_sync(_keep_all, files, folder)
+    try:
+        async with request.form(max_files=MAX_FILES, max_fields=0) as form:
+            files = [file for file in form.getlist("images") if isinstance(file, UploadFile)]
+            if not files:
+                raise HTTPException(422, "There are no images in this form.")
+            return await anyio.to_thread.run_sync(_keep_all, files, folder)
+    except ClientDisconnect:  # a click on "Cancel", which is no error
+        raise HTTPException(CLIENT_CLOSED_REQUEST) from None
 
 
 def _check_length(request: Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 
 import anyio
 import pytest
@@ -139,6 +140,19 @@ def test_forms_are_bounded(web, png, monkeypatch):
     answer = send(web, one)
     assert answer.status_code == 413
     assert "too much" in answer.json()["detail"]
+
+
+def test_who_leaves_while_sending_is_no_error(demo):
+    """The server's log says nothing of it, as `demo` sees at its end."""
+    with demo.web() as web:
+        before = web.get("/uploads/").json()
+        with socket.create_connection((web.base_url.host, web.base_url.port)) as leaver:
+            leaver.sendall(
+                b"POST /images HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; "
+                b'name="images"; filename="a.png"\r\n\r\nx'
+            )
+        assert web.get("/uploads/").json() == before
 
 
 def test_other_sites_are_refused(web, png):

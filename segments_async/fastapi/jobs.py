@@ -13,7 +13,7 @@ import attrs
 from fastapi import APIRouter, HTTPException, Path as PathParameter
 from fastapi.responses import StreamingResponse
 
-from segments_async.errors import InputError, NotFoundError
+from segments_async.errors import InputError, NotFoundError, SegmentsError
 from segments_async.fastapi._groups import passing_group
 from segments_async.fastapi._records import Folder, Record
 from segments_async.fastapi.clients import client_of
@@ -290,9 +290,12 @@ class UploadJobs(APIRouter):
                 if report is not None and report.stopped:
                     logger.error("upload %s (%s): %s", upload.id, upload.record.kind, report.as_error())
                     await self._end(upload, "failed", public_words(report.as_error()))
-                await self._end(upload, "done")
+                else:
+                    await self._end(upload, "done")
         except Exception as error:
-            logger.exception("upload %s (%s) failed", upload.id, upload.record.kind)
+            # Errors of ours say what is wrong, so a stack would only hide it.
+            stack = None if isinstance(error, SegmentsError) else error
+            logger.error("upload %s (%s) failed: %s", upload.id, upload.record.kind, error, exc_info=stack)
             await self._end(upload, "failed", public_words(error))
         finally:
             upload.ended.set()

@@ -292,10 +292,11 @@ class UploadJobs(APIRouter):
                     await self._end(upload, "failed", public_words(report.as_error()))
                 else:
                     await self._end(upload, "done")
+        except SegmentsError as error:
+            logger.error("upload %s (%s) failed: %s", upload.id, upload.record.kind, error)  # noqa: TRY400 (it says all)
+            await self._end(upload, "failed", public_words(error))
         except Exception as error:
-            # Errors of ours say what is wrong, so a stack would only hide it.
-            stack = None if isinstance(error, SegmentsError) else error
-            logger.error("upload %s (%s) failed: %s", upload.id, upload.record.kind, error, exc_info=stack)
+            logger.exception("upload %s (%s) failed", upload.id, upload.record.kind)
             await self._end(upload, "failed", public_words(error))
         finally:
             upload.ended.set()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segments_async._wire.chunks import MAX_BATCH_BYTES, fits
-from segments_async.bulk.operation import Job, Operation
+from segments_async.bulk.operation import Job, Operation, digest_of
 from segments_async.bulk.report import Outcome
 from segments_async.errors import InputError
 
@@ -75,7 +74,7 @@ class Intake(Generic[T]):
     def leftovers(self) -> Iterator[Outcome[T]]:
         """What was taken, or can be counted in the source, and was never sent."""
         for job in [*self._taken, *self._unchecked]:
-            yield job.unsent()
+            yield job.outcome(status="unsent", retryable=True)
         for index, item in chain([] if self._unread is None else [self._unread], self._source.rest()):
             yield Outcome(index=index, key=None, item=item, status="unsent", retryable=True)
 
@@ -87,7 +86,7 @@ class Intake(Generic[T]):
             return Outcome(index=index, key=None, item=item, status="failed", error=placed)
         job = Job(index, item, prepared)
         if self._seen is not None:
-            digest = blake2b(prepared.key.encode(), digest_size=16).digest()
+            digest = digest_of(prepared.key.encode())
             if digest in self._seen:
                 twice = InputError(f"{prepared.key!r} came before in this run")
                 return job.outcome(status="failed", error=self._operation.placed(twice, index))

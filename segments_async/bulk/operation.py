@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def digest_of(content: bytes | bytearray | memoryview) -> bytes:
+    """What stands for *content* where it is compared, in 16 bytes."""
+    return blake2b(content, digest_size=16).digest()
+
+
 @frozen
 class Prepared:
     """An item that was checked and can be sent."""
@@ -52,10 +57,6 @@ class Job:
         """Say what became of it."""
         given = {"uuid": self.prepared.uuid, **more}
         return Outcome(index=self.index, key=self.prepared.key, item=self.item, status=status, **given)
-
-    def unsent(self) -> Outcome[Any]:
-        """Say that it never left."""
-        return self.outcome(status="unsent", retryable=True)
 
 
 @frozen
@@ -113,7 +114,7 @@ class Operation(Generic[T]):
     def digest(self, prepared: Prepared) -> bytes | None:
         """Tell whether an item is still the same as in an earlier run; None if nothing does. Runs in a thread."""
         content = prepared.body if isinstance(prepared.body, bytes) else b""
-        return blake2b(content, digest_size=16).digest()
+        return digest_of(content)
 
     def again(self, job: Job) -> Any:
         """What to feed to another run: the item, unless part of the work is done."""

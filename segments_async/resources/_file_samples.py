@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from segments_async._json import encode_json
 from segments_async._wire.arguments import without_none
+from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
 from segments_async.models import Asset, FileSample
 
@@ -81,9 +82,9 @@ def digest_of_file(file: Any, *, content: bool) -> bytes | None:
         OSError: There is no such file.
     """
     if isinstance(file, Asset):
-        return blake2b(file.url.encode(), digest_size=16).digest()
+        return digest_of(file.url.encode())
     if isinstance(file, _BYTES):
-        return blake2b(file, digest_size=16).digest()
+        return digest_of(file)
     if not isinstance(file, _PATH):
         return None
     path = Path(file)
@@ -93,7 +94,7 @@ def digest_of_file(file: Any, *, content: bool) -> bytes | None:
     else:
         stat = path.stat()
         told = f"{stat.st_size} {stat.st_mtime_ns}".encode()
-    return blake2b(path.name.encode("utf-8", "surrogateescape") + b"\0" + told, digest_size=16).digest()
+    return digest_of(path.name.encode("utf-8", "surrogateescape") + b"\0" + told)
 
 
 def _filename(file: Any, name: str) -> str | None:

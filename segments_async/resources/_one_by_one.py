@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._wire.endpoint import segment
-from segments_async.bulk.operation import Prepared
+from segments_async.bulk.operation import Prepared, digest_of
 from segments_async.resources._operation import ServiceOperation
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class LabelByLabel(OneByOne[T]):
     def digest(self, prepared: Prepared) -> bytes:
         """Tell whether the body is the same; there may be none."""
         _, content = prepared.body
-        return blake2b(content or b"", digest_size=16).digest()
+        return digest_of(content or b"")
 
 
 class BySample(LabelByLabel[T]):

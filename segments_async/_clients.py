@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from http.cookiejar import CookieJar
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 from anyio.lowlevel import current_token
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     import aiohttp
 
 
-class _NoCookies(CookieJar):
-    """A jar that takes nothing: this API sets no cookie that matters, and looking for one costs at every reply."""
+class _NoCookies(httpx.Cookies):
+    """Takes none: this API sets no cookie that matters, and looking for one costs at every reply."""
 
-    def extract_cookies(self, response: Any, request: Any) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         pass
 
 
@@ -65,7 +64,7 @@ def pooled_client(
     """
     mask_signatures()
     if isinstance(transport, httpx.AsyncBaseTransport):
-        return httpx.AsyncClient(transport=transport, cookies=_NoCookies())
+        return _without_cookies(httpx.AsyncClient(transport=transport))
     if transport is None:
         make: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport] = functools.partial(
             _slots, max_connections, on_connect
@@ -78,7 +77,12 @@ def pooled_client(
         pattern: None if url is None else make(_proxy(url, transport))
         for pattern, url in get_environment_proxies().items()
     }
-    return httpx.AsyncClient(transport=make(None), mounts=mounts, cookies=_NoCookies())
+    return _without_cookies(httpx.AsyncClient(transport=make(None), mounts=mounts))
+
+
+def _without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    client._cookies = _NoCookies()  # noqa: SLF001 (handed over in the open, it would be copied to one that takes all)
+    return client
 
 
 def mask_signatures() -> None:

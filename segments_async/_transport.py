@@ -2,8 +2,8 @@
 Connections: a pool whose cost per request does not grow with the number of connections.
 
 httpcore's own pool looks at every connection at each request's start and end, and loses a place for good when a
-request is cancelled while its connection opens. So each connection here is a pool of one, taken from the top of a
-stack, and thrown away whenever its exchange did not end cleanly.
+request is cancelled while its connection opens. So each connection here goes without a pool: it is taken from the top
+of a stack, and thrown away whenever its exchange did not end cleanly.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ class _Slot:
     """One connection, and since when it has been idle."""
 
     transport: httpx.AsyncHTTPTransport
+    """Speaks to it."""
+    connection: httpcore.AsyncConnectionInterface
     idle_since: float = 0.0
 
 
@@ -114,10 +116,11 @@ class SlotTransport(httpx.AsyncBaseTransport):
         if self._closed:  # while this one was waiting
             self._free.release()
             raise ClientStateError("this AsyncSegments was closed before the request was sent")
-        origin: Origin = (request.url.scheme, request.url.host, request.url.port)
+        url = request.url
+        origin: Origin = (url.scheme, url.host, url.port)
         slot = None
         try:
-            slot = await self._take(origin)
+            slot = await self._take(origin, url)
             response = await slot.transport.handle_async_request(request)
         except BaseException:
             await self._drop(slot)
@@ -141,7 +144,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
 
     async def _wait_for_place(self, request: httpx.Request) -> None:
         limit = request.extensions.get("timeout", {}).get("pool")
-        if limit is None:
+        if limit is None or self._free.value:
             await self._free.acquire()
             return
         try:
@@ -151,17 +154,19 @@ class SlotTransport(httpx.AsyncBaseTransport):
             busy = f"all {self._max_connections} were busy for {limit:g} s"
             raise httpx.PoolTimeout(busy, request=request) from None
 
-    async def _take(self, origin: Origin) -> _Slot:
-        if stack := self._idle.get(origin):
-            # The bottom of the stack has waited longest.
-            while len(stack) > 1 and anyio.current_time() - stack[0].idle_since > IDLE_SECONDS:
+    async def _take(self, origin: Origin, url: httpx.URL) -> _Slot:
+        while stack := self._idle.get(origin):
+            # The bottom of the stack has waited longest. What the server closed has expired too.
+            if len(stack) > 1 and anyio.current_time() - stack[0].idle_since > IDLE_SECONDS:
                 await self._close(stack.popleft())
-            if stack:
-                return stack.pop()
+            elif (slot := stack.pop()).connection.has_expired():
+                await self._close(slot)
+            else:
+                return slot
         self.connections += 1  # counted before anything is awaited, or another task would take the same room
         try:
             await self._make_room(origin)
-            return await self._open(origin)
+            return await self._open(url)
         except BaseException:
             self.connections -= 1
             raise
@@ -174,19 +179,21 @@ class SlotTransport(httpx.AsyncBaseTransport):
         if stacks:
             await self._close(min(stacks, key=lambda stack: stack[0].idle_since).popleft())
 
-    async def _open(self, origin: Origin) -> _Slot:
+    async def _open(self, url: httpx.URL) -> _Slot:
         """Make a slot, which connects at its first request."""
-        context = await _ssl_context_for(origin[0], self._proxy)
+        context = await _ssl_context_for(url.scheme, self._proxy)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
         transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=_trusting(self._proxy, context))
-        # httpx has no argument for it.
+        # httpx has no argument for what opens sockets, nor for doing without a pool.
         pool = transport._pool  # noqa: SLF001
         speaks_tls = context is not _unused_ssl_context()
         pool._network_backend = _Backend(pool._network_backend, self._on_connect, speaks_tls=speaks_tls)  # type: ignore[assignment]  # noqa: SLF001
-        return _Slot(transport)
+        connection = pool.create_connection(_origin_of(url))
+        transport._pool = connection  # type: ignore[assignment]  # noqa: SLF001
+        return _Slot(transport, connection)
 
     async def _give_back(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
-        if clean and not self._closed:
+        if clean and not self._closed and not slot.connection.is_closed():
             slot.idle_since = anyio.current_time()
             self._idle.setdefault(origin, deque()).append(slot)
             self._free.release()
@@ -207,6 +214,12 @@ class SlotTransport(httpx.AsyncBaseTransport):
                 await slot.transport.aclose()
         finally:
             self.connections -= 1
+
+
+def _origin_of(url: httpx.URL) -> httpcore.Origin:
+    import httpcore  # noqa: PLC0415 (it imports trio)
+
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
 
 
 def _trusting(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpx.Proxy | None:

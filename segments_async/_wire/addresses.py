@@ -30,6 +30,8 @@ def content_address(url: str) -> str:
         'https://s3.test/a.png?versionId=3'
     """
     parts = urlsplit(url)
+    if not parts.query:
+        return parts._replace(fragment="").geturl()
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     names = {name.lower() for name, _ in pairs}
     signing = frozenset().union(*(keys for name, keys in _KEYS_BY_SIGNATURE.items() if name in names))
@@ -42,7 +44,7 @@ def address_digest(url: str) -> str:
     return sha256(content_address(url).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def file_name(url: str, name: str | None = None) -> str:
+def file_name(url: str, name: str | None = None, digest: str | None = None) -> str:
     """
     Name the file that *url* is kept in: readable, unique, and inside whatever folder it is put.
 
@@ -53,15 +55,17 @@ def file_name(url: str, name: str | None = None) -> str:
     Args:
         url: Where the file is.
         name: What it is called; by default as in *url*.
+        digest: What `address_digest` says of *url*, if that is known.
     """
     last = unquote(urlsplit(url).path.rpartition("/")[2])
     found = _ending.search(last)
     ending = found[0].lower() if found else ""
     stem = name if name is not None else last
-    stem = re.sub(f"{re.escape(ending)}$", "", stem, flags=re.IGNORECASE) if ending else stem
+    if ending and stem.lower().endswith(ending):
+        stem = stem[: -len(ending)]
     stem = _unsafe.sub("_", stem.encode("utf-8", "replace").decode()).strip("._ ")
     stem = stem.encode()[:STEM_BYTES].decode(errors="ignore")
-    return f"{stem or 'file'}-{address_digest(url)}{ending}"
+    return f"{stem or 'file'}-{digest or address_digest(url)}{ending}"
 
 
 def digest_in(file_name: str) -> str | None:

@@ -21,7 +21,7 @@ from segments_async.resources._create_samples import GET_SAMPLE
 from segments_async.resources._one_by_one import OneByOne
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from segments_async._session import Session, Trace
@@ -42,7 +42,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._names: dict[str, str] = {}
-        self._locks: dict[str, anyio.Lock] = {}
+        self._under_way: dict[str, anyio.Event | None] = {}
+        """Digests of what is being fetched, with what tells of the end, if somebody waits for it."""
 
     async def open(self) -> None:
         """
@@ -65,15 +66,25 @@ class Folder:
     async def path_for(self, url: str, name: str | None, fetch: Callable[[Path], Awaitable[None]]) -> tuple[Path, bool]:
         """Say where the file is, after *fetch* has put it there unless it was; and whether it was."""
         digest = address_digest(url)
-        if digest not in self._names:
-            async with self._locks.setdefault(digest, anyio.Lock()):
-                if digest not in self._names:
-                    path = self._path / file_name(url, name)
-                    await fetch(path)
-                    self._names[digest] = path.name
-                    self._locks.pop(digest, None)
-                    return path, False
+        while digest not in self._names:
+            if digest in self._under_way:
+                await self._end_of(digest)
+                continue
+            self._under_way[digest] = None
+            file = file_name(url, name, digest)
+            try:
+                await fetch(self._path / file)
+                self._names[digest] = file
+            finally:
+                if (ended := self._under_way.pop(digest)) is not None:
+                    ended.set()
+            return self._path / file, False
         return self._path / self._names[digest], True
+
+    async def _end_of(self, digest: str) -> None:
+        """Wait until somebody else has fetched it, or failed to."""
+        ended = self._under_way[digest] = self._under_way[digest] or anyio.Event()
+        await ended.wait()
 
 
 class DownloadFiles(OneByOne["list[Path]"]):
@@ -103,21 +114,17 @@ class DownloadFiles(OneByOne["list[Path]"]):
         name, files = job.prepared.body
         addresses = _Addresses(self._session, job.prepared.uuid, files, trace)
         found: dict[str, tuple[Path, bool] | SegmentsError] = {}
-        limiter = anyio.CapacityLimiter(FILES_AT_ONCE)
 
         async def fetch(url: str) -> None:
             try:
-                async with limiter:
-                    found[url] = await self._folder.path_for(url, name, lambda path: self._fetch(addresses, url, path))
+                found[url] = await self._folder.path_for(url, name, lambda path: self._fetch(addresses, url, path))
             except SegmentsError as error:
                 found[url] = error
 
         if len(files) == 1:
             await fetch(*files)
         else:
-            async with anyio.create_task_group() as group:
-                for url in files:
-                    group.start_soon(fetch, url)
+            await _for_each(files, fetch)
         results = [found[url] for url in files]
         failed = next((result for result in results if isinstance(result, SegmentsError)), None)
         if failed is not None:
@@ -132,6 +139,18 @@ class DownloadFiles(OneByOne["list[Path]"]):
         await get_file(
             self._session, first, path, renew=renew, trace=addresses.trace, what="folder", placer=self._placer
         )
+
+
+async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]) -> None:
+    limiter = anyio.CapacityLimiter(FILES_AT_ONCE)
+
+    async def take_turn(url: str) -> None:
+        async with limiter:
+            await fetch(url)
+
+    async with anyio.create_task_group() as group:
+        for url in urls:
+            group.start_soon(take_turn, url)
 
 
 class _Addresses:

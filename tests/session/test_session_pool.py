@@ -153,7 +153,8 @@ class Wire(httpx.AsyncBaseTransport):
 
     def __init__(self, **_):
         self.is_open = False
-        self._pool = SimpleNamespace(_network_backend=None)
+        connection = SimpleNamespace(has_expired=lambda: False, is_closed=lambda: False)
+        self._pool = SimpleNamespace(_network_backend=None, create_connection=lambda _: connection)
 
     async def handle_async_request(self, request):
         if not self.is_open:

@@ -6,17 +6,28 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 import httpx
 
 from segments_async._pool import Pool, Stats
-from segments_async._session import Session
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.errors import InputError
 from segments_async.hooks import Hooks
-from segments_async.resources import Assets, Datasets, Issues, Labels, Labelsets, Releases, Samples, Users, Workunits
 from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+
+    from segments_async._session import Session
+    from segments_async.resources import (
+        Assets,
+        Datasets,
+        Issues,
+        Labels,
+        Labelsets,
+        Releases,
+        Samples,
+        Users,
+        Workunits,
+    )
 
 _API_STATUS = Endpoint(method="GET", path="/api_status/")
 
@@ -36,7 +47,8 @@ class AsyncSegments:
                     print(sample.name)
 
     One client serves any number of tasks of one event loop, over one pool of connections. Nothing is opened before
-    the first call; outside ``async with``, call `aclose` at the end.
+    the first call; outside ``async with``, call `aclose` at the end. The first client of a process loads most of this
+    package, which an import alone does not: make it where the program starts, and no call waits for that.
 
     Args:
         api_key: By default the environment's ``SEGMENTS_API_KEY``.
@@ -89,6 +101,9 @@ class AsyncSegments:
         hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
     ) -> None:
+        # All that knows models is loaded with the first client: not by an import, and before any call waits for it.
+        from segments_async._session import Session  # noqa: PLC0415
+
         check_count(max_connections, "max_connections", MOST_CONNECTIONS)
         if http_client is not None and transport is not None:
             raise InputError("excludes transport; give the transport to the client instead", path="http_client")
@@ -108,16 +123,18 @@ class AsyncSegments:
         self._use(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
 
     def _use(self, session: Session) -> None:
+        from segments_async import resources  # noqa: PLC0415 (as in __init__)
+
         self._session = session
-        self.datasets = Datasets(session)
-        self.samples = Samples(session)
-        self.labels = Labels(session)
-        self.releases = Releases(session)
-        self.labelsets = Labelsets(session)
-        self.issues = Issues(session)
-        self.workunits = Workunits(session)
-        self.users = Users(session)
-        self.assets = Assets(session)
+        self.datasets = resources.Datasets(session)
+        self.samples = resources.Samples(session)
+        self.labels = resources.Labels(session)
+        self.releases = resources.Releases(session)
+        self.labelsets = resources.Labelsets(session)
+        self.issues = resources.Issues(session)
+        self.workunits = resources.Workunits(session)
+        self.users = resources.Users(session)
+        self.assets = resources.Assets(session)
 
     def with_options(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from importlib.util import find_spec
@@ -109,6 +108,8 @@ def _slots(max_connections: int, on_connect: Callable[[], None], proxy: httpx.Pr
 
 
 def _aiohttp(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+    import asyncio  # noqa: PLC0415 (needless on trio, and aiohttp loads it anyway)
+
     try:
         import aiohttp  # noqa: PLC0415 (an extra)
         from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415

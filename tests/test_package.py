@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
 import sys
+import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,14 +20,37 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ("aiohttp", "numpy", "PIL", "pydantic", "requests", "sklearn", "starlette", "trio", "uvicorn")
 
 
+def names_for_type_checkers():
+    """Module and name of all that type checkers see the package import."""
+    tree = ast.parse(Path(segments_async.__file__).read_text(encoding="utf-8"))
+    return [
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("segments_async.")
+        for alias in node.names
+    ]
+
+
 def test_all_is_sorted_and_complete():
     """Every public name is listed once, and nothing else."""
-    public = {
-        name for name, value in vars(segments_async).items() if not name.startswith("_") and not inspect.ismodule(value)
-    }
-
     assert sorted(segments_async.__all__) == segments_async.__all__
-    assert public | {"__version__"} == set(segments_async.__all__)
+    assert sorted(name for _, name in names_for_type_checkers()) == segments_async.__all__
+
+
+@pytest.mark.parametrize(("module", "name"), names_for_type_checkers())
+def test_every_name_is_what_type_checkers_take_it_for(module, name):
+    """What is imported when it is first asked for comes from where the package says."""
+    assert getattr(segments_async, name) is getattr(import_module(module), name)
+
+
+def test_names_that_do_not_exist_are_refused():
+    """As without lazy imports: an AttributeError, an ImportError, and nothing that `dir` would not show."""
+    with pytest.raises(AttributeError, match="no attribute 'Sampel'"):
+        _ = segments_async.Sampel
+    with pytest.raises(ImportError, match="Sampel"):
+        from segments_async import Sampel  # noqa: F401, PLC0415
+    assert set(segments_async.__all__) <= set(dir(segments_async))
+    assert set(segments_async._HOMES) <= set(segments_async.__all__)
 
 
 def test_every_error_is_exported():
@@ -49,9 +75,93 @@ def test_version_is_the_newest_in_the_changelog():
     assert segments_async.__version__ == headings[0]
 
 
-def test_import_is_light():
-    """Extras, numpy and the other event loop are not loaded by the core."""
-    code = "import sys, segments_async; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+def in_new_interpreter(code):
+    """What *code* prints, word by word."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code)]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
 
-    assert not set(HEAVY) & set(loaded)
+
+IMPORTS = {
+    "import segments_async": {"anyio", "attrs", "cattrs", "httpx", "orjson", "segments_async.settings", "ssl"},
+    "from segments_async import AsyncSegments": {
+        "asyncio",
+        "cattrs",
+        "segments_async._session",
+        "segments_async.bulk",
+        "segments_async.models",
+        "segments_async.resources",
+        "sqlite3",
+    },
+    "import segments_async; segments_async.AsyncSegments('some-key')": {"asyncio"},
+    "from segments_async import *": {"asyncio"},
+}
+"""What each statement need not load."""
+
+
+@pytest.mark.parametrize("statement", IMPORTS)
+def test_import_is_light(statement):
+    """No extra, numpy or other event loop is ever loaded by the core, and the rest when it is first needed."""
+    loaded = in_new_interpreter(f"{statement}\nimport sys\nprint(*sys.modules)")
+
+    assert not {*HEAVY, *IMPORTS[statement]} & set(loaded)
+
+
+def test_the_first_client_loads_what_calls_need():
+    """No call, in the event loop, waits for an import of ours."""
+    loaded = in_new_interpreter("""
+        import asyncio, sys
+        import httpx
+        from segments_async import AsyncSegments, SampleCreate
+
+        NEW = {"name": "a.png", "attributes": {"image": {"url": "https://example.com/a.png"}}}
+        SAMPLE = {"uuid": "u-1", **NEW}
+
+        def answer(request):
+            return httpx.Response(200, json=[SAMPLE])
+
+        async def main():
+            async with AsyncSegments("some-key", transport=httpx.MockTransport(answer)) as client:
+                before = set(sys.modules)
+                assert len([sample async for sample in client.samples.list("jane/flowers")]) == 1
+                report = await client.samples.create_many("jane/flowers", [SampleCreate(**NEW)])
+                assert report.succeeded == 1
+                print(*set(sys.modules) - before)
+
+        asyncio.run(main())
+    """)
+
+    assert not [name for name in loaded if name.startswith("segments_async")]
+
+
+def test_threads_may_ask_first():
+    """Several at once, each for something else, get the same objects."""
+    printed = in_new_interpreter("""
+        from concurrent.futures import ThreadPoolExecutor
+        from threading import Barrier
+
+        import segments_async
+
+        names = ["AsyncSegments", "BulkReport", "Sample", "open_release", "structure", "Label"] * 2
+        start = Barrier(len(names))
+
+        def ask(name):
+            start.wait()
+            segments_async.AsyncSegments("some-key")
+            return getattr(segments_async, name)
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            got = list(pool.map(ask, names))
+        print(all(thing is getattr(segments_async, name) for name, thing in zip(names, got)))
+    """)
+
+    assert printed == ["True"]
+
+
+def test_modules_are_attributes():
+    """`import segments_async` is enough to reach them."""
+    modules = ["bulk", "errors", "hooks", "models", "resources", "settings"]
+    names = ", ".join(f"segments_async.{module}.__name__" for module in modules)
+
+    assert in_new_interpreter(f"import segments_async; print({names})") == [
+        f"segments_async.{name}" for name in modules
+    ]

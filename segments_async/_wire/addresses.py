@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 STEM_BYTES = 120
 """File systems take 255 bytes; the digest, the ending and a temporary name need some."""
@@ -29,7 +29,7 @@ def content_address(url: str) -> str:
         >>> content_address("https://s3.test/a.png?X-Amz-Date=20261124&X-Amz-Signature=1f&versionId=3")
         'https://s3.test/a.png?versionId=3'
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     if not parts.query:
         return parts._replace(fragment="").geturl()
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -57,7 +57,7 @@ def file_name(url: str, name: str | None = None, digest: str | None = None) -> s
         name: What it is called; by default as in *url*.
         digest: What `address_digest` says of *url*, if that is known.
     """
-    last = unquote(urlsplit(url).path.rpartition("/")[2])
+    last = unquote(_split(url).path.rpartition("/")[2])
     found = _ending.search(last)
     ending = found[0].lower() if found else ""
     stem = name if name is not None else last
@@ -72,3 +72,11 @@ def digest_in(file_name: str) -> str | None:
     """The digest that a name carries which `file_name` gave."""
     match = re.fullmatch(r".+-([0-9a-f]{16})(\.[a-z0-9]{1,8})?", file_name)
     return None if match is None else match[1]
+
+
+def _split(url: str) -> SplitResult:
+    """Take an address apart; what is none is all path, so that it has a name until it is asked for."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url, "", "")

@@ -2,26 +2,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 from anyio.to_thread import run_sync
 
-from segments_async._converter import unstructure
 from segments_async._download import file_url, get_file
 from segments_async._partial import Placer
 from segments_async._wire.addresses import address_digest, content_address, digest_in, file_name
 from segments_async._wire.endpoint import segment
 from segments_async.bulk.operation import Job, Prepared, Success
-from segments_async.errors import DecodeError, InputError, SegmentsError
+from segments_async.errors import InputError, SegmentsError
 from segments_async.models import ReleaseSample, Sample
-from segments_async.resources._create_samples import GET_SAMPLE
+from segments_async.resources._addresses import Addresses, files_in, signed_by_sample
 from segments_async.resources._one_by_one import OneByOne
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from segments_async._session import Session, Trace
@@ -103,7 +101,7 @@ class DownloadFiles(OneByOne["list[Path]"]):
         if isinstance(item, str):
             return Prepared(content_address(file_url(item, "")), (None, {item: item}))
         uuid, name, attributes = _parts_of(item)
-        files = dict(_files_in(unstructure(attributes)))
+        files = dict(files_in(attributes))
         if not files:
             raise InputError("the sample names no file", path="attributes")
         return Prepared(name, (name, files), uuid=uuid)
@@ -112,12 +110,15 @@ class DownloadFiles(OneByOne["list[Path]"]):
         """Fetch the files of one item; a failure is no unknown outcome, as nothing half is left."""
         [job] = jobs
         name, files = job.prepared.body
-        addresses = _Addresses(self._session, job.prepared.uuid, files, trace)
+        uuid = job.prepared.uuid
+        addresses = Addresses(files, None if uuid is None else signed_by_sample(self._session, uuid, trace))
         found: dict[str, tuple[Path, bool] | SegmentsError] = {}
 
         async def fetch(url: str) -> None:
             try:
-                found[url] = await self._folder.path_for(url, name, lambda path: self._fetch(addresses, url, path))
+                found[url] = await self._folder.path_for(
+                    url, name, lambda path: self._fetch(addresses, url, path, trace)
+                )
             except SegmentsError as error:
                 found[url] = error
 
@@ -133,12 +134,9 @@ class DownloadFiles(OneByOne["list[Path]"]):
         there = all(was_there for _, was_there in paths)
         return [Success("existing" if there else "created", [path for path, _ in paths])]
 
-    async def _fetch(self, addresses: _Addresses, url: str, path: Path) -> None:
-        renew = None if addresses.uuid is None else partial(addresses.renew, url)
-        first = addresses.first(url) or await addresses.renew(url)
-        await get_file(
-            self._session, first, path, renew=renew, trace=addresses.trace, what="folder", placer=self._placer
-        )
+    async def _fetch(self, addresses: Addresses, url: str, path: Path, trace: Trace) -> None:
+        first, renew = await addresses.first(url), addresses.renewal(url)
+        await get_file(self._session, first, path, renew=renew, trace=trace, what="folder", placer=self._placer)
 
 
 async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]) -> None:
@@ -151,41 +149,6 @@ async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]
     async with anyio.create_task_group() as group:
         for url in urls:
             group.start_soon(take_turn, url)
-
-
-class _Addresses:
-    """Where the files of one item can be read now."""
-
-    def __init__(self, session: Session, uuid: str | None, files: Mapping[str, str | None], trace: Trace) -> None:
-        self.trace = trace
-        self.uuid = uuid
-        self._session = session
-        self._now = dict(files)
-        self._used: dict[str, str | None] = {}
-        """What was given last for each URL."""
-        self._lock = anyio.Lock()
-
-    def first(self, url: str) -> str | None:
-        """Say where *url* can be read, as far as it is known."""
-        self._used[url] = self._now[url]
-        return self._now[url]
-
-    async def renew(self, url: str) -> str:
-        """Ask the service for the sample, unless that was done since the last answer about *url*."""
-        async with self._lock:
-            if self._now[url] == self._used[url]:
-                await self._ask()
-            address = self._used[url] = self._now[url]
-            if address is None:
-                raise DecodeError(f"the service gives no address to read {url!r}", payload=url)
-            return address
-
-    async def _ask(self) -> None:
-        params = {"include_signed_urls": 1}
-        sample = await self._session.call(GET_SAMPLE, Sample, path={"uuid": self.uuid}, params=params, trace=self.trace)
-        for url, address in _files_in(unstructure(sample.attributes)):
-            if url in self._now and address is not None:
-                self._now[url] = address
 
 
 def _parts_of(item: Any) -> tuple[str, str, Any]:
@@ -201,21 +164,6 @@ def _parts_of(item: Any) -> tuple[str, str, Any]:
     if not isinstance(name, str):
         raise InputError(f"expected a string, got {type(name).__name__}", path="name")
     return str(uuid), name, attributes
-
-
-def _files_in(value: Any) -> Iterator[tuple[str, str | None]]:
-    """The URLs in the attributes of a sample, each with where it can be read; None if nobody but the service knows."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _files_in(item)
-    if not isinstance(value, dict):
-        return
-    url, signed = value.get("url"), value.get("signed_url")
-    if isinstance(url, str) and "://" in url:
-        open_to_all = url if url.startswith(("https://", "http://")) else None
-        yield url, signed if isinstance(signed, str) and signed else open_to_all
-    for item in value.values():
-        yield from _files_in(item)
 
 
 def without_duplicate_check(settings: BulkSettings) -> BulkSettings:

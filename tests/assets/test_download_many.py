@@ -141,12 +141,13 @@ async def test_what_fails_is_told_and_the_rest_goes_on(patient, sandbox, urls, t
     )
     sandbox.fail("GET", urls[2].rpartition("/")[2], origin="storage", times=None, drop="before")
     items = [urls[0], urls[1], urls[2], f"{sandbox.storage_url}/none.png", 7, "ftp://x", {"uuid": "u", "name": "n"}]
+    items.append("http://[x/a.png")
 
     report = await patient.assets.download_many(items, tmp_path)
 
     outcomes = {outcome.index: outcome for outcome in report.results}
     assert {index: outcome.status for index, outcome in outcomes.items()} == {0: "created"} | dict.fromkeys(
-        range(1, 7), "failed"
+        range(1, 8), "failed"
     )
     assert isinstance(outcomes[1].error, DecodeError)
     assert isinstance(outcomes[2].error, TransportError)
@@ -157,7 +158,7 @@ async def test_what_fails_is_told_and_the_rest_goes_on(patient, sandbox, urls, t
         "items[5]: expected a URL that begins with https:// or http://, got 'ftp://x'",
         "items[6].attributes: the sample names no file",
     ]
-    assert set(report.retry_items) == {urls[2]}
+    assert set(report.retry_items) == {urls[2], items[7]}
     assert len(list(tmp_path.iterdir())) == 1
     with pytest.raises(BulkError):
         await patient.assets.download_many(items, tmp_path, on_error="raise")

@@ -24,6 +24,7 @@ from segments_async._wire.addresses import address_digest, content_address, dige
         ("https://example.com/?id=7", "https://example.com/?id=7"),
         ("https://example.com/?expires=7&sp=1", "https://example.com/?expires=7&sp=1"),
         ("https://example.com/a.png#part", "https://example.com/a.png"),
+        ("http://[a/b.png", "http://[a/b.png"),
     ],
 )
 def test_content_address(url, address):
@@ -47,6 +48,7 @@ def test_content_address(url, address):
         ("https://s3.test/", None, "file-", ""),
         ("https://s3.test/a.tar%2F..%2Fetc", None, "a.tar_.._etc-", ""),
         ("https://s3.test/a.png", "CON", "CON-", ".png"),
+        ("http://[a/b.png", None, "b-", ".png"),
     ],
 )
 def test_file_name(url, name, start, end):

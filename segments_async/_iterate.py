@@ -1,7 +1,8 @@
-"""The samples of a release with their images, labels and bitmaps, for training loops."""
+"""The images of a release with their samples, labels and bitmaps, for training loops."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -11,13 +12,13 @@ from anyio.to_thread import run_sync
 from attrs import field, frozen
 
 from segments_async._ahead import Ahead
+from segments_async._releases.images import View, views_of
 from segments_async._wire.arguments import check_count
 from segments_async._wire.replies import shown_url
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
-from segments_async.models import ImageSampleAttributes, ImageSegmentationLabelAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -26,24 +27,39 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from segments_async._releases import ReleaseFile, ReleaseSamples
-    from segments_async.models import Label, ReleaseSample
+    from segments_async.models import URL, Annotation, CalibratedImage, Label, ReleaseSample
+    from segments_async.resources._release_files import ReleaseFiles, SampleFiles
+
+    _Job = Callable[[], Awaitable["ReleaseItem | SkippedItem"]]
 
 T = TypeVar("T")
 
 _MOST_PREFETCHED = 1000
+_CACHE = "cache"
 
 
-class ReleaseItem(NamedTuple):
-    """One sample of a release with what belongs to it; see ``releases.iterate``."""
-
+class _Parts(NamedTuple):
     sample: ReleaseSample
     """The sample as the release has it."""
     image: Image.Image | None
-    """Its image, decoded and upright; None with ``images=False``."""
+    """An image of it, decoded and upright; None with ``images=False``."""
     label: Label | None
     """Its label in the labelset; None if it is not labelled."""
     bitmap: npt.NDArray[np.uint32] | None
-    """Height x width: each pixel's annotation id, 0 where nothing is labelled; None if the label has no bitmap."""
+    """Height x width: each pixel's annotation id, 0 where nothing is labelled; None if the image has no bitmap."""
+
+
+class ReleaseItem(_Parts):
+    """An image of a release with what belongs to it: unpacks to these four; see ``releases.iterate``."""
+
+    frame: int | None = None
+    """Which frame it is, from 0; None if the sample is no sequence."""
+    sensor: str | None = None
+    """The name of the sensor that took it; None if the sample is not of several."""
+    camera: CalibratedImage | None = None
+    """The camera that took it beside a point cloud: its name, place and lens; None for any other image."""
+    annotations: Sequence[Annotation | dict[str, Any]] = ()
+    """Those of `label` that are in this image, or in the point cloud beside it; typed, but for unknown types."""
 
 
 class SkippedItem(NamedTuple):
@@ -108,14 +124,14 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
     def __init__(
         self,
         opened: AbstractAsyncContextManager[ReleaseFile],
-        read: Callable[[str], Awaitable[bytes]],
+        files: ReleaseFiles,
         choice: Choice,
     ) -> None:
         if choice.images or choice.bitmaps:
             import segments_async.images  # noqa: F401, PLC0415 (an extra: what is missing is said here)
         self._opened = opened
         self._file: ReleaseFile | None = None
-        self._read = read
+        self._files = files
         self._choice = choice
         self._entered = False
         self._stack = AsyncExitStack()  # what is to be left with the block
@@ -142,6 +158,7 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         self._entered = True
         choice = self._choice
         async with AsyncExitStack() as stack:
+            await self._files.open()
             self._file = await stack.enter_async_context(self._opened)
             self._samples = self._file.samples(
                 labelset=choice.labelset,
@@ -149,7 +166,7 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
                 metadata=choice.metadata,
                 on_error=choice.on_error,
             )
-            self._ahead = Ahead(_Jobs(self._samples, self._load, choice.shard), choice.prefetch)
+            self._ahead = Ahead(_Jobs(self._samples, self._jobs_of, choice.shard), choice.prefetch)
             await stack.enter_async_context(self._ahead)
             self._stack = stack.pop_all()
         return self
@@ -166,66 +183,92 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
             self._skipped.append(item)
         return item
 
-    async def _load(self, sample: ReleaseSample) -> ReleaseItem | SkippedItem:
-        """Fetch what belongs to *sample*."""
+    def _jobs_of(self, sample: ReleaseSample) -> list[_Job]:
+        """Make a job of each image of a sample; without images, one of the whole sample."""
         label = sample.labels.get(self._choice.labelset)
+        attributes = None if label is None else label.attributes
+        views = [View(image=None, label=attributes)]
+        if self._choice.images:
+            views = list(views_of(sample.attributes, attributes)) or views
+        files = self._files.of(sample)
+        return [partial(self._load, sample, files, label, view) for view in views]
+
+    async def _load(
+        self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View
+    ) -> ReleaseItem | SkippedItem:
+        """Fetch what belongs to an image of *sample*."""
+        image = bitmap = None
         try:
-            image = await self._image(sample) if self._choice.images else None
-            bitmap = await self._bitmap(sample, label) if self._choice.bitmaps else None
+            if self._choice.images:
+                image = await self._image(sample, files, view)
+            if self._choice.bitmaps and view.bitmap is not None:
+                bitmap = await self._bitmap(sample, files, view, view.bitmap)
         except ClientStateError:
             raise
         except SegmentsError as error:
-            if self._choice.on_error == "raise":
+            if self._choice.on_error == "raise" or _concerns_all(error):
                 raise
             return SkippedItem(sample, error)
-        return ReleaseItem(sample, image, label, bitmap)
+        item = ReleaseItem(sample, image, label, bitmap)
+        item.frame, item.sensor, item.camera, item.annotations = view.frame, view.sensor, view.camera, view.annotations
+        return item
 
-    async def _image(self, sample: ReleaseSample) -> Image.Image:
+    async def _image(self, sample: ReleaseSample, files: SampleFiles, view: View) -> Image.Image:
         from segments_async.images import load_image  # noqa: PLC0415 (an extra)
 
-        attributes = sample.attributes
-        if not isinstance(attributes, ImageSampleAttributes):
-            raise InputError(f"sample {sample.name!r} is no single image; pass images=False", path="images")
-        return await self._fetch(attributes.image.url, load_image, f"the image of sample {sample.name!r}")
+        if view.image is None:
+            raise InputError(f"sample {sample.name!r} has no image; pass images=False", path="images")
+        what = f"the image of sample {sample.name!r}{view}"
+        return await _decoded(files, files.image, view.image, load_image, what)
 
-    async def _bitmap(self, sample: ReleaseSample, label: Label | None) -> npt.NDArray[np.uint32] | None:
+    async def _bitmap(
+        self, sample: ReleaseSample, files: SampleFiles, view: View, bitmap: URL
+    ) -> npt.NDArray[np.uint32]:
         from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
 
-        attributes = None if label is None else label.attributes
-        if not isinstance(attributes, ImageSegmentationLabelAttributes):
-            return None
-        return await self._fetch(
-            attributes.segmentation_bitmap.url, decode_bitmap, f"the label bitmap of sample {sample.name!r}"
-        )
-
-    async def _fetch(self, url: str, decode: Callable[[bytes], T], what: str) -> T:
-        """Read a file, and decode it in a worker thread; an error says *what* it is about."""
-        try:
-            content = await self._read(url)
-            return await run_sync(partial(decode, content), abandon_on_cancel=True)
-        except DecodeError as error:
-            raise DecodeError(f"{what} ({shown_url(url)}): {error.problem}", payload=error.payload) from None
-        except SegmentsError as error:
-            error.add_note(f"it was {what}")
-            raise
+        what = f"the label bitmap of sample {sample.name!r}{view}"
+        return await _decoded(files, files.bitmap, bitmap, decode_bitmap, what)
 
 
-class _Jobs(AsyncIterator["Callable[[], Awaitable[ReleaseItem | SkippedItem]]"]):
-    """One job for each sample of a shard."""
+async def _decoded(
+    files: SampleFiles,
+    fetch: Callable[[URL], Awaitable[bytes]],
+    url: URL,
+    decode: Callable[[bytes], T],
+    what: str,
+) -> T:
+    """Fetch a file, and decode it in a worker thread; an error says *what* it is about."""
+    try:
+        return await run_sync(partial(decode, await fetch(url)), abandon_on_cancel=True)
+    except DecodeError as error:
+        await files.forget(url)
+        raise DecodeError(f"{what} ({shown_url(url.url)}): {error.problem}", payload=error.payload) from None
+    except SegmentsError as error:
+        error.add_note(f"it was {what}")
+        raise
+
+
+def _concerns_all(error: SegmentsError) -> bool:
+    """Whether it would be the same for every sample, such as a full disk."""
+    return isinstance(error, InputError) and error.path == _CACHE
+
+
+class _Jobs(AsyncIterator["_Job"]):
+    """The jobs of the samples of a shard."""
 
     def __init__(
-        self,
-        samples: ReleaseSamples,
-        load: Callable[[ReleaseSample], Awaitable[ReleaseItem | SkippedItem]],
-        shard: tuple[int, int],
+        self, samples: ReleaseSamples, jobs_of: Callable[[ReleaseSample], list[_Job]], shard: tuple[int, int]
     ) -> None:
         self._samples = samples
-        self._load = load
+        self._jobs_of = jobs_of
         self._to_skip, self._count = shard
+        self._ready: deque[_Job] = deque()
 
-    async def __anext__(self) -> Callable[[], Awaitable[ReleaseItem | SkippedItem]]:
-        while self._to_skip:
-            await anext(self._samples)
-            self._to_skip -= 1
-        self._to_skip = self._count - 1
-        return partial(self._load, await anext(self._samples))
+    async def __anext__(self) -> _Job:
+        if not self._ready:
+            while self._to_skip:
+                await anext(self._samples)
+                self._to_skip -= 1
+            self._to_skip = self._count - 1
+            self._ready.extend(self._jobs_of(await anext(self._samples)))
+        return self._ready.popleft()

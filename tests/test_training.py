@@ -100,6 +100,7 @@ def test_training_guide(sandbox, monkeypatch, tmp_path, capsys):
 
     assert printed == [
         [f"s{number} (6, 4) (4, 6) 1" for number in range(COUNT)],
+        [f"s{number} None None (6, 4) 1" for number in range(COUNT)],
         [],
         ["(3, 4, 6) (4, 6)"] * COUNT,
         [f"s{number} LABELED" for number in range(COUNT)],

@@ -11,8 +11,9 @@ from segments_async._converter import unstructure
 from segments_async._wire.addresses import content_address
 from segments_async._wire.replies import shown_url
 from segments_async.errors import ApiError, DecodeError
-from segments_async.models import Sample
+from segments_async.models import Label, Sample
 from segments_async.resources._create_samples import GET_SAMPLE
+from segments_async.resources._get_labels import GET_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -40,10 +41,10 @@ class Addresses:
         self._ask = ask
         self._lock: anyio.Lock | None = None
 
-    async def first(self, url: str) -> str:
-        """Say where *url* can be read, as far as it is known."""
+    async def first(self, url: str, signed: str | None = None) -> str:
+        """Say where *url* can be read, as far as it is known: at its *signed* address, if it has one."""
         if url not in self._now:
-            self._now[url] = _open_to_all(url)
+            self._now[url] = signed or _open_to_all(url)
             self._look_up(url)
         address = self._used[url] = self._now[url]
         return address or await self._renew(url)
@@ -61,7 +62,8 @@ class Addresses:
                 try:
                     attributes = await self._ask()
                 except ApiError as error:
-                    error.add_note(f"it was asked where to read {shown_url(url)}, as no address at hand is taken")
+                    why = "nobody else knows one" if self._now[url] is None else "the one at hand has expired"
+                    error.add_note(f"it was asked for a new address of {shown_url(url)}, as {why}")
                     raise
                 self._answer = {content_address(found): signed for found, signed in files_in(attributes) if signed}
                 for known in self._now:
@@ -82,6 +84,15 @@ def signed_by_sample(session: Session, uuid: str, trace: Trace | None = None) ->
     async def ask() -> Any:
         params = {"include_signed_urls": 1}
         return (await session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params, trace=trace)).attributes
+
+    return ask
+
+
+def signed_by_label(session: Session, uuid: str, labelset: str) -> Callable[[], Awaitable[Any]]:
+    """Ask for a label, whose bitmaps are signed then if they need it."""
+
+    async def ask() -> Any:
+        return (await session.call(GET_LABEL, Label, path={"sample_uuid": uuid, "labelset": labelset})).attributes
 
     return ask
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -78,6 +79,11 @@ class Folder:
                     ended.set()
             return self._path / file, False
         return self._path / self._names[digest], True
+
+    async def forget(self, url: str) -> None:
+        """Delete the file, so that it is fetched when it is asked for again."""
+        if (name := self._names.pop(address_digest(url), None)) is not None:
+            await run_sync(partial((self._path / name).unlink, missing_ok=True))
 
     async def _end_of(self, digest: str) -> None:
         """Wait until somebody else has fetched it, or failed to."""

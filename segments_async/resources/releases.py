@@ -16,6 +16,7 @@ from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.errors import InputError, ReleaseFailedError, RequestTimeoutError
 from segments_async.models import Dataset, Release
 from segments_async.resources._base import Resource, create_once
+from segments_async.resources._release_files import ReleaseFiles
 from segments_async.resources._release_source import (
     check_writable,
     dataset_of,
@@ -420,6 +421,7 @@ class Releases(Resource):
         metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
         prefetch: int = 16,
         shard: tuple[int, int] = (0, 1),
+        cache: str | os.PathLike[str] | None = None,
         on_error: OnError = "raise",
     ) -> ReleaseItems:
         """
@@ -432,20 +434,25 @@ class Releases(Resource):
                     async for sample, image, label, bitmap in items:
                         train_on(image, bitmap)
 
-        Images and bitmaps are decoded in worker threads. ``docs/training.md`` adapts it to PyTorch and ``datasets``.
+        There is an item for each image: of a sequence frame by frame, and in each frame sensor by sensor, or camera by
+        camera of a point cloud; `ReleaseItem` says which it is, and what was annotated in it. Images and bitmaps are
+        decoded in worker threads; signed addresses that have expired are asked for anew. ``docs/training.md`` adapts
+        all of that to PyTorch and ``datasets``.
 
         Args:
             source: As in `open`; a path is best, as anything else is downloaded each time.
             name: As in `open`.
-            images: Whether to fetch and decode images.
+            images: Whether to fetch and decode images. Without, there is one item for each sample.
             bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
             labelset: Whose labels to give; None where a sample has none.
             label_status: Only samples whose label has one of these statuses.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            prefetch: Samples ahead of you, under way or waiting for you, 1000 at most: so many images are in memory.
+            prefetch: Images ahead of you, under way or waiting for you, 1000 at most: so many are in memory.
             shard: ``(index, count)``: only every *count*-th sample, from *index* on; for workers that share the work.
-            on_error: ``"skip"`` leaves out a sample that does not decode, or whose image or bitmap cannot be had, and
-                tells of it in `ReleaseItems.skipped`.
+            cache: Folder in which images and bitmaps are kept, so that the next epoch fetches none. It may be that of
+                ``assets.download_many``, and workers may share it.
+            on_error: ``"skip"`` leaves out a sample that does not decode, or an image that cannot be had or whose
+                bitmap cannot, and tells of it in `ReleaseItems.skipped`.
 
         Returns:
             A block, inside which there are the items, in the order of the file. Leaving it early cancels what is under
@@ -454,7 +461,8 @@ class Releases(Resource):
         Raises:
             DecodeError: The file is damaged, or an image is none.
             ImportError: The extra is not installed, and images or bitmaps are wanted.
-            InputError: As in `open`; there is no such labelset, or a sample is no single image.
+            InputError: As in `open`; there is no such labelset, a sample has no image (a point cloud without cameras),
+                or *cache* cannot be written, a full disk included.
         """
         choice = Choice(
             images=images,
@@ -466,4 +474,5 @@ class Releases(Resource):
             shard=shard,
             on_error=on_error,
         )
-        return ReleaseItems(self.open(source, name), partial(read_file, self._session), choice)
+        files = ReleaseFiles(self._session, labelset, None if cache is None else Path(cache))
+        return ReleaseItems(self.open(source, name), files, choice)

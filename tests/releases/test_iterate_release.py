@@ -206,7 +206,7 @@ async def test_sample_that_is_no_image(client, sandbox):
     await client.samples.create("sandbox/clouds", "c", cloud)
     await client.releases.create("sandbox/clouds", "v1")
     release = await client.releases.wait("sandbox/clouds", "v1", poll=0.01)
-    with pytest.raises(InputError, match="images: sample 'c' is no single image; pass images=False"):
+    with pytest.raises(InputError, match="images: sample 'c' has no image; pass images=False"):
         await names_of(client.releases.iterate(release))
     assert await names_of(client.releases.iterate(release, images=False)) == ["c"]
 

@@ -1,6 +1,6 @@
 """What a strict type checker sees of the public surface; only checkers read this file, nothing runs it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, assert_type
@@ -13,9 +13,11 @@ from PIL import Image
 
 from segments_async import (
     URL,
+    Annotation,
     Asset,
     AsyncSegments,
     BulkReport,
+    CalibratedImage,
     Collaborator,
     Dataset,
     DecodeError,
@@ -155,7 +157,10 @@ async def the_rest(client: AsyncSegments) -> None:
     async with client.releases.iterate("v1.json", prefetch=4) as items:
         assert_type(items, ReleaseItems)
         assert_type(items.skipped, list[SkippedItem])
-        async for sample, image, label, bitmap in items:
+        async for item in items:
+            assert_type(item.camera, CalibratedImage | None)
+            assert_type(item.annotations, Sequence[Annotation | dict[str, Any]])
+            sample, image, label, bitmap = item
             assert_type(sample, ReleaseSample)
             assert_type(image, Image.Image | None)
             assert_type(label, Label | None)

@@ -194,8 +194,9 @@ def _with_signed_urls(state: State, value: Any) -> Any:
         return value
     copy = {key: _with_signed_urls(state, item) for key, item in value.items()}
     if isinstance(url := value.get("url"), str):
-        key = url.removeprefix(f"{state.store.url}/")
-        copy["signed_url"] = url if key == url else state.store.signed_url(key)
+        base = f"{state.store.url}/"
+        key = url.partition("?")[0].removeprefix(base)
+        copy["signed_url"] = state.store.signed_url(key) if url.startswith(base) else url
     return copy
 
 

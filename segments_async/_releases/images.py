@@ -74,6 +74,8 @@ def views_of(attributes: object, label: object = None) -> Iterator[View]:
                     yield evolve(view, frame=index)
         case MultiSensorSampleAttributes():
             yield from sorted(_views_of_sensors(attributes, label), key=lambda view: view.frame or 0)
+        case _:
+            pass
 
 
 def _views_of_sensors(attributes: MultiSensorSampleAttributes, label: object) -> Iterator[View]:

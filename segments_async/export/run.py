@@ -26,6 +26,7 @@ from segments_async.export.plan import BITMAPS, SEQUENCE, ExportReport, Plan
 from segments_async.export.shapes import CocoShapes, Yolo
 from segments_async.images.bitmaps import decode_bitmap
 from segments_async.images.pictures import image_size
+from segments_async.models import URL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segments_async._releases import ReleaseFile
+    from segments_async.models import ReleaseSample
+    from segments_async.resources._release_files import ReleaseFiles, SampleFiles
 
-    Fetch = Callable[[str], Awaitable[bytes]]
     _Outcome = Entries | ExportError | None
 
 MOST_CONCURRENCY = 1000
@@ -48,7 +50,7 @@ class Export:
     """One export of an open release."""
 
     def __init__(
-        self, release: ReleaseFile, plan: Plan, fetch: Fetch, *, max_connections: int, clock: Callable[[], float]
+        self, release: ReleaseFile, plan: Plan, files: ReleaseFiles, *, max_connections: int, clock: Callable[[], float]
     ) -> None:
         plan.check()
         if plan.concurrency is not None:
@@ -57,7 +59,7 @@ class Export:
         plan.check_task_type(dataset.task_type)
         self._release = release
         self._plan = plan
-        self._fetch = fetch
+        self._files = files
         self._most = plan.concurrency or min(_USUAL_CONCURRENCY, max_connections)
         self._has_bitmaps = dataset.task_type in BITMAPS
         self._is_sequence = dataset.task_type == SEQUENCE
@@ -101,7 +103,7 @@ class Export:
         file = None
         async with (
             self._json_file() as lists,
-            Ahead(_Jobs(self._release, self._plan, self._settled), self._most) as ahead,
+            Ahead(_Jobs(self._release, self._plan, self._export_of), self._most) as ahead,
         ):
             while True:
                 try:
@@ -140,12 +142,16 @@ class Export:
             with anyio.CancelScope(shield=True):
                 await run_sync(lists.discard)
 
-    async def _settled(self, item: Item) -> _Outcome:
+    def _export_of(self, sample: ReleaseSample) -> Callable[[Item], Awaitable[_Outcome]]:
+        """Make what exports the items of a sample."""
+        return partial(self._settled, self._files.of(sample))
+
+    async def _settled(self, files: SampleFiles, item: Item) -> _Outcome:
         """Export an item; None if it has no label."""
         if item.annotations is None:
             return None
         try:
-            return await self._export(item)
+            return await self._export(files, item)
         except UnwritableError:
             raise  # there is no going on, whatever is to be skipped
         except ExportError as error:
@@ -153,14 +159,14 @@ class Export:
         except SegmentsError as error:
             return item.error(str(error), error)
 
-    async def _export(self, item: Item) -> Entries:
-        size = await self._image(item)
+    async def _export(self, files: SampleFiles, item: Item) -> Entries:
+        size = await self._image(files, item)
         bitmap = None
         if item.bitmap_url is not None and self._has_bitmaps:
-            bitmap = await self._fetch(item.bitmap_url)
+            bitmap = await _fetched(item, "bitmap", files.bitmap, item.bitmap_url)
         return await run_sync(self._write, item, size, bitmap, limiter=self._threads)
 
-    async def _image(self, item: Item) -> tuple[int, int] | None:
+    async def _image(self, files: SampleFiles, item: Item) -> tuple[int, int] | None:
         """Have the image on disk if it is to be, and tell its size if that is known."""
         url, plan = item.image_url, self._plan
         nothing_else_tells = self._format.needs_size or (self._has_bitmaps and item.bitmap_url is None)
@@ -171,7 +177,7 @@ class Export:
             known = await run_sync(_size_on_disk, path)
             if known is not None:
                 return plan.image_size or known
-        content = await self._fetch(url)
+        content = await _fetched(item, "image", files.image, url)
         try:
             known = await run_sync(_save_image, content, path if plan.images else None, limiter=self._threads)
         except DecodeError as error:
@@ -224,13 +230,18 @@ class _Jobs:
     It is a class, as it may be left halfway, which trio holds against an async generator.
     """
 
-    def __init__(self, release: ReleaseFile, plan: Plan, export: Callable[[Item], Awaitable[_Outcome]]) -> None:
+    def __init__(
+        self,
+        release: ReleaseFile,
+        plan: Plan,
+        export_of: Callable[[ReleaseSample], Callable[[Item], Awaitable[_Outcome]]],
+    ) -> None:
         self._samples = release.samples(
             labelset=plan.labelset, label_status=plan.label_status, metadata=plan.metadata, on_error=plan.on_error
         )
         self._labelset = plan.labelset
         self._sequence = release.dataset.task_type == SEQUENCE
-        self._export = export
+        self._export_of = export_of
         self._number = 0
         self._told = 0
         self._stems: set[int] = set()
@@ -252,25 +263,33 @@ class _Jobs:
             self._look_at_skipped()
             try:
                 items = items_of(sample, self._number, self._labelset, sequence=self._sequence)
-                self._ready.extend(map(self._job, items))
+                self._ready.extend(map(partial(self._job, self._export_of(sample)), items))
             except ExportError as error:
                 self._ready.append(partial(_given, error))
         return self._ready.popleft()
 
-    def _job(self, item: Item) -> Callable[[], Awaitable[_Outcome]]:
+    def _job(self, export: Callable[[Item], Awaitable[_Outcome]], item: Item) -> Callable[[], Awaitable[_Outcome]]:
         """Refuse an item whose files would be those of another."""
         if item.annotations is not None:
             stem = hash(os.path.normcase(item.stem))
             if stem in self._stems:
                 return partial(_given, item.error(f"another sample's files are called {item.stem!r} too"))
             self._stems.add(stem)
-        return partial(self._export, item)
+        return partial(export, item)
 
     def _look_at_skipped(self) -> None:
         skipped = self._samples.skipped
         while self._told < len(skipped):
             self._ready.append(partial(_given, _undecoded(skipped[self._told])))
             self._told += 1
+
+
+async def _fetched(item: Item, what: str, fetch: Callable[[URL], Awaitable[bytes]], url: str) -> bytes:
+    """Fetch a file; an error says which it is, and what was tried."""
+    try:
+        return await fetch(URL(url=url))
+    except SegmentsError as error:
+        raise item.error("; ".join([f"its {what}: {error}", *getattr(error, "__notes__", ())]), error) from error
 
 
 async def _given(error: ExportError) -> _Outcome:

@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import math
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from segments_async._download import get_file, read_file
+from segments_async._download import get_file
 from segments_async._iterate import Choice, ReleaseItems
 from segments_async._releases import ReleaseFile, open_release
 from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
-from segments_async.errors import InputError, ReleaseFailedError, RequestTimeoutError
+from segments_async.errors import ApiError, InputError, ReleaseFailedError, RequestTimeoutError
 from segments_async.models import Dataset, Release
 from segments_async.resources._base import Resource, create_once
 from segments_async.resources._release_files import ReleaseFiles
@@ -267,9 +266,18 @@ class Releases(Resource):
                 if name is not None:
                     await self.download(dataset_of(source), name, path)
                 else:
-                    await get_file(self._session, source if isinstance(source, str) else file_of(source), path)
+                    await self._fetch(source, path)
                 async with open_release(path) as release:
                     yield release
+
+    async def _fetch(self, source: object, path: Path) -> None:
+        try:
+            await get_file(self._session, source if isinstance(source, str) else file_of(source), path)
+        except ApiError as error:
+            error.add_note(
+                "if its address has expired: pass the dataset and the release's name, and it is asked for anew"
+            )
+            raise
 
     @asynccontextmanager
     async def stream_samples(
@@ -333,7 +341,8 @@ class Releases(Resource):
         folder: str | os.PathLike[str],
         format: ExportFormat,
         *,
-        labelset: str = "ground-truth",
+        name: str | None = None,
+        labelset: str = GROUND_TRUTH,
         label_status: str | Iterable[str] | None = None,
         metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
         id_increment: int = 0,
@@ -350,21 +359,22 @@ class Releases(Resource):
         Example:
             ::
 
-                release = await client.releases.get("jane/flowers", "v1")
-                report = await client.releases.export(release, "out", "coco-panoptic")
+                report = await client.releases.export("jane/flowers", "out", "coco-panoptic", name="v1")
                 print(report.file, report.folder)
 
         The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*; where they
         differ, and why, is told in `segments_async.export`. Samples are read, fetched and written one after the other,
         a few at a time, so that a release of any size needs little memory. Each file is written under a temporary name
-        and renamed; the JSON file comes last. Images that are there from an earlier run are not fetched again.
+        and renamed; the JSON file comes last. Images that are there from an earlier run are not fetched again; signed
+        addresses that have expired are asked for anew.
 
         Args:
-            release: A `Release`, the path or URL of a file, or what `open` gave.
+            release: As `source` in `open`, or what that gave.
             folder: Where to write; it is made if it is not there.
             format: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``), ``"semantic"``,
                 ``"semantic-color"``, ``"instance"``, ``"instance-color"``: of bitmaps. ``"yolo"``: of boxes.
                 ``"coco-instance"`` takes boxes, polygons and points too.
+            name: As in `open`.
             labelset: Whose labels.
             label_status: Only samples whose label has one of these statuses.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
@@ -405,9 +415,9 @@ class Releases(Resource):
         )
         plan.check()
         most, clock = self._session.max_connections, self._session.clock.monotonic
-        async with self.open(release) as opened:
-            fetch = partial(read_file, self._session)
-            return await Export(opened, plan, fetch, max_connections=most, clock=clock).run()
+        async with self.open(release, name) as opened:
+            files = ReleaseFiles(self._session, labelset)
+            return await Export(opened, plan, files, max_connections=most, clock=clock).run()
 
     def iterate(
         self,

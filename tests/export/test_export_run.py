@@ -160,7 +160,7 @@ async def _undecodable(place):
 
 BROKEN = {
     "html": (_html, "sample 'bad.jpg': its image is not an image; it begins with b'<html>"),
-    "404": (_no_image, "sample 'bad.jpg': 404 Not Found on GET http://"),
+    "404": (_no_image, "sample 'bad.jpg': its image: 404 Not Found on GET http://"),
     "another-size": (_another_size, "sample 'bad.jpg': its bitmap is 1 x 1 pixels, its image 7 x 5"),
     "category": (_category, r"sample 'bad.jpg': annotations\[0\]: there is no category 77; there are 1, 2, 3"),
     "twice": (_twice, r"sample 'bad.jpg': annotations\[1\].id: another one has this id too: 1"),

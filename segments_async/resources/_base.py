@@ -73,8 +73,7 @@ class Resource:
         on_error: OnError = "raise",
     ) -> Fetch[T]:
         """Make a function that fetches a page of a list, or None beyond its end."""
-        if on_error not in ("raise", "skip"):
-            raise InputError(f"expected 'raise' or 'skip', got {on_error!r}", path="on_error")
+        _check_on_error(on_error)
         endpoint.fill(**(path or {}))  # bad names are refused here, not at the first page
 
         async def fetch(page: int, per_page: int | None) -> Page[T] | None:
@@ -88,12 +87,15 @@ class Resource:
 
         return fetch
 
-    def _whole(self, endpoint: Endpoint, model: type[T], *, path: Mapping[str, Any]) -> Pages[T]:
+    def _whole(
+        self, endpoint: Endpoint, model: type[T], *, path: Mapping[str, Any], on_error: OnError = "raise"
+    ) -> Pages[T]:
         """Describe a list that comes in one piece."""
+        _check_on_error(on_error)
         endpoint.fill(**path)
 
         async def fetch(_page: int, _per_page: int | None) -> Page[T]:
-            return await self._page(endpoint, model, path, {}, "raise")
+            return await self._page(endpoint, model, path, {}, on_error)
 
         return Pages(fetch, most=self._session.max_connections)
 
@@ -114,6 +116,11 @@ class Resource:
             read = partial(Page.of_misfits, error, model, page=page, first=first, skip=on_error == "skip")
             return await run_sync(read, abandon_on_cancel=True)  # a page may be large
         return Page(rows, len(rows))
+
+
+def _check_on_error(on_error: object) -> None:
+    if on_error not in ("raise", "skip"):
+        raise InputError(f"expected 'raise' or 'skip', got {on_error!r}", path="on_error")
 
 
 async def create_once(

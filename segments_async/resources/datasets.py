@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segments_async._paging import Pages
+    from segments_async.resources._base import OnError
 
 _LIST_OWN = Endpoint(method="GET", path="/user/datasets/")
 _LIST_OF = Endpoint(method="GET", path="/users/{owner}/datasets/")
@@ -45,7 +46,14 @@ class Datasets(Resource):
     Source: API documentation, "Datasets".
     """
 
-    def list(self, owner: str | None = None, *, per_page: int = MAX_PER_PAGE, lookahead: int = 1) -> Pages[Dataset]:
+    def list(
+        self,
+        owner: str | None = None,
+        *,
+        per_page: int = MAX_PER_PAGE,
+        lookahead: int = 1,
+        on_error: OnError = "raise",
+    ) -> Pages[Dataset]:
         """
         List the datasets of a user or an organisation that the key may see.
 
@@ -60,12 +68,15 @@ class Datasets(Resource):
             owner: A username or an organisation; None lists the key's own.
             per_page: Datasets a request, 1000 at most.
             lookahead: Pages that are fetched at the same time.
+            on_error: ``"skip"`` leaves out a dataset that does not decode, and tells of it in `Pages.skipped`.
 
         Returns:
             Pages of datasets, without their task attributes and labelsets.
         """
         endpoint = _LIST_OWN if owner is None else _LIST_OF
-        return self._pages(endpoint, Dataset, path={"owner": owner}, per_page=per_page, lookahead=lookahead)
+        return self._pages(
+            endpoint, Dataset, path={"owner": owner}, per_page=per_page, lookahead=lookahead, on_error=on_error
+        )
 
     async def get(self, dataset: str | Dataset) -> Dataset:
         """

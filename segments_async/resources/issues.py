@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segments_async._paging import Pages
+    from segments_async.resources._base import OnError
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/issues/")
 _CREATE = Endpoint(method="POST", path="/samples/{sample_uuid}/issues/", repeat=Repeat.NEVER)
@@ -26,7 +27,7 @@ class Issues(Resource):
     Source: the official SDK, ``get_issues`` and its like.
     """
 
-    def list(self, dataset: str | Dataset) -> Pages[Issue]:
+    def list(self, dataset: str | Dataset, *, on_error: OnError = "raise") -> Pages[Issue]:
         """
         List the issues of a dataset, each with its comments.
 
@@ -39,11 +40,12 @@ class Issues(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
+            on_error: ``"skip"`` leaves out an issue that does not decode, and tells of it in `Pages.skipped`.
 
         Returns:
             All of them; the service gives them in one piece.
         """
-        return self._whole(_LIST, Issue, path={"dataset": dataset})
+        return self._whole(_LIST, Issue, path={"dataset": dataset}, on_error=on_error)
 
     async def create(
         self,

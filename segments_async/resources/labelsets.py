@@ -11,6 +11,7 @@ from segments_async.resources._base import Resource, create_once
 
 if TYPE_CHECKING:
     from segments_async._paging import Pages
+    from segments_async.resources._base import OnError
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/")
 _GET = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/{name}/")
@@ -25,7 +26,7 @@ class Labelsets(Resource):
     Source: the official SDK, ``get_labelsets`` and its like.
     """
 
-    def list(self, dataset: str | Dataset) -> Pages[Labelset]:
+    def list(self, dataset: str | Dataset, *, on_error: OnError = "raise") -> Pages[Labelset]:
         """
         List the labelsets of a dataset.
 
@@ -37,11 +38,12 @@ class Labelsets(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
+            on_error: ``"skip"`` leaves out a labelset that does not decode, and tells of it in `Pages.skipped`.
 
         Returns:
             All of them; the service gives them in one piece.
         """
-        return self._whole(_LIST, Labelset, path={"dataset": dataset})
+        return self._whole(_LIST, Labelset, path={"dataset": dataset}, on_error=on_error)
 
     async def get(self, dataset: str | Dataset, name: str) -> Labelset:
         """

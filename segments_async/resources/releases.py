@@ -55,7 +55,7 @@ class Releases(Resource):
     Source: API documentation, "Releases".
     """
 
-    def list(self, dataset: str | Dataset) -> Pages[Release]:
+    def list(self, dataset: str | Dataset, *, on_error: OnError = "raise") -> Pages[Release]:
         """
         List the releases of a dataset.
 
@@ -67,11 +67,12 @@ class Releases(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
+            on_error: ``"skip"`` leaves out a release that does not decode, and tells of it in `Pages.skipped`.
 
         Returns:
             All of them; the service gives them in one piece.
         """
-        return self._whole(_LIST, Release, path={"dataset": dataset})
+        return self._whole(_LIST, Release, path={"dataset": dataset}, on_error=on_error)
 
     async def get(self, dataset: str | Dataset, name: str) -> Release:
         """

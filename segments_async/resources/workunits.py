@@ -11,6 +11,7 @@ from segments_async.resources._base import MAX_PER_PAGE, Resource
 
 if TYPE_CHECKING:
     from segments_async._paging import Pages
+    from segments_async.resources._base import OnError
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/workunits/")
 
@@ -33,6 +34,7 @@ class Workunits(Resource):
         include_session_time_metrics: bool = False,
         per_page: int = MAX_PER_PAGE,
         lookahead: int = 1,
+        on_error: OnError = "raise",
     ) -> Pages[Workunit]:
         """
         List the work units of a dataset, the newest first.
@@ -55,6 +57,7 @@ class Workunits(Resource):
             include_session_time_metrics: Give each its `session_time_metrics`.
             per_page: Work units a request, 1000 at most.
             lookahead: Pages that are fetched at the same time.
+            on_error: ``"skip"`` leaves out a work unit that does not decode, and tells of it in `Pages.skipped`.
 
         Returns:
             Pages of work units.
@@ -70,7 +73,9 @@ class Workunits(Resource):
             "include_session_time_metrics": "true" if include_session_time_metrics else None,
         }
         path = {"dataset": dataset}
-        return self._pages(_LIST, Workunit, path=path, params=params, per_page=per_page, lookahead=lookahead)
+        return self._pages(
+            _LIST, Workunit, path=path, params=params, per_page=per_page, lookahead=lookahead, on_error=on_error
+        )
 
 
 def _time(value: datetime | str | None, path: str) -> str | None:

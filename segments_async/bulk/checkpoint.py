@@ -143,7 +143,8 @@ class Checkpoint:
     def _compare(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
         same = row is not None and row.digest is not None and row.digest == self._digest(job)
         if row is not None and same and row.status in self._operation.done_by:
-            return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid)
+            kept = self._operation.kept(job.item)
+            return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=kept)
         uncertain = row is not None and same and row.status == "unknown"
         return evolve(job, uncertain=uncertain, files={file.place: file for file in files})
 

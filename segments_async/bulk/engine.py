@@ -22,7 +22,7 @@ from segments_async._wire.retry import is_retryable
 from segments_async.bulk.checkpoint import MOST_UNWRITTEN, Checkpoint
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.operation import Job, Operation, Success
-from segments_async.bulk.report import BulkReport, Outcome
+from segments_async.bulk.report import SUCCESSES, BulkReport, Outcome
 from segments_async.bulk.source import Source
 from segments_async.bulk.teller import SILENCE_SECONDS, Teller
 from segments_async.errors import (
@@ -340,7 +340,8 @@ class BulkStream(Generic[T]):
 
     def _ended(self, job: Job, *, status: Status, **more: Any) -> Outcome[T]:
         """Say what became of *job*, and have it noted."""
-        outcome = job.outcome(status=status, retry_item=self._operation.again(job), **more)
+        item = self._operation.kept(job.item) if status in SUCCESSES else job.item
+        outcome = job.outcome(status=status, item=item, retry_item=self._operation.again(job), **more)
         if self._checkpoint is not None:
             self._checkpoint.note(job, outcome.status, outcome.uuid)
         return outcome

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_LOOKED_UP = 1024
-"""Items that are taken at once while all that were before them were done by an earlier run."""
-
 
 class Intake(Generic[T]):
     """Take items from a source, check them, and pack them into batches."""
@@ -107,7 +104,7 @@ class Intake(Generic[T]):
             if isinstance(entry, Job):
                 self._admit(entry)
         all_done = len(skipped) == len(known)
-        self._reach = min(2 * self._reach, MOST_LOOKED_UP) if all_done else self._operation.batch_size
+        self._reach = min(2 * self._reach, self._operation.looked_up) if all_done else self._operation.batch_size
         return skipped
 
     def _cut(self) -> list[Job]:

@@ -55,8 +55,8 @@ class Job:
 
     def outcome(self, *, status: Status, **more: Any) -> Outcome[Any]:
         """Say what became of it."""
-        given = {"uuid": self.prepared.uuid, **more}
-        return Outcome(index=self.index, key=self.prepared.key, item=self.item, status=status, **given)
+        given = {"uuid": self.prepared.uuid, "item": self.item, **more}
+        return Outcome(index=self.index, key=self.prepared.key, status=status, **given)
 
 
 @frozen
@@ -91,6 +91,8 @@ class Operation(Generic[T]):
     """Statuses of an earlier run after which an item that is the same need not be sent again."""
     recorded_as: Mapping[str, str] = {}
     """Statuses that the checkpoint holds as others."""
+    looked_up: int = 1024
+    """Items at most that are looked up in the checkpoint at once."""
     announces: bool = False
     """Whether the checkpoint notes an item before it is sent, as sending it twice would not do what once does."""
 
@@ -115,6 +117,10 @@ class Operation(Generic[T]):
         """Tell whether an item is still the same as in an earlier run; None if nothing does. Runs in a thread."""
         content = prepared.body if isinstance(prepared.body, bytes) else b""
         return digest_of(content)
+
+    def kept(self, item: Any) -> Any:
+        """What the outcome of a success holds of its item: all of it, unless that is much."""
+        return item
 
     def again(self, job: Job) -> Any:
         """What to feed to another run: the item, unless part of the work is done."""

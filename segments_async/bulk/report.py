@@ -39,7 +39,7 @@ class Outcome(Generic[T]):
     uuid: str | None = None
     """The sample's uuid, once known."""
     item: Any = field(repr=False)
-    """The item as it was given."""
+    """The item as it was given; a `BitmapPut` that was put, without its array."""
     status: Status
     """
     ``created``, ``existing``, ``updated`` or ``done`` for a success; ``failed``; ``unsent`` if it never left;

@@ -85,7 +85,7 @@ from segments_async.models.label_attributes import (
     MultiSensorLabelAttributes,
     SequenceLabelAttributes,
 )
-from segments_async.models.labels import Label, LabelPut, LabelSummary
+from segments_async.models.labels import BitmapPut, Label, LabelPut, LabelSummary
 from segments_async.models.ortho_images import HeightMap, OrthoImage, OrthoImageCorner, OrthoImageCorners
 from segments_async.models.pointcloud_labels import (
     Acceleration,
@@ -140,6 +140,7 @@ __all__ = [
     "Annotation",
     "Asset",
     "BaseTaskAttribute",
+    "BitmapPut",
     "Bounds",
     "BrownConradyDistortionCoefficients",
     "CalibratedImage",

@@ -1,14 +1,20 @@
 """Labels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.annotations import Annotation
+from segments_async.models.image_labels import ImageSegmentationAnnotation
 from segments_async.models.label_attributes import LabelAttributes, annotations_of, choose_label_attributes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from segments_async.models.assets import Asset
 
 
 @define(kw_only=True)
@@ -95,6 +101,34 @@ class LabelPut(Model):
     """The label itself: a model, or JSON."""
     labelset: str | None = field(default=None, kw_only=True)
     """The labelset; None is the one that the call names."""
+    label_status: str | None = field(default=None, kw_only=True)
+    """One of `LabelStatus`; None is what the call sets."""
+    score: float | None = field(default=None, kw_only=True)
+    """How sure a prediction is."""
+
+
+@define
+class BitmapPut:
+    """
+    An array of ids to put as a label, for ``labels.put_bitmaps``.
+
+    Example:
+        >>> BitmapPut("602a3eec-a61c-4a77-9fcc-3037ce5e9606", [[0, 1]], [{"id": 1, "category_id": 7}]).score
+    """
+
+    sample_uuid: str
+    """The sample to label."""
+    array: "npt.ArrayLike | Asset | None" = field(eq=False, repr=False)
+    """
+    Height x width of the image, integers of any type: each pixel's annotation id, 0 where nothing is labelled. An
+    `Asset` is a bitmap that is up already; None stands in outcomes, where it was put.
+    """
+    annotations: Sequence[ImageSegmentationAnnotation | Mapping[str, Any]]
+    """What the ids mean: models, or mappings with ``id``, ``category_id``, perhaps ``attributes``."""
+    labelset: str | None = field(default=None, kw_only=True)
+    """The labelset; None is the one that the call names."""
+    image_attributes: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    """Values of the attributes of the whole image, by name."""
     label_status: str | None = field(default=None, kw_only=True)
     """One of `LabelStatus`; None is what the call sets."""
     score: float | None = field(default=None, kw_only=True)

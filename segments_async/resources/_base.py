@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_PER_PAGE = 1000
+GROUND_TRUTH = "ground-truth"
+"""The labelset that every dataset has."""
 
 OnError = Literal["raise", "skip"]
 """What becomes of a row that does not decode."""

@@ -1,25 +1,27 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from anyio.to_thread import run_sync
 
 from segments_async._converter import check as check_argument
 from segments_async._download import read_file
-from segments_async._wire.arguments import without_none
+from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.errors import DecodeError
-from segments_async.models import ImageSegmentationLabelAttributes, Label, LabelPut, Sample
-from segments_async.resources._base import Resource
+from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, LabelPut, Sample
+from segments_async.resources._base import GROUND_TRUTH, Resource
 from segments_async.resources._get_labels import GET_LABEL
+from segments_async.resources._put_bitmaps import FILENAME, PutBitmaps, encoder, label_fields
 from segments_async.resources._put_labels import PUT_LABEL
 from segments_async.resources.assets import Assets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
+    from segments_async.bulk import BulkOptions, BulkReport
     from segments_async.models import ImageSegmentationAnnotation
 
 
@@ -71,31 +73,67 @@ class BitmapLabels(Resource):
                 empty, or it and *annotations* disagree.
             NotFoundError: There is no such sample or labelset; the bitmap was uploaded in vain.
         """
-        from segments_async.images import check_annotations, encode_bitmap  # noqa: PLC0415 (an extra)
-
-        def encode() -> bytes:
-            if check:
-                check_annotations(array, annotations)
-            return encode_bitmap(array)
-
-        path = {"sample_uuid": _uuid_of(sample), "labelset": labelset}
-        attributes = without_none(
-            {
-                "format_version": "0.1",
-                "annotations": list(annotations),
-                "segmentation_bitmap": {"url": ""},
-                "image_attributes": image_attributes,
-            }
+        put = BitmapPut(
+            _uuid_of(sample),
+            array,
+            annotations,
+            image_attributes=image_attributes,
+            label_status=label_status,
+            score=score,
         )
-        check_argument({"sample_uuid": "", "attributes": attributes}, LabelPut)  # before anything is uploaded
+        path = {"sample_uuid": put.sample_uuid, "labelset": labelset}
+        encode = encoder(must_agree=check)
+        check_argument({"sample_uuid": "", **label_fields(put, "")}, LabelPut)  # before anything is uploaded
         PUT_LABEL.fill(**path)
-        asset = await Assets(self._session).upload(await run_sync(encode), "bitmap.png")
-        attributes["segmentation_bitmap"] = {"url": asset.url}
-        body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
-        return await self._session.call(PUT_LABEL, Label, path=path, json=body)
+        content = await run_sync(encode, array, annotations)
+        asset = await Assets(self._session).upload(content, FILENAME)
+        return await self._session.call(PUT_LABEL, Label, path=path, json=label_fields(put, asset.url))
+
+    async def put_bitmaps(
+        self,
+        bitmaps: Iterable[BitmapPut | Mapping[str, Any]] | AsyncIterable[BitmapPut | Mapping[str, Any]],
+        *,
+        labelset: str = GROUND_TRUTH,
+        check: bool = True,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Upload any number of arrays of ids, and set the labels they are of, many at a time (extra ``images``).
+
+        Example:
+            ::
+
+                report = await client.labels.put_bitmaps(
+                    (BitmapPut(sample.uuid, *predict(sample)) for sample in samples),
+                    labelset="predictions",
+                    checkpoint="run.db",
+                )
+                report.raise_if_failed()
+
+        Arrays are pulled when there is room, encoded in worker threads, and let go of when they are put, so that a
+        generator of any length needs little memory. A bitmap that is up is not uploaded again, neither for
+        `report.retry_items`, where an `Asset` stands for it, nor in a run that goes on from a checkpoint.
+
+        Args:
+            bitmaps: `BitmapPut`, or mappings with the same keys; an iterable or async iterable.
+            labelset: For items that name none.
+            check: As in `put_bitmap`.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The `item` of
+            what was put has no array any more.
+
+        Raises:
+            ImportError: The extra is not installed.
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        operation = PutBitmaps(self._session, Assets(self._session), labelset, settings, must_agree=check)
+        return await BulkStream(operation, bitmaps, settings).collect()
 
     async def get_bitmap(
-        self, sample: str | Sample, labelset: str = "ground-truth"
+        self, sample: str | Sample, labelset: str = GROUND_TRUTH
     ) -> tuple[npt.NDArray[np.uint32], list[ImageSegmentationAnnotation]]:
         """
         Get a label of a segmented image as an array of ids, with what they mean (extra ``images``).

@@ -44,7 +44,7 @@ class LabelByLabel(OneByOne[T]):
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return Prepared(f"{sample_uuid}/{labelset}", (path, content), uuid=str(sample_uuid))
 
-    def digest(self, prepared: Prepared) -> bytes:
+    def digest(self, prepared: Prepared) -> bytes | None:
         """Tell whether the body is the same; there may be none."""
         _, content = prepared.body
         return digest_of(content or b"")

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 from anyio.to_thread import run_sync
 
-from segments_async._converter import check, structure
-from segments_async._json import decode_json, encode_json
+from segments_async._converter import check
+from segments_async._json import encode_json
 from segments_async._wire.arguments import check_name
-from segments_async.bulk.journal import FileRow
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
 from segments_async.models import Asset, FileSample, ImageSampleAttributes, SampleCreate
@@ -21,6 +21,7 @@ from segments_async.resources._file_samples import (
     files_of,
     settings_of,
 )
+from segments_async.resources._upload_once import upload_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from segments_async._session import Session, Trace
     from segments_async.bulk import BulkSettings
+    from segments_async.bulk.journal import FileRow
     from segments_async.models import Dataset
     from segments_async.resources.assets import Assets
 
@@ -104,16 +106,11 @@ class UploadFiles(CreateSamples):
             with suppress(OSError):  # the upload says what is wrong with it
                 digests = await run_sync(self._digests, sample)
         for place, ((file, filename), digest) in enumerate(zip(files, digests, strict=True)):
-            known = job.files.get(place)
             if isinstance(file, Asset):
                 job.done[place] = file
-            elif known is not None and known.digest == digest:
-                job.done[place] = structure(decode_json(known.asset.encode()), Asset)
             else:
-                asset = await self._assets.upload_traced(file, filename, trace, "")
-                job.done[place] = asset = attrs.evolve(asset, presigned_post_fields=None)
-                if note is not None and digest is not None:
-                    note(FileRow(job.prepared.key, place, digest, asset.url, encode_json(asset).decode()))
+                upload = partial(self._assets.upload_traced, file, filename, trace, "")
+                job.done[place] = await upload_once(job, place, digest, note, upload)
         make = sample.attributes or _image_of
         settings = settings_of(sample)
         fields = {**settings, "attributes": make([job.done[place] for place in range(len(files))])}

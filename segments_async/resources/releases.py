@@ -14,7 +14,7 @@ from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.errors import ApiError, InputError, ReleaseFailedError, RequestTimeoutError
 from segments_async.models import Dataset, Release
-from segments_async.resources._base import Resource, create_once
+from segments_async.resources._base import GROUND_TRUTH, Resource, create_once
 from segments_async.resources._release_files import ReleaseFiles
 from segments_async.resources._release_source import (
     check_writable,
@@ -25,7 +25,6 @@ from segments_async.resources._release_source import (
     temporary_folder,
 )
 from segments_async.resources._telling import telling
-from segments_async.resources.labels import GROUND_TRUTH
 
 if TYPE_CHECKING:
     import os

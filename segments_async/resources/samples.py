@@ -18,7 +18,7 @@ from segments_async.models import (
     SampleCreate,
     SampleSettings,
 )
-from segments_async.resources._base import MAX_PER_PAGE, Resource
+from segments_async.resources._base import GROUND_TRUTH, MAX_PER_PAGE, Resource
 from segments_async.resources._create_samples import GET_SAMPLE, UPDATE_SAMPLE, CreateSamples, create_sample
 from segments_async.resources._delete_samples import DeleteSamples
 from segments_async.resources._find_files import FoundFiles
@@ -26,7 +26,6 @@ from segments_async.resources._list_samples import LIST_SAMPLES, LabelledSamples
 from segments_async.resources._update_samples import UpdateSamples, check_sample_changes
 from segments_async.resources._upload_files import UploadFiles
 from segments_async.resources.assets import Assets
-from segments_async.resources.labels import GROUND_TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping

@@ -13,7 +13,7 @@ def test_page(sandbox, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names = {"__name__": "__main__"}
     for number, block in enumerate(blocks):
         exec(compile(block, f"{PAGE.name}, block {number}", "exec"), names)

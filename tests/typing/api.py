@@ -16,6 +16,7 @@ from segments_async import (
     Annotation,
     Asset,
     AsyncSegments,
+    BitmapPut,
     BulkReport,
     CalibratedImage,
     Collaborator,
@@ -169,6 +170,8 @@ async def the_rest(client: AsyncSegments) -> None:
     assert_type(report.failures, list[ExportError])
     assert_type(await client.assets.upload("a.png"), Asset)
     assert_type(await client.labels.put_bitmap("u-1", "preds", [[0, 1]], [{"id": 1, "category_id": 7}]), Label)
+    bitmaps = [BitmapPut("u-1", np.ones((1, 1), np.uint32), [{"id": 1, "category_id": 7}], score=0.5)]
+    assert_type(await client.labels.put_bitmaps(bitmaps, labelset="preds", checkpoint="run.db"), BulkReport[Label])
     assert_type(structure({"name": "flowers"}, Dataset), Dataset)
     assert_type(structure([], list[Sample]), list[Sample])
     assert_type(await client.request("GET", "/user"), Any)

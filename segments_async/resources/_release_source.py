@@ -14,15 +14,19 @@ import anyio
 from anyio.to_thread import run_sync
 
 from segments_async._releases import ReleaseFile
+from segments_async._wire.endpoint import Endpoint
 from segments_async.errors import DecodeError, InputError, ReleaseFailedError
 from segments_async.models import Dataset, Release
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from segments_async._session import Session
+
 ReleaseSource: TypeAlias = Release | ReleaseFile | Dataset | str | os.PathLike[str]
 """A dataset whose release is named beside it, a release, the URL of its file, or the file."""
 
+GET_RELEASE = Endpoint(method="GET", path="/datasets/{dataset}/releases/{name}/")
 _ADDRESS = ("https://", "http://")
 
 
@@ -61,6 +65,11 @@ def file_of(release: object, dataset: str | None = None) -> str:
     if not url or not url.startswith(_ADDRESS):
         raise DecodeError("the release has no file", path="attributes.url", payload=url)
     return url
+
+
+async def address_of(session: Session, dataset: str | Dataset, name: str) -> str:
+    """Ask where the file of a release can be read now."""
+    return file_of(await session.call(GET_RELEASE, Release, path={"dataset": dataset, "name": name}), shown(dataset))
 
 
 @asynccontextmanager

@@ -1,53 +1,39 @@
 from __future__ import annotations
 
 import math
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 
 from segments_async._download import get_file
-from segments_async._iterate import Choice, ReleaseItems
-from segments_async._releases import ReleaseFile, open_release
 from segments_async._wire.arguments import check_name
 from segments_async._wire.endpoint import Endpoint, Repeat
-from segments_async.errors import ApiError, InputError, ReleaseFailedError, RequestTimeoutError
+from segments_async.errors import InputError, ReleaseFailedError, RequestTimeoutError
 from segments_async.models import Dataset, Release
-from segments_async.resources._base import GROUND_TRUTH, Resource, create_once
-from segments_async.resources._release_files import ReleaseFiles
-from segments_async.resources._release_source import (
-    check_writable,
-    dataset_of,
-    file_of,
-    path_of,
-    shown,
-    temporary_folder,
-)
+from segments_async.resources._base import create_once
+from segments_async.resources._read_releases import ReadReleases
+from segments_async.resources._release_source import GET_RELEASE, check_writable, file_of, shown
 from segments_async.resources._telling import telling
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from segments_async._paging import Pages
-    from segments_async._releases import ReleaseSamples, ReleaseSummary
     from segments_async.bulk import Progress
-    from segments_async.export import ExportFormat, ExportReport
     from segments_async.resources._base import OnError
-    from segments_async.resources._release_source import ReleaseSource
 
 POLL_SHARE = 0.1
 """What takes long is looked at less often: after such a share of the time that passed."""
 MAX_POLL = 30.0
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/releases/")
-_GET = Endpoint(method="GET", path="/datasets/{dataset}/releases/{name}/")
 _CREATE = Endpoint(method="POST", path="/datasets/{dataset}/releases/", repeat=Repeat.NEVER)
 _DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/releases/{name}/")
 
 
-class Releases(Resource):
+class Releases(ReadReleases):
     """
     Releases: snapshots of a dataset with its labels, as one JSON file.
 
@@ -89,7 +75,7 @@ class Releases(Resource):
         Raises:
             NotFoundError: There is no such release.
         """
-        return await self._session.call(_GET, Release, path={"dataset": dataset, "name": name})
+        return await self._session.call(GET_RELEASE, Release, path={"dataset": dataset, "name": name})
 
     async def create(self, dataset: str | Dataset, name: str, *, description: str = "") -> Release:
         """
@@ -113,7 +99,7 @@ class Releases(Resource):
             AlreadyExistsError: There is one of this name.
         """
         body = {"name": check_name(name), "description": description}
-        _GET.fill(dataset=dataset, name=name)  # a release that cannot be asked for is of no use
+        GET_RELEASE.fill(dataset=dataset, name=name)  # a release that cannot be asked for is of no use
 
         async def create() -> Release:
             return await self._session.call(_CREATE, Release, path={"dataset": dataset}, json=body)
@@ -229,260 +215,3 @@ class Releases(Resource):
         with telling(progress) as tell:
             await get_file(self._session, await find(), target, renew=find, tell=tell)
         return target
-
-    @asynccontextmanager
-    async def open(self, source: ReleaseSource, name: str | None = None) -> AsyncIterator[ReleaseFile]:
-        """
-        Open a release, to read it sample by sample, however large it is.
-
-        What is not on disk yet is first downloaded to the folder for temporary files (``TMPDIR``), as `download` does
-        it, and deleted when the block is left: so a slow reader holds no connection, and no cut disturbs it.
-
-        Example:
-            ::
-
-                async with client.releases.open("jane/flowers", "v1") as release:
-                    print(release.dataset.task_type, await release.summary())
-                    async for sample in release.samples(labelset="ground-truth", label_status="REVIEWED"):
-                        print(sample.name, sample.labels["ground-truth"])
-
-        Args:
-            source: The dataset, with *name*; or without it a `Release`, the URL of a file, or a path.
-            name: The release's name.
-
-        Raises:
-            InputError: There is no such file, it cannot be kept (a full disk), or the release is still being built.
-            ReleaseFailedError: The service could not build it.
-            DecodeError: The file is no release.
-        """
-        if isinstance(source, ReleaseFile):
-            yield source
-        elif (path := path_of(source, name)) is not None:
-            async with open_release(path) as release:
-                yield release
-        else:
-            async with temporary_folder() as folder:
-                path = folder / "release.json"
-                if name is not None:
-                    await self.download(dataset_of(source), name, path)
-                else:
-                    await self._fetch(source, path)
-                async with open_release(path) as release:
-                    yield release
-
-    async def _fetch(self, source: object, path: Path) -> None:
-        try:
-            await get_file(self._session, source if isinstance(source, str) else file_of(source), path)
-        except ApiError as error:
-            error.add_note(
-                "if its address has expired: pass the dataset and the release's name, and it is asked for anew"
-            )
-            raise
-
-    @asynccontextmanager
-    async def stream_samples(
-        self,
-        source: ReleaseSource,
-        name: str | None = None,
-        *,
-        labelset: str | None = None,
-        label_status: str | Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
-    ) -> AsyncIterator[ReleaseSamples]:
-        """
-        Read the samples of a release: `open` and `ReleaseFile.samples` in one.
-
-        Example:
-            ::
-
-                async with client.releases.stream_samples("jane/flowers", "v1", labelset="ground-truth") as samples:
-                    async for sample in samples:
-                        print(sample.name, sample.labels["ground-truth"])
-
-        Args:
-            source: As in `open`.
-            name: As in `open`.
-            labelset: As in `ReleaseFile.samples`, like the rest.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these.
-            on_error: ``"skip"`` leaves out samples that do not decode.
-
-        Raises:
-            InputError: There is no such labelset; or as `open`.
-            DecodeError: A sample does not decode, or the file is damaged.
-        """
-        async with self.open(source, name) as release:
-            yield release.samples(labelset=labelset, label_status=label_status, metadata=metadata, on_error=on_error)
-
-    async def summary(self, source: ReleaseSource, name: str | None = None) -> ReleaseSummary:
-        """
-        Count the samples of a release, its labels by status, and its annotations by category.
-
-        Example:
-            ::
-
-                summary = await client.releases.summary("jane/flowers", "v1")
-                print(summary.samples, summary.labelsets["ground-truth"].statuses)
-
-        Args:
-            source: As in `open`.
-            name: As in `open`.
-
-        Raises:
-            DecodeError: The file is no release; or as `open`.
-        """
-        async with self.open(source, name) as release:
-            return await release.summary()
-
-    async def export(
-        self,
-        release: ReleaseSource,
-        folder: str | os.PathLike[str],
-        format: ExportFormat,
-        *,
-        name: str | None = None,
-        labelset: str = GROUND_TRUTH,
-        label_status: str | Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        id_increment: int = 0,
-        images: bool = True,
-        image_size: tuple[int, int] | None = None,
-        refresh: bool = False,
-        on_error: Literal["raise", "skip"] = "raise",
-        concurrency: int | None = None,
-        progress: Callable[[Progress], None] | None = None,
-    ) -> ExportReport:
-        """
-        Write the images and labels of a release as files of another format (extra ``export``).
-
-        Example:
-            ::
-
-                report = await client.releases.export("jane/flowers", "out", "coco-panoptic", name="v1")
-                print(report.file, report.folder)
-
-        The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*; where they
-        differ, and why, is told in `segments_async.export`. Samples are read, fetched and written one after the other,
-        a few at a time, so that a release of any size needs little memory. Each file is written under a temporary name
-        and renamed; the JSON file comes last. Images that are there from an earlier run are not fetched again; signed
-        addresses that have expired are asked for anew.
-
-        Args:
-            release: As `source` in `open`, or what that gave.
-            folder: Where to write; it is made if it is not there.
-            format: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``), ``"semantic"``,
-                ``"semantic-color"``, ``"instance"``, ``"instance-color"``: of bitmaps. ``"yolo"``: of boxes.
-                ``"coco-instance"`` takes boxes, polygons and points too.
-            name: As in `open`.
-            labelset: Whose labels.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``: -1 makes YOLO's 0, 1, 2 of 1, 2, 3.
-            images: Whether the images are written too.
-            image_size: Width and height of all images in pixels, where the bitmaps do not tell; by default each image
-                is asked.
-            refresh: Whether images are fetched although they are there.
-            on_error: ``"skip"`` leaves out samples that cannot be exported; the report tells which, and why.
-            concurrency: Samples under way at once; by default 16, or as many as the client has connections.
-            progress: Called with a `Progress` at most ten times a second, and at the end.
-
-        Returns:
-            Where everything is, how many samples there were, and what the format cannot hold.
-
-        Raises:
-            ImportError: An extra is not installed.
-            InputError: There is no such labelset, the format cannot hold this task type, or *folder* cannot be written,
-                a full disk included.
-            DecodeError: The release file is damaged.
-            ExportError: A sample cannot be exported, and ``on_error="raise"``.
-        """
-        from segments_async.export import Export, Plan  # noqa: PLC0415 (an extra)
-
-        plan = Plan(
-            folder=Path(folder),
-            format=format,
-            labelset=labelset,
-            label_status=label_status,
-            metadata=metadata,
-            id_increment=id_increment,
-            images=images,
-            image_size=image_size,
-            refresh=refresh,
-            on_error=on_error,
-            concurrency=concurrency,
-            progress=progress,
-        )
-        plan.check()
-        most, clock = self._session.max_connections, self._session.clock.monotonic
-        async with self.open(release, name) as opened:
-            files = ReleaseFiles(self._session, labelset)
-            return await Export(opened, plan, files, max_connections=most, clock=clock).run()
-
-    def iterate(
-        self,
-        source: ReleaseSource,
-        name: str | None = None,
-        *,
-        images: bool = True,
-        bitmaps: bool = True,
-        labelset: str = GROUND_TRUTH,
-        label_status: str | Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        prefetch: int = 16,
-        shard: tuple[int, int] = (0, 1),
-        cache: str | os.PathLike[str] | None = None,
-        on_error: OnError = "raise",
-    ) -> ReleaseItems:
-        """
-        Go through a release with its images and label bitmaps, fetched in the background (extra ``images``).
-
-        Example:
-            ::
-
-                async with client.releases.iterate("flowers-v1.json", label_status="REVIEWED") as items:
-                    async for sample, image, label, bitmap in items:
-                        train_on(image, bitmap)
-
-        There is an item for each image: of a sequence frame by frame, and in each frame sensor by sensor, or camera by
-        camera of a point cloud; `ReleaseItem` says which it is, and what was annotated in it. Images and bitmaps are
-        decoded in worker threads; signed addresses that have expired are asked for anew. ``docs/training.md`` adapts
-        all of that to PyTorch and ``datasets``.
-
-        Args:
-            source: As in `open`; a path is best, as anything else is downloaded each time.
-            name: As in `open`.
-            images: Whether to fetch and decode images. Without, there is one item for each sample.
-            bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
-            labelset: Whose labels to give; None where a sample has none.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            prefetch: Images ahead of you, under way or waiting for you, 1000 at most: so many are in memory.
-            shard: ``(index, count)``: only every *count*-th sample, from *index* on; for workers that share the work.
-            cache: Folder in which images and bitmaps are kept, so that the next epoch fetches none. It may be that of
-                ``assets.download_many``, and workers may share it.
-            on_error: ``"skip"`` leaves out a sample that does not decode, or an image that cannot be had or whose
-                bitmap cannot, and tells of it in `ReleaseItems.skipped`.
-
-        Returns:
-            A block, inside which there are the items, in the order of the file. Leaving it early cancels what is under
-            way.
-
-        Raises:
-            DecodeError: The file is damaged, or an image is none.
-            ImportError: The extra is not installed, and images or bitmaps are wanted.
-            InputError: As in `open`; there is no such labelset, a sample has no image (a point cloud without cameras),
-                or *cache* cannot be written, a full disk included.
-        """
-        choice = Choice(
-            images=images,
-            bitmaps=bitmaps,
-            labelset=labelset,
-            label_status=label_status,
-            metadata=metadata,
-            prefetch=prefetch,
-            shard=shard,
-            on_error=on_error,
-        )
-        files = ReleaseFiles(self._session, labelset, None if cache is None else Path(cache))
-        return ReleaseItems(self.open(source, name), files, choice)

@@ -18,11 +18,10 @@ from segments_async.models import (
     SampleCreate,
     SampleSettings,
 )
-from segments_async.resources._base import GROUND_TRUTH, MAX_PER_PAGE, Resource
 from segments_async.resources._create_samples import GET_SAMPLE, UPDATE_SAMPLE, CreateSamples, create_sample
 from segments_async.resources._delete_samples import DeleteSamples
 from segments_async.resources._find_files import FoundFiles
-from segments_async.resources._list_samples import LIST_SAMPLES, LabelledSamples, sample_query
+from segments_async.resources._list_samples import SampleLists
 from segments_async.resources._update_samples import UpdateSamples, check_sample_changes
 from segments_async.resources._upload_files import UploadFiles
 from segments_async.resources.assets import Assets
@@ -32,144 +31,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from segments_async._paging import Pages, Prefetch
     from segments_async.bulk import BulkOptions, BulkReport
     from segments_async.models import FileSample, SampleUpdate
-    from segments_async.resources._base import OnError
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
     UpdateItem = SampleUpdate | Mapping[str, Any]
     FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
 
-_PAGES_AT_ONCE = 4
 _DELETE = Endpoint(method="DELETE", path="/samples/{uuid}/")
 
 
-class Samples(Resource):
+class Samples(SampleLists):
     """
     Samples: what is labelled.
 
     Source: API documentation, "Samples".
     """
-
-    def list(
-        self,
-        dataset: str | Dataset,
-        *,
-        labelset: str | None = None,
-        include_full_label: bool = False,
-        name: str | None = None,
-        label_status: str | Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        sort: str = "name",
-        direction: Literal["asc", "desc"] = "asc",
-        per_page: int = MAX_PER_PAGE,
-        lookahead: int = 1,
-        on_error: OnError = "raise",
-    ) -> Pages[Sample]:
-        """
-        List the samples of a dataset.
-
-        Example:
-            ::
-
-                samples = await client.samples.list("jane/flowers", label_status=["LABELED", "REVIEWED"])
-                async for sample in client.samples.list("jane/flowers", labelset="ground-truth"):
-                    print(sample.name, sample.label)
-
-        Args:
-            dataset: ``"owner/name"``, or a `Dataset`.
-            labelset: Give each sample its label of this labelset, as a summary.
-            include_full_label: Give the whole label instead; needs *labelset*.
-            name: Only samples whose name contains this.
-            label_status: Only samples with one of these statuses; see `LabelStatus`.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
-            direction: ``"asc"`` or ``"desc"``.
-            per_page: Samples a request, 1000 at most.
-            lookahead: Pages that are fetched at the same time.
-            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Pages.skipped`.
-
-        Returns:
-            Pages of samples.
-
-        Raises:
-            DecodeError: A sample does not decode; its `row` says which one.
-            InputError: A filter cannot be expressed: a comma inside a metadata value, or *include_full_label*
-                without *labelset*.
-            NotFoundError: There is no such dataset, or no such labelset in it.
-        """
-        query = sample_query(
-            labelset=labelset,
-            include_full_label=include_full_label,
-            name=name,
-            label_status=label_status,
-            metadata=metadata,
-            sort=sort,
-            direction=direction,
-        )
-        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
-        if labelset is not None:
-            fetch = LabelledSamples(self._session, dataset, labelset, fetch).fetch
-        return self._paged(fetch, per_page=per_page, lookahead=lookahead)
-
-    def stream(
-        self,
-        dataset: str | Dataset,
-        *,
-        labelset: str = GROUND_TRUTH,
-        name: str | None = None,
-        label_status: str | Iterable[str] | None = None,
-        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        sort: str = "name",
-        direction: Literal["asc", "desc"] = "asc",
-        per_page: int = 100,
-        prefetch: int = 4,
-        on_error: OnError = "raise",
-    ) -> Prefetch[Sample]:
-        """
-        Go through all samples of a dataset with their whole labels, fetched in the background.
-
-        Example:
-            ::
-
-                async with client.samples.stream("jane/flowers", labelset="ground-truth") as samples:
-                    async for sample in samples:
-                        if isinstance(sample.label, Label):  # None if it is not labelled
-                            print(sample.name, sample.label.attributes)
-
-        Args:
-            dataset: ``"owner/name"``, or a `Dataset`.
-            labelset: Whose labels to give; a `Label` each, never a summary.
-            name: Only samples whose name contains this.
-            label_status: Only samples with one of these statuses; see `LabelStatus`.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
-            direction: ``"asc"`` or ``"desc"``.
-            per_page: Samples a request, 1000 at most. Fewer are better for large labels, as those of sequences.
-            prefetch: Pages ahead of you at most; with *per_page*, this is what bounds the memory.
-            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Prefetch.skipped`.
-
-        Returns:
-            A block, inside which there are the samples. Leaving it early cancels what is under way.
-
-        Raises:
-            DecodeError: A sample does not decode; its `row` says which one.
-            InputError: A filter cannot be expressed, or a number makes no sense.
-            NotFoundError: There is no such dataset, or no such labelset in it.
-        """
-        query = sample_query(
-            labelset=labelset,
-            include_full_label=True,
-            name=name,
-            label_status=label_status,
-            metadata=metadata,
-            sort=sort,
-            direction=direction,
-        )
-        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
-        labelled = LabelledSamples(self._session, dataset, labelset, fetch)
-        return self._paged(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
 
     async def get(self, uuid: str, *, labelset: str | None = None, include_signed_urls: bool = False) -> Sample:
         """
@@ -190,28 +67,6 @@ class Samples(Resource):
         """
         params = {"labelset": labelset, "include_signed_urls": 1 if include_signed_urls else None}
         return await self._session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params)
-
-    async def uuids(self, dataset: str | Dataset) -> dict[str, str]:
-        """
-        Get the uuid of every sample by its name.
-
-        Example:
-            ::
-
-                uuids = await client.samples.uuids("jane/flowers")
-                await client.labels.put(uuids["violet.jpg"], "ground-truth", attributes)
-
-        Args:
-            dataset: ``"owner/name"``, or a `Dataset`.
-
-        Returns:
-            Names and uuids, sorted by name.
-
-        Raises:
-            NotFoundError: There is no such dataset.
-        """
-        pages = self.list(dataset, lookahead=min(_PAGES_AT_ONCE, self._session.max_connections))
-        return {sample.name: sample.uuid async for sample in pages}
 
     async def create(
         self,

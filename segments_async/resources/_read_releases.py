@@ -32,8 +32,10 @@ class ReadReleases(Resource):
         """
         Open a release, to read it sample by sample, however large it is.
 
-        What is not on disk yet is first downloaded to the folder for temporary files (``TMPDIR``), as `download` does
-        it, and deleted when the block is left: so a slow reader holds no connection, and no cut disturbs it.
+        What is not on disk yet is first downloaded, whole, to the folder for temporary files (``TMPDIR``), and deleted
+        when the block is left: so a slow reader holds no connection, no cut disturbs it, and it does not matter where
+        in the file the categories stand. To read a large release more than once, or to see how far it is, `download`
+        it, and open the file.
 
         Example:
             ::
@@ -72,9 +74,7 @@ class ReadReleases(Resource):
         try:
             await get_file(self._session, source if isinstance(source, str) else file_of(source), path)
         except ApiError as error:
-            error.add_note(
-                "if its address has expired: pass the dataset and the release's name, and it is asked for anew"
-            )
+            error.add_note("if its address has expired: with the dataset and the release's name, it is asked for anew")
             raise
 
     @asynccontextmanager
@@ -89,7 +89,7 @@ class ReadReleases(Resource):
         on_error: Literal["raise", "skip"] = "raise",
     ) -> AsyncIterator[ReleaseSamples]:
         """
-        Read the samples of a release: `open` and `ReleaseFile.samples` in one.
+        Read the samples of a release: `open` and `ReleaseFile.samples` in one, so that all of it is downloaded first.
 
         Example:
             ::

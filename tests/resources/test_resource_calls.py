@@ -327,6 +327,7 @@ ELSEWHERE = {
     (Samples, "uuids"),
     (Labels, "get_bitmap"),
     (Labels, "put_bitmap"),
+    (Labels, "put_bitmaps"),
     (Labels, "put_many"),
     (Labels, "stream_put"),
     (Labels, "get_many"),

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from segments_async._kept import KeptPartial
 from segments_async._partial import Memory, Partial
 from segments_async._session import USER_AGENT, Trace
 from segments_async._storage import check_answer, storage_request
+from segments_async._wire.addresses import address_digest
 from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import shown_url
 from segments_async._wire.retry import is_retryable
@@ -53,6 +55,7 @@ async def get_file(
     trace: Trace | None = None,
     what: str = "path",
     placer: Placer | None = None,
+    keep: bool = False,
 ) -> None:
     """
     Stream what *url* holds into *path*, which appears only when it is whole.
@@ -66,13 +69,17 @@ async def get_file(
         trace: Filled in on the way.
         what: What *path* is called in errors.
         placer: Writes small files, several at a time; shared by those who fetch many.
+        keep: Whether to leave what came if this fails, and to go on with what an earlier call has left.
 
     Raises:
         InputError: *path* cannot be written.
         DecodeError: A page of HTML came instead of a file.
     """
-    partial = Partial(path, what, placer)
+    kept = KeptPartial(path, address_digest(url), what) if keep else None
+    partial = kept or Partial(path, what, placer)
     try:
+        if kept is not None:
+            await kept.open()
         await _Fetch(session, url, partial, renew, tell, trace or Trace()).run()
         await partial.finish()
     finally:
@@ -106,8 +113,6 @@ class _Fetch:
         self._renew = renew
         self._tell = tell
         self._trace = trace
-        self._tag: str | None = None
-        """Names the content of which there is a part; None if it cannot be gone on with."""
         self._total: int | None = None
         self._problem: InputError | None = None
 
@@ -131,7 +136,7 @@ class _Fetch:
 
     async def _attempt(self) -> None:
         """Ask for what is missing."""
-        if self._tag is None:
+        if self._sink.tag is None:
             self._total = None
         elif self._sink.size == self._total:
             return
@@ -152,8 +157,8 @@ class _Fetch:
     async def _answer(self) -> httpx.Response:
         """Send the request, and go where it is sent to: nothing in it is secret but the address itself."""
         headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-        if self._tag is not None and self._sink.size:
-            headers |= {"Accept-Encoding": "identity", "Range": f"bytes={self._sink.size}-", "If-Range": self._tag}
+        if self._sink.tag is not None and self._sink.size:
+            headers |= {"Accept-Encoding": "identity", "Range": f"bytes={self._sink.size}-", "If-Range": self._sink.tag}
         extensions = {"timeout": self._session.timeout.as_dict()}
         request = storage_request("GET", self._url, headers=headers, extensions=extensions)
         pool = self._session.pool
@@ -182,17 +187,16 @@ class _Fetch:
                 raise self._lost("another part came than was asked for")
             self._total = int(match[2]) if match[2] != "*" else None
             return
-        await self._restart()
+        total, tag = None, ""
         if "content-encoding" not in response.headers:
             length = response.headers.get("content-length", "")
-            self._total = int(length) if length.isdecimal() else None
+            total = int(length) if length.isdecimal() else None
             tag = response.headers.get("etag", "")
-            self._tag = tag if tag.startswith('"') else None  # a weak one does not tell bytes apart
+        await self._restart(total, tag if tag.startswith('"') else None)  # a weak one does not tell bytes apart
 
-    async def _restart(self) -> None:
-        self._tag = self._total = None
-        if self._sink.size:
-            await self._sink.restart()
+    async def _restart(self, total: int | None = None, tag: str | None = None) -> None:
+        self._total = total
+        await self._sink.restart(tag)
 
     async def _receive(self, response: httpx.Response) -> None:
         """

@@ -24,13 +24,16 @@ HELD_BYTES = 256 * 1024
 class Sink(Protocol):
     """Where the bytes of a download go, which may begin anew."""
 
+    tag: str | None
+    """The strong ETag of what this is a part of; None if it cannot be gone on with."""
+
     @property
     def size(self) -> int:
         """Bytes that came so far."""
         raise NotImplementedError
 
-    async def restart(self) -> None:
-        """Forget what came so far."""
+    async def restart(self, tag: str | None = None) -> None:
+        """Forget what came so far; what comes now is part of what *tag* names."""
 
     async def write(self, chunk: bytes) -> None:
         """Append."""
@@ -45,6 +48,7 @@ class Memory:
     """
 
     def __init__(self, most: int) -> None:
+        self.tag: str | None = None
         self._most = most
         self._content = bytearray()
 
@@ -58,8 +62,9 @@ class Memory:
         """All of them."""
         return bytes(self._content)
 
-    async def restart(self) -> None:
+    async def restart(self, tag: str | None = None) -> None:
         """Forget what came so far."""
+        self.tag = tag
         self._content.clear()
 
     async def write(self, chunk: bytes) -> None:
@@ -142,6 +147,7 @@ class Partial:
     """
 
     def __init__(self, path: Path, what: str = "path", placer: Placer | None = None) -> None:
+        self.tag: str | None = None
         self._size = 0
         self._path = path
         self._what = what
@@ -157,8 +163,9 @@ class Partial:
         """Bytes that came so far."""
         return self._size
 
-    async def restart(self) -> None:
+    async def restart(self, tag: str | None = None) -> None:
         """Forget what came so far."""
+        self.tag = tag
         self._size = 0
         self._held.clear()
         if self._file is not None:
@@ -177,7 +184,7 @@ class Partial:
         await self._run(self._replace, self._placer.take if small and self._placer is not None else run_sync)
 
     async def discard(self) -> None:
-        """Leave nothing behind, unless it is finished."""
+        """Clean up, unless it is finished."""
         if not self._discarded:
             with anyio.CancelScope(shield=True):
                 await run_sync(self._remove)
@@ -197,9 +204,12 @@ class Partial:
 
     def _flush(self) -> None:
         if self._file is None:
-            self._file = self._temporary.open("wb")
+            self._file = self._open()
         self._file.write(self._held)
         self._held.clear()
+
+    def _open(self) -> IO[bytes]:
+        return self._temporary.open("xb")
 
     def _truncate(self) -> None:
         assert self._file is not None
@@ -217,7 +227,10 @@ class Partial:
         with self._lock:
             self._discarded = True
             if self._file is not None:
-                with suppress(OSError):
-                    self._file.close()
-                with suppress(OSError):
-                    self._temporary.unlink(missing_ok=True)
+                self._give_up(self._file)
+
+    def _give_up(self, file: IO[bytes]) -> None:
+        with suppress(OSError):
+            file.close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)

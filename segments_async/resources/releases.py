@@ -184,6 +184,11 @@ class Releases(ReadReleases):
         *path* and renamed at the end, so that *path* is whole or not there. After a cut it goes on where it was, as
         often as there is something more each time; an address whose signature has expired is asked for anew.
 
+        What came before it failed, was cancelled or killed stays beside *path*, hidden (``.flowers-v1.json.part`` and
+        ``.part.json``), if it is a MiB at least and the host names the content by a strong ``ETag``. The next call with
+        the same *path* goes on from there; a part of anything else is thrown away. What is downloaded to one *path*
+        twice at the same time is not mixed up. On Windows nothing stays.
+
         Example:
             ::
 
@@ -213,5 +218,5 @@ class Releases(ReadReleases):
             return file_of(await self.get(dataset, name), shown(dataset))
 
         with telling(progress) as tell:
-            await get_file(self._session, await find(), target, renew=find, tell=tell)
+            await get_file(self._session, await find(), target, renew=find, tell=tell, keep=True)
         return target

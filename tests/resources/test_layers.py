@@ -20,6 +20,7 @@ LAYERS = [
     ["_pool"],
     ["_session"],
     ["_ahead", "_partial", "_storage", "_paging", "_releases"],
+    ["_kept"],
     ["_download"],
     ["bulk", "images", "_iterate"],
     ["export"],

@@ -12,6 +12,7 @@ from segments_async._partial import Memory, Partial
 from segments_async._session import USER_AGENT, Trace
 from segments_async._storage import check_answer, storage_request
 from segments_async._wire.addresses import address_digest
+from segments_async._wire.etags import strong_etag
 from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import shown_url
 from segments_async._wire.retry import is_retryable
@@ -187,12 +188,12 @@ class _Fetch:
                 raise self._lost("another part came than was asked for")
             self._total = int(match[2]) if match[2] != "*" else None
             return
-        total, tag = None, ""
+        total = tag = None
         if "content-encoding" not in response.headers:
             length = response.headers.get("content-length", "")
             total = int(length) if length.isdecimal() else None
-            tag = response.headers.get("etag", "")
-        await self._restart(total, tag if tag.startswith('"') else None)  # a weak one does not tell bytes apart
+            tag = strong_etag(response.headers.get("etag"))
+        await self._restart(total, tag)
 
     async def _restart(self, total: int | None = None, tag: str | None = None) -> None:
         self._total = total

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from segments_async._partial import Partial
+from segments_async._wire.etags import strong_etag
 
 if sys.platform != "win32":
     import fcntl
@@ -41,7 +42,7 @@ class KeptPartial(Partial):
         self._part = path.with_name(f".{path.name}.part")
         self._note = path.with_name(f".{path.name}.part.json")
         self._noted: str | None = ""
-        """The tag that the note tells."""
+        """The tag that the note tells; empty before anybody knows."""
         self._failed = False
 
     async def open(self) -> None:
@@ -52,13 +53,15 @@ class KeptPartial(Partial):
         if not os.path.exists(self._part):  # noqa: PTH110 (pathlib's raises if the name is too long)
             return
         self._file = self._take()
-        if self._file is not None and (tag := self._read_note()) is not None:
-            # The last byte is fetched again: so the server is asked about a part that is whole, too.
-            self._size = max(0, self._file.seek(0, os.SEEK_END) - 1)
-            self.tag = self._noted = tag
-        if self._file is not None:
-            self._file.seek(self._size)
+        if self._file is None:
+            return
+        self.tag = self._read_note()
+        if self.tag is None:
             self._file.truncate()
+        else:
+            self._noted = self.tag
+            # The last byte is fetched again: so the server is asked about a part that is whole, too.
+            self._size = self._file.seek(max(0, self._file.seek(0, os.SEEK_END) - 1))
 
     def _take(self) -> IO[bytes] | None:
         """Open the part that stays, unless somebody else has it."""
@@ -74,12 +77,14 @@ class KeptPartial(Partial):
     def _read_note(self) -> str | None:
         try:
             note = json.loads(self._note.read_bytes())
-            return str(note["etag"]) if note["address"] == self._address and note["etag"] else None
+            return strong_etag(note["etag"]) if note["address"] == self._address else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def _write_note(self) -> None:
-        self._note.write_text(json.dumps({"address": self._address, "etag": self.tag}))
+        self._note.unlink(missing_ok=True)
+        with self._note.open("x", encoding="utf-8") as file:  # made anew, as a symlink would be followed
+            json.dump({"address": self._address, "etag": self.tag}, file)
         self._noted = self.tag
 
     def _open(self) -> IO[bytes]:
@@ -119,13 +124,19 @@ class KeptPartial(Partial):
             super()._give_up(file)
             return
         with suppress(OSError):
-            if self.tag is not None and self._size >= LEAST_BYTES and not self._failed:
-                self._flush()
-            else:  # while the lock holds
+            if not self._is_worth_it(file):  # while the lock holds
                 self._part.unlink(missing_ok=True)
                 self._note.unlink(missing_ok=True)
         with suppress(OSError):
             file.close()
+
+    def _is_worth_it(self, file: IO[bytes]) -> bool:
+        """Whether it can be gone on with, now that all is in it that came. On a full disk it would be in the way."""
+        with suppress(OSError):
+            if self.tag is not None and not self._failed:
+                self._flush()
+                return file.seek(0, os.SEEK_END) >= LEAST_BYTES
+        return False
 
 
 def _open_locked(path: Path) -> IO[bytes] | None:

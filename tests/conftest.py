@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
 import pytest
@@ -12,6 +14,9 @@ from segments_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+DOCS = Path(__file__).parents[1] / "docs"
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # The same examples at every run of CI, so that it fails only for a change; new ones at every run elsewhere.
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
@@ -66,3 +71,38 @@ async def patient(sandbox: Sandbox, clock: FakeClock, anyio_backend: str) -> Asy
     """A client of the sandbox whose waits cost no time; `clock.slept` lists them."""
     async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
         yield client
+
+
+class Guides:
+    """The pages of the documentation, whose Python blocks run as they stand."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def text(self, page: str) -> str:
+        return (DOCS / page).read_text(encoding="utf-8")
+
+    def blocks(self, page: str) -> list[str]:
+        return BLOCK.findall(self.text(page))
+
+    def run(self, page: str) -> list[list[str]]:
+        """Run the blocks, one after another, but for those that are tests; returns the lines that each has printed."""
+        names: dict[str, Any] = {"__name__": "__main__"}
+        printed = []
+        for number, block in enumerate(self.blocks(page)):
+            if not block.startswith("# test_"):
+                source = block.replace("jane/flowers", "sandbox/flowers")
+                exec(compile(source, f"{page}, Python block {number}", "exec"), names)
+                printed.append(self._capsys.readouterr().out.splitlines())
+        return printed
+
+
+@pytest.fixture
+def guides(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Guides:
+    """The pages of the documentation, in an empty folder, with the sandbox as the service."""
+    monkeypatch.setenv("SEGMENTS_API_URL", sandbox.url)
+    monkeypatch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
+    monkeypatch.chdir(tmp_path)
+    return Guides(capsys)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import anyio
@@ -15,8 +13,6 @@ from PIL import Image
 
 from segments_async import AsyncSegments
 
-GUIDE = Path(__file__).parent.parent / "docs" / "training.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 COUNT = 4
 
 
@@ -85,20 +81,10 @@ async def build(url, key):
 
 
 @pytest.mark.usefixtures("_libraries")
-def test_training_guide(sandbox, monkeypatch, tmp_path, capsys):
+def test_training_guide(sandbox, guides):
     """A reader who copies the blocks, one after the other, sees every sample once each time."""
     anyio.run(build, sandbox.url, sandbox.api_key)
-    monkeypatch.setenv("SEGMENTS_API_URL", sandbox.url)
-    monkeypatch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
-    monkeypatch.chdir(tmp_path)
-    names = {"__name__": "__main__"}
-    printed = []
-    for number, block in enumerate(BLOCKS):
-        source = block.replace("jane/flowers", "sandbox/flowers")
-        exec(compile(source, f"{GUIDE.name}, Python block {number}", "exec"), names)
-        printed.append(capsys.readouterr().out.splitlines())
-
-    assert printed == [
+    assert guides.run("training.md") == [
         [f"s{number} (6, 4) (4, 6) 1" for number in range(COUNT)],
         [f"s{number} None None (6, 4) 1" for number in range(COUNT)],
         [],

@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "bulk.md"
-
-
-def test_page(sandbox, monkeypatch, tmp_path):
-    monkeypatch.setenv("SEGMENTS_API_URL", sandbox.url)
-    monkeypatch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
-    names = {"__name__": "__main__"}
-    for number, block in enumerate(blocks):
-        exec(compile(block, f"{PAGE.name}, block {number}", "exec"), names)
+def test_page(guides):
+    assert len(guides.run("bulk.md")) == 5

@@ -70,3 +70,20 @@ def test_what_goes_wrong_is_one_line(release, tmp_path, capsys, arguments, says)
 
     [line] = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+@pytest.mark.parametrize(("key", "says"), [(None, "401 Unauthorized"), ("the sandbox's", "404 Not Found")])
+def test_addresses_that_expired(release, sandbox, tmp_path, capsys, monkeypatch, key, says):
+    """They are asked for anew, which takes the key of the environment; the sandbox knows no such sample."""
+    monkeypatch.setenv("SEGMENTS_API_URL", sandbox.url)
+    monkeypatch.delenv("SEGMENTS_API_KEY", raising=False)
+    if key:
+        monkeypatch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
+    sandbox.clear_faults()
+    sandbox.fail("GET", "/good.jpg", times=None, status=403, origin="storage")
+
+    assert main(["export", release, str(tmp_path / "out"), "semantic"]) == 1
+
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"sample 'good.jpg': its image: {says} on GET {sandbox.url}/samples/good.jpg/")
+    assert "it was asked for a new address of" in shown

@@ -3,25 +3,29 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from segments_async._download import get_file
 from segments_async._iterate import Choice, ReleaseItems
 from segments_async._releases import ReleaseFile, open_release
 from segments_async.errors import ApiError
+from segments_async.models import Release
 from segments_async.resources._base import GROUND_TRUTH, Resource
 from segments_async.resources._release_files import ReleaseFiles
 from segments_async.resources._release_source import address_of, dataset_of, file_of, path_of, temporary_folder
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
+    from segments_async._download import Renew
     from segments_async._releases import ReleaseSamples, ReleaseSummary
     from segments_async.bulk import Progress
     from segments_async.export import ExportFormat, ExportReport
     from segments_async.resources._base import OnError
     from segments_async.resources._release_source import ReleaseSource
+
+T = TypeVar("T")
 
 
 class ReadReleases(Resource):
@@ -62,17 +66,34 @@ class ReadReleases(Resource):
         else:
             async with temporary_folder() as folder:
                 path = folder / "release.json"
-                await self._fetch(source, name, path)
+                await self._fetch(source, name, partial(self._get_file, path))
                 async with open_release(path) as release:
                     yield release
 
-    async def _fetch(self, source: object, name: str | None, path: Path) -> None:
+    @asynccontextmanager
+    async def _open_kept(
+        self, source: ReleaseSource, name: str | None, files: ReleaseFiles
+    ) -> AsyncIterator[ReleaseFile]:
+        """Open a release, and keep its file as its images are kept; what a URL holds may change, so that is not."""
+        called = source.name if isinstance(source, Release) else name
+        if called is None:
+            async with self.open(source) as release:
+                yield release
+            return
+        path = await self._fetch(source, name, partial(files.keep, called))
+        async with open_release(path) as release:
+            yield release
+
+    async def _get_file(self, path: Path, url: str, renew: Renew | None) -> None:
+        await get_file(self._session, url, path, renew=renew)
+
+    async def _fetch(self, source: object, name: str | None, fetch: Callable[[str, Renew | None], Awaitable[T]]) -> T:
+        """Find out where the file of a release is, and *fetch* it."""
         if name is not None:
             find = partial(address_of, self._session, dataset_of(source), name)
-            await get_file(self._session, await find(), path, renew=find)
-            return
+            return await fetch(await find(), find)
         try:
-            await get_file(self._session, source if isinstance(source, str) else file_of(source), path)
+            return await fetch(source if isinstance(source, str) else file_of(source), None)
         except ApiError as error:
             error.add_note("if its address has expired: with the dataset and the release's name, it is asked for anew")
             raise
@@ -248,7 +269,7 @@ class ReadReleases(Resource):
         all of that to PyTorch and ``datasets``.
 
         Args:
-            source: As in `open`; a path is best, as anything else is downloaded each time.
+            source: As in `open`; with a path or a *cache*, it is not downloaded each time.
             name: As in `open`.
             images: Whether to fetch and decode images. Without, there is one item for each sample.
             bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
@@ -257,8 +278,8 @@ class ReadReleases(Resource):
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
             prefetch: Images ahead of you, under way or waiting for you, 1000 at most: so many are in memory.
             shard: ``(index, count)``: only every *count*-th sample, from *index* on; for workers that share the work.
-            cache: Folder in which images and bitmaps are kept, so that the next epoch fetches none. It may be that of
-                ``assets.download_many``, and workers may share it.
+            cache: Folder in which images, bitmaps and the file of a release of the service are kept, so that the next
+                epoch fetches none. It may be that of ``assets.download_many``, and workers may share it.
             on_error: ``"skip"`` leaves out a sample that does not decode, or an image that cannot be had or whose
                 bitmap cannot, and tells of it in `ReleaseItems.skipped`.
 
@@ -283,4 +304,5 @@ class ReadReleases(Resource):
             on_error=on_error,
         )
         files = ReleaseFiles(self._session, labelset, None if cache is None else Path(cache))
-        return ReleaseItems(self.open(source, name), files, choice)
+        opened = self.open(source, name) if cache is None else self._open_kept(source, name, files)
+        return ReleaseItems(opened, files, choice)

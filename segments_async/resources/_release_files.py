@@ -15,6 +15,7 @@ from segments_async.resources._download_files import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from segments_async._download import Renew
     from segments_async._session import Session
     from segments_async.models import URL, ReleaseSample
 
@@ -51,6 +52,16 @@ class ReleaseFiles:
     def of(self, sample: ReleaseSample) -> SampleFiles:
         """Read those of one sample."""
         return SampleFiles(self, sample)
+
+    async def keep(self, name: str, url: str, renew: Renew | None) -> Path:
+        """Say where the file of the release itself is kept, once it is there."""
+        assert self._folder is not None
+
+        async def fetch(path: Path) -> None:
+            await get_file(self.session, url, path, renew=renew, what="cache")
+
+        path, _ = await self._folder.path_for(url, name, fetch)
+        return path
 
     async def read(self, addresses: Addresses, url: URL, name: str) -> bytes:
         """Fetch a file, or read it where it is kept."""

@@ -273,6 +273,26 @@ async def test_cache(kit, tmp_path):
         assert {name.name.partition("-")[0] for name in cache.iterdir()} == {"s0", "s1"}
 
 
+async def test_cache_of_the_release_itself(kit, tmp_path):
+    """Its file is kept too, however it is named; that of another release is another."""
+    client = kit.client
+    await client.datasets.create("flowers", task_type="vector")
+    await client.samples.create("sandbox/flowers", "s", {"image": {"url": await kit.image(1)}})
+    release = await kit.release()
+    for source, fetched in ((("sandbox/flowers", "v1"), 2), ((release,), 0), (("sandbox/flowers", "v1"), 0)):
+        kit.sandbox.clear_calls()
+        async with client.releases.iterate(*source, cache=tmp_path) as items:
+            assert [item.sample.name async for item in items] == ["s"]
+        assert len(kit.calls("storage", "/")) == fetched
+    assert sorted(path.name.partition("-")[0] for path in tmp_path.iterdir()) == ["s", "v1"]
+
+    await client.samples.create("sandbox/flowers", "t", {"image": {"url": await kit.image(2)}})
+    await client.releases.delete("sandbox/flowers", "v1")
+    await kit.release()
+    async with client.releases.iterate("sandbox/flowers", "v1", cache=tmp_path) as items:
+        assert [item.sample.name async for item in items] == ["s", "t"]
+
+
 async def test_cache_that_cannot_be_written(kit, tmp_path, monkeypatch):
     """It ends the run also where samples are skipped, as it would be the same for all of them."""
     client = kit.client

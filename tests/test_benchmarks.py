@@ -36,6 +36,7 @@ def _short(monkeypatch):
         monkeypatch.setitem(json_models.PAYLOADS, name, lambda payload=payload: payload)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if name not in OTHERWISE])
 def test_case_runs(name):
     """Every contestant of the case does its work, whose results it checks, and the table has a line for each."""
@@ -49,6 +50,7 @@ def test_case_runs(name):
     json.dumps(as_json([result]))
 
 
+@pytest.mark.slow
 def test_contestants_run_in_processes_of_their_own(tmp_path, capsys, monkeypatch):
     """The command line runs a case in other processes, prints it, and writes its figures."""
     monkeypatch.setattr("benchmarks.__main__.QUICK", TINY)
@@ -88,6 +90,7 @@ def test_unknown_case_is_refused(capsys):
     assert "put" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="the plot needs matplotlib")
 @pytest.mark.parametrize("case", [curve, batches])
 def test_curves_are_drawn(tmp_path, case):

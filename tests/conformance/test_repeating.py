@@ -226,24 +226,23 @@ async def test_repeating_after_a_timeout(sandbox, clock, tmp_path, wire):
 
 
 @pytest.mark.parametrize(
-    "created_by",
+    ("patience", "delays"),
     [
-        "second",
-        "first",
+        pytest.param(0.5, [1.5], id="second"),
+        pytest.param(1.0, [1.5, 0.6], id="first"),
     ],
 )
-async def test_creations_that_are_carried_out_late(sandbox, clock, tmp_path, anyio_backend, created_by):
+async def test_creations_that_are_carried_out_late(sandbox, clock, tmp_path, anyio_backend, patience, delays):
     """The server takes up the first request only when the client has given it up, looked, and is sending another."""
     creations = [call for call in CALLS if call.kind in {NAMED, SAMPLE}]
-    async with connected(sandbox, "slots", clock, timeout=httpx.Timeout(30, read=READ_SECONDS)) as client:
+    async with connected(sandbox, "slots", clock, timeout=httpx.Timeout(30, read=patience)) as client:
         worlds = [World(sandbox, client, tmp_path) for _ in creations]
         for call, world in zip(creations, worlds, strict=True):
             await call.prepare(world)
         sandbox.clear_calls()
         for call, world in zip(creations, worlds, strict=True):
-            strike(call, world, {"status": None, "delay": 1.4 * READ_SECONDS})
-            if created_by == "first":
-                strike(call, world, {"status": None, "delay": 0.8 * READ_SECONDS})
+            for delay in delays:
+                strike(call, world, {"status": None, "delay": delay})
 
         async def create(call: Call, world: World) -> None:
             world.result = await call.make(world)

@@ -113,11 +113,11 @@ class KeptPartial(Partial):
             return
         self._flush()
         self._file.flush()
-        self._part.replace(self._path)  # while the lock holds: nobody may go on with it now
+        # While the lock holds: nobody may go on with it now, nor lose a note of his own.
+        self._note.unlink(missing_ok=True)
+        self._part.replace(self._path)
         self._discarded = True
-        with suppress(OSError):
-            self._file.close()
-            self._note.unlink(missing_ok=True)
+        self._file.close()
 
     def _give_up(self, file: IO[bytes]) -> None:
         if not self._stays:
@@ -125,8 +125,8 @@ class KeptPartial(Partial):
             return
         with suppress(OSError):
             if not self._is_worth_it(file):  # while the lock holds
-                self._part.unlink(missing_ok=True)
                 self._note.unlink(missing_ok=True)
+                self._part.unlink(missing_ok=True)
         with suppress(OSError):
             file.close()
 

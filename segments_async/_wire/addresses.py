@@ -69,8 +69,8 @@ def file_name(url: str, name: str | None = None, digest: str | None = None) -> s
 
 
 def digest_in(file_name: str) -> str | None:
-    """The digest that a name carries which `file_name` gave."""
-    match = re.fullmatch(r".+-([0-9a-f]{16})(\.[a-z0-9]{1,8})?", file_name)
+    """The digest that a name carries which `file_name` gave; a hidden file is none of its."""
+    match = re.fullmatch(r"[^.].*-([0-9a-f]{16})(\.[a-z0-9]{1,8})?", file_name)
     return None if match is None else match[1]
 
 

@@ -58,7 +58,7 @@ class ReleaseFiles:
         assert self._folder is not None
 
         async def fetch(path: Path) -> None:
-            await get_file(self.session, url, path, renew=renew, what="cache")
+            await get_file(self.session, url, path, renew=renew, what="cache", keep=True)
 
         path, _ = await self._folder.path_for(url, name, fetch)
         return path

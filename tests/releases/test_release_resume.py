@@ -61,10 +61,10 @@ def asked(sandbox):
     return [(call.status, call.headers.get("range")) for call in sandbox.calls if call.origin == "storage"]
 
 
-async def wait_for_part(path, size):
-    """Until so much of it is on disk."""
+async def wait_for_part(folder, size):
+    """Until so much of one is on disk."""
     with anyio.fail_after(20):
-        while not (part_of(path).exists() and part_of(path).stat().st_size >= size):  # noqa: ASYNC110 (others write it)
+        while not any(part.stat().st_size >= size for part in folder.glob(".*.part")):  # noqa: ASYNC110 (others write it)
             await anyio.sleep(0.005)
 
 
@@ -73,7 +73,7 @@ async def leave_part(client, sandbox, path):
     sandbox.fail("GET", "*", origin="storage", status=None, rate=4_000_000)
     async with anyio.create_task_group() as group:
         group.start_soon(client.releases.download, DATASET, "v1", path)
-        await wait_for_part(path, 1_200_000)
+        await wait_for_part(path.parent, 1_200_000)
         group.cancel_scope.cancel()
     sandbox.clear_calls()
     assert not path.exists()
@@ -85,7 +85,7 @@ async def test_killed(sandbox, release, path):
     sandbox.fail("GET", "*", origin="storage", status=None, rate=4_000_000)
     command = [sys.executable, "-c", SCRIPT, sandbox.url, sandbox.api_key, str(path)]
     async with await anyio.open_process(command, stdin=None, stdout=None, stderr=None) as process:
-        await wait_for_part(path, 1_200_000)
+        await wait_for_part(path.parent, 1_200_000)
         process.kill()
     left = part_of(path).stat().st_size
 
@@ -109,6 +109,26 @@ async def test_cancelled(client, sandbox, release, path):
     assert told[-1].done == len(release)
     assert path.read_bytes() == release
     assert list(path.parent.iterdir()) == [path]
+
+
+async def test_cancelled_in_a_cache(client, sandbox, release, tmp_path):
+    """What an iteration keeps is gone on with in the same way."""
+
+    async def iterate():
+        async with client.releases.iterate(DATASET, "v1", images=False, cache=tmp_path):
+            pass
+
+    sandbox.fail("GET", "*", origin="storage", status=None, rate=4_000_000)
+    async with anyio.create_task_group() as group:
+        group.start_soon(iterate)
+        await wait_for_part(tmp_path, 1_200_000)
+        group.cancel_scope.cancel()
+    sandbox.clear_calls()
+
+    await iterate()
+
+    assert [status for status, _ in asked(sandbox)] == [206]
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [release]
 
 
 async def test_failed(patient, sandbox, release, path):
@@ -217,7 +237,7 @@ async def test_two_at_once(client, sandbox, release, path):
     sandbox.fail("GET", "*", origin="storage", status=None, rate=6_000_000)
     async with anyio.create_task_group() as group:
         group.start_soon(client.releases.download, DATASET, "v1", path)
-        await wait_for_part(path, 1_200_000)
+        await wait_for_part(path.parent, 1_200_000)
         await client.releases.download(DATASET, "v1", path)
         assert path.read_bytes() == release
         assert part_of(path).exists()
@@ -232,7 +252,7 @@ async def test_cancelled_beside_another(client, sandbox, release, path):
     sandbox.fail("GET", "*", origin="storage", times=2, status=None, rate=4_000_000)
     async with anyio.create_task_group() as group:
         group.start_soon(client.releases.download, DATASET, "v1", path)
-        await wait_for_part(path, 1_200_000)
+        await wait_for_part(path.parent, 1_200_000)
         with anyio.move_on_after(0.2):
             await client.releases.download(DATASET, "v1", path)
         group.cancel_scope.cancel()

@@ -68,3 +68,11 @@ def test_file_name_stays_in_its_folder(path, name):
     assert len(found.encode()) < 200
     assert not set(found) & set('/\\:*?"<>|\0\n\r')
     assert digest_in(found) == address_digest(url)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "-0123456789abcdef.png", ".a-0123456789abcdef.part", "a-0123456789abcde.png"]
+)
+def test_names_of_other_files(name):
+    """What is being fetched, hidden beside its place, is none of the files that are there."""
+    assert digest_in(name) is None

@@ -132,6 +132,8 @@ class Case:
     """Seconds that the server takes for an answer."""
     limit: tuple[float, int] = (0.0, 0)
     """Calls a second that the server allows, and how many at once; 0 allows all."""
+    whole_seconds: bool = False
+    """Whether it names waits in whole seconds, instead of exactly."""
 
 
 @frozen(kw_only=True)
@@ -159,9 +161,11 @@ class Result:
 
 
 @contextmanager
-def running_server(delay: float = 0.0, limit: tuple[float, int] = (0.0, 0)) -> Iterator[str]:
+def running_server(
+    delay: float = 0.0, limit: tuple[float, int] = (0.0, 0), *, whole_seconds: bool = False
+) -> Iterator[str]:
     """Start the server in a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "benchmarks.server", str(delay), *map(str, limit)]
+    command = [sys.executable, "-m", "benchmarks.server", *map(str, (delay, *limit, int(whole_seconds)))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -186,7 +190,8 @@ def hold(
     """
     present = [contestant for contestant in case.contestants if contestant.is_here]
     turns = []
-    with running_server(case.delay, case.limit) if case.has_server else nullcontext() as url:
+    server = running_server(case.delay, case.limit, whole_seconds=case.whole_seconds)
+    with server if case.has_server else nullcontext() as url:
         for number in range(case.turns):
             turn = {}
             for contestant in present:

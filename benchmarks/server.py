@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 import zlib
@@ -70,10 +71,12 @@ class Bucket:
     Args:
         rate: Calls a second; 0 allows all.
         burst: Calls at once.
+        whole_seconds: Whether waits are named as HTTP has them, rounded up, instead of exactly.
     """
 
-    def __init__(self, rate: float, burst: int) -> None:
+    def __init__(self, rate: float, burst: int, *, whole_seconds: bool = False) -> None:
         self._rate = rate
+        self._whole_seconds = whole_seconds
         self._burst = self._tokens = float(burst)
         self._filled = time.monotonic()
 
@@ -85,7 +88,8 @@ class Bucket:
         self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
         if self._tokens < 1:
-            return (1 - self._tokens) / self._rate
+            wait = (1 - self._tokens) / self._rate
+            return math.ceil(wait) if self._whole_seconds else wait
         self._tokens -= 1
         return 0.0
 
@@ -128,7 +132,7 @@ class Connection(asyncio.Protocol):
         if method == b"get" and b"/samples/?" in target:
             answer, refusal = list_samples(target.decode()), NO_PAGE
         elif target != b"/cpu" and (wait := self._bucket.take()):
-            answer, refusal = None, (b"429 Too Many Requests\r\nRetry-After: %f" % wait, b"{}")
+            answer, refusal = None, (b"429 Too Many Requests\r\nRetry-After: %g" % wait, b"{}")
         else:
             answer, refusal = _ROUTES[_route(target)](body), REFUSED
         status, answer = refusal if answer is None else (b"200 OK", answer)
@@ -150,9 +154,9 @@ def _route(target: bytes) -> str:
     return parts[3] if parts[0] == "datasets" else parts[0]
 
 
-async def serve(delay: float, rate: float, burst: int) -> None:
+async def serve(delay: float, rate: float, burst: int, *, whole_seconds: bool) -> None:
     """Listen on a free port, print it, and serve until the process is ended."""
-    bucket = Bucket(rate, burst)
+    bucket = Bucket(rate, burst, whole_seconds=whole_seconds)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(delay, bucket), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -164,8 +168,8 @@ def main() -> None:
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
     if find_spec("uvloop") is not None:
         run = import_module("uvloop").run
-    delay, rate, burst = [*sys.argv[1:], *"000"][:3]
-    run(serve(float(delay), float(rate), int(burst)))
+    delay, rate, burst, whole_seconds = [*sys.argv[1:], *"0000"][:4]
+    run(serve(float(delay), float(rate), int(burst), whole_seconds=whole_seconds == "1"))
 
 
 if __name__ == "__main__":

@@ -62,13 +62,19 @@ class Gate:
                 raise
         return ticket
 
+    @property
+    def rate(self) -> float | None:
+        """Calls a second that may go now, if the service was seen to limit them so."""
+        rate = self.limiter.rate(self._clock.monotonic())
+        return None if rate == math.inf else rate
+
     def leave(self, ticket: Ticket) -> None:
         """Give the turn to the next."""
         self.limiter.leave(ticket, self._clock.monotonic())
 
     def succeeded(self, ticket: Ticket) -> None:
         """Note a good answer."""
-        self.limiter.succeeded(ticket)
+        self.limiter.succeeded(ticket, self._clock.monotonic())
         self.budget.succeeded()
 
     def failed(self, ticket: Ticket, error: SegmentsError) -> None:
@@ -79,10 +85,11 @@ class Gate:
         that clients do not come back in one instant. What the service had no good reason for costs budget.
         """
         if is_throttled(error):
-            self.limiter.throttled(ticket)
-            if asked := getattr(error, "retry_after", None):
-                wait = asked * (1 + SMEAR * self._clock.random())
-                self.limiter.hold(self._clock.monotonic() + wait)
+            asked = getattr(error, "retry_after", None) or 0.0
+            # A 503 tells of an outage, not of a rate.
+            self.limiter.throttled(ticket, asked if isinstance(error, RateLimitError) else 0.0)
+            if asked:
+                self.limiter.hold(self._clock.monotonic() + asked * (1 + SMEAR * self._clock.random()))
         elif isinstance(error, ServerError | TransportError):
             if isinstance(error, ServerError) and error.status == UNAVAILABLE:
                 self.limiter.throttled(ticket)
@@ -107,10 +114,10 @@ class Gate:
             ) from None
 
     async def _wait_for_change(self, ticket: Ticket) -> None:
-        """Wait until it may go; the one at the head watches for the end of a hold, for all."""
-        held = self.limiter.held_until - self._clock.monotonic()
-        if held > 0 and self.limiter.is_head(ticket):
-            await self._clock.sleep(held)
+        """Wait until it may go; the one at the head watches for the time when it may, for all."""
+        closed = self.limiter.closed_until - self._clock.monotonic()
+        if closed > 0 and self.limiter.is_head(ticket):
+            await self._clock.sleep(closed)
             self.limiter.advance(self._clock.monotonic())
         else:
             changed = anyio.Event()

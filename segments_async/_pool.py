@@ -61,6 +61,8 @@ class Stats:
     """Calls of this client's key that wait at the gate."""
     limit: int
     """Calls of this client's key that may be in flight at once now: `max_connections`, less after throttling."""
+    rate: float | None
+    """Calls a second that may go now, where the service was seen to allow no more; None where it was not."""
 
 
 @define
@@ -191,6 +193,7 @@ class Pool:
             in_flight=gate.limiter.in_flight,
             waiting=gate.limiter.waiting,
             limit=int(gate.limiter.limit),
+            rate=gate.rate,
         )
 
     def check_usable(self) -> None:

@@ -36,6 +36,7 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "bulk": bulk.case,
     "checkpoint": checkpoint.case,
     "limited": limited.case,
+    "limited-whole": limited.whole_seconds,
     "list": listing.slow_case,
     "list-all": listing.large_case,
     "json": json_models.case,

@@ -15,18 +15,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RATE = 100.0
-BURST = 50
+BURST, SMALL_BURST = 50, 10
 DELAY = 0.02
 AT_MOST = 1.15
 NAMES = {"one run": 1, "two runs on one client": 2}
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
-    labels = scale.of(1_000, least=BURST + 20)
+    """Describe the case where the server names its waits exactly."""
+    return _case("limited", scale.of(1_000, least=BURST + 20), BURST, turns=min(3, scale.turns))
+
+
+def whole_seconds(scale: Scale) -> Case:
+    """Describe the case where it names them as HTTP has them, in whole seconds, and so the rate has to be found out."""
+    labels = scale.of(3_000, least=BURST + 20)
+    return _case("limited-whole", labels, SMALL_BURST, turns=min(2, scale.turns), whole_seconds=True)
+
+
+def _case(name: str, labels: int, burst: int, *, turns: int, whole_seconds: bool = False) -> Case:
+    waits = "in whole seconds" if whole_seconds else "exactly"
+    limit = f"{RATE:g} a second are allowed, {burst} at once, and waits named {waits}"
     return Case(
-        name="limited",
-        about=f"{labels:,} label PUTs where {RATE:g} a second are allowed, {BURST} at once; {DELAY * 1e3:g} ms latency",
+        name=name,
+        about=f"{labels:,} label PUTs where {limit}; {DELAY * 1e3:g} ms latency",
         unit="PUT",
         contestants=[
             Contestant(name=name, work=put, arguments={"labels": labels, "runs": runs}) for name, runs in NAMES.items()
@@ -34,21 +45,22 @@ def case(scale: Scale) -> Case:
         checks=[
             Check(
                 name=f"time of {name} / (calls - burst) / rate",
-                value=partial(_of_ideal, name),
+                value=partial(_of_ideal, name, burst),
                 contestants=[name],
                 target=AT_MOST,
             )
             for name in NAMES
         ],
-        turns=min(3, scale.turns),
+        turns=turns,
         delay=DELAY,
-        limit=(RATE, BURST),
+        limit=(RATE, burst),
+        whole_seconds=whole_seconds,
     )
 
 
-def _of_ideal(name: str, turn: Turn) -> float:
+def _of_ideal(name: str, burst: int, turn: Turn) -> float:
     run = turn[name]
-    return run.wall / ((run.units - BURST) / RATE)
+    return run.wall / ((run.units - burst) / RATE)
 
 
 def put(url: str, labels: int, runs: int) -> Run:

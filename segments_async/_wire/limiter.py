@@ -2,7 +2,8 @@
 Who may send, and when: the core of the gate. Time is an argument; nothing here waits.
 
 The limit starts at the capacity. A throttled answer halves it, once for all calls that were on their way together;
-good answers widen it again while it is what holds calls back. A wait that the service names holds everybody back.
+good answers widen it again while calls are held back. A wait that the service names holds everybody back; what
+such waits tell of a limit by rate spaces the calls that follow.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from segments_async._wire.pace import Pace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from segments_async._wire.pace import Round
 
 WIDEN = 0.5
 """A good answer widens the limit by so much, which is half as much again for each round trip of a full gate."""
@@ -35,7 +40,11 @@ class Ticket:
     epoch: int = 0
     """Which halvings its admission came after."""
     held_back: bool = False
-    """Whether the limit was what it waited for, or had been reached when it went."""
+    """Whether the limit was what it waited for, or had been reached when it went, or calls are spaced."""
+    went: float = -math.inf
+    """When it was admitted."""
+    round: Round | None = None
+    """Which calls it went with."""
 
 
 class Limiter:
@@ -55,7 +64,17 @@ class Limiter:
         self.in_flight: int = 0
         self.held_until: float = -math.inf
         self._epoch = 0
+        self._pace = Pace()
         self._queue: deque[Ticket] = deque()
+
+    @property
+    def closed_until(self) -> float:
+        """When the next may go, as far as time is what it waits for."""
+        return max(self.held_until, self._pace.due)
+
+    def rate(self, now: float) -> float:
+        """Calls a second that may go now; infinite unless the service was seen to limit them so."""
+        return self._pace.rate(now)
 
     @property
     def waiting(self) -> int:
@@ -75,20 +94,23 @@ class Limiter:
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Admit whoever may go."""
-        if now < self.held_until:
-            return
-        while self._queue and self.in_flight < int(self.limit):
+        """Admit whoever may go. If it is not time for the next one yet, that is told, to watch for it."""
+        while self._queue and self.in_flight < int(self.limit) and now >= self.closed_until:
             ticket = self._queue.popleft()
             self.in_flight += 1
             ticket.admitted = True
             ticket.epoch = self._epoch
-            ticket.held_back = self.in_flight >= int(self.limit)
+            ticket.went = now
+            ticket.round = self._pace.admitted(now)
+            ticket.held_back = self.in_flight >= int(self.limit) or now < self._pace.due
             ticket.admit()
+            if self._queue and now < self._pace.due:
+                self._queue[0].admit()
 
     def withdraw(self, ticket: Ticket, now: float) -> None:
         """Forget a call that gave up, whether it still waited or was just admitted."""
         if ticket.admitted:
+            self._pace.withdrawn()
             self.leave(ticket, now)
             return
         was_head = self.is_head(ticket)
@@ -102,16 +124,26 @@ class Limiter:
         self.in_flight -= 1
         self.advance(now)
 
-    def succeeded(self, ticket: Ticket) -> None:
-        """Widen the limit, if it was what held this call back and no halving came after."""
+    def succeeded(self, ticket: Ticket, now: float) -> None:
+        """Widen the limit, if calls were held back when this one went and no halving came after."""
         if ticket.held_back and ticket.epoch == self._epoch:
             self.limit = min(float(self.capacity), self.limit + WIDEN)
+        if ticket.round is not None:
+            self._pace.succeeded(ticket.round, now, ticket.went)
 
-    def throttled(self, ticket: Ticket) -> None:
-        """Halve the limit, unless a call that was on its way at the same time has done so."""
+    def throttled(self, ticket: Ticket, wait: float = 0.0) -> None:
+        """
+        Halve the limit, unless a call that was on its way at the same time has done so.
+
+        Args:
+            ticket: The call that was refused.
+            wait: Seconds that the service named; 0 if it named none.
+        """
         if ticket.epoch == self._epoch:
             self._epoch += 1
             self.limit = max(1.0, self.limit / 2)
+        if ticket.round is not None and wait:
+            self._pace.refused(ticket.round, wait)
 
     def hold(self, until: float) -> None:
         """Admit nobody before *until*; a hold is never shortened. Whoever is next is told, to watch for its end."""

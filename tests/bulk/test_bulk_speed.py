@@ -76,15 +76,23 @@ def labels(count, start=0):
 
 @pytest.mark.parametrize(
     ("latency", "burst", "whole_seconds", "count"),
-    [(0.01, 20, False, 800), (0.05, 20, False, 800), (0.2, 100, False, 800), (0.05, 100, True, 2000)],
+    [
+        (0.01, 20, False, 800),
+        (0.05, 20, False, 800),
+        (0.2, 100, False, 800),
+        (0.05, 100, True, 2000),
+        (0.05, 50, True, 3000),
+        (0.01, 10, True, 3000),
+    ],
 )
 def test_a_run_takes_little_more_than_the_ideal_time(latency, burst, whole_seconds, count):
-    """Whether the service names its waits exactly or, with a burst as large, in whole seconds."""
+    """Whether the service names its waits exactly or in whole seconds, where the rate has to be found out first."""
 
     async def work(client):
         report = await client.labels.put_many(labels(count))
         assert report.succeeded == count
         assert report.throttled == bucket.refused > 0
+        assert client.stats().rate == (pytest.approx(RATE, rel=0.1) if whole_seconds else None)
 
     bucket = Bucket(burst=burst, latency=latency, whole_seconds=whole_seconds)
     seconds = timed(bucket, work)
@@ -126,6 +134,7 @@ def test_without_a_limit_nothing_waits():
 
     async def work(client):
         assert (await client.labels.put_many(labels(count))).succeeded == count
+        assert client.stats().rate is None
 
     bucket = Bucket(burst=10**6, latency=latency)
     assert timed(bucket, work) <= AT_MOST * count / connections * latency

@@ -13,12 +13,14 @@ import pytest
 from segments_async import (
     AsyncSegments,
     AuthenticationError,
+    Clock,
     InputError,
     RateLimitError,
     RequestTimeoutError,
     RetryPolicy,
     ServerError,
 )
+from segments_async._gate import Gate
 from segments_async._wire.limiter import BUDGET_PER_CONNECTION
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +70,46 @@ async def test_the_limit_narrows_and_widens_again(sandbox, open_client, clock, t
         assert 1 <= narrowed < 16
         assert client.stats().limit >= 13
         assert client.stats().throttled >= 16
+
+
+async def test_whoever_is_next_watches_the_time_also_after_another_gave_up():
+    """Calls are spaced, the one that watched for the time is cancelled, and no other is left waiting."""
+    now, watching, tick = 0.0, [], anyio.Event()
+
+    async def sleep(seconds):
+        watching.append(seconds)
+        await tick.wait()
+
+    gate = Gate(32, Clock(monotonic=lambda: now, sleep=sleep))
+    tickets = [await gate.enter() for _ in range(32)]
+    for number, ticket in enumerate(tickets):
+        if number < 10:
+            gate.succeeded(ticket)
+        else:
+            gate.failed(ticket, RateLimitError(status=429, retry_after=1.0))
+        gate.leave(ticket)
+    now = 1.1
+    await gate.enter()
+    went = []
+
+    async def call(number, scope):
+        with scope:
+            await gate.enter()
+            went.append(number)
+
+    scopes = [anyio.CancelScope() for _ in range(3)]
+    async with anyio.create_task_group() as group:
+        for number, scope in enumerate(scopes):
+            group.start_soon(call, number, scope)
+            await anyio.wait_all_tasks_blocked()
+        assert len(watching) == 1
+        scopes[0].cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert len(watching) == 2
+        now += 1.0
+        tick.set()
+
+    assert went == [1, 2]
 
 
 async def test_a_silence_that_ends_too_late_is_told_at_once(sandbox, open_client, clock):

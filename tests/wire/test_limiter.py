@@ -86,12 +86,12 @@ def test_the_limit_widens_only_while_it_binds():
     calls = Calls(limiter)
     limiter.throttled(calls.enter(0))
     alone = calls.enter(1)
-    limiter.succeeded(alone)
+    limiter.succeeded(alone, 0.0)
     assert limiter.limit == 4
 
     calls.enter(2)
     last = calls.enter(3)  # the fourth in flight
-    limiter.succeeded(last)
+    limiter.succeeded(last, 0.0)
     assert limiter.limit == 4.5
 
 
@@ -100,7 +100,7 @@ def test_answers_from_before_a_halving_do_not_widen():
     calls = Calls(limiter)
     one, other = calls.enter(0), calls.enter(1)
     limiter.throttled(one)
-    limiter.succeeded(other)
+    limiter.succeeded(other, 0.0)
 
     assert limiter.limit == 1
 
@@ -115,7 +115,7 @@ def test_back_at_four_fifths_within_ten_round_trips():
         tickets = [calls.enter(number) for number in range(int(limiter.limit))]
         for ticket in tickets:
             ticket.held_back = True  # others wait behind it
-            limiter.succeeded(ticket)
+            limiter.succeeded(ticket, 0.0)
             limiter.leave(ticket, 0.0)
         trips += 1
 
@@ -172,13 +172,16 @@ class Gate(RuleBasedStateMachine):
         self.limiter.enter(ticket, self.now, first=first)
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), verdict=st.sampled_from(["good", "throttled", "failed"]))
+    @rule(data=st.data(), verdict=st.sampled_from(["good", "throttled", "rate", "failed"]))
     def answer(self, data: st.DataObject, verdict: str) -> None:
         ticket = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         if verdict == "good":
-            self.limiter.succeeded(ticket)
+            self.limiter.succeeded(ticket, self.now)
         elif verdict == "throttled":
             self.limiter.throttled(ticket)
+        elif verdict == "rate":
+            self.limiter.throttled(ticket, 1.0)
+            self.limiter.hold(self.now + 1.0)
         self.limiter.leave(ticket, self.now)
 
     @precondition(lambda self: self.queue)
@@ -203,8 +206,8 @@ class Gate(RuleBasedStateMachine):
         assert self.limiter.in_flight == len(self.running)
         assert self.limiter.waiting == len(self.queue)
         assert 1 <= self.limiter.limit <= self.limiter.capacity
-        if self.now >= self.limiter.held_until and self.running == []:
-            # An end of a hold is seen by whoever looks; after that, nobody waits for nothing.
+        if self.now >= self.limiter.closed_until and self.running == []:
+            # That it is time is seen by whoever looks; after that, nobody waits for nothing.
             self.limiter.advance(self.now)
             assert self.queue == [] or self.running
 

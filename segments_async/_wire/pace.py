@@ -3,6 +3,8 @@ How fast a service lets calls through: what the gate learns from refusals. Time 
 
 HTTP names waits in whole seconds (RFC 9110, 10.2.3), and that makes a refusal dear: what the service would have let
 through in most of the second is lost. So once refusals show a limit by rate, calls are spaced, a little below it.
+
+The figures below were chosen by simulating services of many rates, bursts and latencies, as in tests/wire/test_pace.py.
 """
 
 from __future__ import annotations
@@ -161,6 +163,7 @@ class Pace:
         of.wait = max(of.wait, wait)
 
     def _learn(self, last: Round, now: float) -> None:
+        """Judge a round that is over."""
         if not SHORT <= last.wait <= LONG or now < self._closed_to_lessons_until:
             self._forget()
             return
@@ -175,6 +178,7 @@ class Pace:
         self._last_end = last.last
 
     def _measure(self, last: Round, burst: Round, now: float) -> None:
+        """Take the best of what the round shows that the rate is at least, or a bit less than the pace."""
         pace = self.rate(last.last)
         whole = last.good / max(SHORTEST, last.last - self._last_end)
         without_burst = pace - burst.good / max(SHORTEST, last.last - last.start)

@@ -183,11 +183,12 @@ class Pace:
         whole = last.good / max(SHORTEST, last.last - self._last_end)
         without_burst = pace - burst.good / max(SHORTEST, last.last - last.start)
         less = min(self._rate, MOST * pace, max(LEAST * pace, without_burst))
-        least, most = (_rate_of_spans(last, burst.good, seconds) for seconds in burst.seconds)
-        self._rate = min(pace, max(whole, least, less))
-        self._doubt = 0.0 if self._first_rate else max(0.0, min(pace, most, DOUBT * self._rate) - self._rate)
+        shortest, longest = burst.seconds
+        self._rate = min(pace, max(whole, _rate_of_spans(last, burst.good, shortest), less))
+        self._doubt = 0.0
         if self._first_rate is None:
-            self._first_rate = self._rate
+            most = min(pace, _rate_of_spans(last, burst.good, longest), DOUBT * self._rate)
+            self._first_rate, self._doubt = self._rate, max(0.0, most - self._rate)
         elif self._rate < IMPLAUSIBLE * self._first_rate:
             self._forget()
             self._closed_to_lessons_until = now + FORGET

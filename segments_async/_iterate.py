@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from anyio.to_thread import run_sync
 from attrs import field, frozen
 
 from segments_async._ahead import Ahead
 from segments_async._releases.images import View, views_of
-from segments_async._wire.arguments import check_count
+from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.replies import shown_url
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from segments_async._releases import ReleaseFile, ReleaseSamples
+    from segments_async._wire.arguments import OnError
     from segments_async.models import URL, Annotation, CalibratedImage, Label, ReleaseSample
     from segments_async.resources._release_files import ReleaseFiles, SampleFiles
 
@@ -76,9 +77,8 @@ def _flag(_: Any, attribute: Any, value: Any) -> None:
         raise InputError(f"expected True or False, got {value!r}", path=attribute.name)
 
 
-def _on_error(_: Any, attribute: Any, value: Any) -> None:
-    if value not in ("raise", "skip"):
-        raise InputError(f"expected 'raise' or 'skip', got {value!r}", path=attribute.name)
+def _on_error(_: Any, _attribute: Any, value: Any) -> None:
+    check_on_error(value)
 
 
 def _count(_: Any, attribute: Any, value: Any) -> None:
@@ -103,7 +103,7 @@ class Choice:
     metadata: Mapping[str, Any] | str | Iterable[str] | None
     prefetch: int = field(validator=_count)
     shard: tuple[int, int] = field(validator=_shard)
-    on_error: Literal["raise", "skip"] = field(validator=_on_error)
+    on_error: OnError = field(validator=_on_error)
 
 
 class ReleaseItems(AsyncIterator[ReleaseItem]):

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio.to_thread import run_sync
@@ -14,6 +14,7 @@ from segments_async._converter import structure
 from segments_async._releases.pick import Pick
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
+from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample
 
@@ -97,7 +98,7 @@ class ReleaseFile:
         labelset: str | None = None,
         label_status: str | Iterable[str] | None = None,
         metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: OnError = "raise",
     ) -> ReleaseSamples:
         """
         Iterate over the samples, in the order of the file; as often as you like, each time from the beginning.
@@ -127,8 +128,7 @@ class ReleaseFile:
         header = self.header
         if self._left:
             raise ClientStateError("this release file was left; open it anew")
-        if on_error not in {"raise", "skip"}:
-            raise InputError(f"expected 'raise' or 'skip', got {on_error!r}", path="on_error")
+        check_on_error(on_error)
         pick = Pick.of(header.dataset, labelset, label_status, metadata)
         return ReleaseSamples(self.path, pick, skip=on_error == "skip", opened=self._open)
 

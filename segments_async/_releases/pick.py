@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import frozen
 
 from segments_async.errors import DecodeError, InputError
+from segments_async.models.datasets import GROUND_TRUTH
 
 if TYPE_CHECKING:
     from segments_async.models import ReleaseDataset
 
-GROUND_TRUTH = "ground-truth"
 UNLABELED = "UNLABELED"
 
 

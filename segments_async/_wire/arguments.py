@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+OnError = Literal["raise", "skip"]
+"""What becomes of a row, a sample or an image that cannot be read."""
 
 
 def holds(found: Any, sent: Any) -> bool:
@@ -68,6 +71,17 @@ def check_count(value: object, path: str, most: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise InputError(f"expected a whole number from 1 to {most}, got {value!r}", path=path)
+
+
+def check_on_error(value: object) -> None:
+    """
+    Refuse what is no `OnError`.
+
+    Raises:
+        InputError: It is not.
+    """
+    if value not in ("raise", "skip"):
+        raise InputError(f"expected 'raise' or 'skip', got {value!r}", path="on_error")
 
 
 def sort_by(field: object, direction: object) -> str:

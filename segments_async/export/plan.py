@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
 
+from segments_async._wire.arguments import check_on_error
 from segments_async.errors import InputError
+from segments_async.models.datasets import GROUND_TRUTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from segments_async._wire.arguments import OnError
     from segments_async.bulk import Progress
     from segments_async.errors import ExportError
 
@@ -36,14 +39,14 @@ class Plan:
 
     folder: Path
     format: ExportFormat
-    labelset: str = "ground-truth"
+    labelset: str = GROUND_TRUTH
     label_status: str | Iterable[str] | None = None
     metadata: Mapping[str, object] | str | Iterable[str] | None = None
     id_increment: int = 0
     images: bool = True
     image_size: tuple[int, int] | None = None
     refresh: bool = False
-    on_error: Literal["raise", "skip"] = "raise"
+    on_error: OnError = "raise"
     concurrency: int | None = None
     progress: Callable[[Progress], None] | None = None
 
@@ -56,8 +59,7 @@ class Plan:
         """
         if self.format not in _TASK_TYPES:
             raise InputError(f"expected one of {', '.join(sorted(_TASK_TYPES))}, got {self.format!r}", path="format")
-        if self.on_error not in {"raise", "skip"}:
-            raise InputError(f"expected 'raise' or 'skip', got {self.on_error!r}", path="on_error")
+        check_on_error(self.on_error)
         if isinstance(self.id_increment, bool) or not isinstance(self.id_increment, int):
             raise InputError(f"expected an integer, got {self.id_increment!r}", path="id_increment")
         if self.image_size is not None and not _is_size(self.image_size):

@@ -10,6 +10,9 @@ from segments_async.models._base import Model
 from segments_async.models.task_attributes import TaskAttributes
 from segments_async.models.users import User
 
+GROUND_TRUTH = "ground-truth"
+"""The labelset that every dataset has."""
+
 
 @define(kw_only=True)
 class Labelset(Model):

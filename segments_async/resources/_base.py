@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio.to_thread import run_sync
 
 from segments_async._paging import Page, Pages
-from segments_async._wire.arguments import check_count
+from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.retry import backoff, is_ambiguous
 from segments_async.errors import (
     AlreadyExistsError,
     CollaboratorError,
     DecodeError,
-    InputError,
     NotFoundError,
     SegmentsError,
     ServerError,
@@ -26,16 +25,12 @@ if TYPE_CHECKING:
 
     from segments_async._paging import Fetch
     from segments_async._session import Session
+    from segments_async._wire.arguments import OnError
     from segments_async._wire.endpoint import Endpoint
 
 T = TypeVar("T")
 
 MAX_PER_PAGE = 1000
-GROUND_TRUTH = "ground-truth"
-"""The labelset that every dataset has."""
-
-OnError = Literal["raise", "skip"]
-"""What becomes of a row that does not decode."""
 
 
 class Resource:
@@ -75,7 +70,7 @@ class Resource:
         on_error: OnError = "raise",
     ) -> Fetch[T]:
         """Make a function that fetches a page of a list, or None beyond its end."""
-        _check_on_error(on_error)
+        check_on_error(on_error)
         endpoint.fill(**(path or {}))  # bad names are refused here, not at the first page
 
         async def fetch(page: int, per_page: int | None) -> Page[T] | None:
@@ -93,7 +88,7 @@ class Resource:
         self, endpoint: Endpoint, model: type[T], *, path: Mapping[str, Any], on_error: OnError = "raise"
     ) -> Pages[T]:
         """Describe a list that comes in one piece."""
-        _check_on_error(on_error)
+        check_on_error(on_error)
         endpoint.fill(**path)
 
         async def fetch(_page: int, _per_page: int | None) -> Page[T]:
@@ -118,11 +113,6 @@ class Resource:
             read = partial(Page.of_misfits, error, model, page=page, first=first, skip=on_error == "skip")
             return await run_sync(read, abandon_on_cancel=True)  # a page may be large
         return Page(rows, len(rows))
-
-
-def _check_on_error(on_error: object) -> None:
-    if on_error not in ("raise", "skip"):
-        raise InputError(f"expected 'raise' or 'skip', got {on_error!r}", path="on_error")
 
 
 async def create_once(

@@ -9,7 +9,8 @@ from segments_async._download import read_file
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.errors import DecodeError
 from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, LabelPut, Sample
-from segments_async.resources._base import GROUND_TRUTH, Resource
+from segments_async.models.datasets import GROUND_TRUTH
+from segments_async.resources._base import Resource
 from segments_async.resources._get_labels import GET_LABEL
 from segments_async.resources._put_bitmaps import FILENAME, PutBitmaps, encoder, label_fields
 from segments_async.resources._put_labels import PUT_LABEL

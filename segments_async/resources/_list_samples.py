@@ -11,12 +11,13 @@ from segments_async._wire.arguments import check_name, sort_by
 from segments_async._wire.endpoint import Endpoint
 from segments_async.errors import InputError, NotFoundError
 from segments_async.models import Dataset, Label, LabelSummary, Sample
-from segments_async.resources._base import GROUND_TRUTH, MAX_PER_PAGE, Resource
+from segments_async.models.datasets import GROUND_TRUTH
+from segments_async.resources._base import MAX_PER_PAGE, Resource
 
 if TYPE_CHECKING:
     from segments_async._paging import Fetch, Page, Pages, Prefetch
     from segments_async._session import Session
-    from segments_async.resources._base import OnError
+    from segments_async._wire.arguments import OnError
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/samples/", read_timeout=120.0)
 _PAGES_AT_ONCE = 4

@@ -3,14 +3,15 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._download import get_file
 from segments_async._iterate import Choice, ReleaseItems
 from segments_async._releases import ReleaseFile, open_release
 from segments_async.errors import ApiError
 from segments_async.models import Release
-from segments_async.resources._base import GROUND_TRUTH, Resource
+from segments_async.models.datasets import GROUND_TRUTH
+from segments_async.resources._base import Resource
 from segments_async.resources._release_files import ReleaseFiles
 from segments_async.resources._release_source import address_of, dataset_of, file_of, path_of, temporary_folder
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from segments_async._download import Renew
     from segments_async._releases import ReleaseSamples, ReleaseSummary
+    from segments_async._wire.arguments import OnError
     from segments_async.bulk import Progress
     from segments_async.export import ExportFormat, ExportReport
-    from segments_async.resources._base import OnError
     from segments_async.resources._release_source import ReleaseSource
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ class ReadReleases(Resource):
         labelset: str | None = None,
         label_status: str | Iterable[str] | None = None,
         metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: OnError = "raise",
     ) -> AsyncIterator[ReleaseSamples]:
         """
         Read the samples of a release: `open` and `ReleaseFile.samples` in one, so that all of it is downloaded first.
@@ -168,7 +169,7 @@ class ReadReleases(Resource):
         images: bool = True,
         image_size: tuple[int, int] | None = None,
         refresh: bool = False,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: OnError = "raise",
         concurrency: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> ExportReport:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segments_async._paging import Pages
-    from segments_async.resources._base import OnError
+    from segments_async._wire.arguments import OnError
 
 _LIST_OWN = Endpoint(method="GET", path="/user/datasets/")
 _LIST_OF = Endpoint(method="GET", path="/users/{owner}/datasets/")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segments_async._paging import Pages
-    from segments_async.resources._base import OnError
+    from segments_async._wire.arguments import OnError
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/issues/")
 _CREATE = Endpoint(method="POST", path="/samples/{sample_uuid}/issues/", repeat=Repeat.NEVER)

@@ -6,7 +6,7 @@ from segments_async._converter import check
 from segments_async._wire.arguments import check_keys, without_none
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.models import Label, LabelAttributes, LabelChanges, LabelPut
-from segments_async.resources._base import GROUND_TRUTH
+from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.resources._bitmap_labels import BitmapLabels
 from segments_async.resources._delete_labels import DELETE_LABEL, DeleteLabels
 from segments_async.resources._get_labels import GET_LABEL, GetLabels

@@ -11,7 +11,7 @@ from segments_async.resources._base import Resource, create_once
 
 if TYPE_CHECKING:
     from segments_async._paging import Pages
-    from segments_async.resources._base import OnError
+    from segments_async._wire.arguments import OnError
 
 _LIST = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/")
 _GET = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/{name}/")

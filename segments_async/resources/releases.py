@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from segments_async._paging import Pages
+    from segments_async._wire.arguments import OnError
     from segments_async.bulk import Progress
-    from segments_async.resources._base import OnError
 
 POLL_SHARE = 0.1
 """What takes long is looked at less often: after such a share of the time that passed."""

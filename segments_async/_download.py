@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from segments_async._kept import KeptPartial
+from segments_async._kept_partial import KeptPartial
 from segments_async._partial import Memory, Partial
 from segments_async._session import USER_AGENT, Trace
 from segments_async._storage import check_answer, storage_request

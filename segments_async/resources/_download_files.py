@@ -16,8 +16,8 @@ from segments_async._wire.endpoint import segment
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError, SegmentsError
 from segments_async.models import ReleaseSample, Sample
-from segments_async.resources._addresses import Addresses, files_in, signed_by_sample
 from segments_async.resources._one_by_one import OneByOne
+from segments_async.resources._signed_addresses import Addresses, files_in, signed_by_sample
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence

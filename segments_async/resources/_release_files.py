@@ -9,8 +9,8 @@ from anyio.to_thread import run_sync
 from segments_async._download import get_file, read_file
 from segments_async._partial import Placer
 from segments_async.errors import InputError
-from segments_async.resources._addresses import Addresses, signed_by_label, signed_by_sample
 from segments_async.resources._download_files import Folder
+from segments_async.resources._signed_addresses import Addresses, signed_by_label, signed_by_sample
 
 if TYPE_CHECKING:
     from pathlib import Path

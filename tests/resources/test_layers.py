@@ -20,7 +20,7 @@ LAYERS = [
     ["_pool"],
     ["_session"],
     ["_ahead", "_partial", "_storage", "_paging", "_releases"],
-    ["_kept"],
+    ["_kept_partial"],
     ["_download"],
     ["bulk", "images", "_iterate"],
     ["export"],

@@ -92,7 +92,7 @@ def httpx2(url: str, action: str, requests: int, connections: int) -> Run:
 
 def slots(url: str, action: str, requests: int, connections: int) -> Run:
     """Run a bare httpx client on our transport."""
-    from segments_async._transport import SlotTransport
+    from segments_async._http.transport import SlotTransport
 
     transport = SlotTransport(connections)
     return _plain(lambda: httpx.AsyncClient(transport=transport, timeout=TIMEOUT), url, action, requests, connections)

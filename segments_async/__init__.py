@@ -20,7 +20,6 @@ from segments_async.errors import (
     APILimitError,
     AuthenticationError,
     AuthorizationError,
-    BulkError,
     ClientStateError,
     CollaboratorError,
     ConnectError,
@@ -42,12 +41,12 @@ from segments_async.errors import (
 
 if TYPE_CHECKING:
     from segments_async._client import AsyncSegments
-    from segments_async._converter import structure, unstructure
-    from segments_async._iterate import ReleaseItem, ReleaseItems, SkippedItem
-    from segments_async._paging import Pages, Prefetch
-    from segments_async._pool import Stats
+    from segments_async._http.pool import Stats
     from segments_async._releases import LabelsetSummary, ReleaseFile, ReleaseSamples, ReleaseSummary, open_release
-    from segments_async.bulk import BulkOptions, BulkReport, BulkSettings, BulkStream, Outcome, Progress
+    from segments_async._releases.items import ReleaseItem, ReleaseItems, SkippedItem
+    from segments_async._serialization.converter import structure, unstructure
+    from segments_async._streams.pages import Pages, Prefetch
+    from segments_async.bulk import BulkError, BulkOptions, BulkReport, BulkSettings, BulkStream, Outcome, Progress
     from segments_async.hooks import CallEvent, Hooks
     from segments_async.models import (
         PCD,
@@ -368,6 +367,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
 
 _HOMES = {
     "AsyncSegments": "_client",
+    "BulkError": "bulk",
     "BulkOptions": "bulk",
     "BulkReport": "bulk",
     "BulkSettings": "bulk",
@@ -377,20 +377,20 @@ _HOMES = {
     "Hooks": "hooks",
     "LabelsetSummary": "_releases",
     "Outcome": "bulk",
-    "Pages": "_paging",
-    "Prefetch": "_paging",
+    "Pages": "_streams.pages",
+    "Prefetch": "_streams.pages",
     "Progress": "bulk",
     "ReleaseFile": "_releases",
-    "ReleaseItem": "_iterate",
-    "ReleaseItems": "_iterate",
+    "ReleaseItem": "_releases.items",
+    "ReleaseItems": "_releases.items",
     "ReleaseSamples": "_releases",
     "ReleaseSummary": "_releases",
     "RetryPolicy": "settings",
-    "SkippedItem": "_iterate",
-    "Stats": "_pool",
+    "SkippedItem": "_releases.items",
+    "Stats": "_http.pool",
     "open_release": "_releases",
-    "structure": "_converter",
-    "unstructure": "_converter",
+    "structure": "_serialization.converter",
+    "unstructure": "_serialization.converter",
 }
 """The modules of what is imported when it is first asked for; every other name is a model's."""
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import httpx
 
-from segments_async._pool import Pool, Stats
+from segments_async._http.pool import Pool, Stats
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async._wire.routes import API_STATUS
 from segments_async.errors import InputError
 from segments_async.hooks import Hooks
 from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from segments_async._session import Session
+    from segments_async._http.session import Session
     from segments_async.resources import (
         Assets,
         Datasets,
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
         Workunits,
     )
 
-_API_STATUS = Endpoint(method="GET", path="/api_status/")
 
-MOST_CONNECTIONS = 10_000
+MAX_CONNECTIONS = 10_000
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -102,9 +102,9 @@ class AsyncSegments:
         clock: Clock = Clock(),  # noqa: B008 (frozen)
     ) -> None:
         # All that knows models is loaded with the first client: not by an import, and before any call waits for it.
-        from segments_async._session import Session  # noqa: PLC0415
+        from segments_async._http.session import Session  # noqa: PLC0415
 
-        check_count(max_connections, "max_connections", MOST_CONNECTIONS)
+        check_count(max_connections, "max_connections", MAX_CONNECTIONS)
         if http_client is not None and transport is not None:
             raise InputError("excludes transport; give the transport to the client instead", path="http_client")
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
@@ -215,7 +215,7 @@ class AsyncSegments:
             ApiError: It is not up. With status 426 it wants a newer *lib_version*.
             AuthenticationError: It does not take the key.
         """
-        await self._session.call(_API_STATUS, params={"lib_version": lib_version})
+        await self._session.call(API_STATUS, params={"lib_version": lib_version})
 
     async def request(
         self,

@@ -22,7 +22,7 @@ Everything that can go wrong, as one tree.
       InputError                refused before anything was sent (also a ValueError)
       ReleaseFailedError        the service could not build a release
       ExportError               a sample that cannot be exported
-      BulkError                 a bulk run that was asked to raise
+      segments_async.BulkError  a bulk run that was asked to raise
       ClientStateError          the client is closed, or belongs to another event loop (also a RuntimeError)
       WebhookError              a webhook that is forged, altered, stale, replayed, empty, or no event
 
@@ -37,8 +37,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from segments_async.bulk import BulkReport
 
 
 class SegmentsError(Exception):
@@ -269,19 +267,6 @@ class ExportError(SegmentsError):
         self.sample = sample
         self.uuid = uuid
         super().__init__(f"sample {sample!r}: {problem}")
-
-
-class BulkError(SegmentsError):
-    """
-    A bulk run was asked to raise; ``__cause__`` is the first item's error.
-
-    Attributes:
-        report: What happened to every item.
-    """
-
-    def __init__(self, message: str, *, report: BulkReport[Any]) -> None:
-        self.report = report
-        super().__init__(message)
 
 
 class ClientStateError(SegmentsError, RuntimeError):

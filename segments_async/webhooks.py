@@ -35,7 +35,7 @@ if find_spec("standardwebhooks") is None:
 from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from segments_async._converter import decode_json, structure
+from segments_async._serialization.converter import decode_json, structure
 from segments_async.errors import DecodeError, InputError, WebhookError
 from segments_async.models.webhooks import (
     EVENTS,

@@ -6,10 +6,9 @@ import pickle
 import pytest
 
 from segments_async import errors
-from segments_async.bulk import BulkReport
+from segments_async.bulk import BulkError, BulkReport
 from segments_async.errors import (
     ApiError,
-    BulkError,
     ClientStateError,
     DecodeError,
     ExportError,
@@ -42,6 +41,7 @@ def _example(cls: type[SegmentsError]) -> SegmentsError:
 
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, SegmentsError)]
+CLASSES.append(BulkError)
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -86,7 +86,7 @@ IMPORTS = {
     "from segments_async import AsyncSegments": {
         "asyncio",
         "cattrs",
-        "segments_async._session",
+        "segments_async._http.session",
         "segments_async.bulk",
         "segments_async.models",
         "segments_async.resources",

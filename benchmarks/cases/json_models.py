@@ -11,8 +11,8 @@ import orjson
 from benchmarks.harness import Case, Check, Contestant, Scale, speed_ratio
 from benchmarks.payloads import cuboid_label, new_sample, stored, vector_label
 from benchmarks.stopwatch import Run, measure_loop
-from segments_async._converter import structure
-from segments_async._json import decode_json, encode_json
+from segments_async._serialization.converter import structure
+from segments_async._serialization.json import decode_json, encode_json
 from segments_async.models import Label, Model, Sample
 
 if TYPE_CHECKING:

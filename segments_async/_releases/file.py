@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import anyio
 from anyio.to_thread import run_sync
 
-from segments_async._converter import structure
 from segments_async._releases.pick import Pick
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
+from segments_async._serialization.converter import structure
 from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BATCH_CHARACTERS = 256 * 1024
 """One hop to a worker thread reads samples of so much text, or one that is larger."""
-READY_AT_MOST = 500
+MAX_READY = 500
 """One hop gives so many samples at most."""
 _USUAL_END = b"]}}"
 """The samples stand last in the files of the service."""
@@ -224,7 +224,7 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
             if not self._skip:
                 raise placed from None
             self.skipped.append(placed)
-        return len(self._ready) < READY_AT_MOST
+        return len(self._ready) < MAX_READY
 
 
 class _Steps:

@@ -14,12 +14,12 @@ OnError = Literal["raise", "skip"]
 """What becomes of a row, a sample or an image that cannot be read."""
 
 
-def holds(found: Any, sent: Any) -> bool:
+def json_contains(found: Any, sent: Any) -> bool:
     """Whether *found* is what was *sent*, both plain JSON; keys that the service added do not count."""
     if isinstance(sent, dict) and isinstance(found, dict):
-        return all(key in found and holds(found[key], value) for key, value in sent.items())
+        return all(key in found and json_contains(found[key], value) for key, value in sent.items())
     if isinstance(sent, list) and isinstance(found, list):
-        return len(sent) == len(found) and all(map(holds, found, sent))
+        return len(sent) == len(found) and all(map(json_contains, found, sent))
     return bool(found == sent)
 
 
@@ -62,15 +62,15 @@ def check_name(value: object, path: str = "name") -> str:
     return value
 
 
-def check_count(value: object, path: str, most: int) -> None:
+def check_count(value: object, path: str, limit: int) -> None:
     """
-    Refuse what is no whole number from 1 to *most*.
+    Refuse what is no whole number from 1 to *limit*.
 
     Raises:
         InputError: It is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise InputError(f"expected a whole number from 1 to {most}, got {value!r}", path=path)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
+        raise InputError(f"expected a whole number from 1 to {limit}, got {value!r}", path=path)
 
 
 def check_on_error(value: object) -> None:

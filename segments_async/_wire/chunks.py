@@ -22,7 +22,7 @@ def fits(items: int, size: int, extra: int, *, max_items: int, max_bytes: int = 
     return items == 0 or (items < max_items and size + extra <= max_bytes)
 
 
-def packed(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+def split_by_bytes(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
     """Cut *items*, which are not too many for one batch, where they would be too many bytes."""
     batch: list[T] = []
     size = 0
@@ -42,7 +42,7 @@ def halve(batch: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
     return batch[:middle], batch[middle:]
 
 
-def blamed(body: Any, size: int) -> list[int]:
+def rejected_indices(body: Any, size: int) -> list[int]:
     """
     Which items of a refused batch of *size* the service names, by index; empty if it does not say.
 

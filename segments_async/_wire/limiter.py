@@ -160,13 +160,13 @@ class Budget:
     """
 
     def __init__(self, connections: int) -> None:
-        self._most = float(BUDGET_PER_CONNECTION * connections)
-        self.tokens: float = self._most
+        self._capacity = float(BUDGET_PER_CONNECTION * connections)
+        self.tokens: float = self._capacity
 
     @property
     def is_empty(self) -> bool:
         """Whether no more should be repeated for now."""
-        return self.tokens <= self._most / 2
+        return self.tokens <= self._capacity / 2
 
     def failed(self) -> None:
         """Pay for a failure that the service had no good reason for."""
@@ -174,4 +174,4 @@ class Budget:
 
     def succeeded(self) -> None:
         """Get something back for a good answer."""
-        self.tokens = min(self._most, self.tokens + REFUND)
+        self.tokens = min(self._capacity, self.tokens + REFUND)

@@ -14,38 +14,38 @@ from collections import deque
 
 from attrs import Factory, define
 
-SHORT, LONG = 0.5, 2.0
+MIN_LESSON_SECONDS, MAX_LESSON_SECONDS = 0.5, 2.0
 """Seconds. Less costs little and is exact; in more, what is lost by rounding is little."""
-CERTAIN = 4.0
+ENOUGH_EVIDENCE = 4.0
 """So many refusals beyond what chance would bring show a limit by rate."""
-UNLIKELY = 5.0
+CHANCE_FACTOR = 5.0
 """A service that fails at random hardly ever refuses so many times as often after a refusal as it did before."""
-IMPLAUSIBLE = 0.5
+MIN_CREDIBLE_SHARE = 0.5
 """A rate that fell to so much of the one first measured was none: what it followed was chance."""
-FORGET = 60.0
+MEMORY_SECONDS = 60.0
 """Seconds after which nothing of a refusal is remembered."""
 
 PROBE = 4.0
-PROBE_TIME = 0.4
-"""The first pace is `PROBE` times the guess, and ``(t / PROBE_TIME) ** 3`` times the guess more after t seconds."""
-BELOW = 0.02
+PROBE_SECONDS = 0.4
+"""The first pace is `PROBE` times the guess, and ``(t / PROBE_SECONDS) ** 3`` times the guess more after t seconds."""
+HEADROOM = 0.02
 GROWTH = 0.01
-PLATEAU = 12.0
-"""Seconds until the plateau at ``1 - BELOW`` of the measured rate, before which and after which the pace grows."""
-LEAST, MOST = 0.85, 0.97
+PLATEAU_SECONDS = 12.0
+"""Seconds until the plateau at ``1 - HEADROOM`` of the measured rate, before which and after which the pace grows."""
+MIN_KEPT_SHARE, MAX_KEPT_SHARE = 0.85, 0.97
 """What stays of a pace that was refused although nothing better was measured."""
-DOUBT = 1.5
+MAX_GROWTH = 1.5
 """The rate is so many times the first measurement at most."""
-RAMP = 2.0
+RAMP_SECONDS = 2.0
 """Seconds in which the pace grows to the most that the first measurement may mean."""
-SLOWEST = 4.0
+MIN_RATE = 4.0
 """Calls a second that always may go, so that none waits longer than a quarter of a second for the spacing."""
 
-CATCH_UP = 0.01
+CATCH_UP_SECONDS = 0.01
 """Seconds that a late timer may make up for."""
-SHORTEST = 0.1
+MIN_MEASURED_SECONDS = 0.1
 """Seconds that a measurement takes at least."""
-REMEMBERED = 1000
+MAX_ANSWERS = 1000
 """Calls that a measurement looks at."""
 
 
@@ -67,7 +67,7 @@ class Round:
     """Good answers that came before the first refusal."""
     wait: float = 0.0
     """Seconds; the longest that the service named."""
-    answers: deque[float] = Factory(lambda: deque(maxlen=REMEMBERED))
+    answers: deque[float] = Factory(lambda: deque(maxlen=MAX_ANSWERS))
     """When good answers came to calls that were spaced."""
 
     @property
@@ -79,7 +79,7 @@ class Round:
     @property
     def excess(self) -> float:
         """How many more calls were refused, of those on their way at the first refusal, than chance would bring."""
-        return self.refused - 1 - (self.good - self.good_before) * min(1.0, UNLIKELY / max(1, self.good_before))
+        return self.refused - 1 - (self.good - self.good_before) * min(1.0, CHANCE_FACTOR / max(1, self.good_before))
 
 
 class Pace:
@@ -93,7 +93,7 @@ class Pace:
     come faster than r, the first pace is a probe, from `PROBE` times the guess ``n / max(T, wait)`` ever faster, until
     it is refused. From then on, after CUBIC (RFC 9438), t seconds after the wait::
 
-        pace = r * (1 - BELOW + GROWTH * ((t - PLATEAU) / PLATEAU) ** 3)
+        pace = r * (1 - HEADROOM + GROWTH * ((t - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3)
 
     Connections that are being opened blur T; so the first measurement has a least and a most, and the pace begins at
     the least. A round is judged when the next one begins, as its answers are there by then.
@@ -123,10 +123,10 @@ class Pace:
             return math.inf
         seconds = now - self._round.start
         if self._first_rate is None:
-            share = PROBE + (seconds / PROBE_TIME) ** 3
+            share = PROBE + (seconds / PROBE_SECONDS) ** 3
         else:
-            share = 1 - BELOW + GROWTH * ((seconds - PLATEAU) / PLATEAU) ** 3
-        return max(SLOWEST, (self._rate + self._doubt * min(1.0, seconds / RAMP)) * share)
+            share = 1 - HEADROOM + GROWTH * ((seconds - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3
+        return max(MIN_RATE, (self._rate + self._doubt * min(1.0, seconds / RAMP_SECONDS)) * share)
 
     def admitted(self, now: float) -> Round:
         """Note that a call goes, and when the next is due; the first after a wait tells how the last round went."""
@@ -135,11 +135,11 @@ class Pace:
         elif self._round.refused:
             self._learn(self._round, now)
             self._round = Round(now)
-        elif self._burst is not None and now - self._round.start > FORGET:
+        elif self._burst is not None and now - self._round.start > MEMORY_SECONDS:
             self._forget()
         if self._burst is not None:
             self._spacing = 1 / self.rate(now)
-            self.due = max(self.due, now - CATCH_UP) + self._spacing
+            self.due = max(self.due, now - CATCH_UP_SECONDS) + self._spacing
         return self._round
 
     def withdrawn(self) -> None:
@@ -164,36 +164,36 @@ class Pace:
 
     def _learn(self, last: Round, now: float) -> None:
         """Judge a round that is over."""
-        if not SHORT <= last.wait <= LONG or now < self._closed_to_lessons_until:
+        if not MIN_LESSON_SECONDS <= last.wait <= MAX_LESSON_SECONDS or now < self._closed_to_lessons_until:
             self._forget()
             return
         self.due = -math.inf
         if not last.good:
             return
-        self._evidence = min(CERTAIN, max(0.0, self._evidence + last.excess))
+        self._evidence = min(ENOUGH_EVIDENCE, max(0.0, self._evidence + last.excess))
         if self._burst is not None:
             self._measure(last, self._burst, now)
-        elif self._evidence >= CERTAIN:
+        elif self._evidence >= ENOUGH_EVIDENCE:
             self._burst, self._rate = last, last.good / max(last.last - last.start, last.wait)
         self._last_end = last.last
 
     def _measure(self, last: Round, burst: Round, now: float) -> None:
         """Take the best of what the round shows that the rate is at least, or a bit less than the pace."""
         pace = self.rate(last.last)
-        whole = last.good / max(SHORTEST, last.last - self._last_end)
-        without_burst = pace - burst.good / max(SHORTEST, last.last - last.start)
-        less = min(self._rate, MOST * pace, max(LEAST * pace, without_burst))
+        whole = last.good / max(MIN_MEASURED_SECONDS, last.last - self._last_end)
+        without_burst = pace - burst.good / max(MIN_MEASURED_SECONDS, last.last - last.start)
+        less = min(self._rate, MAX_KEPT_SHARE * pace, max(MIN_KEPT_SHARE * pace, without_burst))
         shortest, longest = burst.seconds
         self._rate = min(pace, max(whole, _rate_of_spans(last, burst.good, shortest), less))
         self._doubt = 0.0
         if self._first_rate is None:
-            most = min(pace, _rate_of_spans(last, burst.good, longest), DOUBT * self._rate)
+            most = min(pace, _rate_of_spans(last, burst.good, longest), MAX_GROWTH * self._rate)
             self._first_rate, self._doubt = self._rate, max(0.0, most - self._rate)
-        elif self._rate < IMPLAUSIBLE * self._first_rate:
+        elif self._rate < MIN_CREDIBLE_SHARE * self._first_rate:
             self._forget()
-            self._closed_to_lessons_until = now + FORGET
+            self._closed_to_lessons_until = now + MEMORY_SECONDS
 
 
 def _rate_of_spans(last: Round, burst: int, seconds: float) -> float:
     spans = ((last.last - at - seconds, calls) for calls, at in enumerate(reversed(last.answers), 1))
-    return max(((calls - burst) / time for time, calls in spans if time >= SHORTEST), default=0.0)
+    return max(((calls - burst) / time for time, calls in spans if time >= MIN_MEASURED_SECONDS), default=0.0)

@@ -66,7 +66,7 @@ class Reply:
     status: int
     method: str
     url: str
-    """Where it came from, fit to be shown: see `shown_url`."""
+    """Where it came from, fit to be shown: see `redact_url`."""
     headers: Mapping[str, str]
     """Looked up in lower case."""
     content: bytes
@@ -89,7 +89,7 @@ def request_id_in(headers: Mapping[str, str]) -> str | None:
     return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Cut a password and what signs a presigned URL, so that the rest can be shown and logged."""
     if "@" not in url and "ignature=" not in url and "[" not in url:
         return url  # nearly always
@@ -112,7 +112,7 @@ def error_for(reply: Reply, *, now: float) -> ApiError:
     if reply.status in _REFINED:
         cls = _refine(cls, detail.lower(), reply.status)
     if 300 <= reply.status < 400:  # noqa: PLR2004
-        detail = f"redirected to {shown_url(reply.headers.get('location', 'nowhere'))}; is base_url right?"
+        detail = f"redirected to {redact_url(reply.headers.get('location', 'nowhere'))}; is base_url right?"
     return _build(cls, reply, detail, fields, body, now)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, frozen
 
 from segments_async.errors import ApiError, RateLimitError, SegmentsError, ServerError, TransportError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from segments_async.settings import RetryPolicy
 
-SMEAR = 0.05
+RETRY_AFTER_JITTER = 0.05
 """A wait that the service named is stretched by up to this share, so that clients do not return in one instant."""
 
 _TRANSIENT = frozenset({500, 502, 503, 504})
@@ -83,63 +83,75 @@ def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:
     return jitter * min(policy.cap, policy.base * 2.0 ** min(failures - 1, 60))
 
 
+@frozen
+class RetryDecision:
+    """What to do after a failed attempt."""
+
+    wait: float | None
+    """Seconds to wait before the next attempt; None gives up."""
+    jump_queue: bool = False
+    """Whether the next attempt goes ahead of the other calls at the gate, as the service refused this one."""
+    at_gate: bool = False
+    """Whether the service named the wait, which the gate then keeps for all calls."""
+    charge_budget: bool = True
+    """Whether another attempt is the client's own decision; after a refusal it is the service's."""
+
+
 @define
-class Tries:
+class RetryState:
     """
-    The attempts of one call so far, and when the next one may come.
+    The attempts of one call so far.
 
     Args:
         policy: The waits and their bounds.
-        most: How often it is sent at most: `attempts` or `bulk_attempts` of the policy.
+        max_attempts: How often the request is sent at most: `attempts` or `bulk_attempts` of the policy.
         may_repeat: Whether the endpoint may be sent again after an ambiguous failure.
     """
 
     policy: RetryPolicy
-    most: int
+    max_attempts: int
     may_repeat: bool
     failures: int = 0
     """Attempts that failed, and count."""
     throttles: int = 0
     """Attempts that the service refused as too many, which do not count."""
-    was_throttled: bool = False
-    """Whether the last attempt was refused so."""
-    may_be_done: bool = False
-    """Whether one of the attempts may have been carried out although it failed."""
-    gate_waits: bool = False
-    """Whether the service named a wait, which the gate keeps for everybody."""
+    maybe_applied: bool = False
+    """Whether a failed attempt may have been carried out."""
 
     @property
-    def made(self) -> int:
+    def attempts(self) -> int:
         """Attempts that ended without a good answer."""
         return self.failures + self.throttles
 
-    @property
-    def costs_budget(self) -> bool:
-        """Whether another attempt is the client's own idea; after a refusal it is the service's."""
-        return not self.was_throttled
-
-    def wait_after(self, error: SegmentsError, *, elapsed: float, jitter: float) -> float | None:
+    def wait_after(self, error: SegmentsError, *, elapsed: float, jitter: float) -> RetryDecision:
         """
-        Seconds to wait before the same request is sent again; None gives up.
+        Count a failed attempt, and decide whether and when the next one is made.
 
         Args:
-            error: What went wrong this time.
+            error: What went wrong.
             elapsed: Seconds since the first attempt started.
             jitter: A random number from 0 to below 1.
         """
-        self.was_throttled = is_throttled(error)
-        self.may_be_done = self.may_be_done or is_ambiguous(error)
-        asked = getattr(error, "retry_after", None) if self.was_throttled else None
-        self.gate_waits = bool(asked)
-        if self.was_throttled:
+        throttled = is_throttled(error)
+        self.maybe_applied = self.maybe_applied or is_ambiguous(error)
+        if throttled:
             self.throttles += 1
         else:
             self.failures += 1
-        if self.most == 1 or not is_retryable(error):
+        named = getattr(error, "retry_after", None) if throttled else None
+        return RetryDecision(
+            self._wait(error, named, elapsed=elapsed, jitter=jitter),
+            jump_queue=throttled,
+            at_gate=bool(named),
+            charge_budget=not throttled,
+        )
+
+    def _wait(self, error: SegmentsError, named: float | None, *, elapsed: float, jitter: float) -> float | None:
+        if self.max_attempts == 1 or not is_retryable(error):
             return None
-        if self.was_throttled:
-            wait = asked * (1 + SMEAR * jitter) if asked else backoff(self.policy, self.throttles, jitter)
-        elif self.failures < self.most and (self.may_repeat or not is_ambiguous(error)):
+        if is_throttled(error):
+            wait = named * (1 + RETRY_AFTER_JITTER * jitter) if named else backoff(self.policy, self.throttles, jitter)
+        elif self.failures < self.max_attempts and (self.may_repeat or not is_ambiguous(error)):
             wait = backoff(self.policy, self.failures, jitter)
         else:
             return None

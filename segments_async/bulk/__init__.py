@@ -2,6 +2,6 @@
 
 from segments_async.bulk.engine import BulkStream
 from segments_async.bulk.options import BulkOptions, BulkSettings
-from segments_async.bulk.report import BulkReport, Outcome, Progress
+from segments_async.bulk.report import BulkError, BulkReport, Outcome, Progress
 
-__all__ = ["BulkOptions", "BulkReport", "BulkSettings", "BulkStream", "Outcome", "Progress"]
+__all__ = ["BulkError", "BulkOptions", "BulkReport", "BulkSettings", "BulkStream", "Outcome", "Progress"]

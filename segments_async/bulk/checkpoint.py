@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from segments_async.bulk.operation import Job, Operation
     from segments_async.bulk.report import Outcome
 
-MOST_UNWRITTEN = 10_000
+MAX_UNWRITTEN = 10_000
 """Rows that may wait for the disk before the run waits for them."""
 
 
@@ -83,9 +83,9 @@ class Checkpoint:
         self._files.append(row)
         self._wake()
 
-    async def flush(self, most: int = 0) -> None:
+    async def flush(self, limit: int = 0) -> None:
         """Wait until at most so many rows are unwritten."""
-        target = self._noted - most
+        target = self._noted - limit
         while self._written < target and not self._closed.is_set():
             await self._news.wait()
 
@@ -129,7 +129,7 @@ class Checkpoint:
         self._news = anyio.Event()
 
     def _write(self, items: Sequence[tuple[Job, str, str | None]], files: Sequence[FileRow]) -> None:
-        recorded = self._operation.recorded_as
+        recorded = self._operation.status_aliases
         rows = [
             ItemRow(job.prepared.key, self._digest(job), recorded.get(status, status), uuid)
             for job, status, uuid in items
@@ -142,8 +142,8 @@ class Checkpoint:
 
     def _compare(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
         same = row is not None and row.digest is not None and row.digest == self._digest(job)
-        if row is not None and same and row.status in self._operation.done_by:
-            kept = self._operation.kept(job.item)
+        if row is not None and same and row.status in self._operation.done_statuses:
+            kept = self._operation.trim_item(job.item)
             return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=kept)
         uncertain = row is not None and same and row.status == "unknown"
         return evolve(job, uncertain=uncertain, files={file.place: file for file in files})

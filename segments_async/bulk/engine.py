@@ -15,16 +15,16 @@ import anyio
 from anyio import get_cancelled_exc_class
 from attrs import evolve
 
-from segments_async._session import Trace
-from segments_async._wire.chunks import blamed, halve, packed
+from segments_async._http.call_stats import CallStats
+from segments_async._wire.chunks import halve, rejected_indices, split_by_bytes
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
-from segments_async.bulk.checkpoint import MOST_UNWRITTEN, Checkpoint
+from segments_async.bulk.checkpoint import MAX_UNWRITTEN, Checkpoint
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.operation import Job, Operation, Success
 from segments_async.bulk.report import SUCCESSES, BulkReport, Outcome
+from segments_async.bulk.reporter import SILENCE_SECONDS, ProgressReporter
 from segments_async.bulk.source import Source
-from segments_async.bulk.teller import SILENCE_SECONDS, Teller
 from segments_async.errors import (
     ApiError,
     AuthenticationError,
@@ -81,7 +81,7 @@ class BulkStream(Generic[T]):
         if not isinstance(items, Iterable | AsyncIterable) or isinstance(items, str | bytes | Mapping):
             raise InputError(
                 f"expected an iterable or async iterable of items, got {type(items).__name__}",
-                path=operation.noun,
+                path=operation.items_name,
             )
         self._operation = operation
         self._settings = settings
@@ -96,7 +96,7 @@ class BulkStream(Generic[T]):
         self._raises: Exception | None = None
         self._entered = False
         self._settled = False
-        self._teller = Teller(settings.progress, operation, self._source, self._report)
+        self._teller = ProgressReporter(settings.progress, operation, self._source, self._report)
 
     @property
     def report(self) -> BulkReport[T]:
@@ -119,7 +119,7 @@ class BulkStream(Generic[T]):
         self._started = time.monotonic()
         self._teller.start()
         self._room = anyio.Semaphore(self._operation.concurrency, fast_acquire=True)
-        self._begin_room = anyio.Semaphore(self._operation.begins, fast_acquire=True)
+        self._begin_room = anyio.Semaphore(self._operation.preprocess_limit, fast_acquire=True)
         self._news = anyio.Event()
         self._caught_up = anyio.Event()
         self._feeding = anyio.CancelScope()
@@ -204,7 +204,7 @@ class BulkStream(Generic[T]):
         while self._report.stopped is None:
             await self._wait_for_consumer()
             if self._checkpoint is not None:
-                await self._checkpoint.flush(MOST_UNWRITTEN)
+                await self._checkpoint.flush(MAX_UNWRITTEN)
             batch, settled = await self._intake.take()
             if batch:
                 workers.start_soon(self._work, batch)
@@ -223,26 +223,26 @@ class BulkStream(Generic[T]):
     async def _work(self, batch: list[Job]) -> None:
         """Send one batch, in parts if the service refuses it whole; every job gets its outcome, come what may."""
         parts: list[Sequence[Job]] = [batch]
-        trace = Trace(bulk=True)
+        stats = CallStats(bulk=True)
         try:
-            if self._checkpoint is not None and self._operation.announces:
+            if self._checkpoint is not None and self._operation.journal_before_send:
                 for job in batch:
                     self._checkpoint.note(job, "unknown", job.prepared.uuid)
                 await self._checkpoint.flush()
-            if self._operation.begins:
+            if self._operation.preprocess_limit:
                 await self._begin(batch)
-                parts = list(packed(batch, lambda job: job.prepared.size))
+                parts = list(split_by_bytes(batch, lambda job: job.prepared.size))
             while parts and self._report.stopped is None:
-                parts[-1:] = await self._send_part(parts[-1], trace)
-                trace = Trace(bulk=True)
+                parts[-1:] = await self._send_part(parts[-1], stats)
+                stats = CallStats(bulk=True)
         except ClientStateError as error:
-            trace.attempts -= 1  # the last one was refused here
+            stats.attempts -= 1  # the last one was refused here
             self._fail_with(error)
         except Exception as error:  # noqa: BLE001 (no item's fault)
             self._fail_with(error)
         finally:
-            if parts and trace.attempts > trace.throttles:
-                self._hand_over([self._cut_off(job, trace) for job in parts.pop()])
+            if parts and stats.attempts > stats.throttles:
+                self._hand_over([self._cut_off(job, stats) for job in parts.pop()])
             self._hand_over([self._unsent(job) for part in parts for job in part])
             self._room.release()
 
@@ -250,53 +250,53 @@ class BulkStream(Generic[T]):
         """Begin every job of *batch*; those that fail leave it. After a stop no more are begun, nor sent."""
         note = None if self._checkpoint is None else self._checkpoint.note_file
 
-        async def begin(job: Job) -> None:
-            trace = Trace(bulk=True)
-            self._teller.under_way.add(trace)
+        async def preprocess(job: Job) -> None:
+            stats = CallStats(bulk=True)
+            self._teller.under_way.add(stats)
             try:
                 async with self._begin_room:
                     if self._report.stopped is None:
-                        prepared = await self._operation.begin(job, trace, note)
+                        prepared = await self._operation.preprocess(job, stats, note)
                         batch[batch.index(job)] = evolve(job, prepared=prepared)
             except ClientStateError as error:
                 self._fail_with(error)
             except SegmentsError as error:
                 batch.remove(job)
-                self._hand_over([self._outcome(job, self._operation.placed(error, job.index), trace)])
+                self._hand_over([self._outcome(job, self._operation.locate(error, job.index), stats)])
             except Exception as error:  # noqa: BLE001 (the caller's own, from a callable it gave)
                 self._fail_with(error)
             finally:
-                self._tally(trace)
+                self._tally(stats)
 
         async with anyio.create_task_group() as group:
             for job in batch:
-                group.start_soon(begin, job)
+                group.start_soon(preprocess, job)
 
-    async def _send_part(self, part: Sequence[Job], trace: Trace) -> Sequence[Sequence[Job]]:
+    async def _send_part(self, part: Sequence[Job], stats: CallStats) -> Sequence[Sequence[Job]]:
         """Send *part*, hand over what became of its items, and return what to send again, in smaller parts."""
-        self._teller.under_way.add(trace)
+        self._teller.under_way.add(stats)
         try:
-            results = await self._operation.send(part, trace)
+            results = await self._operation.send(part, stats)
         except ClientStateError:
             raise
         except SegmentsError as error:
             if isinstance(error, ApiError) and not self._concerns_all(error):
-                if error.status == _BAD_REQUEST and (guilty := blamed(error.body, len(part))):
-                    return self._fail_guilty(part, guilty, error, trace)
+                if error.status == _BAD_REQUEST and (guilty := rejected_indices(error.body, len(part))):
+                    return self._fail_guilty(part, guilty, error, stats)
                 if error.status in {_BAD_REQUEST, _TOO_LARGE} and len(part) > 1:
                     return halve(part)
-            self._hand_over([self._outcome(job, error, trace, raised=True) for job in part])
+            self._hand_over([self._outcome(job, error, stats, raised=True) for job in part])
         else:
-            self._hand_over([self._outcome(job, result, trace) for job, result in zip(part, results, strict=True)])
+            self._hand_over([self._outcome(job, result, stats) for job, result in zip(part, results, strict=True)])
         finally:
-            self._tally(trace)
+            self._tally(stats)
         return []
 
     def _fail_guilty(
-        self, part: Sequence[Job], guilty: Sequence[int], error: ApiError, trace: Trace
+        self, part: Sequence[Job], guilty: Sequence[int], error: ApiError, stats: CallStats
     ) -> Sequence[Sequence[Job]]:
         """Fail the items that the answer blames; the rest is for another try."""
-        self._hand_over([self._outcome(part[place], error_for_item(error, place), trace) for place in guilty])
+        self._hand_over([self._outcome(part[place], error_for_item(error, place), stats) for place in guilty])
         rest = [job for place, job in enumerate(part) if place not in set(guilty)]
         return [rest] if rest else []
 
@@ -305,7 +305,7 @@ class BulkStream(Generic[T]):
         return isinstance(error, _FATAL) or (self._operation.missing_is_fatal and isinstance(error, NotFoundError))
 
     def _outcome(
-        self, job: Job, result: Success[T] | SegmentsError, trace: Trace, *, raised: bool = False
+        self, job: Job, result: Success[T] | SegmentsError, stats: CallStats, *, raised: bool = False
     ) -> Outcome[T]:
         error = None if isinstance(result, Success) else _without_frames(result)
         # An answer that was lost or is no answer leaves open what the service did; a fault of one item does not.
@@ -321,38 +321,38 @@ class BulkStream(Generic[T]):
             error=error,
             # What stopped the run was no fault of the items that met it.
             retryable=error is not None and (lost or fatal or is_retryable(error)),
-            attempts=trace.attempts,
-            request_id=trace.request_id,
+            attempts=stats.attempts,
+            request_id=stats.request_id,
         )
 
-    def _cut_off(self, job: Job, trace: Trace) -> Outcome[T]:
+    def _cut_off(self, job: Job, stats: CallStats) -> Outcome[T]:
         return self._ended(
             job,
             status="unknown",
             error=OutcomeUnknownError("the run stopped before the answer came"),
             retryable=True,
-            attempts=trace.attempts,
-            request_id=trace.request_id,
+            attempts=stats.attempts,
+            request_id=stats.request_id,
         )
 
     def _unsent(self, job: Job) -> Outcome[T]:
-        return job.outcome(status="unsent", retryable=True, retry_item=self._operation.again(job))
+        return job.outcome(status="unsent", retryable=True, retry_item=self._operation.retry_item(job))
 
     def _ended(self, job: Job, *, status: Status, **more: Any) -> Outcome[T]:
         """Say what became of *job*, and have it noted."""
-        item = self._operation.kept(job.item) if status in SUCCESSES else job.item
-        outcome = job.outcome(status=status, item=item, retry_item=self._operation.again(job), **more)
+        item = self._operation.trim_item(job.item) if status in SUCCESSES else job.item
+        outcome = job.outcome(status=status, item=item, retry_item=self._operation.retry_item(job), **more)
         if self._checkpoint is not None:
             self._checkpoint.note(job, outcome.status, outcome.uuid)
         return outcome
 
-    def _tally(self, trace: Trace) -> None:
-        self._teller.under_way.discard(trace)
-        self._report.requests += trace.attempts
-        self._report.retries += trace.attempts - trace.calls
-        self._report.throttled += trace.throttles
-        self._report.bytes_sent += trace.bytes_sent
-        self._report.deleted_count += trace.deleted
+    def _tally(self, stats: CallStats) -> None:
+        self._teller.under_way.discard(stats)
+        self._report.requests += stats.attempts
+        self._report.retries += stats.attempts - stats.calls
+        self._report.throttled += stats.throttles
+        self._report.bytes_sent += stats.bytes_sent
+        self._report.deleted_count += stats.deleted
 
     def _hand_over(self, outcomes: list[Outcome[T]]) -> None:
         """Count *outcomes*, keep them ready for the consumer, and stop the run if they are reason to."""

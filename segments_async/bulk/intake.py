@@ -79,14 +79,14 @@ class Intake(Generic[T]):
         try:
             prepared = self._operation.prepare(item)
         except InputError as error:
-            placed = self._operation.placed(error, index)
+            placed = self._operation.locate(error, index)
             return Outcome(index=index, key=None, item=item, status="failed", error=placed)
         job = Job(index, item, prepared)
         if self._seen is not None:
             digest = digest_of(prepared.key.encode())
             if digest in self._seen:
                 twice = InputError(f"{prepared.key!r} came before in this run")
-                return job.outcome(status="failed", error=self._operation.placed(twice, index))
+                return job.outcome(status="failed", error=self._operation.locate(twice, index))
             self._seen.add(digest)
         return job
 
@@ -104,7 +104,7 @@ class Intake(Generic[T]):
             if isinstance(entry, Job):
                 self._admit(entry)
         all_done = len(skipped) == len(known)
-        self._reach = min(2 * self._reach, self._operation.looked_up) if all_done else self._operation.batch_size
+        self._reach = min(2 * self._reach, self._operation.lookup_limit) if all_done else self._operation.batch_size
         return skipped
 
     def _cut(self) -> list[Job]:

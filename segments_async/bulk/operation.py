@@ -13,7 +13,7 @@ from segments_async.errors import InputError, SegmentsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from segments_async._session import Trace
+    from segments_async._http.call_stats import CallStats
     from segments_async.bulk.journal import FileRow
     from segments_async.bulk.report import Status
 
@@ -77,7 +77,7 @@ class Operation(Generic[T]):
     """What all items belong to: a dataset (``owner/name``) or a labelset; empty if there is no such thing."""
     service: str = ""
     """The base URL of the service it is sent to."""
-    noun: str
+    items_name: str
     """What the input is called in errors, such as ``samples``."""
     batch_size: int
     """Items a request at most; 1 where the service takes them one by one."""
@@ -85,15 +85,15 @@ class Operation(Generic[T]):
     """Batches in flight at most."""
     missing_is_fatal: bool = False
     """Whether a 404 speaks of something that all items share."""
-    begins: int = 0
+    preprocess_limit: int = 0
     """Items that are begun at the same time at most; 0 where there is nothing to begin."""
-    done_by: Collection[str] = SUCCESSES
+    done_statuses: Collection[str] = SUCCESSES
     """Statuses of an earlier run after which an item that is the same need not be sent again."""
-    recorded_as: Mapping[str, str] = {}
+    status_aliases: Mapping[str, str] = {}
     """Statuses that the checkpoint holds as others."""
-    looked_up: int = 1024
+    lookup_limit: int = 1024
     """Items at most that are looked up in the checkpoint at once."""
-    announces: bool = False
+    journal_before_send: bool = False
     """Whether the checkpoint notes an item before it is sent, as sending it twice would not do what once does."""
 
     @property
@@ -101,9 +101,9 @@ class Operation(Generic[T]):
         """What a checkpoint of it belongs to."""
         return {"operation": self.kind, "service": self.service, "dataset or labelset": self.scope}
 
-    def placed(self, error: SegmentsError, index: int) -> SegmentsError:
+    def locate(self, error: SegmentsError, index: int) -> SegmentsError:
         """Have a bad argument name its place in the input; other errors name their call."""
-        return error.under(f"{self.noun}[{index}]") if isinstance(error, InputError) else error
+        return error.under(f"{self.items_name}[{index}]") if isinstance(error, InputError) else error
 
     def limit(self) -> int | None:
         """Requests that may be in flight at once now, whoever makes them; None if nobody knows."""
@@ -118,25 +118,25 @@ class Operation(Generic[T]):
         content = prepared.body if isinstance(prepared.body, bytes) else b""
         return digest_of(content)
 
-    def kept(self, item: Any) -> Any:
+    def trim_item(self, item: Any) -> Any:
         """What the outcome of a success holds of its item: all of it, unless that is much."""
         return item
 
-    def again(self, job: Job) -> Any:
+    def retry_item(self, job: Job) -> Any:
         """What to feed to another run: the item, unless part of the work is done."""
         return job.item
 
-    async def begin(self, job: Job, trace: Trace, note: Callable[[FileRow], None] | None) -> Prepared:
+    async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """
         Do what is done once for each item, before its batch is sent, perhaps in parts and more than once.
 
         Args:
             job: The item.
-            trace: Filled in on the way.
+            stats: Collects the counts of the calls.
             note: Has the checkpoint note a file that is up; None if there is no checkpoint.
         """
         raise NotImplementedError
 
-    async def send(self, jobs: Sequence[Job], trace: Trace) -> Sequence[Success[T] | SegmentsError]:
+    async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[T] | SegmentsError]:
         """Send a batch: one result for each job, in order; raise what befell all of them."""
         raise NotImplementedError

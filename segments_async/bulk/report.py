@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from attrs import field, frozen
 
-from segments_async.errors import ApiError, BulkError, DecodeError, InputError, SegmentsError, TransportError
+from segments_async.errors import ApiError, DecodeError, InputError, SegmentsError, TransportError
 
 T = TypeVar("T")
 
@@ -265,6 +265,19 @@ class BulkReport(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<BulkReport {self}>"
+
+
+class BulkError(SegmentsError):
+    """
+    A bulk run was asked to raise; ``__cause__`` is the error of its first failed item.
+
+    Attributes:
+        report: The outcome of every item.
+    """
+
+    def __init__(self, message: str, *, report: BulkReport[Any]) -> None:
+        self.report = report
+        super().__init__(message)
 
 
 def _group_of(error: SegmentsError) -> str:

@@ -25,5 +25,5 @@ def compress(part: Part, height: int, width: int) -> dict[str, Any]:
     counts[2:-1:2] = part.starts[1:] - part.ends[:-1]
     counts[-1] = height * width - part.ends[-1]
     used = counts if counts[-1] else counts[:-1]
-    [packed] = _mask.frPyObjects([{"size": [height, width], "counts": used.tolist()}], height, width)
-    return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
+    [split_by_bytes] = _mask.frPyObjects([{"size": [height, width], "counts": used.tolist()}], height, width)
+    return {"size": [height, width], "counts": split_by_bytes["counts"].decode("ascii")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segments_async.export.categories import Categories, SegmentColours, color_id
-from segments_async.export.formats import NO_ANNOTATION, NO_PIXELS, Entries, Sight, image_entry
+from segments_async.export.formats import NO_ANNOTATION, NO_PIXELS, Entries, FetchedItem, image_entry
 from segments_async.export.output import write_file
 from segments_async.images.bitmaps import translate
 from segments_async.images.png import encode_png
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 class Objects:
     """The objects of an item: annotations that have pixels."""
 
-    def __init__(self, sight: Sight, categories: Categories, *, by_columns: bool = False) -> None:
-        item = sight.item
+    def __init__(self, fetched: FetchedItem, categories: Categories, *, by_columns: bool = False) -> None:
+        item = fetched.item
         assert item.annotations is not None
-        assert sight.ids is not None
-        self.height: int = sight.ids.shape[0]
-        self.width: int = sight.ids.shape[1]
+        assert fetched.ids is not None
+        self.height: int = fetched.ids.shape[0]
+        self.width: int = fetched.ids.shape[1]
         self.left_out: Counter[str] = Counter()
         self.found: list[tuple[dict[str, Any], int, Part]] = []
         """Annotations in order, with their category and where they are."""
-        parts = runs_of(sight.ids, by_columns=by_columns)
+        parts = runs_of(fetched.ids, by_columns=by_columns)
         for number, annotation, category in numbered(item, categories):
             if number in parts:
                 self.found.append((annotation, category, parts.pop(number)))
@@ -73,12 +73,12 @@ class CocoInstance:
         self._categories = categories
         self._compress = compress
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Tell what goes into the JSON file."""
-        objects = Objects(sight, self._categories, by_columns=True)
+        objects = Objects(fetched, self._categories, by_columns=True)
         entries = [
             {
-                "image_id": sight.item.number,
+                "image_id": fetched.item.number,
                 "category_id": category,
                 "bbox": part.box,
                 "segmentation": self._compress(part, objects.height, objects.width),
@@ -87,7 +87,7 @@ class CocoInstance:
             }
             for _, category, part in objects.found
         ]
-        return Entries(images=[image_entry(sight)], annotations=entries, left_out=objects.left_out)
+        return Entries(images=[image_entry(fetched)], annotations=entries, left_out=objects.left_out)
 
 
 class CocoPanoptic:
@@ -102,9 +102,9 @@ class CocoPanoptic:
         self._colours = SegmentColours(categories)
         self._suffix = f"_label_{labelset}_coco-panoptic.png"
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Write the PNG, and tell what goes into the JSON file."""
-        objects = Objects(sight, self._categories)
+        objects = Objects(fetched, self._categories)
         colours = self._colours.of_image((annotation["id"], category) for annotation, category, _ in objects.found)
         numbers = {number: color_id(colour) for number, colour in colours.items()}
         segments: dict[int, dict[str, Any]] = {}
@@ -112,12 +112,12 @@ class CocoPanoptic:
             number = numbers[annotation["id"]]
             entry = {"id": number, "category_id": category, "bbox": part.box, "area": part.area, "iscrowd": 0}
             segments[number] = _joined(segments[number], entry) if number in segments else entry
-        assert sight.ids is not None
-        pixels = translate(sight.ids, numbers, "<u4").view(np.uint8).reshape(*sight.ids.shape, 4)
-        name = sight.item.stem + self._suffix
+        assert fetched.ids is not None
+        pixels = translate(fetched.ids, numbers, "<u4").view(np.uint8).reshape(*fetched.ids.shape, 4)
+        name = fetched.item.stem + self._suffix
         write_file(folder / name, encode_png(pixels[..., :3]))
-        labels = {"segments_info": list(segments.values()), "file_name": name, "image_id": sight.item.number}
-        return Entries(images=[image_entry(sight)], annotations=[labels], left_out=objects.left_out)
+        labels = {"segments_info": list(segments.values()), "file_name": name, "image_id": fetched.item.number}
+        return Entries(images=[image_entry(fetched)], annotations=[labels], left_out=objects.left_out)
 
 
 def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -141,17 +141,17 @@ class Polygons:
         self._categories = categories
         self._contours = contours
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Tell what goes into the JSON file."""
-        objects = Objects(sight, self._categories)
-        assert sight.ids is not None
+        objects = Objects(fetched, self._categories)
+        assert fetched.ids is not None
         entries = [
             {
-                "image_id": sight.item.number,
+                "image_id": fetched.item.number,
                 "category_id": category,
                 "attributes": annotation.get("attributes"),
-                "polygons": self._contours(sight.ids, annotation["id"], part),
+                "polygons": self._contours(fetched.ids, annotation["id"], part),
             }
             for annotation, category, part in objects.found
         ]
-        return Entries(images=[image_entry(sight)], annotations=entries, left_out=objects.left_out)
+        return Entries(images=[image_entry(fetched)], annotations=entries, left_out=objects.left_out)

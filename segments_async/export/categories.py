@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from segments_async._converter import unstructure
+from segments_async._serialization.converter import unstructure
 from segments_async.errors import InputError
 from segments_async.images.colours import PALETTE
 

@@ -23,7 +23,7 @@ NO_ANNOTATION = "pixels of no annotation"
 
 
 @frozen(kw_only=True)
-class Sight:
+class FetchedItem:
     """What is known of an item once its files are here."""
 
     item: Item
@@ -57,7 +57,7 @@ class Format(Protocol):
     def needs_size(self) -> bool:
         """Whether an item without a bitmap is of no use if its size is not known."""
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """
         Write the item's files, if the format has some, and tell what goes into the JSON file.
 
@@ -67,7 +67,7 @@ class Format(Protocol):
         ...
 
 
-def image_entry(sight: Sight) -> dict[str, Any]:
+def image_entry(fetched: FetchedItem) -> dict[str, Any]:
     """An entry of COCO's ``images``."""
-    width, height = sight.size or (None, None)
-    return {"id": sight.item.number, "file_name": sight.item.image_name, "height": height, "width": width}
+    width, height = fetched.size or (None, None)
+    return {"id": fetched.item.number, "file_name": fetched.item.image_name, "height": height, "width": width}

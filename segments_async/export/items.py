@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from segments_async._converter import unstructure
+from segments_async._serialization.converter import unstructure
 from segments_async.errors import ExportError, SegmentsError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segments_async.export.bitmaps import numbered
-from segments_async.export.formats import Entries, Sight
+from segments_async.export.formats import Entries, FetchedItem
 from segments_async.export.output import write_file
 from segments_async.images.bitmaps import translate
 from segments_async.images.colours import colorize
@@ -44,35 +44,35 @@ class Masks:
             categories.check_ids(id_increment, _TWO_BYTES)
         self._depth = np.uint8 if max(categories.colours, default=0) + id_increment <= _BYTE else np.uint16
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Write the PNG."""
-        write_file(folder / f"{sight.item.stem}{self._suffix}", encode_png(self._paint(sight)))
+        write_file(folder / f"{fetched.item.stem}{self._suffix}", encode_png(self._paint(fetched)))
         return Entries()
 
-    def _semantic(self, sight: Sight) -> npt.NDArray[Any]:
-        assert sight.ids is not None
-        found = self._categories_in(sight)
+    def _semantic(self, fetched: FetchedItem) -> npt.NDArray[Any]:
+        assert fetched.ids is not None
+        found = self._categories_in(fetched)
         ids = {number: category + self._increment for number, category in found.items()}
-        return translate(sight.ids, ids, self._depth)
+        return translate(fetched.ids, ids, self._depth)
 
-    def _semantic_color(self, sight: Sight) -> npt.NDArray[Any]:
-        assert sight.ids is not None
-        found = self._categories_in(sight)
-        return colorize(sight.ids, {number: self._categories.colours[category] for number, category in found.items()})
+    def _semantic_color(self, fetched: FetchedItem) -> npt.NDArray[Any]:
+        assert fetched.ids is not None
+        found = self._categories_in(fetched)
+        return colorize(fetched.ids, {number: self._categories.colours[category] for number, category in found.items()})
 
-    def _categories_in(self, sight: Sight) -> dict[int, int]:
+    def _categories_in(self, fetched: FetchedItem) -> dict[int, int]:
         """By id; 0 is unlabelled, whatever an annotation says."""
-        return {number: category for number, _, category in numbered(sight.item, self._categories) if number}
+        return {number: category for number, _, category in numbered(fetched.item, self._categories) if number}
 
 
-def _instance(sight: Sight) -> npt.NDArray[Any]:
-    assert sight.ids is not None
-    most = sight.ids.max()
-    if most > _TWO_BYTES:
-        raise sight.item.error(f"id {most} is above {_TWO_BYTES}, the most that a grey PNG holds")
-    return sight.ids.astype(np.uint16)
+def _instance(fetched: FetchedItem) -> npt.NDArray[Any]:
+    assert fetched.ids is not None
+    largest = fetched.ids.max()
+    if largest > _TWO_BYTES:
+        raise fetched.item.error(f"id {largest} is above {_TWO_BYTES}, the most that a grey PNG holds")
+    return fetched.ids.astype(np.uint16)
 
 
-def _instance_color(sight: Sight) -> npt.NDArray[Any]:
-    assert sight.ids is not None
-    return colorize(sight.ids)
+def _instance_color(fetched: FetchedItem) -> npt.NDArray[Any]:
+    assert fetched.ids is not None
+    return colorize(fetched.ids)

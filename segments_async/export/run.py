@@ -12,13 +12,13 @@ import anyio
 import numpy as np
 from anyio.to_thread import run_sync
 
-from segments_async._ahead import Ahead
+from segments_async._streams.prefetch import Prefetcher
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import Progress
 from segments_async.errors import DecodeError, ExportError, SegmentsError
 from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
 from segments_async.export.categories import Categories
-from segments_async.export.formats import Entries, Format, Sight
+from segments_async.export.formats import Entries, Format, FetchedItem
 from segments_async.export.items import Item, items_of, safe_path
 from segments_async.export.masks import Masks
 from segments_async.export.output import JsonLists, UnwritableError, write_file
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segments_async._releases import ReleaseFile
+    from segments_async._releases.media import ReleaseFiles, SampleFiles
     from segments_async.models import ReleaseSample
-    from segments_async.resources._release_files import ReleaseFiles, SampleFiles
 
     _Outcome = Entries | ExportError | None
 
-MOST_CONCURRENCY = 1000
-_USUAL_CONCURRENCY = 16
+MAX_CONCURRENCY = 1000
+_DEFAULT_CONCURRENCY = 16
 _TELL_EVERY = 0.1
 """Seconds between two calls of `progress`."""
 
@@ -54,13 +54,13 @@ class Export:
     ) -> None:
         plan.check()
         if plan.concurrency is not None:
-            check_count(plan.concurrency, "concurrency", MOST_CONCURRENCY)
+            check_count(plan.concurrency, "concurrency", MAX_CONCURRENCY)
         dataset = release.dataset
         plan.check_task_type(dataset.task_type)
         self._release = release
         self._plan = plan
         self._files = files
-        self._most = plan.concurrency or min(_USUAL_CONCURRENCY, max_connections)
+        self._concurrency = plan.concurrency or min(_DEFAULT_CONCURRENCY, max_connections)
         self._has_bitmaps = dataset.task_type in BITMAPS
         self._is_sequence = dataset.task_type == SEQUENCE
         owner = dataset.owner if isinstance(dataset.owner, str) else getattr(dataset.owner, "username", "")
@@ -103,7 +103,7 @@ class Export:
         file = None
         async with (
             self._json_file() as lists,
-            Ahead(_Jobs(self._release, self._plan, self._export_of), self._most) as ahead,
+            Prefetcher(_Jobs(self._release, self._plan, self._export_of), self._concurrency) as ahead,
         ):
             while True:
                 try:
@@ -189,7 +189,7 @@ class Export:
         if self._has_bitmaps:
             ids = _ids(item, size, bitmap)
             size = ids.shape[1], ids.shape[0]
-        return self._format.write(Sight(item=item, size=size, ids=ids), self._folder)
+        return self._format.write(FetchedItem(item=item, size=size, ids=ids), self._folder)
 
     async def _count(self, outcome: _Outcome, lists: JsonLists | None) -> None:
         if outcome is None:

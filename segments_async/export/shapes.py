@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segments_async.export.formats import Entries, Sight, image_entry
+from segments_async.export.formats import Entries, FetchedItem, image_entry
 from segments_async.export.output import write_file
 
 if TYPE_CHECKING:
@@ -29,17 +29,17 @@ class CocoShapes:
         self.head: Mapping[str, Any] = {"info": info, "categories": categories.plain}
         self._categories = categories
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Tell what goes into the JSON file."""
-        entries = Entries(images=[image_entry(sight)])
-        for index, annotation in enumerate(sight.item.annotations or ()):
-            kind, points = _shape(sight.item, index)
-            category = self._categories.of_annotation(sight.item, index)
+        entries = Entries(images=[image_entry(fetched)])
+        for index, annotation in enumerate(fetched.item.annotations or ()):
+            kind, points = _shape(fetched.item, index)
+            category = self._categories.of_annotation(fetched.item, index)
             if kind == "polyline":
                 entries.left_out["polylines"] += 1
                 continue
             ours = {"bbox": _box, "polygon": _polygon, "point": _point}[kind](annotation, points)
-            entries.annotations.append({"image_id": sight.item.number, "category_id": category, **ours})
+            entries.annotations.append({"image_id": fetched.item.number, "category_id": category, **ours})
         return entries
 
 
@@ -99,25 +99,25 @@ class Yolo:
         self._categories = categories
         self._increment = id_increment
 
-    def write(self, sight: Sight, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Write the text file, unless nothing is annotated."""
         entries = Entries()
         lines = []
-        for index in range(len(sight.item.annotations or ())):
-            kind, points = _shape(sight.item, index)
-            category = self._categories.of_annotation(sight.item, index)
+        for index in range(len(fetched.item.annotations or ())):
+            kind, points = _shape(fetched.item, index)
+            category = self._categories.of_annotation(fetched.item, index)
             if kind == "bbox":
-                lines.append(self._line(sight, category, points))
+                lines.append(self._line(fetched, category, points))
             else:
                 entries.left_out[f"{kind}s"] += 1
-        if sight.item.annotations:
-            write_file(folder / f"{sight.item.stem}.txt", "".join(lines).encode())
+        if fetched.item.annotations:
+            write_file(folder / f"{fetched.item.stem}.txt", "".join(lines).encode())
         return entries
 
-    def _line(self, sight: Sight, category: int, points: Points) -> str:
-        if sight.size is None:
-            raise sight.item.error("its image cannot be fetched, so its size is not known; say image_size=")
-        width, height = sight.size
+    def _line(self, fetched: FetchedItem, category: int, points: Points) -> str:
+        if fetched.size is None:
+            raise fetched.item.error("its image cannot be fetched, so its size is not known; say image_size=")
+        width, height = fetched.size
         (x0, y0), (x1, y1) = [(x / width, y / height) for x, y in points[:2]]
         across, down = abs(x1 - x0), abs(y1 - y0)
         return f"{category + self._increment} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {across:.6f} {down:.6f}\n"

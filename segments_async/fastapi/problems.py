@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse
 
+from segments_async.bulk import BulkError
 from segments_async.errors import (
     AlreadyExistsError,
     ApiError,
     AuthenticationError,
     AuthorizationError,
-    BulkError,
     ClientStateError,
     CollaboratorError,
     DecodeError,

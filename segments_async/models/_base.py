@@ -1,4 +1,4 @@
-"""What every model is made of; read by `segments_async._converter`."""
+"""What every model is made of; read by `segments_async._serialization.converter`."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio.to_thread import run_sync
 
-from segments_async._paging import Page, Pages
+from segments_async._streams.pages import Page, Pages
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.retry import backoff, is_ambiguous
 from segments_async.errors import (
@@ -23,8 +23,8 @@ from segments_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from segments_async._paging import Fetch
-    from segments_async._session import Session
+    from segments_async._http.session import Session
+    from segments_async._streams.pages import Fetch
     from segments_async._wire.arguments import OnError
     from segments_async._wire.endpoint import Endpoint
 
@@ -58,7 +58,7 @@ class Resource:
         """Describe a list whose pages *fetch* gives."""
         check_count(per_page, "per_page", MAX_PER_PAGE)
         check_count(lookahead, "lookahead", self._session.max_connections)
-        return Pages(fetch, per_page=per_page, lookahead=lookahead, most=self._session.max_connections)
+        return Pages(fetch, per_page=per_page, lookahead=lookahead, limit=self._session.max_connections)
 
     def _fetcher(
         self,
@@ -94,7 +94,7 @@ class Resource:
         async def fetch(_page: int, _per_page: int | None) -> Page[T]:
             return await self._page(endpoint, model, path, {}, on_error)
 
-        return Pages(fetch, most=self._session.max_connections)
+        return Pages(fetch, limit=self._session.max_connections)
 
     async def _page(
         self,
@@ -110,7 +110,7 @@ class Resource:
         except DecodeError as error:
             page = query.get("page", 1)
             first = (page - 1) * query.get("per_page", 0)
-            read = partial(Page.of_misfits, error, model, page=page, first=first, skip=on_error == "skip")
+            read = partial(Page.row_by_row, error, model, page=page, first=first, skip=on_error == "skip")
             return await run_sync(read, abandon_on_cancel=True)  # a page may be large
         return Page(rows, len(rows))
 

@@ -3,32 +3,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import unquote
 
-from segments_async._converter import check, unstructure
-from segments_async._wire.arguments import check_keys, check_name, holds, without_none
-from segments_async._wire.endpoint import Endpoint, Repeat, dataset_path, segment
+from segments_async._serialization.converter import check, unstructure
+from segments_async._wire.arguments import check_keys, check_name, json_contains, without_none
+from segments_async._wire.endpoint import dataset_path, segment
+from segments_async._wire.routes import (
+    ADD_COLLABORATOR,
+    CLONE_DATASET,
+    CREATE_DATASET_IN,
+    CREATE_OWN_DATASET,
+    DELETE_DATASET,
+    GET_COLLABORATOR,
+    GET_DATASET,
+    GET_ME,
+    LIST_DATASETS_OF,
+    LIST_OWN_DATASETS,
+    REMOVE_COLLABORATOR,
+    UPDATE_COLLABORATOR,
+    UPDATE_DATASET,
+)
 from segments_async.errors import AlreadyExistsError, InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
 from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_unnamed
-from segments_async.resources.users import GET_ME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from segments_async._paging import Pages
+    from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
 
-_LIST_OWN = Endpoint(method="GET", path="/user/datasets/")
-_LIST_OF = Endpoint(method="GET", path="/users/{owner}/datasets/")
-_GET = Endpoint(method="GET", path="/datasets/{dataset}/")
-_CREATE_OWN = Endpoint(method="POST", path="/user/datasets/", repeat=Repeat.NEVER)
-_CREATE_IN = Endpoint(method="POST", path="/organizations/{organization}/datasets/", repeat=Repeat.NEVER)
-_UPDATE = Endpoint(method="PATCH", path="/datasets/{dataset}/")
-_DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/")
-_CLONE = Endpoint(method="POST", path="/datasets/{dataset}/clone/", repeat=Repeat.NEVER, read_timeout=120.0)
-_ADD_COLLABORATOR = Endpoint(method="POST", path="/datasets/{dataset}/collaborators/", repeat=Repeat.NEVER)
-_GET_COLLABORATOR = Endpoint(method="GET", path="/datasets/{dataset}/collaborators/{user}")
-_UPDATE_COLLABORATOR = Endpoint(method="PATCH", path="/datasets/{dataset}/collaborators/{user}")
-_REMOVE_COLLABORATOR = Endpoint(method="DELETE", path="/datasets/{dataset}/collaborators/{user}")
 
 _DEFAULTS: dict[str, Any] = {
     "task_type": "segmentation-bitmap",
@@ -73,7 +75,7 @@ class Datasets(Resource):
         Returns:
             Pages of datasets, without their task attributes and labelsets.
         """
-        endpoint = _LIST_OWN if owner is None else _LIST_OF
+        endpoint = LIST_OWN_DATASETS if owner is None else LIST_DATASETS_OF
         return self._pages(
             endpoint, Dataset, path={"owner": owner}, per_page=per_page, lookahead=lookahead, on_error=on_error
         )
@@ -93,7 +95,7 @@ class Datasets(Resource):
         Raises:
             NotFoundError: There is no such dataset, or the key may not see it.
         """
-        return await self._session.call(_GET, Dataset, path={"dataset": dataset})
+        return await self._session.call(GET_DATASET, Dataset, path={"dataset": dataset})
 
     async def create(
         self,
@@ -130,7 +132,7 @@ class Datasets(Resource):
         _check_dataset_name(name)
         body = {**_DEFAULTS, **without_none(settings), "name": name}
         check(body, Dataset)
-        endpoint = _CREATE_OWN if organization is None else _CREATE_IN
+        endpoint = CREATE_OWN_DATASET if organization is None else CREATE_DATASET_IN
         path = {} if organization is None else {"organization": organization}
 
         async def create() -> Dataset:
@@ -142,7 +144,7 @@ class Datasets(Resource):
 
         def same(found: Dataset) -> bool:
             there: Mapping[str, Any] = unstructure(found)
-            return all(holds(there[key], value) for key, value in unstructure(body).items() if key in there)
+            return all(json_contains(there[key], value) for key, value in unstructure(body).items() if key in there)
 
         try:
             return await create_once(self._session, create, find, same)
@@ -172,7 +174,7 @@ class Datasets(Resource):
         if "name" in changes:
             _check_dataset_name(changes["name"])
         check({"name": "", **changes}, Dataset)
-        return await self._session.call(_UPDATE, Dataset, path={"dataset": dataset}, json=changes)
+        return await self._session.call(UPDATE_DATASET, Dataset, path={"dataset": dataset}, json=changes)
 
     async def delete(self, dataset: str | Dataset) -> None:
         """
@@ -189,7 +191,7 @@ class Datasets(Resource):
         Raises:
             NotFoundError: There is no such dataset.
         """
-        await self._session.call(_DELETE, path={"dataset": dataset})
+        await self._session.call(DELETE_DATASET, path={"dataset": dataset})
 
     async def clone(
         self,
@@ -236,7 +238,7 @@ class Datasets(Resource):
             segment(organization, "organization")
             body["owner"] = organization
         body["clone_labels"] = clone_labels
-        return await create_unnamed(self._session.call(_CLONE, Dataset, path={"dataset": dataset}, json=body))
+        return await create_unnamed(self._session.call(CLONE_DATASET, Dataset, path={"dataset": dataset}, json=body))
 
     async def get_collaborator(self, dataset: str | Dataset, user: str) -> Collaborator:
         """
@@ -254,7 +256,7 @@ class Datasets(Resource):
         Raises:
             NotFoundError: This user is no collaborator, or there is no such dataset.
         """
-        return await self._session.call(_GET_COLLABORATOR, Collaborator, path={"dataset": dataset, "user": user})
+        return await self._session.call(GET_COLLABORATOR, Collaborator, path={"dataset": dataset, "user": user})
 
     async def add_collaborator(self, dataset: str | Dataset, user: str, role: str = "labeler") -> Collaborator:
         """
@@ -279,7 +281,7 @@ class Datasets(Resource):
 
         async def create() -> Collaborator:
             return await self._session.call(
-                _ADD_COLLABORATOR,
+                ADD_COLLABORATOR,
                 Collaborator,
                 path=path,
                 json={"user": user, "role": check_name(role, "role")},
@@ -309,7 +311,7 @@ class Datasets(Resource):
             ValidationError: The service does not know this role.
         """
         path, body = {"dataset": dataset, "user": user}, {"role": check_name(role, "role")}
-        return await self._session.call(_UPDATE_COLLABORATOR, Collaborator, path=path, json=body)
+        return await self._session.call(UPDATE_COLLABORATOR, Collaborator, path=path, json=body)
 
     async def remove_collaborator(self, dataset: str | Dataset, user: str) -> None:
         """
@@ -327,7 +329,7 @@ class Datasets(Resource):
         Raises:
             NotFoundError: This user is no collaborator, or there is no such dataset.
         """
-        await self._session.call(_REMOVE_COLLABORATOR, path={"dataset": dataset, "user": user})
+        await self._session.call(REMOVE_COLLABORATOR, path={"dataset": dataset, "user": user})
 
 
 def _check_dataset_name(name: object) -> None:

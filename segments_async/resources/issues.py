@@ -2,22 +2,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from segments_async._converter import check
+from segments_async._serialization.converter import check
 from segments_async._wire.arguments import check_keys, without_none
-from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async._wire.routes import CREATE_ISSUE, DELETE_ISSUE, LIST_ISSUES, UPDATE_ISSUE
 from segments_async.models import Dataset, Issue, IssueAnchor, IssueChanges
 from segments_async.resources._base import Resource, create_unnamed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from segments_async._paging import Pages
+    from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
-
-_LIST = Endpoint(method="GET", path="/datasets/{dataset}/issues/")
-_CREATE = Endpoint(method="POST", path="/samples/{sample_uuid}/issues/", repeat=Repeat.NEVER)
-_UPDATE = Endpoint(method="PATCH", path="/issues/{uuid}/")
-_DELETE = Endpoint(method="DELETE", path="/issues/{uuid}/")
 
 
 class Issues(Resource):
@@ -45,7 +40,7 @@ class Issues(Resource):
         Returns:
             All of them; the service gives them in one piece.
         """
-        return self._whole(_LIST, Issue, path={"dataset": dataset}, on_error=on_error)
+        return self._whole(LIST_ISSUES, Issue, path={"dataset": dataset}, on_error=on_error)
 
     async def create(
         self,
@@ -80,7 +75,9 @@ class Issues(Resource):
         """
         body = {"description": description, "status": status, **without_none({"anchor": anchor})}
         check({"uuid": "", **body}, Issue)
-        return await create_unnamed(self._session.call(_CREATE, Issue, path={"sample_uuid": sample_uuid}, json=body))
+        return await create_unnamed(
+            self._session.call(CREATE_ISSUE, Issue, path={"sample_uuid": sample_uuid}, json=body)
+        )
 
     async def update(self, uuid: str, /, **changes: Unpack[IssueChanges]) -> Issue:
         """
@@ -102,7 +99,7 @@ class Issues(Resource):
         """
         check_keys(changes, IssueChanges, "update()")
         check({"uuid": "", **changes}, Issue)
-        return await self._session.call(_UPDATE, Issue, path={"uuid": uuid}, json=changes)
+        return await self._session.call(UPDATE_ISSUE, Issue, path={"uuid": uuid}, json=changes)
 
     async def delete(self, uuid: str) -> None:
         """
@@ -119,4 +116,4 @@ class Issues(Resource):
         Raises:
             NotFoundError: There is no such issue.
         """
-        await self._session.call(_DELETE, path={"uuid": uuid})
+        await self._session.call(DELETE_ISSUE, path={"uuid": uuid})

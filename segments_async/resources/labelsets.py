@@ -2,21 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segments_async._converter import check
+from segments_async._serialization.converter import check
 from segments_async._wire.arguments import check_name
-from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async._wire.routes import CREATE_LABELSET, DELETE_LABELSET, GET_LABELSET, LIST_LABELSETS
 from segments_async.errors import AlreadyExistsError
 from segments_async.models import Dataset, Labelset
 from segments_async.resources._base import Resource, create_once
 
 if TYPE_CHECKING:
-    from segments_async._paging import Pages
+    from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
-
-_LIST = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/")
-_GET = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/{name}/")
-_CREATE = Endpoint(method="POST", path="/datasets/{dataset}/labelsets/", repeat=Repeat.NEVER)
-_DELETE = Endpoint(method="DELETE", path="/datasets/{dataset}/labelsets/{name}/")
 
 
 class Labelsets(Resource):
@@ -43,7 +38,7 @@ class Labelsets(Resource):
         Returns:
             All of them; the service gives them in one piece.
         """
-        return self._whole(_LIST, Labelset, path={"dataset": dataset}, on_error=on_error)
+        return self._whole(LIST_LABELSETS, Labelset, path={"dataset": dataset}, on_error=on_error)
 
     async def get(self, dataset: str | Dataset, name: str) -> Labelset:
         """
@@ -61,7 +56,7 @@ class Labelsets(Resource):
         Raises:
             NotFoundError: There is no such labelset.
         """
-        return await self._session.call(_GET, Labelset, path={"dataset": dataset, "name": name})
+        return await self._session.call(GET_LABELSET, Labelset, path={"dataset": dataset, "name": name})
 
     async def create(
         self, dataset: str | Dataset, name: str, *, description: str = "", exist_ok: bool = False
@@ -86,10 +81,10 @@ class Labelsets(Resource):
         # The official SDK always sends these attributes, and as text.
         body = {"name": check_name(name), "description": description, "attributes": "{}"}
         check(body, Labelset)
-        _GET.fill(dataset=dataset, name=name)  # a labelset that cannot be asked for is of no use
+        GET_LABELSET.fill(dataset=dataset, name=name)  # a labelset that cannot be asked for is of no use
 
         async def create() -> Labelset:
-            return await self._session.call(_CREATE, Labelset, path={"dataset": dataset}, json=body)
+            return await self._session.call(CREATE_LABELSET, Labelset, path={"dataset": dataset}, json=body)
 
         async def find() -> Labelset:
             return await self.get(dataset, name)
@@ -120,4 +115,4 @@ class Labelsets(Resource):
         Raises:
             NotFoundError: There is no such labelset.
         """
-        await self._session.call(_DELETE, path={"dataset": dataset, "name": name})
+        await self._session.call(DELETE_LABELSET, path={"dataset": dataset, "name": name})

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from segments_async._wire.endpoint import Endpoint
+from segments_async._wire.routes import GET_ME, GET_USER
 from segments_async.models import User
 from segments_async.resources._base import Resource
-
-GET_ME = Endpoint(method="GET", path="/user")
-_GET = Endpoint(method="GET", path="/users/{username}")
 
 
 class Users(Resource):
@@ -52,4 +49,4 @@ class Users(Resource):
         Raises:
             NotFoundError: There is none of this name.
         """
-        return await self._session.call(_GET, User, path={"username": username})
+        return await self._session.call(GET_USER, User, path={"username": username})

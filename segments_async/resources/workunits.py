@@ -4,16 +4,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from segments_async._wire.arguments import check_name, sort_by
-from segments_async._wire.endpoint import Endpoint
+from segments_async._wire.routes import LIST_WORKUNITS
 from segments_async.errors import InputError
 from segments_async.models import Dataset, Workunit
 from segments_async.resources._base import MAX_PER_PAGE, Resource
 
 if TYPE_CHECKING:
-    from segments_async._paging import Pages
+    from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
-
-_LIST = Endpoint(method="GET", path="/datasets/{dataset}/workunits/")
 
 
 class Workunits(Resource):
@@ -74,7 +72,13 @@ class Workunits(Resource):
         }
         path = {"dataset": dataset}
         return self._pages(
-            _LIST, Workunit, path=path, params=params, per_page=per_page, lookahead=lookahead, on_error=on_error
+            LIST_WORKUNITS,
+            Workunit,
+            path=path,
+            params=params,
+            per_page=per_page,
+            lookahead=lookahead,
+            on_error=on_error,
         )
 
 

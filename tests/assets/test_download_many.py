@@ -181,7 +181,7 @@ async def test_full_disk(patient, urls, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("segments_async._partial.Partial._flush", full)
+    monkeypatch.setattr("segments_async._transfer.partial.AtomicFile._flush", full)
 
     report = await patient.assets.download_many(urls, tmp_path, max_failures=2)
 

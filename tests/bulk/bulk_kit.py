@@ -44,12 +44,12 @@ class Echo(Operation[int]):
     *answer* is awaited for each request, with the numbers in it; what it raises is what befell the request.
     """
 
-    noun = "numbers"
+    items_name = "numbers"
 
-    def __init__(self, answer=None, *, batch_size=1, concurrency=2, begins=0, begin=None):
+    def __init__(self, answer=None, *, batch_size=1, concurrency=2, preprocess_limit=0, begin=None):
         self.batch_size = batch_size
         self.concurrency = concurrency
-        self.begins = begins
+        self.preprocess_limit = preprocess_limit
         self._answer = answer
         self._begin = begin
         self.requests = []
@@ -61,7 +61,7 @@ class Echo(Operation[int]):
             raise InputError(f"expected a number, got {item!r}")
         return Prepared(str(item), item, size=1)
 
-    async def begin(self, job, trace, note):
+    async def preprocess(self, job, trace, note):
         await self._begin(job.item)
         return job.prepared
 

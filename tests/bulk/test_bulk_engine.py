@@ -19,7 +19,7 @@ from segments_async import (
     TransportError,
     ValidationError,
 )
-from segments_async.bulk import engine, teller
+from segments_async.bulk import engine, reporter
 
 pytestmark = pytest.mark.anyio
 
@@ -637,7 +637,7 @@ class TestFaultsOfTheProgram:
             raise error
 
         error = ZeroDivisionError()
-        operation = Echo(fail) if stage == "send" else Echo(begins=2, begin=fail, batch_size=3)
+        operation = Echo(fail) if stage == "send" else Echo(preprocess_limit=2, begin=fail, batch_size=3)
         stream = bulk(range(10), operation)
         with pytest.raises(ZeroDivisionError) as caught:
             await stream.collect()
@@ -654,7 +654,7 @@ class TestFaultsOfTheProgram:
         async def fail(_):
             raise ClientStateError("this AsyncSegments is closed")
 
-        operation = Echo(fail) if stage == "send" else Echo(begins=2, begin=fail, batch_size=3)
+        operation = Echo(fail) if stage == "send" else Echo(preprocess_limit=2, begin=fail, batch_size=3)
         stream = bulk(Numbers(), operation)
         with pytest.raises(ClientStateError):
             await stream.collect()
@@ -684,7 +684,7 @@ class TestBegin:
             await anyio.lowlevel.checkpoint()
             running -= 1
 
-        operation = Echo(begin=begin, begins=3, batch_size=4, concurrency=3)
+        operation = Echo(begin=begin, preprocess_limit=3, batch_size=4, concurrency=3)
         report = await bulk(range(30), operation).collect()
         check_report(report)
         assert most == 3
@@ -695,7 +695,7 @@ class TestBegin:
             if number % 2:
                 raise InputError("is odd")
 
-        operation = Echo(begin=begin, begins=2, batch_size=4)
+        operation = Echo(begin=begin, preprocess_limit=2, batch_size=4)
         report = await bulk([1, 2, 3, 4], operation).collect()
         check_report(report)
         assert operation.requests == [[2, 4]]
@@ -709,7 +709,7 @@ class TestBegin:
             await anyio.lowlevel.checkpoint()
             raise InputError("no")
 
-        report = await bulk(range(20), Echo(begin=begin, begins=1, batch_size=5), max_failures=1).collect()
+        report = await bulk(range(20), Echo(begin=begin, preprocess_limit=1, batch_size=5), max_failures=1).collect()
         check_report(report)
         assert len(begun) == 2
         assert (report.failed, report.unsent) == (2, 18)
@@ -720,7 +720,7 @@ class TestBegin:
                 await anyio.sleep_forever()
             raise InputError("no")
 
-        async with bulk(range(3), Echo(begin=begin, begins=3, batch_size=3)) as outcomes:
+        async with bulk(range(3), Echo(begin=begin, preprocess_limit=3, batch_size=3)) as outcomes:
             assert (await anext(outcomes)).status == "failed"
         check_report(outcomes.report)
         assert dict(outcomes.report.counts) == {"failed": 1, "unsent": 2}
@@ -732,7 +732,7 @@ class TestProgress:
     async def test_rate(self, monkeypatch):
         """At most ten times a second, and at the end."""
         now = 0.0
-        monkeypatch.setattr(teller.time, "monotonic", lambda: now)
+        monkeypatch.setattr(reporter.time, "monotonic", lambda: now)
 
         async def answer(numbers):
             nonlocal now
@@ -785,7 +785,7 @@ class TestProgress:
     async def test_waits_are_told(self, monkeypatch):
         """While nothing comes to an end, what is refused is seen all the same."""
         monkeypatch.setattr(engine, "SILENCE_SECONDS", 0.002)
-        monkeypatch.setattr(teller, "PROGRESS_SECONDS", 0.0)
+        monkeypatch.setattr(reporter, "PROGRESS_SECONDS", 0.0)
         seen = anyio.Event()
 
         class Refused(Echo):

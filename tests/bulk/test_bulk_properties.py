@@ -57,7 +57,7 @@ items = st.lists(st.one_of(st.integers(0, 60), st.just("bad")), max_size=40)
     leave_after=st.none() | st.integers(1, 10),
     leave=st.sampled_from(["break", "cancel"]),
     shape=st.fixed_dictionaries(
-        {"batch_size": st.integers(1, 5), "concurrency": st.integers(1, 4), "begins": st.integers(0, 3)}
+        {"batch_size": st.integers(1, 5), "concurrency": st.integers(1, 4), "preprocess_limit": st.integers(0, 3)}
     ),
     options=st.fixed_dictionaries(
         {

@@ -11,13 +11,13 @@ from bulk_kit import Echo, bulk, check_report, names_on, samples
 from segments_async import AsyncSegments, RateLimitError, RetryPolicy, ServerError
 from segments_async.bulk import BulkSettings
 from segments_async.bulk.report import MAX_KEPT_FAILURES
-from segments_async.resources._create_samples import CreateSamples
-from segments_async.resources._delete_labels import DeleteLabels
-from segments_async.resources._delete_samples import DeleteSamples
-from segments_async.resources._get_labels import GetLabels
-from segments_async.resources._put_labels import PutLabels
-from segments_async.resources._update_labels import UpdateLabels
-from segments_async.resources._update_samples import UpdateSamples
+from segments_async.resources.labels.delete import DeleteLabels
+from segments_async.resources.labels.get import GetLabels
+from segments_async.resources.labels.put import PutLabels
+from segments_async.resources.labels.update import UpdateLabels
+from segments_async.resources.samples.create import CreateSamples
+from segments_async.resources.samples.delete import DeleteSamples
+from segments_async.resources.samples.update import UpdateSamples
 
 pytestmark = pytest.mark.anyio
 

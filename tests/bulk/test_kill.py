@@ -32,7 +32,7 @@ def start(kind, sandbox, checkpoint, items):
     return process
 
 
-def done_by(checkpoint):
+def rows_done(checkpoint):
     if not checkpoint.exists():
         return 0
     with closing(sqlite3.connect(checkpoint)) as db:
@@ -77,12 +77,12 @@ async def kill_and_resume(kind, folder, seed):
             process.send_signal(signal.SIGKILL)
             process.wait()
             process.stdout.close()
-        done = done_by(checkpoint)
+        done = rows_done(checkpoint)
         counts = finish(kind, sandbox, checkpoint, items)
         assert counts.get("skipped", 0) == done
         assert sum(counts.values()) == COUNT
         assert not counts.keys() - {"created", "existing", "done", "skipped"}
-        assert done_by(checkpoint) == COUNT
+        assert rows_done(checkpoint) == COUNT
         assert sorted(names_on(sandbox)) == [
             f"{number:03}.png" if kind != "labels" else f"{number:05}.png" for number in range(COUNT)
         ]

@@ -20,14 +20,14 @@ from segments_async import (
     ValidationError,
 )
 from segments_async.bulk import BulkSettings
-from segments_async.resources._create_samples import CreateSamples
-from segments_async.resources._delete_labels import DeleteLabels
-from segments_async.resources._delete_samples import DeleteSamples
-from segments_async.resources._get_labels import GetLabels
-from segments_async.resources._put_labels import PutLabels
-from segments_async.resources._update_labels import UpdateLabels
-from segments_async.resources._update_samples import UpdateSamples
-from segments_async.resources._upload_files import UploadFiles
+from segments_async.resources.labels.delete import DeleteLabels
+from segments_async.resources.labels.get import GetLabels
+from segments_async.resources.labels.put import PutLabels
+from segments_async.resources.labels.update import UpdateLabels
+from segments_async.resources.samples.create import CreateSamples
+from segments_async.resources.samples.delete import DeleteSamples
+from segments_async.resources.samples.update import UpdateSamples
+from segments_async.resources.samples.upload import UploadFiles
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ def test_operations_name_themselves():
     settings, session = BulkSettings(), Session()
     operations = [
         CreateSamples(session, "jane/my flowers", settings),
-        UploadFiles(session, None, "jane/my flowers", settings),
+        UploadFiles(session, "jane/my flowers", settings),
         DeleteSamples(session, "jane/my flowers", settings),
         UpdateSamples(session, settings),
         PutLabels(session, "my preds", settings),

@@ -31,7 +31,7 @@ from segments_async import (
     ServerError,
     TransportError,
 )
-from segments_async._transport import SlotTransport
+from segments_async._http.transport import SlotTransport
 from segments_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio

@@ -41,7 +41,7 @@ from segments_async import (
     ServerError,
     resources,
 )
-from segments_async._transport import SlotTransport, shared_ssl_context
+from segments_async._http.transport import SlotTransport, shared_ssl_context
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.sandbox import Sandbox
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 from hypothesis import strategies as st
 
 from segments_async import models
-from segments_async._codegen import arms_of, fields_of, key_of
+from segments_async._serialization.compile import arms_of, fields_of, key_of
 from segments_async.models import Model, TaskType, webhooks
 from segments_async.models._base import CHOOSE, WORDS, is_essential
 

@@ -5,7 +5,7 @@ from math import pi
 import pytest
 
 from segments_async import models as m
-from segments_async._converter import check, unstructure
+from segments_async._serialization.converter import check, unstructure
 from segments_async.errors import InputError
 
 POSES = [m.EgoPose(position=m.XYZ(step, 0, 0), heading=m.XYZW.from_yaw(0)) for step in range(2)]

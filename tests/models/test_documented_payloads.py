@@ -5,7 +5,7 @@ import json
 import pytest
 from documented import DOCUMENTED
 
-from segments_async._converter import decode_json, encode_json, structure, unstructure
+from segments_async._serialization.converter import decode_json, encode_json, structure, unstructure
 from segments_async.models import (
     Dataset,
     ImageSampleAttributes,

@@ -11,7 +11,7 @@ from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 from segments.utils import transform_label_to_ego_coordinates
 
 from segments_async import models as m
-from segments_async._converter import structure, unstructure
+from segments_async._serialization.converter import structure, unstructure
 from segments_async.errors import InputError
 
 STAMPS = {"created_at": "2020-04-10T20:09:31Z", "created_by": "jane", "updated_at": "2020-04-10T20:09:31Z"}

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from segments_async._converter import decode_json, encode_json, unstructure
+from segments_async._serialization.converter import decode_json, encode_json, unstructure
 from segments_async.errors import DecodeError, InputError
 from segments_async.models import URL, ImageSampleAttributes, LabelStatus, SampleCreate
 
@@ -135,7 +135,7 @@ def test_decode_refuses_what_is_not_json(body):
 
 def test_numpy_is_not_imported():
     code = (
-        "import sys; from segments_async._converter import encode_json, structure; "
+        "import sys; from segments_async._serialization.converter import encode_json, structure; "
         "from segments_async.models import URL; encode_json(structure({'url': 'x'}, URL)); "
         "assert 'numpy' not in sys.modules"
     )

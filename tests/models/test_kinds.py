@@ -8,7 +8,7 @@ from kinds import BOX, BROWN_CONRADY, CLOUD, CUBOID, LABELS, LANE, OBJECT, ORTHO
 from strategies import LABEL_TYPES, SAMPLE_TYPES
 
 from segments_async import models as m
-from segments_async._converter import check, structure, unstructure
+from segments_async._serialization.converter import check, structure, unstructure
 from segments_async.errors import DecodeError, InputError
 
 TAG_OF = {tags[0]: shape for shape, tags in LABEL_TYPES.items()}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from strategies import LABEL_TYPES, MODELS, objects
 
-from segments_async._codegen import fields_of
-from segments_async._converter import check, decode_json, encode_json, structure, unstructure
+from segments_async._serialization.compile import fields_of
+from segments_async._serialization.converter import check, decode_json, encode_json, structure, unstructure
 from segments_async.models import Label, LabelPut, Sample
 
 RARELY_SMALL = [HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from segments_async import models
-from segments_async._converter import structure
+from segments_async._serialization.converter import structure
 from segments_async.errors import InputError
 from segments_async.models import (
     URL,

@@ -14,8 +14,8 @@ from pydantic import BaseModel, TypeAdapter
 from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 
 from segments_async import models
-from segments_async._codegen import key_of
-from segments_async._converter import structure, unstructure
+from segments_async._serialization.compile import key_of
+from segments_async._serialization.converter import structure, unstructure
 
 OURS = {
     "IssueAnchor2DCoordinates": "IssueLocation2D",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from segments_async._converter import check, structure, unstructure
+from segments_async._serialization.converter import check, structure, unstructure
 from segments_async.errors import DecodeError, InputError
 from segments_async.models import (
     URL,

@@ -7,7 +7,7 @@ from types import NoneType
 import pytest
 
 from segments_async import models as m
-from segments_async._converter import encode_json, structure, unstructure
+from segments_async._serialization.converter import encode_json, structure, unstructure
 from segments_async.models import (
     Asset,
     Collaborator,

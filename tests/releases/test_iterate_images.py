@@ -308,6 +308,6 @@ async def test_cache_that_cannot_be_written(kit, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     async with client.releases.iterate(release, cache=tmp_path, on_error="skip") as items:
-        monkeypatch.setattr("segments_async._partial.Partial._flush", full)
+        monkeypatch.setattr("segments_async._transfer.partial.AtomicFile._flush", full)
         with pytest.raises(InputError, match=r"cache: cannot be written \(No space left on device\)"):
             await anext(items)

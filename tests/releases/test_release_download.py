@@ -75,7 +75,7 @@ async def test_what_moves_on_is_not_given_up(sandbox, patient, tmp_path):
 async def test_file_that_changes_meanwhile(large, sandbox, tmp_path):
     """The halves of two files do not become one."""
     sandbox.fail("GET", "*", origin="storage", drop="middle")
-    cut = large._session.pool.tell_repeat
+    cut = large._session.pool.notify_retry
 
     def change(*arguments, **more):
         key = next(iter(sandbox._store.objects))
@@ -83,7 +83,7 @@ async def test_file_that_changes_meanwhile(large, sandbox, tmp_path):
         sandbox._store.objects[key] = list(sandbox._store.objects.values())[-1]
         cut(*arguments, **more)
 
-    large._session.pool.tell_repeat = change
+    large._session.pool.notify_retry = change
 
     path = await large.releases.download(DATASET, "v1", tmp_path / "v1.json")
 
@@ -246,7 +246,7 @@ class TestOpen:
         def full(*_):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("segments_async._partial.Partial._flush", full)
+        monkeypatch.setattr("segments_async._transfer.partial.AtomicFile._flush", full)
         with pytest.raises(InputError, match=r"cannot be written \(No space left on device\): .*release.json"):
             await large.releases.summary(DATASET, "v1")
         assert list(tmp_path.iterdir()) == []

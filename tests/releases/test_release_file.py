@@ -243,7 +243,7 @@ async def test_life(kit):
 
 async def test_walk_that_outlives_its_block(kit, monkeypatch):
     """It does not look as if it had come to the end."""
-    monkeypatch.setattr(module, "READY_AT_MOST", 2)
+    monkeypatch.setattr(module, "MAX_READY", 2)
     async with open_release(kit.write_release([kit.sample(number) for number in range(9)])) as release:
         samples = release.samples()
         await anext(samples)
@@ -267,7 +267,7 @@ async def test_cancelled_step_loses_nothing(kit, monkeypatch):
 
 async def test_several_readers_share_a_walk(kit, monkeypatch):
     """Each sample goes to one of them."""
-    monkeypatch.setattr(module, "READY_AT_MOST", 2)
+    monkeypatch.setattr(module, "MAX_READY", 2)
     found = []
     async with open_release(kit.write_release([kit.sample(number) for number in range(50)])) as release:
         samples = release.samples()
@@ -340,7 +340,7 @@ async def test_memory_is_flat(kit):
                 count += 1
                 if count == 1000:
                     break
-            most = tracemalloc.get_traced_memory()[1]
+            limit = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert most < 8_000_000
+    assert limit < 8_000_000

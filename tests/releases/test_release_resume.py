@@ -299,10 +299,10 @@ async def test_full_disk(client, release, path, monkeypatch):
         def __getattr__(self, name):
             return getattr(self._file, name)
 
-    from segments_async import _kept_partial  # noqa: PLC0415
+    from segments_async._transfer import resumable  # noqa: PLC0415
 
-    opened = _kept_partial._open_locked
-    monkeypatch.setattr(_kept_partial, "_open_locked", lambda part: Full(opened(part)))
+    opened = resumable._open_locked
+    monkeypatch.setattr(resumable, "_open_locked", lambda part: Full(opened(part)))
 
     with pytest.raises(InputError, match="No space left on device"):
         await client.releases.download(DATASET, "v1", path)

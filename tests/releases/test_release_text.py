@@ -23,21 +23,21 @@ OTHER_KEYS = st.dictionaries(st.text().filter(lambda key: key not in {"dataset",
 class Trickle(io.BytesIO):
     """A file that gives fewer bytes than it is asked for."""
 
-    def __init__(self, data, most):
+    def __init__(self, data, limit):
         super().__init__(data)
-        self.most = most
+        self.limit = limit
 
     def read(self, size=-1):
-        return super().read(min(size, self.most) if size >= 0 else self.most)
+        return super().read(min(size, self.limit) if size >= 0 else self.limit)
 
 
-def read(data, most=1 << 20):
-    text = ReleaseText(Trickle(data, most), "v1.json")
+def read(data, limit=1 << 20):
+    text = ReleaseText(Trickle(data, limit), "v1.json")
     return list(text), text.header
 
 
 @given(st.lists(JSON, max_size=5), OTHER_KEYS, OTHER_KEYS, st.integers(1, 9), st.data())
-def test_samples_and_header_are_read_as_a_whole_would_be(samples, head, keys, most, data):
+def test_samples_and_header_are_read_as_a_whole_would_be(samples, head, keys, limit, data):
     """In any order of keys, with any spaces, in pieces that end anywhere."""
     dataset = dict(data.draw(st.permutations([*keys.items(), ("samples", samples)])))
     whole = dict(data.draw(st.permutations([*head.items(), ("dataset", dataset)])))
@@ -46,7 +46,7 @@ def test_samples_and_header_are_read_as_a_whole_would_be(samples, head, keys, mo
     ).encode("utf-8", "replace")
     expected = json.loads(written)
 
-    found, header = read(written, most)
+    found, header = read(written, limit)
 
     assert repr(found) == repr(expected["dataset"].pop("samples"))  # NaN is not equal to itself
     assert repr(sorted(header.items())) == repr(sorted(expected.items()))

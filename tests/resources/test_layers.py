@@ -1,4 +1,8 @@
-"""Layers point one way: what a module imports at run time stands before it."""
+"""
+Imports point one way; docs/architecture.md shows the map.
+
+Imports that only type checkers read count too: they say what a reader must know first.
+"""
 
 from __future__ import annotations
 
@@ -11,96 +15,134 @@ import segments_async
 
 ROOT = Path(segments_async.__file__).parent
 LAYERS = [
-    ["_version", "errors", "settings", "hooks", "testing"],
-    ["models"],
-    ["_misfit", "_codegen", "_json", "_converter"],
-    ["_wire"],
-    ["_transport"],
-    ["_clients", "_gate"],
-    ["_pool"],
-    ["_session"],
-    ["_ahead", "_partial", "_storage", "_paging", "_releases"],
-    ["_kept_partial"],
-    ["_download"],
-    ["bulk", "images", "_iterate"],
+    ["_version", "errors", "settings", "hooks"],
+    ["sandbox", "testing", "models"],
+    ["_serialization", "images"],
+    ["_wire", "webhooks"],
+    ["_http"],
+    ["_transfer", "_streams", "bulk"],
+    ["_releases", "progress"],
     ["export"],
     ["resources"],
-    ["webhooks", "progress"],
     ["_client"],
     ["__init__"],
-    ["sandbox", "fastapi"],
+    ["fastapi", "pytest_plugin"],
     ["cli"],
 ]
+"""Rooms by what they stand on. A room imports those of the layers above it in this list; two of one layer are strangers."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
+MAY_USE = {"samples": {"assets"}, "labels": {"assets"}, "assets": set(), "releases": set()}
+"""Rooms of `resources` by which of the others they may use; plain files there may use none."""
 
-def part_of(path: Path) -> str:
-    """The layer's name of a file."""
-    first = path.relative_to(ROOT).parts[0]
-    return first.removesuffix(".py")
-
-
-def run_time_imports(tree: ast.Module):
-    """Modules of this package that are imported when the code runs, wherever the import stands."""
-    for node in tree.body:
-        yield from walk(node)
+SAME_LAYER = {("settings", "errors"), ("hooks", "errors")}
+"""Pairs of one layer of which the first may import the second."""
 
 
-def walk(node):
-    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        return
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "segments_async")
-    elif isinstance(node, ast.ImportFrom):
-        assert node.level == 0, "relative imports hide where they lead"
-        if node.module and node.module.partition(".")[0] == "segments_async":
-            if node.module == "segments_async":
-                yield from (f"segments_async.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
-    for child in ast.iter_child_nodes(node):
-        yield from walk(child)
+def room_of(path: Path) -> str:
+    """The room of a file: the first part of its path in the package."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def layer_of_module(name: str) -> str:
-    part = name.split(".")[1] if "." in name else "__init__"
-    return part if part in RANK else "__init__"
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 FILES = sorted(ROOT.rglob("*.py"))
+MODULES = {module_of(path): path for path in FILES}
 
 
-def test_every_part_has_a_layer():
-    assert {part_of(path) for path in FILES} <= set(RANK)
+def imported_files(path: Path) -> set[Path]:
+    """The files of this package that a file imports, wherever in it the import stands and whatever it is for."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {MODULES[alias.name] for alias in node.names if alias.name in MODULES}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            for alias in node.names:
+                named = f"{node.module}.{alias.name}"
+                target = named if named in MODULES else node.module
+                if target in MODULES:
+                    found.add(MODULES[target])
+    return found - {path}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def rooms_imported_by(path: Path) -> set[str]:
+    return {room_of(found) for found in imported_files(path)} - {room_of(path)}
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_room_has_a_layer():
+    assert {room_of(path) for path in FILES} == set(RANK)
+
+
+@pytest.mark.parametrize("path", FILES, ids=shown)
 def test_imports_point_down(path):
-    part = part_of(path)
-    imports = {layer_of_module(name) for name in run_time_imports(ast.parse(path.read_text()))}
-    above = {name for name in imports if RANK[name] > RANK[part]}
-    assert above == set()
+    """A room imports only what stands below it."""
+    room = room_of(path)
+    upward = {name for name in rooms_imported_by(path) if RANK[name] >= RANK[room] and (room, name) not in SAME_LAYER}
+    assert upward == set()
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) == "sandbox"], ids=lambda path: path.name)
+def test_no_two_files_import_each_other():
+    """The graph of files has no circle, so that each can be read after those that it imports."""
+    left = {path: imported_files(path) for path in FILES if path != ROOT / "__init__.py"}
+    while ready := [path for path, imports in left.items() if not imports & left.keys()]:
+        for path in ready:
+            del left[path]
+    assert sorted(map(shown, left)) == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "resources"], ids=shown)
+def test_resources_stand_side_by_side(path):
+    """Samples and labels may use assets; otherwise no resource imports another."""
+
+    def place(file: Path) -> str:
+        return file.relative_to(ROOT / "resources").parts[0].removesuffix(".py")
+
+    if place(path) == "__init__":
+        return
+    others = {place(found) for found in imported_files(path) if room_of(found) == "resources"}
+    shared = {"_base", "_operations"}
+    assert others - shared - {place(path)} <= MAY_USE.get(place(path), set())
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "sandbox"], ids=shown)
 def test_the_sandbox_knows_no_client(path):
     """It was written from the documentation, so that client and service cannot share a mistake."""
-    imports = {layer_of_module(name) for name in run_time_imports(ast.parse(path.read_text()))}
-    assert imports <= {"sandbox", "_version"}
+    assert rooms_imported_by(path) <= {"_version"}
 
 
 def test_the_engine_knows_no_endpoint():
     """It is handed an operation."""
     for path in (ROOT / "bulk").glob("*.py"):
-        assert "Endpoint" not in path.read_text()
+        assert "Endpoint" not in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) == "_wire"], ids=lambda path: path.name)
+def test_every_endpoint_is_declared_in_one_file():
+    """Each route once, in ``_wire/routes.py``; `AsyncSegments.request` makes its own as it goes."""
+    declaring = {
+        shown(path)
+        for path in FILES
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if room_of(path) != "sandbox"
+        and isinstance(node, ast.Assign)
+        and ast.unparse(node.value).startswith("Endpoint(")
+    }
+    assert declaring == {"_wire/routes.py"}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "_wire"], ids=shown)
 def test_protocol_rules_do_no_io(path):
     """Neither clock nor loop nor socket."""
     modules = {
         alias.name.partition(".")[0]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import)
         for alias in node.names
     }

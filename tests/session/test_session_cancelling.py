@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from segments_async import Clock, RetryPolicy
-from segments_async._transport import SlotTransport
+from segments_async._http.transport import SlotTransport
 
 CALLS = 2_000
 AT_ONCE = 50

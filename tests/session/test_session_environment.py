@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from segments_async import AsyncSegments, AuthenticationError, ConnectError, InputError, RetryPolicy, TransportError
-from segments_async._transport import shared_ssl_context
+from segments_async._http.transport import shared_ssl_context
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +120,7 @@ async def test_proxy_that_is_down(open_client, options, closed_port, monkeypatch
 )
 def test_proxy_that_cannot_be_used(options, monkeypatch, url, words):
     """Said when the client is made, and not in the middle of a call."""
-    monkeypatch.setattr("segments_async._clients.find_spec", lambda _: None)
+    monkeypatch.setattr("segments_async._http.clients.find_spec", lambda _: None)
     monkeypatch.setenv("ALL_PROXY", url)
 
     with pytest.raises(InputError, match=words) as caught:

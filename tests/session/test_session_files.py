@@ -24,8 +24,8 @@ from segments_async import (
     RetryPolicy,
     ServerError,
     TransportError,
-    _storage,
 )
+from segments_async._transfer import upload as upload_module
 
 pytestmark = pytest.mark.anyio
 
@@ -198,7 +198,7 @@ class TestUpload:
         """It was looked at before; then it is not silently cut, nor called a lost connection."""
         path = tmp_path / "a.png"
         path.write_bytes(LARGE)
-        put_file = _storage.put_file
+        put_file = upload_module.put_file
 
         async def change_before(*arguments):
             if change == "gone":
@@ -207,7 +207,7 @@ class TestUpload:
                 path.write_bytes(LARGE + b"more" if change == "longer" else LARGE[:-1])
             await put_file(*arguments)
 
-        monkeypatch.setattr("segments_async.resources.assets.put_file", change_before)
+        monkeypatch.setattr("segments_async.resources.assets.upload_once.put_file", change_before)
         with pytest.raises(InputError, match="cannot be read" if change == "gone" else "was changed") as caught:
             await patient.assets.upload(path)
 
@@ -240,18 +240,18 @@ class TestUpload:
         with path.open("wb") as file:
             file.truncate(30_000_000)
         sandbox.fail("POST", "/", origin="storage", status=204, body=b"")  # so that the sandbox keeps nothing
-        upload = await _storage.look_at(path, None)
+        upload = await upload_module.inspect_source(path, None)
         tracemalloc.start()
         try:
-            form = _storage.Form(b"head", upload, b"tail")
+            form = upload_module.MultipartStream(b"head", upload, b"tail")
             size = 0
             async for piece in form:
                 size += len(piece)
-            most = tracemalloc.get_traced_memory()[1]
+            limit = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
         assert size == 30_000_008
-        assert most < 2_000_000
+        assert limit < 2_000_000
 
 
 class TestDownload:
@@ -329,7 +329,9 @@ class TestDownload:
 
     async def test_folder_that_vanishes(self, released, monkeypatch):
         """An error of the disk is an InputError with the path, and is not retried."""
-        monkeypatch.setattr("segments_async.resources.releases.check_writable", lambda path: path.parent.rmdir())
+        monkeypatch.setattr(
+            "segments_async.resources.releases.resource.check_writable", lambda path: path.parent.rmdir()
+        )
 
         with pytest.raises(InputError, match=r"cannot be written \(No such file or directory\): .*v1.json"):
             await download(released)

@@ -20,7 +20,7 @@ from segments_async import (
     RetryPolicy,
     ServerError,
 )
-from segments_async._gate import Gate
+from segments_async._http.gate import Gate
 from segments_async._wire.limiter import BUDGET_PER_CONNECTION
 
 pytestmark = pytest.mark.anyio

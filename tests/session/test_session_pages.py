@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from segments_async import DecodeError, InputError, NotFoundError, ServerError, TransportError, structure
-from segments_async._paging import Page, Pages
+from segments_async._streams.pages import Page, Pages
 
 pytestmark = pytest.mark.anyio
 
@@ -221,7 +221,7 @@ async def test_many_pages(walk):
             live.append(tracemalloc.get_traced_memory()[0])
         return Page([str(page) * 500], per_page) if page < 5_000 else Page([str(page)], 1)
 
-    pages = Pages(fetch, per_page=2, lookahead=4, most=8)
+    pages = Pages(fetch, per_page=2, lookahead=4, limit=8)
     count = 0
     tracemalloc.start()
     try:
@@ -253,7 +253,7 @@ async def test_large_page_is_read_off_the_event_loop(world, monkeypatch):
         threads.append(threading.get_ident())
         return structure(value, model)
 
-    monkeypatch.setattr("segments_async._session.structure", noting)
+    monkeypatch.setattr("segments_async._http.session.structure", noting)
     world.sandbox.fail("GET", "/samples/", status=200, json=[{"uuid": "u", "name": "n" * 600_000}])
 
     assert len((await listed(world).first()).name) == 600_000

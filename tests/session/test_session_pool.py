@@ -10,8 +10,9 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from segments_async import ClientStateError, _transport
-from segments_async._transport import SlotTransport
+from segments_async import ClientStateError
+from segments_async._http import transport
+from segments_async._http.transport import SlotTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +63,7 @@ async def test_warmest_connection_is_taken(sandbox, open_client, together):
 
 
 async def test_cold_connections_are_closed(sandbox, open_client, together, monkeypatch):
-    monkeypatch.setattr(_transport, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.05)
     async with open_client() as client:
         sandbox.latency = 0.05
         await together(5, lambda _: client.request("GET", "/user"))
@@ -149,7 +150,7 @@ async def test_bad_request_body_does_not_hurt_the_pool(open_client, together):
 class Wire(httpx.AsyncBaseTransport):
     """Stands for one connection: open from its first request until it is closed, which takes a moment."""
 
-    open = most = 0
+    open = peak = 0
 
     def __init__(self, **_):
         self.is_open = False
@@ -160,7 +161,7 @@ class Wire(httpx.AsyncBaseTransport):
         if not self.is_open:
             self.is_open = True
             Wire.open += 1
-            Wire.most = max(Wire.most, Wire.open)
+            Wire.peak = max(Wire.peak, Wire.open)
         await anyio.lowlevel.checkpoint()
         return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
 
@@ -174,10 +175,10 @@ class Wire(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("idle_seconds", [30.0, -1.0], ids=["idle", "expired"])
 async def test_bound_over_many_hosts(monkeypatch, together, idle_seconds):
     """Connections to other hosts make room, one for one, also while they are still being closed."""
-    monkeypatch.setattr(_transport.httpx, "AsyncHTTPTransport", Wire)
-    monkeypatch.setattr(_transport, "IDLE_SECONDS", idle_seconds)
+    monkeypatch.setattr(transport.httpx, "AsyncHTTPTransport", Wire)
+    monkeypatch.setattr(transport, "IDLE_SECONDS", idle_seconds)
     monkeypatch.setattr(Wire, "open", 0)
-    monkeypatch.setattr(Wire, "most", 0)
+    monkeypatch.setattr(Wire, "peak", 0)
     chance = random.Random(3)
     pool = SlotTransport(5)
     async with httpx.AsyncClient(transport=pool) as client:
@@ -189,6 +190,6 @@ async def test_bound_over_many_hosts(monkeypatch, together, idle_seconds):
                     await anyio.lowlevel.checkpoint()
 
         await together(10, work)
-        assert Wire.most == 5
+        assert Wire.peak == 5
         assert pool.connections == Wire.open <= 5
     assert (pool.connections, Wire.open, pool._free.value) == (0, 0, 5)

@@ -19,7 +19,7 @@ from segments_async import (
     TransportError,
     ValidationError,
 )
-from segments_async._paging import Page, Pages
+from segments_async._streams.pages import Page, Pages
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +107,7 @@ async def test_fetches_while_the_consumer_works():
             came.set()
         return Page([number], 1)
 
-    async with Pages(fetch, per_page=1, most=3).prefetch(3) as rows:
+    async with Pages(fetch, per_page=1, limit=3).prefetch(3) as rows:
         assert await anext(rows) == 1
         with anyio.fail_after(5):
             await came.wait()
@@ -186,7 +186,7 @@ async def test_no_page_is_asked_for_once_the_end_is_known():
         numbers.append(number)
         return Page([number], 1) if number < 3 else Page([], 0)
 
-    async with Pages(fetch, per_page=1, most=4).prefetch(4) as rows:
+    async with Pages(fetch, per_page=1, limit=4).prefetch(4) as rows:
         await anyio.wait_all_tasks_blocked()
         assert [row async for row in rows] == [1, 2]
         await anyio.wait_all_tasks_blocked()
@@ -203,7 +203,7 @@ async def test_page_beyond_the_end():
             await anyio.sleep(60)
         return Page(["a"], 1)
 
-    async with Pages(fetch, per_page=2, most=4).prefetch(4) as rows:
+    async with Pages(fetch, per_page=2, limit=4).prefetch(4) as rows:
         assert [row async for row in rows] == ["a"]
 
 
@@ -401,7 +401,7 @@ async def test_cancelled_fetches_end_before_the_block_does():
             ended.append(number)
         return Page([], 0)
 
-    async with Pages(fetch, per_page=1, most=3).prefetch(3):
+    async with Pages(fetch, per_page=1, limit=3).prefetch(3):
         await anyio.wait_all_tasks_blocked()
     assert sorted(ended) == [1, 2, 3]
 
@@ -427,7 +427,7 @@ def test_whatever_comes_first(backend, total, per_page, pages, pauses):
 
     async def walk():
         found = []
-        async with Pages(fetch, per_page=per_page, most=6).prefetch(pages) as rows:
+        async with Pages(fetch, per_page=per_page, limit=6).prefetch(pages) as rows:
             async for row in rows:
                 found.append(row)
                 await pause(row)

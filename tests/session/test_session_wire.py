@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from segments_async import AsyncSegments, InputError, RequestTimeoutError, RetryPolicy, __version__
-from segments_async._session import GZIP_FROM_BYTES, THREAD_FROM_BYTES
+from segments_async._http.session import GZIP_FROM_BYTES, THREAD_FROM_BYTES
 
 pytestmark = pytest.mark.anyio
 

@@ -100,8 +100,8 @@ def anyio_backend(request):
 @pytest.fixture
 def run_pytest(pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
     """``run_pytest({"test_it.py": source})``: a project of its own; the outcomes of its tests, and what pytest said."""
-    installed = any(point.value == "_segments_async_pytest" for point in entry_points(group="pytest11"))
-    plugin = () if installed else ("-p", "_segments_async_pytest")
+    installed = any(point.value == "segments_async.pytest_plugin" for point in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "segments_async.pytest_plugin")
     pytester.syspathinsert(Path(__file__).parents[2])
 
     def run(files: dict[str, str], *arguments: str, ini: str = PYTEST_INI) -> tuple[dict[str, int], str]:

@@ -110,19 +110,19 @@ PROBE = """
 import sys
 
 def test_nothing_was_imported():
-    heavy = {"segments_async", "httpx", "starlette", "uvicorn", "attrs"}
+    heavy = {"anyio", "httpx", "starlette", "uvicorn", "attrs", "segments_async.settings", "segments_async.models"}
     assert not {name for name in sys.modules} & heavy
-    assert ("_segments_async_pytest" in sys.modules) is (not %s)
+    assert ("segments_async.pytest_plugin" in sys.modules) is (not %s)
 """
 
 
 @pytest.mark.parametrize("blocked", [False, True])
 def test_it_is_off_until_used(pytester, blocked):
-    """A start of pytest imports the plugin alone, and not even that if it is blocked."""
+    """A start of pytest imports the plugin and the lazy package around it, and not even that if it is blocked."""
     pytester.syspathinsert(ROOT)
     pytester.makeini("[pytest]\n")
     pytester.makepyfile(PROBE % blocked)
-    choice = "no:segments_async" if blocked else "_segments_async_pytest"
+    choice = "no:segments_async" if blocked else "segments_async.pytest_plugin"
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     for name, value in environment.items():
         pytester._monkeypatch.setenv(name, value)
@@ -131,9 +131,9 @@ def test_it_is_off_until_used(pytester, blocked):
 
 
 def test_what_pytest_is_told_to_load():
-    """The entry point of the package names the module that stands beside it."""
+    """The entry point names a module of the package, which the wheel has."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     name = project["project"]["entry-points"]["pytest11"]["segments_async"]
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
-    assert (ROOT / f"{name}.py").is_file()
-    assert f"{name}.py" in wheel
+    assert (ROOT / f"{name.replace('.', '/')}.py").is_file()
+    assert name.partition(".")[0] in wheel

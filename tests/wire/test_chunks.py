@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from segments_async._wire.chunks import blamed, fits, halve
+from segments_async._wire.chunks import fits, halve, rejected_indices
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_halves_are_the_whole(batch):
 )
 def test_blamed(body, expected):
     """Only one object for each item says which items are wrong."""
-    assert blamed(body, 3) == expected
+    assert rejected_indices(body, 3) == expected

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 
 from segments_async._wire.limiter import Limiter, Ticket
-from segments_async._wire.pace import CATCH_UP, CERTAIN, FORGET, SLOWEST, Pace
+from segments_async._wire.pace import CATCH_UP_SECONDS, ENOUGH_EVIDENCE, MEMORY_SECONDS, MIN_RATE, Pace
 
 WORKERS = 32
 
@@ -68,7 +68,7 @@ def test_weak_signs_add_up():
             pace.refused(calls, 1.0)
 
     assert spaced == [False, False, True, True]
-    assert CERTAIN <= 2 * (3 - 1)
+    assert ENOUGH_EVIDENCE <= 2 * (3 - 1)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_calls_are_spaced_evenly():
     pace.admitted(1.5)
     late = pace.due
 
-    assert first == pytest.approx(1.0 - CATCH_UP + 1 / pace.rate(1.0))
+    assert first == pytest.approx(1.0 - CATCH_UP_SECONDS + 1 / pace.rate(1.0))
     assert second == pytest.approx(first + 1 / pace.rate(first + 0.001))
-    assert late == pytest.approx(1.5 - CATCH_UP + 1 / pace.rate(1.5))
+    assert late == pytest.approx(1.5 - CATCH_UP_SECONDS + 1 / pace.rate(1.5))
 
 
 def test_a_call_that_never_went_gives_its_turn_back():
@@ -120,17 +120,17 @@ def test_no_call_waits_longer_than_a_quarter_of_a_second_for_the_spacing():
     pace = taught(burst=1, refused=31, wait=2.0)
     pace.admitted(2.0)
 
-    assert pace.rate(2.0) == SLOWEST
-    assert pace.due <= 2.0 + 1 / SLOWEST
+    assert pace.rate(2.0) == MIN_RATE
+    assert pace.due <= 2.0 + 1 / MIN_RATE
 
 
 def test_all_is_forgotten_after_a_minute_without_a_refusal():
     pace = taught()
     pace.admitted(1.0)
-    assert pace.rate(1.0 + FORGET) < math.inf
-    pace.admitted(1.1 + FORGET)
+    assert pace.rate(1.0 + MEMORY_SECONDS) < math.inf
+    pace.admitted(1.1 + MEMORY_SECONDS)
 
-    assert pace.rate(1.1 + FORGET) == math.inf
+    assert pace.rate(1.1 + MEMORY_SECONDS) == math.inf
     assert pace.due == -math.inf
 
 

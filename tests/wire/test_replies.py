@@ -11,7 +11,7 @@ from segments_async._wire.replies import (
     error_for,
     error_for_item,
     read_problems,
-    shown_url,
+    redact_url,
     storage_error_for,
 )
 from segments_async.errors import (
@@ -174,4 +174,4 @@ def test_error_for_one_item_of_a_refused_list():
     ],
 )
 def test_secrets_of_a_url_are_not_shown(url, expected):
-    assert shown_url(url) == expected
+    assert redact_url(url) == expected

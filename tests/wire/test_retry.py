@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from segments_async._wire.retry import (
-    SMEAR,
-    Tries,
+    RETRY_AFTER_JITTER,
+    RetryState,
     backoff,
     is_ambiguous,
     is_retryable,
@@ -117,10 +117,10 @@ def _wait(error, **changes):
         "elapsed": 0.0,
         "jitter": 1.0,
     } | changes
-    tries = Tries(arguments["policy"], arguments["max_attempts"], arguments["may_repeat"])
-    tries.failures = arguments["failures"] - (not is_throttled(error))
-    tries.throttles = arguments["throttles"] - is_throttled(error)
-    return tries.wait_after(error, elapsed=arguments["elapsed"], jitter=arguments["jitter"])
+    state = RetryState(arguments["policy"], arguments["max_attempts"], arguments["may_repeat"])
+    state.failures = arguments["failures"] - (not is_throttled(error))
+    state.throttles = arguments["throttles"] - is_throttled(error)
+    return state.wait_after(error, elapsed=arguments["elapsed"], jitter=arguments["jitter"]).wait
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def _wait(error, **changes):
         pytest.param(ConnectError("no", sent=False), {"may_repeat": False}, 0.25, id="nothing was sent"),
         pytest.param(ValidationError(400), {}, None, id="no use"),
         pytest.param(RateLimitError(429, retry_after=7.0), {"jitter": 0.0}, 7.0, id="as told"),
-        pytest.param(RateLimitError(429, retry_after=7.0), {}, 7.0 * (1 + SMEAR), id="smeared, never early"),
+        pytest.param(
+            RateLimitError(429, retry_after=7.0), {}, 7.0 * (1 + RETRY_AFTER_JITTER), id="smeared, never early"
+        ),
         pytest.param(RateLimitError(429), {"throttles": 2}, 0.5, id="not told: backs off"),
         pytest.param(RateLimitError(429, retry_after=0.0), {}, 0.25, id="told zero: backs off"),
         pytest.param(RateLimitError(429, retry_after=1.0), {"failures": 3, "may_repeat": False}, 1.05, id="costs none"),
@@ -164,4 +166,4 @@ def test_a_wait_keeps_all_bounds(error, failures, throttles, jitter, elapsed):
         asked = getattr(error, "retry_after", None)
         assert elapsed + wait <= policy.total
         assert wait >= (asked or 0.0)
-        assert wait <= max(policy.cap, (asked or 0.0) * (1 + SMEAR))
+        assert wait <= max(policy.cap, (asked or 0.0) * (1 + RETRY_AFTER_JITTER))

@@ -1,0 +1,1 @@
+"""How a call travels: sessions, connections, and the gate that every request waits at."""

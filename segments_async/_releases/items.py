@@ -1,0 +1,274 @@
+"""The images of a release with their samples, labels and bitmaps, for training loops."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+
+from anyio.to_thread import run_sync
+from attrs import field, frozen
+
+from segments_async._releases.images import View, views_of
+from segments_async._streams.prefetch import Prefetcher
+from segments_async._wire.arguments import check_count, check_on_error
+from segments_async._wire.replies import redact_url
+from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+    from segments_async._releases import ReleaseFile, ReleaseSamples
+    from segments_async._releases.media import ReleaseFiles, SampleFiles
+    from segments_async._wire.arguments import OnError
+    from segments_async.models import URL, Annotation, CalibratedImage, Label, ReleaseSample
+
+    _Job = Callable[[], Awaitable["ReleaseItem | SkippedItem"]]
+
+T = TypeVar("T")
+
+_MAX_PREFETCH = 1000
+_CACHE = "cache"
+
+
+class _Parts(NamedTuple):
+    sample: ReleaseSample
+    """The sample as the release has it."""
+    image: Image.Image | None
+    """An image of it, decoded and upright; None with ``images=False``."""
+    label: Label | None
+    """Its label in the labelset; None if it is not labelled."""
+    bitmap: npt.NDArray[np.uint32] | None
+    """Height x width: each pixel's annotation id, 0 where nothing is labelled; None if the image has no bitmap."""
+
+
+class ReleaseItem(_Parts):
+    """An image of a release with what belongs to it: unpacks to these four; see ``releases.iterate``."""
+
+    frame: int | None = None
+    """Which frame it is, from 0; None if the sample is no sequence."""
+    sensor: str | None = None
+    """The name of the sensor that took it; None if the sample is not of several."""
+    camera: CalibratedImage | None = None
+    """The camera that took it beside a point cloud: its name, place and lens; None for any other image."""
+    annotations: Sequence[Annotation | dict[str, Any]] = ()
+    """Those of `label` that are in this image, or in the point cloud beside it; typed, but for unknown types."""
+
+
+class SkippedItem(NamedTuple):
+    """One sample that was left out with ``on_error="skip"``."""
+
+    sample: ReleaseSample | None
+    """The sample; None if it did not decode, and then it is the `payload` of the error."""
+    error: SegmentsError
+    """What is wrong with it, its image or its bitmap."""
+
+
+def _flag(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise InputError(f"expected True or False, got {value!r}", path=attribute.name)
+
+
+def _on_error(_: Any, _attribute: Any, value: Any) -> None:
+    check_on_error(value)
+
+
+def _count(_: Any, attribute: Any, value: Any) -> None:
+    check_count(value, attribute.name, _MAX_PREFETCH)
+
+
+def _shard(_: Any, attribute: Any, value: Any) -> None:
+    match value:
+        case (int(index), int(count)) if 0 <= index < count:
+            return
+    raise InputError(f"expected (index, count), the index from 0 to count - 1, got {value!r}", path=attribute.name)
+
+
+@frozen(kw_only=True)
+class IterateOptions:
+    """What of a release is wanted; the arguments of ``releases.iterate``, where they are explained."""
+
+    images: bool = field(validator=_flag)
+    bitmaps: bool = field(validator=_flag)
+    labelset: str
+    label_status: str | Iterable[str] | None
+    metadata: Mapping[str, Any] | str | Iterable[str] | None
+    prefetch: int = field(validator=_count)
+    shard: tuple[int, int] = field(validator=_shard)
+    on_error: OnError = field(validator=_on_error)
+
+
+class ReleaseItems(AsyncIterator[ReleaseItem]):
+    """
+    A release with its images: an async context manager, and an iterator over `ReleaseItem`.
+
+    Example:
+        ::
+
+            async with client.releases.iterate("flowers-v1.json") as items:
+                async for sample, image, label, bitmap in items:
+                    train_on(image, bitmap)
+
+    Items come in the order of the file. An error comes out of the iteration bare, after the items that were earlier;
+    going on after it tries its sample again. Several tasks may iterate: each item goes to one of them.
+    """
+
+    def __init__(
+        self,
+        opened: AbstractAsyncContextManager[ReleaseFile],
+        files: ReleaseFiles,
+        options: IterateOptions,
+    ) -> None:
+        if options.images or options.bitmaps:
+            import segments_async.images  # noqa: F401, PLC0415 (an extra: what is missing is said here)
+        self._opened = opened
+        self._file: ReleaseFile | None = None
+        self._files = files
+        self._choice = options
+        self._entered = False
+        self._stack = AsyncExitStack()  # what is to be left with the block
+        self._ahead: Prefetcher[ReleaseItem | SkippedItem] | None = None
+        self._samples: ReleaseSamples | None = None
+        self._skipped: list[SkippedItem] = []
+
+    @property
+    def release(self) -> ReleaseFile:
+        """The file: its ``dataset.task_attributes`` tell what categories there are, its ``summary()`` counts them."""
+        if self._file is None:
+            raise ClientStateError("this release is read only inside its 'async with'")
+        return self._file
+
+    @property
+    def skipped(self) -> list[SkippedItem]:
+        """What was left out so far with ``on_error="skip"``: samples that did not decode, then others, in order."""
+        mismatches = () if self._samples is None else self._samples.skipped
+        return [*(SkippedItem(None, error) for error in mismatches), *self._skipped]
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ClientStateError("this block was entered before; make another")
+        self._entered = True
+        options = self._choice
+        async with AsyncExitStack() as stack:
+            await self._files.open()
+            self._file = await stack.enter_async_context(self._opened)
+            self._samples = self._file.samples(
+                labelset=options.labelset,
+                label_status=options.label_status,
+                metadata=options.metadata,
+                on_error=options.on_error,
+            )
+            self._ahead = Prefetcher(_Jobs(self._samples, self._jobs_of, options.shard), options.prefetch)
+            await stack.enter_async_context(self._ahead)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, traceback)
+
+    async def __anext__(self) -> ReleaseItem:
+        if self._ahead is None:
+            raise ClientStateError("this can be iterated over only inside its 'async with'")
+        while isinstance(item := await self._ahead.take(), SkippedItem):
+            self._skipped.append(item)
+        return item
+
+    def _jobs_of(self, sample: ReleaseSample) -> list[_Job]:
+        """Make a job of each image of a sample; without images, one of the whole sample."""
+        label = sample.labels.get(self._choice.labelset)
+        attributes = None if label is None else label.attributes
+        views = [View(image=None, label=attributes)]
+        if self._choice.images:
+            views = list(views_of(sample.attributes, attributes)) or views
+        files = self._files.of(sample)
+        return [partial(self._load, sample, files, label, view) for view in views]
+
+    async def _load(
+        self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View
+    ) -> ReleaseItem | SkippedItem:
+        """Fetch what belongs to an image of *sample*."""
+        image = bitmap = None
+        try:
+            if self._choice.images:
+                image = await self._image(sample, files, view)
+            if self._choice.bitmaps and view.bitmap is not None:
+                bitmap = await self._bitmap(sample, files, view, view.bitmap)
+        except ClientStateError:
+            raise
+        except SegmentsError as error:
+            if self._choice.on_error == "raise" or _concerns_all(error):
+                raise
+            return SkippedItem(sample, error)
+        item = ReleaseItem(sample, image, label, bitmap)
+        item.frame, item.sensor, item.camera, item.annotations = view.frame, view.sensor, view.camera, view.annotations
+        return item
+
+    async def _image(self, sample: ReleaseSample, files: SampleFiles, view: View) -> Image.Image:
+        from segments_async.images import load_image  # noqa: PLC0415 (an extra)
+
+        if view.image is None:
+            raise InputError(f"sample {sample.name!r} has no image; pass images=False", path="images")
+        what = f"the image of sample {sample.name!r}{view}"
+        return await _decoded(files, files.image, view.image, load_image, what)
+
+    async def _bitmap(
+        self, sample: ReleaseSample, files: SampleFiles, view: View, bitmap: URL
+    ) -> npt.NDArray[np.uint32]:
+        from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
+
+        what = f"the label bitmap of sample {sample.name!r}{view}"
+        return await _decoded(files, files.bitmap, bitmap, decode_bitmap, what)
+
+
+async def _decoded(
+    files: SampleFiles,
+    fetch: Callable[[URL], Awaitable[bytes]],
+    url: URL,
+    decode: Callable[[bytes], T],
+    what: str,
+) -> T:
+    """Fetch a file, and decode it in a worker thread; an error says *what* it is about."""
+    try:
+        return await run_sync(partial(decode, await fetch(url)), abandon_on_cancel=True)
+    except DecodeError as error:
+        await files.forget(url)
+        raise DecodeError(f"{what} ({redact_url(url.url)}): {error.problem}", payload=error.payload) from None
+    except SegmentsError as error:
+        error.add_note(f"it was {what}")
+        raise
+
+
+def _concerns_all(error: SegmentsError) -> bool:
+    """Whether it would be the same for every sample, such as a full disk."""
+    return isinstance(error, InputError) and error.path == _CACHE
+
+
+class _Jobs(AsyncIterator["_Job"]):
+    """The jobs of the samples of a shard."""
+
+    def __init__(
+        self, samples: ReleaseSamples, jobs_of: Callable[[ReleaseSample], list[_Job]], shard: tuple[int, int]
+    ) -> None:
+        self._samples = samples
+        self._jobs_of = jobs_of
+        self._to_skip, self._count = shard
+        self._ready: deque[_Job] = deque()
+
+    async def __anext__(self) -> _Job:
+        if not self._ready:
+            while self._to_skip:
+                await anext(self._samples)
+                self._to_skip -= 1
+            self._to_skip = self._count - 1
+            self._ready.extend(self._jobs_of(await anext(self._samples)))
+        return self._ready.popleft()

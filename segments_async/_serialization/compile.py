@@ -1,0 +1,174 @@
+"""
+Readers and writers of models, compiled from source that names every field, as attrs and cattrs do it.
+
+A loop over a table of fields would do the same in twice the time. A reader fills the slots itself, as models
+are inert: their ``__init__`` would do no more, and takes five times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import attrs
+
+from segments_async._serialization.mismatch import StructureError
+from segments_async.models._base import WIRE_NAME, Model
+
+Read = Callable[[Any, Any], Any]
+"""Structures a value. The second argument is what the value stands in; cattrs would have the type there."""
+Write = Callable[[Any], Any]
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """A field of a model, as the source of its reader or writer needs to know it."""
+
+    name: str
+    key: str
+    """The name on the wire."""
+    required: bool
+    passes: Collection[type]
+    """The types of values that need no call."""
+    call: Callable[..., Any] | None
+    """What reads or writes other values; None if nothing has to be done."""
+    nullable: bool = False
+    """Whether None is written as null."""
+
+
+def fields_of(model: type[Model]) -> list[attrs.Attribute[Any]]:
+    """The fields of *model* but for `extra`, their types resolved."""
+    return [a for a in attrs.fields(attrs.resolve_types(model)) if a.name != "extra"]
+
+
+def key_of(attribute: attrs.Attribute[Any]) -> str:
+    """The name on the wire."""
+    key: str = attribute.metadata.get(WIRE_NAME, attribute.name)
+    return key
+
+
+def arms_of(kind: Any) -> frozenset[Any]:
+    """The members of a union; of anything else, itself."""
+    return frozenset(get_args(kind) if is_union(kind) else (kind,))
+
+
+def is_union(kind: Any) -> bool:
+    """Whether *kind* is ``A | B`` or ``Optional[A]``."""
+    return get_origin(kind) in (Union, UnionType)
+
+
+class ByType(dict[Any, Callable[..., Any]]):
+    """A function for every type, made when the type is first met."""
+
+    def __init__(self, make: Callable[[Any], Callable[..., Any]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, kind: Any) -> Callable[..., Any]:
+        made = self[kind] = self._make(kind)
+        return made
+
+
+def compile_reader(
+    model: type[Model],
+    fields: Collection[Field],
+    refuse: Callable[[Any], StructureError],
+    words: Mapping[str, Collection[str]],
+) -> Read:
+    """
+    Compile the function that makes a *model* of an object.
+
+    Args:
+        model: The class.
+        fields: Its fields, without `extra`.
+        refuse: Makes the StructureError of a value that is no object.
+        words: By key, what an object of this class has there; another word makes it an object of an unknown kind.
+    """
+
+    def is_of_unknown_kind(value: dict[str, Any]) -> bool:
+        return any(type(value.get(key)) is str and value[key] not in known for key, known in words.items())
+
+    reads = ""
+    slots = ""
+    for i, field in enumerate(fields):
+        reads += f"        v{i} = get({field.key!r})\n"
+        if field.call is not None:
+            tests = [] if field.required else [f"v{i} is not None"]
+            tests += [f"type(v{i}) is not {passing.__name__}" for passing in field.passes]
+            reads += f"        if {' and '.join(tests) or 'True'}:\n"
+            reads += f"            key = {field.key!r}\n"
+            reads += f"            v{i} = call{i}(v{i}, value)\n"
+        slots += f"    instance.{field.name} = v{i}\n"
+    source = f"""
+def read(value, parent):
+    if type(value) is not dict:
+        raise refuse(value)
+    get = value.get
+    try:
+{reads or "        pass"}
+    except StructureError as mismatch:
+        if key not in value:
+            mismatch.problem = "missing"
+        mismatch.steps.append(key)
+        if is_of_unknown_kind(value):
+            mismatch.is_of_unknown_kind = True
+        raise
+    instance = new(model)
+{slots}
+    instance.extra = {{}} if knows(value) else {{k: v for k, v in value.items() if k not in known}}
+    return instance
+"""
+    known = frozenset(field.key for field in fields)
+    names = {
+        "model": model,
+        "new": object.__new__,
+        "known": known,
+        "knows": known.issuperset,
+        "refuse": refuse,
+        "is_of_unknown_kind": is_of_unknown_kind,
+    }
+    return _compile(source, f"read {model.__name__}", names, fields)
+
+
+def compile_writer(model: type[Model], fields: Collection[Field], write_extra: Write) -> Write:
+    """
+    Compile the function that makes an object of a *model*; None is left out where there may be nothing.
+
+    Args:
+        model: The class.
+        fields: Its fields, without `extra`.
+        write_extra: Makes a copy of what is in `extra`, in which the fields are then set.
+    """
+    writes = ""
+    for i, field in enumerate(fields):
+        new = f"v{i}" if field.call is None else f"call{i}(v{i})"
+        if field.passes:
+            tests = " or ".join(f"type(v{i}) is {passing.__name__}" for passing in field.passes)
+            new = f"v{i} if {tests} else {new}"
+        writes += f"        v{i} = instance.{field.name}\n"
+        writes += f"        if v{i} is not None:\n"
+        if field.call is not None:
+            writes += f"            key = {field.key!r}\n"
+        writes += f"            wire[{field.key!r}] = {new}\n"
+        if field.nullable:
+            writes += f"        else:\n            wire[{field.key!r}] = None\n"
+    source = f"""
+def write(instance):
+    wire = write_extra(instance.extra) if instance.extra else {{}}
+    try:
+{writes or "        pass"}
+    except StructureError as mismatch:
+        mismatch.steps.append(key)
+        raise
+    return wire
+"""
+    return _compile(source, f"write {model.__name__}", {"write_extra": write_extra}, fields)
+
+
+def _compile(source: str, title: str, names: dict[str, Any], fields: Collection[Field]) -> Callable[..., Any]:
+    calls = {f"call{i}": field.call for i, field in enumerate(fields)}
+    namespace: dict[str, Any] = {"StructureError": StructureError, **names, **calls}
+    exec(compile(source, f"<segments_async: {title}>", "exec"), namespace)  # noqa: S102 - our own field names
+    function: Callable[..., Any] = namespace[title.partition(" ")[0]]
+    return function

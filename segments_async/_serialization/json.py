@@ -1,0 +1,293 @@
+"""
+Plain JSON values and JSON text: what a value is on the wire, and what cannot be there.
+
+orjson writes; what it does not know comes to `simplify`. Only when it refuses, or may have written a NaN as
+null, is the value searched for the place to blame.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from enum import Enum
+from itertools import chain
+from operator import attrgetter
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from segments_async._serialization.compile import ByType, Field, Write, arms_of, compile_writer, fields_of, key_of
+from segments_async._serialization.mismatch import StructureError
+from segments_async.errors import DecodeError, InputError
+from segments_async.models._base import Model, is_essential
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+ATOMS = frozenset({str, int, float, bool, NoneType})
+"""The types of JSON that hold nothing else."""
+
+_MAX_DEPTH = 254
+_INTEGERS = range(-(2**63), 2**64)
+_TOO_DEEP = "nested too deeply, or in itself"
+
+
+def encode_json(value: Any, path: str = "") -> bytes:
+    """
+    Write JSON text.
+
+    Example:
+        >>> encode_json({"image": URL(url="a.png"), "at": datetime(2020, 4, 10, tzinfo=UTC), "score": None})
+        b'{"image":{"url":"a.png"},"at":"2020-04-10T00:00:00Z","score":null}'
+
+    Args:
+        value: JSON that may hold models, aware times, enum members, UUIDs, numpy scalars and arrays.
+        path: Where the value stands among the arguments, for the error.
+
+    Returns:
+        UTF-8 without spaces.
+
+    Raises:
+        InputError: NaN, an infinity, a lone surrogate, a key that is no string, a time without a zone,
+            an integer beyond 64 bits, an object that is not JSON, or too many levels; `path` says where.
+    """
+    # With this option orjson imports numpy; without numpy there are no arrays to write.
+    numpy = orjson.OPT_SERIALIZE_NUMPY if "numpy" in sys.modules else 0
+    try:
+        body = orjson.dumps(value, default=simplify, option=orjson.OPT_PASSTHROUGH_DATETIME | numpy)
+    except TypeError as error:
+        _refuse(value, path)
+        raise InputError(f"cannot be written as JSON: {error}", path=path) from error
+    if b"null" in body:  # perhaps a NaN
+        _refuse(value, path)
+    return body
+
+
+def decode_json(body: bytes) -> Any:
+    """
+    Read JSON text.
+
+    Example:
+        >>> decode_json(b'{"samples_count": 94}')
+        {'samples_count': 94}
+
+    Args:
+        body: UTF-8.
+
+    Raises:
+        DecodeError: It is not JSON; `payload` is the text.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(f"not JSON: {error}", payload=body.decode(errors="replace")) from None
+
+
+def _refuse(value: Any, path: str) -> None:
+    try:
+        _inspect(value, 0)
+    except StructureError as mismatch:
+        raise mismatch.as_input_error(path) from None
+    except RecursionError:
+        raise InputError(_TOO_DEEP, path=path) from None
+
+
+def _inspect(value: Any, depth: int) -> None:
+    """Raise the first StructureError inside *value*."""
+    match value:
+        case None:
+            pass
+        case str():
+            _inspect_text(value)
+        case int() | float():
+            _inspect_number(value)
+        case dict() | list() | tuple() if depth == _MAX_DEPTH:
+            raise StructureError(_TOO_DEEP)
+        case dict():
+            for key, item in value.items():
+                _inspect_key(key)
+                _inspect_item(key, item, depth)
+        case list() | tuple():
+            for index, item in enumerate(value):
+                _inspect_item(index, item, depth)
+        case _:
+            _inspect(simplify(value), depth)
+
+
+def _inspect_item(step: str | int, item: Any, depth: int) -> None:
+    try:
+        _inspect(item, depth + 1)
+    except StructureError as mismatch:
+        mismatch.steps.append(step)
+        raise
+
+
+def _inspect_key(key: Any) -> None:
+    if type(key) is not str:
+        raise StructureError(f"a key must be a string, got {key!r}")
+    _inspect_text(key)
+
+
+def _inspect_number(number: float) -> None:
+    if isinstance(number, int):
+        if number not in _INTEGERS:
+            raise StructureError("an integer beyond 64 bits")
+    elif not math.isfinite(number):
+        raise StructureError(f"{'NaN' if math.isnan(number) else 'an infinity'} is not JSON")
+
+
+def _inspect_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise StructureError(f"half a character (a lone surrogate) in {text[:60]!a}") from None
+
+
+_is_time = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)", re.ASCII).fullmatch
+
+
+def read_time(text: str) -> datetime | str:
+    """Read a time with a zone; any other text stays what it is, as it could not be written back."""
+    if _is_time(text) is None:
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the 31st of April; the first hours of the year 1
+        return text
+
+
+def _write_time(moment: datetime) -> str:
+    if moment.tzinfo is not UTC:
+        if moment.utcoffset() is None:
+            raise StructureError("a time needs a zone, as in datetime.now(UTC)")
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            raise StructureError("a time outside the years 1 to 9999") from None
+    return moment.isoformat().removesuffix("+00:00") + "Z"
+
+
+def to_plain(value: Any) -> Any:
+    """Make plain JSON of *value*, in new containers all the way down; numbers are not looked at."""
+    return _PLAIN[type(value)](value)
+
+
+def simplify(value: Any) -> Any:
+    """
+    Take one step from *value*, which is not of a JSON type, towards JSON; what it holds may need more steps.
+
+    Raises:
+        StructureError: There is no such step.
+    """
+    return _STEPS[type(value)](value)
+
+
+def _make_plain(kind: type) -> Write:
+    if kind in ATOMS:
+        return _identity
+    if kind is dict:
+        return _plain_object
+    if kind is list:
+        return _plain_list
+    if issubclass(kind, Model):
+        fields = [_writer_field(a, to_plain) for a in fields_of(kind)]
+        return compile_writer(kind, fields, _plain_object)
+    step = _STEPS[kind]
+    return lambda value: to_plain(step(value))
+
+
+def _make_step(kind: type) -> Write:
+    if issubclass(kind, Model):
+        return compile_writer(kind, [_writer_field(a, None) for a in fields_of(kind)], dict)
+    for base, step in _BASES:
+        if issubclass(kind, base):
+            return step
+    return _from_numpy if hasattr(kind, "tolist") else _refuse_kind
+
+
+def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
+    kinds = arms_of(attribute.type)
+    passes = [kind for kind in (str, int, float, bool) if kind in kinds]
+    if write is not None and list[list[float]] in kinds:
+        write = _plain_points
+    return Field(
+        name=attribute.name,
+        key=key_of(attribute),
+        required=is_essential(attribute),
+        passes=passes if write is not None else (),
+        call=write,
+        nullable=is_essential(attribute) and NoneType in kinds,
+    )
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _plain_object(value: dict[str, Any]) -> dict[str, Any]:
+    plain = value.copy()
+    try:
+        for key, item in value.items():
+            if type(item) not in ATOMS:
+                plain[key] = to_plain(item)
+    except StructureError as mismatch:
+        mismatch.steps.append(key)
+        raise
+    except RecursionError:
+        raise StructureError(_TOO_DEEP) from None
+    return plain
+
+
+def _plain_list(value: list[Any]) -> list[Any]:
+    plain = value.copy()
+    try:
+        for index, item in enumerate(value):
+            if type(item) not in ATOMS:
+                plain[index] = to_plain(item)
+    except StructureError as mismatch:
+        mismatch.steps.append(index)
+        raise
+    except RecursionError:
+        raise StructureError(_TOO_DEEP) from None
+    return plain
+
+
+def _plain_points(value: Any) -> Any:
+    """As `to_plain`, for what is nearly always a list of lists of numbers."""
+    if type(value) is list and _LISTS.issuperset(map(type, value)):
+        plain = list(map(list.copy, value))
+        if ATOMS.issuperset(map(type, chain.from_iterable(plain))):
+            return plain
+    return to_plain(value)
+
+
+def _from_numpy(value: Any) -> Any:
+    plain = value.tolist()
+    return _refuse_kind(value) if type(plain) is type(value) else plain
+
+
+def _refuse_kind(value: Any) -> Any:
+    raise StructureError(f"{type(value).__name__} is not JSON")
+
+
+_LISTS = frozenset({list})
+_BASES: tuple[tuple[type, Write], ...] = (
+    (datetime, _write_time),
+    (date, date.isoformat),
+    (Enum, attrgetter("value")),
+    (UUID, str),
+    (str, str.__str__),
+    (int, int),
+    (float, float),
+    (Mapping, dict),
+    (list, list),
+    (tuple, list),
+)
+_PLAIN = ByType(_make_plain)
+_STEPS = ByType(_make_step)

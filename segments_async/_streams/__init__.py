@@ -1,0 +1,1 @@
+"""Lists of the service, page by page, and work done ahead."""

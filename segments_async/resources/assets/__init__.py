@@ -1,0 +1,1 @@
+"""Files in the service's own storage."""

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+
+from segments_async._transfer.download import file_url, get_file
+from segments_async._transfer.file_names import content_address
+from segments_async._transfer.signed_urls import SignedUrls, files_in, signed_by_sample
+from segments_async._transfer.thread_batch import ThreadBatcher
+from segments_async._wire.endpoint import segment
+from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async.errors import InputError, SegmentsError
+from segments_async.models import ReleaseSample, Sample
+from segments_async.resources._operations import PerItemOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from segments_async._http.call_stats import CallStats
+    from segments_async._http.session import Session
+    from segments_async._transfer.folder import DownloadFolder
+    from segments_async.bulk import BulkSettings
+
+FILES_AT_ONCE = 8
+"""Of one sample; over all samples, the connections are the bound."""
+
+
+class DownloadFiles(PerItemOperation["list[Path]"]):
+    """Fetch files by their URLs, or all files of samples."""
+
+    kind = "assets.download_many"
+    items_name = "items"
+
+    def __init__(self, session: Session, folder: DownloadFolder, settings: BulkSettings) -> None:
+        super().__init__(session, settings)
+        self._folder = folder
+        self._batcher = ThreadBatcher()
+
+    def prepare(self, item: Any) -> Prepared:
+        """Find the URLs of an item."""
+        if isinstance(item, str):
+            return Prepared(content_address(file_url(item, "")), (None, {item: item}))
+        uuid, name, attributes = _parts_of(item)
+        files = dict(files_in(attributes))
+        if not files:
+            raise InputError("the sample names no file", path="attributes")
+        return Prepared(name, (name, files), uuid=uuid)
+
+    async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[list[Path]] | SegmentsError]:
+        """Fetch the files of one item; a failure is no unknown outcome, as nothing half is left."""
+        [job] = jobs
+        name, files = job.prepared.body
+        uuid = job.prepared.uuid
+        addresses = SignedUrls(files, None if uuid is None else signed_by_sample(self._session, uuid, stats))
+        found: dict[str, tuple[Path, bool] | SegmentsError] = {}
+
+        async def fetch(url: str) -> None:
+            try:
+                found[url] = await self._folder.path_for(
+                    url, name, lambda path: self._fetch(addresses, url, path, stats)
+                )
+            except SegmentsError as error:
+                found[url] = error
+
+        if len(files) == 1:
+            await fetch(*files)
+        else:
+            await _for_each(files, fetch)
+        results = [found[url] for url in files]
+        failed = next((result for result in results if isinstance(result, SegmentsError)), None)
+        if failed is not None:
+            return [failed]
+        paths = [result for result in results if not isinstance(result, SegmentsError)]
+        there = all(was_there for _, was_there in paths)
+        return [Success("existing" if there else "created", [path for path, _ in paths])]
+
+    async def _fetch(self, addresses: SignedUrls, url: str, path: Path, stats: CallStats) -> None:
+        first, renew = await addresses.first(url), addresses.renewal(url)
+        await get_file(self._session, first, path, renew=renew, stats=stats, what="folder", batcher=self._batcher)
+
+
+async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]) -> None:
+    limiter = anyio.CapacityLimiter(FILES_AT_ONCE)
+
+    async def take_turn(url: str) -> None:
+        async with limiter:
+            await fetch(url)
+
+    async with anyio.create_task_group() as group:
+        for url in urls:
+            group.start_soon(take_turn, url)
+
+
+def _parts_of(item: Any) -> tuple[str, str, Any]:
+    """The uuid, the name and the attributes of a sample."""
+    if isinstance(item, Sample | ReleaseSample):
+        parts: tuple[Any, Any, Any] = (item.uuid, item.name, item.attributes)
+    elif isinstance(item, Mapping):
+        parts = (item.get("uuid"), item.get("name"), item.get("attributes"))
+    else:
+        raise InputError(f"expected a URL or a sample, got {type(item).__name__}")
+    uuid, name, attributes = parts
+    segment(uuid, "uuid")
+    if not isinstance(name, str):
+        raise InputError(f"expected a string, got {type(name).__name__}", path="name")
+    return str(uuid), name, attributes
+
+
+def without_duplicate_check(settings: BulkSettings) -> BulkSettings:
+    """Two items may share a file."""
+    return attrs.evolve(settings, check_duplicates=False)

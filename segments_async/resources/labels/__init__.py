@@ -1,0 +1,1 @@
+"""Labels: what was found in samples."""

@@ -1,0 +1,54 @@
+"""A label as an array of ids, with what the ids mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anyio.to_thread import run_sync
+
+from segments_async._http.call_stats import CallStats
+from segments_async._serialization.converter import check
+from segments_async._transfer.download import read_file
+from segments_async._wire.routes import GET_LABEL, PUT_LABEL
+from segments_async.errors import DecodeError
+from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, LabelPut, Sample
+from segments_async.resources.assets.upload_once import upload_asset
+from segments_async.resources.labels.put_bitmaps import FILENAME, encoder, label_fields
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from segments_async._http.session import Session
+    from segments_async.models import ImageSegmentationAnnotation
+
+
+async def put_bitmap(session: Session, put: BitmapPut, labelset: str, *, must_agree: bool) -> Label:
+    """Upload one bitmap and put its label; see ``labels.put_bitmap``."""
+    path = {"sample_uuid": put.sample_uuid, "labelset": labelset}
+    encode = encoder(must_agree=must_agree)
+    check({"sample_uuid": "", **label_fields(put, "")}, LabelPut)  # before anything is uploaded
+    PUT_LABEL.fill(**path)
+    content = await run_sync(encode, put.array, put.annotations)
+    asset = await upload_asset(session, content, FILENAME, CallStats())
+    return await session.call(PUT_LABEL, Label, path=path, json=label_fields(put, asset.url))
+
+
+async def get_bitmap(
+    session: Session, sample_uuid: str, labelset: str
+) -> tuple[npt.NDArray[np.uint32], list[ImageSegmentationAnnotation]]:
+    """Get a label and download its bitmap; see ``labels.get_bitmap``."""
+    from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
+
+    label = await session.call(GET_LABEL, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
+    if not isinstance(label.attributes, ImageSegmentationLabelAttributes):
+        kind = label.label_type or "unknown"
+        raise DecodeError(f"the label has no bitmap; its type is {kind!r}", path="attributes", payload=label)
+    url = label.attributes.segmentation_bitmap.url
+    array = await run_sync(decode_bitmap, await read_file(session, url))
+    return array, label.attributes.annotations
+
+
+def uuid_of(sample: str | Sample) -> str:
+    """The uuid of a sample that is given itself or by its uuid."""
+    return sample.uuid if isinstance(sample, Sample) else sample

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from segments_async._serialization.converter import check
+from segments_async._serialization.json import encode_json
+from segments_async._wire.arguments import without_none
+from segments_async._wire.routes import PUT_LABEL
+from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async.errors import InputError
+from segments_async.models import Label, LabelPut
+from segments_async.resources._operations import PLACE, PerLabelOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segments_async._http.call_stats import CallStats
+    from segments_async.errors import SegmentsError
+
+
+class PutLabels(PerLabelOperation[Label]):
+    """Put labels one by one: the service has no call for several."""
+
+    kind = "labels.put_many"
+    items_name = "labels"
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check a label and encode its body."""
+        fields = _fields_of(item)
+        check(fields, LabelPut)
+        body = {key: value for key, value in fields.items() if key not in PLACE}
+        return self.prepared(fields["sample_uuid"], fields.get("labelset"), encode_json(body))
+
+    async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
+        """Put one label."""
+        path, content = jobs[0].prepared.body
+        label = await self._session.call(PUT_LABEL, Label, path=path, content=content, stats=stats)
+        return [Success("done", label)]
+
+
+def _fields_of(item: Any) -> dict[str, Any]:
+    """What an item says, as the keys of `LabelPut`; without a status it is PRELABELED, as with `put`."""
+    if isinstance(item, LabelPut | Label):
+        given = {
+            name: getattr(item, name) for name in ("sample_uuid", "labelset", "attributes", "label_status", "score")
+        }
+        # What else a Label carries was said by the service, not by the caller.
+        return {
+            "label_status": "PRELABELED",
+            **without_none(given),
+            **(item.extra if isinstance(item, LabelPut) else {}),
+        }
+    if isinstance(item, Mapping):
+        return {"label_status": "PRELABELED", **item}
+    raise InputError(f"expected a LabelPut, a Label or a mapping, got {type(item).__name__}")

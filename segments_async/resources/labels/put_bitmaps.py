@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from anyio.to_thread import run_sync
+
+from segments_async._serialization.converter import check
+from segments_async._serialization.json import encode_json
+from segments_async._wire.arguments import without_none
+from segments_async.bulk.operation import digest_of
+from segments_async.errors import InputError
+from segments_async.models import Asset, BitmapPut, LabelPut
+from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.resources.labels.put import PutLabels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from segments_async._http.call_stats import CallStats
+    from segments_async._http.session import Session
+    from segments_async.bulk import BulkSettings
+    from segments_async.bulk.journal import FileRow
+    from segments_async.bulk.operation import Job, Prepared
+
+FILENAME = "bitmap.png"
+
+
+class PutBitmaps(PutLabels):
+    """Upload the bitmap of each item, then put its label. Items are let go of when they are put."""
+
+    kind = "labels.put_bitmaps"
+    items_name = "bitmaps"
+    lookup_limit = 16
+
+    def __init__(self, session: Session, labelset: str, settings: BulkSettings, *, must_agree: bool) -> None:
+        super().__init__(session, labelset, settings)
+        self._encode = encoder(must_agree=must_agree)
+        self.preprocess_limit = self.concurrency
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check all of an item but its pixels."""
+        put = _as_bitmap_put(item)
+        fields = label_fields(put, "")
+        check({"sample_uuid": "", **fields}, LabelPut)
+        encode_json(fields)
+        prepared = self.prepared(put.sample_uuid, put.labelset)
+        path, _ = prepared.body
+        return attrs.evolve(prepared, body=(path, put))
+
+    def digest(self, prepared: Prepared) -> bytes | None:
+        """Tell whether the pixels and what they mean are the same."""
+        _, put = prepared.body
+        try:
+            return _digest_of(put, self._read(put)[1])
+        except InputError:
+            return None
+
+    def trim_item(self, item: Any) -> BitmapPut:
+        """Let go of the array: thousands of them do not fit into memory."""
+        return attrs.evolve(_as_bitmap_put(item), array=None)
+
+    def retry_item(self, job: Job) -> Any:
+        """What to feed to another run: a bitmap that is up stays up."""
+        return attrs.evolve(_as_bitmap_put(job.item), array=job.done[0]) if job.done else job.item
+
+    async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
+        """Upload the bitmap, and make the body of the label."""
+        path, put = job.prepared.body
+        content, digest = await run_sync(self._read, put)
+        if isinstance(content, Asset):
+            asset = content
+        else:
+            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array")
+            asset = await upload_once(job, 0, digest, note, upload)
+        job.done[0] = asset
+        body = encode_json(label_fields(put, asset.url))
+        return attrs.evolve(job.prepared, body=(path, body), digest=_digest_of(put, digest))
+
+    def _read(self, put: BitmapPut) -> tuple[bytes | Asset, bytes]:
+        """Encode the pixels, unless they are up; with what tells whether they are the same. Takes long."""
+        if isinstance(put.array, Asset):
+            return put.array, digest_of(put.array.url.encode())
+        content = self._encode(put.array, put.annotations)
+        return content, digest_of(content)
+
+
+def label_fields(put: BitmapPut, url: str) -> dict[str, Any]:
+    """The label whose bitmap is at *url*, as the service takes it."""
+    if not isinstance(put.annotations, Sequence) or isinstance(put.annotations, str):
+        raise InputError(f"expected a list, got {type(put.annotations).__name__}", path="annotations")
+    attributes = {
+        "format_version": "0.1",
+        "annotations": list(put.annotations),
+        "segmentation_bitmap": {"url": url},
+        "image_attributes": put.image_attributes,
+    }
+    return without_none({"attributes": without_none(attributes), "label_status": put.label_status, "score": put.score})
+
+
+def encoder(*, must_agree: bool) -> Callable[[Any, Sequence[Any]], bytes]:
+    """
+    Make what encodes an array, after it was checked whether it and its annotations agree.
+
+    Raises:
+        ImportError: The extra is not installed.
+    """
+    from segments_async.images import check_annotations, encode_bitmap  # noqa: PLC0415 (an extra)
+
+    def encode(array: Any, annotations: Sequence[Any]) -> bytes:
+        if must_agree:
+            check_annotations(array, annotations)
+        return encode_bitmap(array)
+
+    return encode
+
+
+def _digest_of(put: BitmapPut, pixels: bytes) -> bytes:
+    return digest_of(pixels + encode_json(label_fields(put, "")))
+
+
+def _as_bitmap_put(item: Any) -> BitmapPut:
+    """Read an item; without a status it is PRELABELED, as with `put_bitmap`."""
+    if isinstance(item, Mapping):
+        try:
+            item = BitmapPut(**item)
+        except TypeError as error:
+            raise InputError(f"does not fit BitmapPut ({error})") from None
+    if not isinstance(item, BitmapPut):
+        raise InputError(f"expected a BitmapPut or a mapping, got {type(item).__name__}")
+    return item if item.label_status is not None else attrs.evolve(item, label_status="PRELABELED")

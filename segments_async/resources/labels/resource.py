@@ -1,0 +1,448 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from segments_async._serialization.converter import check
+from segments_async._wire.arguments import check_keys, without_none
+from segments_async._wire.routes import DELETE_LABEL, GET_LABEL, PUT_LABEL, UPDATE_LABEL
+from segments_async.bulk import BulkSettings, BulkStream
+from segments_async.models import BitmapPut, Label, LabelAttributes, LabelChanges, LabelPut
+from segments_async.models.datasets import GROUND_TRUTH
+from segments_async.resources._base import Resource
+from segments_async.resources.labels.bitmaps import get_bitmap, put_bitmap, uuid_of
+from segments_async.resources.labels.delete import DeleteLabels
+from segments_async.resources.labels.get import GetLabels
+from segments_async.resources.labels.put import PutLabels
+from segments_async.resources.labels.put_bitmaps import PutBitmaps
+from segments_async.resources.labels.update import UpdateLabels, check_label_changes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from segments_async.bulk import BulkOptions, BulkReport
+    from segments_async.models import ImageSegmentationAnnotation, LabelUpdate, Sample
+
+    PutItem = LabelPut | Label | Mapping[str, Any]
+    UpdateItem = LabelUpdate | Mapping[str, Any]
+
+
+class Labels(Resource):
+    """
+    Labels: at most one for each sample in each labelset.
+
+    Source: API documentation, "Labels".
+    """
+
+    async def get(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> Label:
+        """
+        Get a label.
+
+        Example:
+            ::
+
+                label = await client.labels.get(sample.uuid)
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+
+        Raises:
+            NotFoundError: The sample has no label there, or there is no such sample or labelset.
+        """
+        return await self._session.call(GET_LABEL, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
+
+    async def put(
+        self,
+        sample_uuid: str,
+        labelset: str,
+        attributes: LabelAttributes | Mapping[str, Any],
+        *,
+        label_status: str | None = "PRELABELED",
+        score: float | None = None,
+    ) -> Label:
+        """
+        Set a label, whether or not there is one.
+
+        Example:
+            ::
+
+                box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56], [90, 34]]}
+                await client.labels.put(sample.uuid, "ground-truth", {"annotations": [box]})
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+            attributes: The label itself, as a model or as JSON, which is checked and sent as given.
+            label_status: One of `LabelStatus`; None is not sent.
+            score: How sure a prediction is; None is not sent.
+
+        Returns:
+            The label as the service has it now.
+
+        Raises:
+            InputError: *attributes* do not fit a known shape; `path` says where.
+            NotFoundError: There is no such sample or labelset.
+        """
+        body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
+        check({"sample_uuid": "", **body}, LabelPut)
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        return await self._session.call(PUT_LABEL, Label, path=path, json=body)
+
+    async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
+        """
+        Change a label; what is not named stays.
+
+        Example:
+            ::
+
+                await client.labels.update(sample.uuid, "ground-truth", label_status="REVIEWED")
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+            changes: Keys of `LabelChanges`; None is sent as null.
+
+        Returns:
+            The label as the service has it now.
+
+        Raises:
+            InputError: The attributes do not fit a known shape; `path` says where.
+            NotFoundError: The sample has no label there, or there is no such sample or labelset.
+            TypeError: A change is not known.
+        """
+        check_keys(changes, LabelChanges, "update()")
+        check_label_changes(changes)
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        return await self._session.call(UPDATE_LABEL, Label, path=path, json=changes)
+
+    async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
+        """
+        Delete a label.
+
+        Example:
+            ::
+
+                await client.labels.delete(sample.uuid, "predictions")
+
+        Args:
+            sample_uuid: The sample.
+            labelset: The labelset.
+
+        Raises:
+            NotFoundError: There is no such label.
+        """
+        await self._session.call(DELETE_LABEL, path={"sample_uuid": sample_uuid, "labelset": labelset})
+
+    async def put_many(
+        self,
+        labels: Iterable[PutItem] | AsyncIterable[PutItem],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Set any number of labels, many at a time.
+
+        Example:
+            ::
+
+                report = await client.labels.put_many(
+                    LabelPut(sample.uuid, predict(sample), score=0.9) for sample in samples
+                )
+                report.raise_if_failed()
+
+        Args:
+            labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, which is pulled
+                only when there is room. A mapping is checked and sent as given.
+            labelset: For labels that name none.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        return await self.stream_put(labels, labelset=labelset, **bulk).collect()
+
+    def stream_put(
+        self,
+        labels: Iterable[PutItem] | AsyncIterable[PutItem],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkStream[Label]:
+        """
+        Set any number of labels, and look at each outcome as it comes.
+
+        Example:
+            ::
+
+                async with client.labels.stream_put(labels) as outcomes:
+                    async for outcome in outcomes:
+                        print(outcome.key, outcome.status)
+
+        Args:
+            labels: As in `put_many`.
+            labelset: For labels that name none.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return BulkStream(PutLabels(self._session, labelset, settings), labels, settings)
+
+    async def get_many(
+        self,
+        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Get the labels of any number of samples, many at a time.
+
+        The labels of a whole dataset cost fewer requests as ``samples.list(dataset, labelset=labelset,
+        include_full_label=True)``.
+
+        Example:
+            ::
+
+                report = await client.labels.get_many(uuids, labelset="predictions")
+                report.raise_if_failed()
+                labels = {outcome.uuid: outcome.value for outcome in report.results}
+
+        Args:
+            sample_uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            labelset: The labelset.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each sample, with its label as `value`; None if the sample is there and has no label,
+            which takes a second request to know. Statuses are ``done``, ``failed`` (with a NotFoundError if there is
+            no such sample or labelset), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: A sample failed, and ``on_error="raise"``.
+        """
+        return await self.stream_get(sample_uuids, labelset=labelset, **bulk).collect()
+
+    def stream_get(
+        self,
+        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkStream[Label]:
+        """
+        Get the labels of any number of samples, and look at each as it comes; with ``keep="failures"`` none is kept.
+
+        Example:
+            ::
+
+                async with client.labels.stream_get(uuids, keep="failures") as outcomes:
+                    async for outcome in outcomes:
+                        print(outcome.uuid, outcome.value)
+
+        Args:
+            sample_uuids: As in `get_many`.
+            labelset: The labelset.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return BulkStream(GetLabels(self._session, labelset, settings), sample_uuids, settings)
+
+    async def update_many(
+        self,
+        changes: Iterable[UpdateItem] | AsyncIterable[UpdateItem],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Change any number of labels, many at a time; what is not named stays.
+
+        Example:
+            ::
+
+                report = await client.labels.update_many(
+                    LabelUpdate(uuid, label_status="REVIEWED", score=None) for uuid in uuids
+                )
+                report.raise_if_failed()
+
+        Args:
+            changes: `LabelUpdate`, or mappings with ``sample_uuid``, perhaps ``labelset``, and keys of `LabelChanges`;
+                an iterable or async iterable, which is pulled only when there is room. None is sent as null; a mapping
+                is checked and sent as given.
+            labelset: For changes that name none.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``done``, ``failed`` (with a NotFoundError if there is no such
+            label), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(UpdateLabels(self._session, labelset, settings), changes, settings).collect()
+
+    async def delete_many(
+        self,
+        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        *,
+        labelset: str = GROUND_TRUTH,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[None]:
+        """
+        Delete the labels of any number of samples, many at a time.
+
+        Example:
+            ::
+
+                report = await client.labels.delete_many(uuids, labelset="predictions")
+                report.raise_if_failed()
+
+        Args:
+            sample_uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            labelset: The labelset.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each sample; statuses are ``done``, ``failed`` (with a NotFoundError if there is no such
+            label), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: A sample failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(DeleteLabels(self._session, labelset, settings), sample_uuids, settings).collect()
+
+    async def put_bitmap(
+        self,
+        sample: str | Sample,
+        labelset: str,
+        array: npt.ArrayLike,
+        annotations: Sequence[ImageSegmentationAnnotation | Mapping[str, Any]],
+        *,
+        image_attributes: Mapping[str, Any] | None = None,
+        label_status: str | None = "PRELABELED",
+        score: float | None = None,
+        check: bool = True,
+    ) -> Label:
+        """
+        Upload an array of ids as a bitmap, and set the label it is of (extra ``images``).
+
+        Example:
+            ::
+
+                array = np.zeros((480, 640), np.uint32)
+                array[100:200, 50:90] = 1
+                await client.labels.put_bitmap(sample, "predictions", array, [{"id": 1, "category_id": 7}])
+
+        The pixels are encoded in a worker thread. See `segments_async.images` for what else is done with bitmaps:
+        ``from_masks``, ``semantic``, ``mismatch``.
+
+        Args:
+            sample: The sample, or its uuid.
+            labelset: The labelset.
+            array: Height x width of the image, integers of any type: each pixel's annotation id, 0 where nothing is
+                labelled.
+            annotations: What the ids mean: models, or mappings with ``id``, ``category_id``, perhaps ``attributes``.
+            image_attributes: Values of the attributes of the whole image, by name; None is not sent.
+            label_status: One of `LabelStatus`; None is not sent.
+            score: How sure a prediction is; None is not sent.
+            check: Whether every pixel needs an annotation and every annotation a pixel.
+
+        Returns:
+            The label as the service has it now.
+
+        Raises:
+            ImportError: The extra is not installed.
+            InputError: *array* holds something else than integers from 0 to 2^24 - 1, has not two dimensions or is
+                empty, or it and *annotations* disagree.
+            NotFoundError: There is no such sample or labelset; the bitmap was uploaded in vain.
+        """
+        put = BitmapPut(
+            uuid_of(sample),
+            array,
+            annotations,
+            labelset=labelset,
+            image_attributes=image_attributes,
+            label_status=label_status,
+            score=score,
+        )
+        return await put_bitmap(self._session, put, labelset, must_agree=check)
+
+    async def put_bitmaps(
+        self,
+        bitmaps: Iterable[BitmapPut | Mapping[str, Any]] | AsyncIterable[BitmapPut | Mapping[str, Any]],
+        *,
+        labelset: str = GROUND_TRUTH,
+        check: bool = True,
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Label]:
+        """
+        Upload any number of arrays of ids, and set the labels they are of, many at a time (extra ``images``).
+
+        Example:
+            ::
+
+                report = await client.labels.put_bitmaps(
+                    (BitmapPut(sample.uuid, *predict(sample)) for sample in samples),
+                    labelset="predictions",
+                    checkpoint="run.db",
+                )
+                report.raise_if_failed()
+
+        Arrays are pulled when there is room, encoded in worker threads, and let go of when they are put, so that a
+        generator of any length needs little memory. A bitmap that is up is not uploaded again, neither for
+        `report.retry_items`, where an `Asset` stands for it, nor in a run that goes on from a checkpoint.
+
+        Args:
+            bitmaps: `BitmapPut`, or mappings with the same keys; an iterable or async iterable.
+            labelset: For items that name none.
+            check: As in `put_bitmap`.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The `item` of
+            what was put has no array any more.
+
+        Raises:
+            ImportError: The extra is not installed.
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        operation = PutBitmaps(self._session, labelset, settings, must_agree=check)
+        return await BulkStream(operation, bitmaps, settings).collect()
+
+    async def get_bitmap(
+        self, sample: str | Sample, labelset: str = GROUND_TRUTH
+    ) -> tuple[npt.NDArray[np.uint32], list[ImageSegmentationAnnotation]]:
+        """
+        Get a label of a segmented image as an array of ids, with what they mean (extra ``images``).
+
+        Example:
+            ::
+
+                array, annotations = await client.labels.get_bitmap(sample)
+                categories = semantic(array, annotations)
+
+        The bitmap is fetched from its own host, which never sees the API key, and decoded in a worker thread.
+
+        Args:
+            sample: The sample, or its uuid.
+            labelset: The labelset.
+
+        Returns:
+            Height x width: each pixel's annotation id, 0 where nothing is labelled; and the annotations.
+
+        Raises:
+            DecodeError: The label has no bitmap, or that is not one.
+            ImportError: The extra is not installed.
+            NotFoundError: The sample has no label there, or there is no such sample or labelset.
+        """
+        return await get_bitmap(self._session, uuid_of(sample), labelset)

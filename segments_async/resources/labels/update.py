@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from segments_async._serialization.converter import check
+from segments_async._serialization.json import encode_json
+from segments_async._wire.arguments import without_none
+from segments_async._wire.routes import UPDATE_LABEL
+from segments_async.bulk.operation import Job, Prepared, Success
+from segments_async.errors import InputError
+from segments_async.models import Label, LabelPut, LabelUpdate
+from segments_async.resources._operations import PLACE, PerLabelOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segments_async._http.call_stats import CallStats
+    from segments_async.errors import SegmentsError
+
+
+class UpdateLabels(PerLabelOperation[Label]):
+    """Change labels one by one: the service has no call for several."""
+
+    kind = "labels.update_many"
+    items_name = "changes"
+
+    def prepare(self, item: Any) -> Prepared:
+        """Check a change and encode it."""
+        if isinstance(item, LabelUpdate):
+            uuid, labelset, changes = item.sample_uuid, item.labelset, dict(item.changes)
+        elif isinstance(item, Mapping):
+            if "sample_uuid" not in item:
+                raise InputError("missing", path="sample_uuid")
+            uuid, labelset = item["sample_uuid"], item.get("labelset")
+            changes = {key: value for key, value in item.items() if key not in PLACE}
+        else:
+            raise InputError(f"expected a LabelUpdate or a mapping, got {type(item).__name__}")
+        check_label_changes(changes)
+        return self.prepared(uuid, labelset, encode_json(changes))
+
+    async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
+        """Change one label."""
+        path, content = jobs[0].prepared.body
+        label = await self._session.call(UPDATE_LABEL, Label, path=path, content=content, stats=stats)
+        return [Success("done", label)]
+
+
+def check_label_changes(changes: Mapping[str, Any]) -> None:
+    """
+    Refuse changes that do not fit a label; None is null, which fits everywhere.
+
+    Raises:
+        InputError: A value is of the wrong type.
+    """
+    check({"sample_uuid": "", "attributes": {}, **without_none(changes)}, LabelPut)

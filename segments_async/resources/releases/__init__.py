@@ -1,0 +1,1 @@
+"""Releases: snapshots of a dataset with its labels."""

@@ -1,0 +1,449 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from segments_async._http.call_stats import CallStats
+from segments_async._serialization.converter import check
+from segments_async._serialization.json import encode_json
+from segments_async._wire.arguments import check_keys, check_name, without_none
+from segments_async._wire.endpoint import dataset_path
+from segments_async._wire.routes import DELETE_SAMPLE, GET_SAMPLE, LIST_SAMPLES, UPDATE_SAMPLE
+from segments_async.bulk import BulkSettings, BulkStream
+from segments_async.bulk.operation import Prepared
+from segments_async.models import (
+    Dataset,
+    Sample,
+    SampleAttributes,
+    SampleChanges,
+    SampleCreate,
+    SampleSettings,
+)
+from segments_async.models.datasets import GROUND_TRUTH
+from segments_async.resources._base import MAX_PER_PAGE, Resource
+from segments_async.resources.samples.create import CreateSamples, create_sample
+from segments_async.resources.samples.delete import DeleteSamples
+from segments_async.resources.samples.find_files import FoundFiles
+from segments_async.resources.samples.listing import LabelledSamples, list_query
+from segments_async.resources.samples.update import UpdateSamples, check_sample_changes
+from segments_async.resources.samples.upload import UploadFiles
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from pathlib import Path
+    from uuid import UUID
+
+    from segments_async._streams.pages import Pages, Prefetch
+    from segments_async._wire.arguments import OnError
+    from segments_async.bulk import BulkOptions, BulkReport
+    from segments_async.models import FileSample, SampleUpdate
+
+    SampleItem = SampleCreate | Sample | Mapping[str, Any]
+    UpdateItem = SampleUpdate | Mapping[str, Any]
+    FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
+
+
+UUIDS_LOOKAHEAD = 4
+"""Pages fetched at the same time by `Samples.uuids`."""
+
+
+class Samples(Resource):
+    """
+    Samples: what is labelled.
+
+    Source: API documentation, "Samples".
+    """
+
+    def list(
+        self,
+        dataset: str | Dataset,
+        *,
+        labelset: str | None = None,
+        include_full_label: bool = False,
+        name: str | None = None,
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        sort: str = "name",
+        direction: Literal["asc", "desc"] = "asc",
+        per_page: int = MAX_PER_PAGE,
+        lookahead: int = 1,
+        on_error: OnError = "raise",
+    ) -> Pages[Sample]:
+        """
+        List the samples of a dataset.
+
+        Example:
+            ::
+
+                samples = await client.samples.list("jane/flowers", label_status=["LABELED", "REVIEWED"])
+                async for sample in client.samples.list("jane/flowers", labelset="ground-truth"):
+                    print(sample.name, sample.label)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            labelset: Give each sample its label of this labelset, as a summary.
+            include_full_label: Give the whole label instead; needs *labelset*.
+            name: Only samples whose name contains this.
+            label_status: Only samples with one of these statuses; see `LabelStatus`.
+            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
+            direction: ``"asc"`` or ``"desc"``.
+            per_page: Samples a request, 1000 at most.
+            lookahead: Pages that are fetched at the same time.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Pages.skipped`.
+
+        Returns:
+            Pages of samples.
+
+        Raises:
+            DecodeError: A sample does not decode; its `row` says which one.
+            InputError: A filter cannot be expressed: a comma inside a metadata value, or *include_full_label*
+                without *labelset*.
+            NotFoundError: There is no such dataset, or no such labelset in it.
+        """
+        query = list_query(
+            labelset=labelset,
+            include_full_label=include_full_label,
+            name=name,
+            label_status=label_status,
+            metadata=metadata,
+            sort=sort,
+            direction=direction,
+        )
+        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        if labelset is not None:
+            fetch = LabelledSamples(self._session, dataset, labelset, fetch).fetch
+        return self._paged(fetch, per_page=per_page, lookahead=lookahead)
+
+    def stream(
+        self,
+        dataset: str | Dataset,
+        *,
+        labelset: str = GROUND_TRUTH,
+        name: str | None = None,
+        label_status: str | Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
+        sort: str = "name",
+        direction: Literal["asc", "desc"] = "asc",
+        per_page: int = 100,
+        prefetch: int = 4,
+        on_error: OnError = "raise",
+    ) -> Prefetch[Sample]:
+        """
+        Go through all samples of a dataset with their whole labels, fetched in the background.
+
+        Example:
+            ::
+
+                async with client.samples.stream("jane/flowers", labelset="ground-truth") as samples:
+                    async for sample in samples:
+                        if isinstance(sample.label, Label):  # None if it is not labelled
+                            print(sample.name, sample.label.attributes)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            labelset: Whose labels to give; a `Label` each, never a summary.
+            name: Only samples whose name contains this.
+            label_status: Only samples with one of these statuses; see `LabelStatus`.
+            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
+            direction: ``"asc"`` or ``"desc"``.
+            per_page: Samples a request, 1000 at most. Fewer are better for large labels, as those of sequences.
+            prefetch: Pages ahead of you at most; with *per_page*, this is what bounds the memory.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Prefetch.skipped`.
+
+        Returns:
+            A block, inside which there are the samples. Leaving it early cancels what is under way.
+
+        Raises:
+            DecodeError: A sample does not decode; its `row` says which one.
+            InputError: A filter cannot be expressed, or a number makes no sense.
+            NotFoundError: There is no such dataset, or no such labelset in it.
+        """
+        query = list_query(
+            labelset=labelset,
+            include_full_label=True,
+            name=name,
+            label_status=label_status,
+            metadata=metadata,
+            sort=sort,
+            direction=direction,
+        )
+        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        labelled = LabelledSamples(self._session, dataset, labelset, fetch)
+        return self._paged(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
+
+    async def uuids(self, dataset: str | Dataset) -> dict[str, str]:
+        """
+        Get the uuid of every sample by its name.
+
+        Example:
+            ::
+
+                uuids = await client.samples.uuids("jane/flowers")
+                await client.labels.put(uuids["violet.jpg"], "ground-truth", attributes)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+
+        Returns:
+            Names and uuids, sorted by name.
+
+        Raises:
+            NotFoundError: There is no such dataset.
+        """
+        pages = self.list(dataset, lookahead=min(UUIDS_LOOKAHEAD, self._session.max_connections))
+        return {sample.name: sample.uuid async for sample in pages}
+
+    async def get(self, uuid: str, *, labelset: str | None = None, include_signed_urls: bool = False) -> Sample:
+        """
+        Get a sample.
+
+        Example:
+            ::
+
+                sample = await client.samples.get("602a3eec-a61c-4a77-9fcc-3037ce5e9606", labelset="ground-truth")
+
+        Args:
+            uuid: The sample.
+            labelset: Give it its label of this labelset.
+            include_signed_urls: Give the presigned URLs of files in a private bucket.
+
+        Raises:
+            NotFoundError: There is no such sample.
+        """
+        params = {"labelset": labelset, "include_signed_urls": 1 if include_signed_urls else None}
+        return await self._session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params)
+
+    async def create(
+        self,
+        dataset: str | Dataset,
+        name: str,
+        attributes: SampleAttributes | Mapping[str, Any],
+        **settings: Unpack[SampleSettings],
+    ) -> Sample:
+        """
+        Create a sample.
+
+        Example:
+            ::
+
+                url = "https://example.com/violet.jpg"
+                await client.samples.create("jane/flowers", "violet.jpg", {"image": {"url": url}}, priority=10)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            name: Unique in its dataset.
+            attributes: What is labelled, as a model or as JSON, which is checked and sent as given.
+            settings: Keys of `SampleSettings`; what is None is not sent.
+
+        Raises:
+            AlreadyExistsError: There is a sample of this name.
+            InputError: *attributes* do not fit a known shape; `path` says where.
+            TypeError: A setting is not known.
+        """
+        check_keys(settings, SampleSettings, "create()")
+        dataset_path(dataset)
+        fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
+        check(fields, SampleCreate)
+        prepared = Prepared(name, encode_json(fields))
+        return await create_sample(self._session, {"dataset": dataset}, prepared, CallStats())
+
+    async def update(self, uuid: str, /, **changes: Unpack[SampleChanges]) -> Sample:
+        """
+        Change a sample; what is not named stays.
+
+        Example:
+            ::
+
+                await client.samples.update(sample.uuid, priority=100, assigned_labeler=None)
+
+        Args:
+            uuid: The sample.
+            changes: Keys of `SampleChanges`; None is sent as null, which unassigns.
+
+        Raises:
+            NotFoundError: There is no such sample.
+            TypeError: A change is not known.
+        """
+        check_keys(changes, SampleChanges, "update()")
+        check_sample_changes(changes)
+        return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": uuid}, json=changes)
+
+    async def delete(self, uuid: str) -> None:
+        """
+        Delete a sample with its labels.
+
+        Example:
+            ::
+
+                await client.samples.delete(sample.uuid)
+
+        Args:
+            uuid: The sample.
+
+        Raises:
+            NotFoundError: There is no such sample.
+        """
+        await self._session.call(DELETE_SAMPLE, path={"uuid": uuid})
+
+    async def create_many(
+        self,
+        dataset: str | Dataset,
+        samples: Iterable[SampleItem] | AsyncIterable[SampleItem],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Sample]:
+        """
+        Create any number of samples, in batches, several at a time.
+
+        Example:
+            ::
+
+                report = await client.samples.create_many(
+                    "jane/flowers",
+                    (SampleCreate(url.rsplit("/")[-1], ImageSampleAttributes.from_url(url)) for url in urls),
+                )
+                report.raise_if_failed()
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, which is
+                pulled only when there is room. A mapping is checked and sent as given.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``created``, ``existing`` (where the answer shows that the
+            sample is older than the run), ``updated``, ``failed``, ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        return await self.stream_create(dataset, samples, **bulk).collect()
+
+    def stream_create(
+        self,
+        dataset: str | Dataset,
+        samples: Iterable[SampleItem] | AsyncIterable[SampleItem],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkStream[Sample]:
+        """
+        Create any number of samples, and look at each outcome as it comes.
+
+        Example:
+            ::
+
+                async with client.samples.stream_create("jane/flowers", samples) as outcomes:
+                    async for outcome in outcomes:
+                        print(outcome.key, outcome.status)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            samples: As in `create_many`.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return BulkStream(CreateSamples(self._session, dataset, settings), samples, settings)
+
+    async def update_many(
+        self, changes: Iterable[UpdateItem] | AsyncIterable[UpdateItem], **bulk: Unpack[BulkOptions]
+    ) -> BulkReport[Sample]:
+        """
+        Change any number of samples, many at a time; what is not named stays.
+
+        Example:
+            ::
+
+                report = await client.samples.update_many(
+                    SampleUpdate(sample.uuid, priority=10, assigned_labeler=None) for sample in samples
+                )
+                report.raise_if_failed()
+
+        Args:
+            changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
+                iterable, which is pulled only when there is room. None is sent as null, which unassigns; a mapping is
+                checked and sent as given.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each item; statuses are ``updated``, ``failed`` (with a NotFoundError if there is no such
+            sample), ``unsent`` and ``unknown``.
+
+        Raises:
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(UpdateSamples(self._session, settings), changes, settings).collect()
+
+    async def delete_many(
+        self,
+        dataset: str | Dataset,
+        uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[None]:
+        """
+        Delete any number of samples with their labels, 1000 a request at most.
+
+        Example:
+            ::
+
+                uuids = await client.samples.uuids("jane/flowers")
+                report = await client.samples.delete_many("jane/flowers", uuids.values())
+                print(report.deleted_count)
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+
+        Returns:
+            One `Outcome` for each sample; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The service
+            skips samples that are not in the dataset: these are done too, and `deleted_count` does not count them.
+
+        Raises:
+            BulkError: A sample failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        return await BulkStream(DeleteSamples(self._session, dataset, settings), uuids, settings).collect()
+
+    async def upload_files(
+        self,
+        dataset: str | Dataset,
+        files: str | os.PathLike[str] | Iterable[FileItem] | AsyncIterable[FileItem],
+        *,
+        name: Callable[[Path], str] | None = None,
+        verify: Literal["stat", "content"] = "stat",
+        **bulk: Unpack[BulkOptions],
+    ) -> BulkReport[Sample]:
+        """
+        Upload any number of files and create a sample of each.
+
+        Example:
+            ::
+
+                report = await client.samples.upload_files("jane/flowers", "flowers/**/*.jpg", checkpoint="flowers.db")
+                report.raise_if_failed()
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`.
+            files: A folder, of which all files are meant, or a pattern such as ``"flowers/**/*.jpg"``; hidden files
+                are left out, as are links that lead out of the folder. Or an iterable or async iterable, pulled only
+                when there is room, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for
+                samples of several files: point clouds, sequences, several sensors.
+            name: Names the sample of a plain path; by default ``path.name``, which must then differ between folders.
+            verify: With a *checkpoint*, a file is the same if its size and time of change are (``"stat"``), or if its
+                content is, which is read for it (``"content"``). Open files are never the same.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the uploads. The *checkpoint*
+                also holds which files are up, and these are not sent again.
+
+        Returns:
+            One `Outcome` for each item, as from `create_many`. A file that is missing, empty or above 100 MB fails
+            with an InputError; the others go on. In `retry_items`, files that are up stand as `Asset`.
+
+        Raises:
+            InputError: No file is found by *files*.
+            BulkError: An item failed, and ``on_error="raise"``.
+        """
+        settings = BulkSettings.from_options(bulk)
+        operation = UploadFiles(self._session, dataset, settings, name=name, verify=verify)
+        items = FoundFiles(files) if isinstance(files, str | os.PathLike) else files
+        return await BulkStream(operation, items, settings).collect()

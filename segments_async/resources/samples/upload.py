@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+from anyio.to_thread import run_sync
+
+from segments_async._serialization.converter import check
+from segments_async._serialization.json import encode_json
+from segments_async._wire.arguments import check_name
+from segments_async.bulk.operation import Job, Prepared
+from segments_async.errors import InputError
+from segments_async.models import Asset, FileSample, ImageSampleAttributes, SampleCreate
+from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.resources.samples.create import CreateSamples
+from segments_async.resources.samples.file_samples import (
+    as_file_sample,
+    digest_of_file,
+    digest_of_sample,
+    files_of,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from segments_async._http.call_stats import CallStats
+    from segments_async._http.session import Session
+    from segments_async.bulk import BulkSettings
+    from segments_async.bulk.journal import FileRow
+    from segments_async.models import Dataset
+
+FILES_PER_BATCH = 16
+"""Samples are created as soon as so many files are up, so that little is lost when a run is stopped."""
+
+
+class UploadFiles(CreateSamples):
+    """Upload the files of each sample, then create the samples in batches."""
+
+    kind = "samples.upload_files"
+    items_name = "files"
+
+    def __init__(
+        self,
+        session: Session,
+        dataset: str | Dataset,
+        settings: BulkSettings,
+        *,
+        name: Callable[[Path], str] | None = None,
+        verify: Literal["stat", "content"] = "stat",
+    ) -> None:
+        if settings.batch_size is None and settings.if_exists != "error":
+            settings = attrs.evolve(settings, batch_size=FILES_PER_BATCH)
+        if name is not None and not callable(name):
+            raise InputError(f"expected a callable, got {type(name).__name__}", path="name")
+        if verify not in {"stat", "content"}:
+            raise InputError(f"expected 'stat' or 'content', got {verify!r}", path="verify")
+        super().__init__(session, dataset, settings)
+        self._name_of = name or _name_of
+        self._by_content = verify == "content"
+        self.preprocess_limit = min(settings.concurrency or session.max_connections, session.max_connections)
+        # So many batches are open that all uploads are busy while one batch is being created.
+        self.concurrency = -(-self.preprocess_limit // self.batch_size) + 1
+
+    def prepare(self, item: Any) -> Prepared:
+        """Read an item as a `FileSample`, and check all that can be known before its files are up."""
+        sample = as_file_sample(item, self._name_of)
+        check_name(sample.name)
+        files = files_of(sample)
+        if sample.attributes is None and len(files) > 1:
+            raise InputError(f"a sample of {len(files)} files needs 'attributes', which makes its attributes of them")
+        if sample.attributes is not None and not callable(sample.attributes):
+            raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
+        fields = {**settings_of(sample), "attributes": {}}
+        check(fields, SampleCreate)
+        encode_json(fields)
+        return Prepared(sample.name, sample)
+
+    def digest(self, prepared: Prepared) -> bytes | None:
+        """Tell whether the files and the settings are the same. Reads the disk."""
+        sample = prepared.body
+        if not isinstance(sample, FileSample):
+            return None  # it is up, and `begin` could not tell
+        return digest_of_sample(settings_of(sample), self._digests(sample))
+
+    def retry_item(self, job: Job) -> Any:
+        """What to feed to another run: files that are up stay up."""
+        if not job.done:
+            return job.item
+        sample = as_file_sample(job.item, self._name_of)
+        files = [job.done.get(place, file) for place, (file, _) in enumerate(files_of(sample))]
+        return attrs.evolve(sample, files=files)
+
+    async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
+        """Upload the files of one sample, and make its body of them."""
+        sample: FileSample = job.prepared.body
+        files = files_of(sample)
+        digests: list[bytes | None] = [None] * len(files)
+        if note is not None:
+            # Taken before a file is read: if it is changed meanwhile, the next run sees that.
+            with suppress(OSError):  # the upload says what is wrong with it
+                digests = await run_sync(self._digests, sample)
+        for place, ((file, filename), digest) in enumerate(zip(files, digests, strict=True)):
+            if isinstance(file, Asset):
+                job.done[place] = file
+            else:
+                upload = partial(upload_asset, self._session, file, filename, stats, path="")
+                job.done[place] = await upload_once(job, place, digest, note, upload)
+        make = sample.attributes or _image_of
+        settings = settings_of(sample)
+        fields = {**settings, "attributes": make([job.done[place] for place in range(len(files))])}
+        check(fields, SampleCreate)
+        body = encode_json(fields)
+        digest = None if note is None else digest_of_sample(settings, digests)
+        return attrs.evolve(job.prepared, body=body, size=len(body) + 1, digest=digest)
+
+    def _digests(self, sample: FileSample) -> list[bytes | None]:
+        return [digest_of_file(file, content=self._by_content) for file, _ in files_of(sample)]
+
+
+def _name_of(path: Path) -> str:
+    return path.name
+
+
+def _image_of(assets: list[Asset]) -> ImageSampleAttributes:
+    [asset] = assets
+    return ImageSampleAttributes.from_url(asset.url)

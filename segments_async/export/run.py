@@ -18,7 +18,7 @@ from segments_async.bulk import Progress
 from segments_async.errors import DecodeError, ExportError, SegmentsError
 from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
 from segments_async.export.categories import Categories
-from segments_async.export.formats import Entries, Format, FetchedItem
+from segments_async.export.formats import Entries, FetchedItem, Format
 from segments_async.export.items import Item, items_of, safe_path
 from segments_async.export.masks import Masks
 from segments_async.export.output import JsonLists, UnwritableError, write_file

@@ -29,7 +29,7 @@ LAYERS = [
     ["fastapi", "pytest_plugin"],
     ["cli"],
 ]
-"""Rooms by what they stand on. A room imports those of the layers above it in this list; two of one layer are strangers."""
+"""A room imports rooms of earlier layers only; two rooms of one layer do not import each other."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 MAY_USE = {"samples": {"assets"}, "labels": {"assets"}, "assets": set(), "releases": set()}

@@ -1,8 +1,8 @@
 """
-Readers and writers of models, compiled from source that names every field, as attrs and cattrs do it.
+Compile a reader and a writer for each model from source that names every field, as attrs and cattrs do.
 
-A loop over a table of fields would do the same in twice the time. A reader fills the slots itself, as models
-are inert: their ``__init__`` would do no more, and takes five times as long.
+A loop over a table of fields takes twice the time. A reader fills the slots itself: models are inert, so their
+``__init__`` would do nothing more and takes five times as long. ``docs/architecture.md`` has the measurements.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from segments_async._serialization.mismatch import StructureError
 from segments_async.models._base import WIRE_NAME, Model
 
 Read = Callable[[Any, Any], Any]
-"""Structures a value. The second argument is what the value stands in; cattrs would have the type there."""
+"""Structures a value. The second argument is the object around the value, where cattrs passes the type."""
 Write = Callable[[Any], Any]
 
 
 @attrs.frozen(kw_only=True)
 class Field:
-    """A field of a model, as the source of its reader or writer needs to know it."""
+    """What the source of a reader or writer needs to know about a field."""
 
     name: str
     key: str
     """The name on the wire."""
     required: bool
     passes: Collection[type]
-    """The types of values that need no call."""
+    """Types whose values are taken as they are."""
     call: Callable[..., Any] | None
-    """What reads or writes other values; None if nothing has to be done."""
+    """Reads or writes values of other types; None takes all values as they are."""
     nullable: bool = False
     """Whether None is written as null."""
+    default: Callable[[], Any] | None = None
+    """Makes the value of a field that is missing or null, where its type has no None."""
 
 
 def fields_of(model: type[Model]) -> list[attrs.Attribute[Any]]:
@@ -48,6 +50,12 @@ def key_of(attribute: attrs.Attribute[Any]) -> str:
     return key
 
 
+def default_of(attribute: attrs.Attribute[Any]) -> Callable[[], Any] | None:
+    """The factory of an attribute that has one."""
+    factory: Callable[[], Any] | None = getattr(attribute.default, "factory", None)
+    return factory
+
+
 def arms_of(kind: Any) -> frozenset[Any]:
     """The members of a union; of anything else, itself."""
     return frozenset(get_args(kind) if is_union(kind) else (kind,))
@@ -59,7 +67,7 @@ def is_union(kind: Any) -> bool:
 
 
 class ByType(dict[Any, Callable[..., Any]]):
-    """A function for every type, made when the type is first met."""
+    """A function for each type, made when the type is first looked up."""
 
     def __init__(self, make: Callable[[Any], Callable[..., Any]]) -> None:
         super().__init__()
@@ -77,13 +85,13 @@ def compile_reader(
     words: Mapping[str, Collection[str]],
 ) -> Read:
     """
-    Compile the function that makes a *model* of an object.
+    Compile the function that structures an object as a *model*.
 
     Args:
         model: The class.
         fields: Its fields, without `extra`.
-        refuse: Makes the StructureError of a value that is no object.
-        words: By key, what an object of this class has there; another word makes it an object of an unknown kind.
+        refuse: Makes the StructureError of a value that is not an object.
+        words: Known values by key; another string there means that the object is of a kind no class describes.
     """
 
     def is_of_unknown_kind(value: dict[str, Any]) -> bool:
@@ -93,10 +101,14 @@ def compile_reader(
     slots = ""
     for i, field in enumerate(fields):
         reads += f"        v{i} = get({field.key!r})\n"
+        branch = "if"
+        if field.default is not None:
+            reads += f"        if v{i} is None:\n            v{i} = default{i}()\n"
+            branch = "elif"
         if field.call is not None:
-            tests = [] if field.required else [f"v{i} is not None"]
+            tests = [] if field.required or field.default is not None else [f"v{i} is not None"]
             tests += [f"type(v{i}) is not {passing.__name__}" for passing in field.passes]
-            reads += f"        if {' and '.join(tests) or 'True'}:\n"
+            reads += f"        {branch} {' and '.join(tests) or 'True'}:\n"
             reads += f"            key = {field.key!r}\n"
             reads += f"            v{i} = call{i}(v{i}, value)\n"
         slots += f"    instance.{field.name} = v{i}\n"
@@ -107,12 +119,12 @@ def read(value, parent):
     get = value.get
     try:
 {reads or "        pass"}
-    except StructureError as mismatch:
+    except StructureError as error:
         if key not in value:
-            mismatch.problem = "missing"
-        mismatch.steps.append(key)
+            error.problem = "missing"
+        error.steps.append(key)
         if is_of_unknown_kind(value):
-            mismatch.is_of_unknown_kind = True
+            error.is_of_unknown_kind = True
         raise
     instance = new(model)
 {slots}
@@ -133,12 +145,12 @@ def read(value, parent):
 
 def compile_writer(model: type[Model], fields: Collection[Field], write_extra: Write) -> Write:
     """
-    Compile the function that makes an object of a *model*; None is left out where there may be nothing.
+    Compile the function that makes an object of a *model*; None is left out unless the field is nullable.
 
     Args:
         model: The class.
         fields: Its fields, without `extra`.
-        write_extra: Makes a copy of what is in `extra`, in which the fields are then set.
+        write_extra: Copies `extra` to the object that the fields are then written to.
     """
     writes = ""
     for i, field in enumerate(fields):
@@ -158,8 +170,8 @@ def write(instance):
     wire = write_extra(instance.extra) if instance.extra else {{}}
     try:
 {writes or "        pass"}
-    except StructureError as mismatch:
-        mismatch.steps.append(key)
+    except StructureError as error:
+        error.steps.append(key)
         raise
     return wire
 """
@@ -168,7 +180,8 @@ def write(instance):
 
 def _compile(source: str, title: str, names: dict[str, Any], fields: Collection[Field]) -> Callable[..., Any]:
     calls = {f"call{i}": field.call for i, field in enumerate(fields)}
-    namespace: dict[str, Any] = {"StructureError": StructureError, **names, **calls}
+    defaults = {f"default{i}": field.default for i, field in enumerate(fields)}
+    namespace: dict[str, Any] = {"StructureError": StructureError, **names, **calls, **defaults}
     exec(compile(source, f"<segments_async: {title}>", "exec"), namespace)  # noqa: S102 - our own field names
     function: Callable[..., Any] = namespace[title.partition(" ")[0]]
     return function

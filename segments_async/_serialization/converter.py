@@ -23,6 +23,7 @@ from segments_async._serialization.compile import (
     Read,
     arms_of,
     compile_reader,
+    default_of,
     fields_of,
     is_union,
     key_of,
@@ -156,6 +157,7 @@ def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
         required=is_essential(attribute),
         passes=_passing(kind) if choose is None else (),
         call=converter.get_structure_hook(kind) if choose is None else _chosen_reader(kind, choose),
+        default=default_of(attribute),
     )
 
 

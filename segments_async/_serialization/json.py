@@ -1,8 +1,8 @@
 """
-Plain JSON values and JSON text: what a value is on the wire, and what cannot be there.
+JSON text and plain JSON values: write them, read them, and refuse values that have no form in JSON.
 
-orjson writes; what it does not know comes to `simplify`. Only when it refuses, or may have written a NaN as
-null, is the value searched for the place to blame.
+orjson writes and passes objects that it does not know to `simplify`. Only when it refuses a value, or may have written
+NaN as null, is the value searched for the path to report.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from segments_async.errors import DecodeError, InputError
 from segments_async.models._base import Model, is_essential
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from attrs import Attribute
 
 ATOMS = frozenset({str, int, float, bool, NoneType})
-"""The types of JSON that hold nothing else."""
+"""The types of JSON values that are not containers."""
 
 _MAX_DEPTH = 254
 _INTEGERS = range(-(2**63), 2**64)
-_TOO_DEEP = "nested too deeply, or in itself"
+_TOO_DEEP = "nested too deeply, or contains itself"
 
 
 def encode_json(value: Any, path: str = "") -> bytes:
@@ -46,24 +48,24 @@ def encode_json(value: Any, path: str = "") -> bytes:
         b'{"image":{"url":"a.png"},"at":"2020-04-10T00:00:00Z","score":null}'
 
     Args:
-        value: JSON that may hold models, aware times, enum members, UUIDs, numpy scalars and arrays.
-        path: Where the value stands among the arguments, for the error.
+        value: JSON that may contain models, aware times, enum members, UUIDs, numpy scalars and arrays.
+        path: The value's place among the arguments, for errors.
 
     Returns:
-        UTF-8 without spaces.
+        UTF-8 without whitespace between tokens.
 
     Raises:
-        InputError: NaN, an infinity, a lone surrogate, a key that is no string, a time without a zone,
+        InputError: NaN, an infinity, a lone surrogate, a key that is not a string, a time without a zone,
             an integer beyond 64 bits, an object that is not JSON, or too many levels; `path` says where.
     """
-    # With this option orjson imports numpy; without numpy there are no arrays to write.
+    # With this option orjson imports numpy, and unless numpy is imported there are no arrays to write.
     numpy = orjson.OPT_SERIALIZE_NUMPY if "numpy" in sys.modules else 0
     try:
         body = orjson.dumps(value, default=simplify, option=orjson.OPT_PASSTHROUGH_DATETIME | numpy)
     except TypeError as error:
         _refuse(value, path)
         raise InputError(f"cannot be written as JSON: {error}", path=path) from error
-    if b"null" in body:  # perhaps a NaN
+    if b"null" in body:  # orjson writes NaN as null
         _refuse(value, path)
     return body
 
@@ -91,8 +93,8 @@ def decode_json(body: bytes) -> Any:
 def _refuse(value: Any, path: str) -> None:
     try:
         _inspect(value, 0)
-    except StructureError as mismatch:
-        raise mismatch.as_input_error(path) from None
+    except StructureError as error:
+        raise error.as_input_error(path) from None
     except RecursionError:
         raise InputError(_TOO_DEEP, path=path) from None
 
@@ -122,8 +124,8 @@ def _inspect(value: Any, depth: int) -> None:
 def _inspect_item(step: str | int, item: Any, depth: int) -> None:
     try:
         _inspect(item, depth + 1)
-    except StructureError as mismatch:
-        mismatch.steps.append(step)
+    except StructureError as error:
+        error.steps.append(step)
         raise
 
 
@@ -152,7 +154,7 @@ _is_time = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d
 
 
 def read_time(text: str) -> datetime | str:
-    """Read a time with a zone; any other text stays what it is, as it could not be written back."""
+    """Read a time with a zone; return any other text unchanged, as it could not be written back."""
     if _is_time(text) is None:
         return text
     try:
@@ -174,16 +176,16 @@ def _write_time(moment: datetime) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    """Make plain JSON of *value*, in new containers all the way down; numbers are not looked at."""
+    """Make plain JSON of *value*, in new containers all the way down; numbers are not checked."""
     return _PLAIN[type(value)](value)
 
 
 def simplify(value: Any) -> Any:
     """
-    Take one step from *value*, which is not of a JSON type, towards JSON; what it holds may need more steps.
+    Convert *value*, which is not of a JSON type, one step towards JSON; its contents may need more steps.
 
     Raises:
-        StructureError: There is no such step.
+        StructureError: Values of this type have no form in JSON.
     """
     return _STEPS[type(value)](value)
 
@@ -232,34 +234,31 @@ def _identity(value: Any) -> Any:
 
 def _plain_object(value: dict[str, Any]) -> dict[str, Any]:
     plain = value.copy()
-    try:
-        for key, item in value.items():
-            if type(item) not in ATOMS:
-                plain[key] = to_plain(item)
-    except StructureError as mismatch:
-        mismatch.steps.append(key)
-        raise
-    except RecursionError:
-        raise StructureError(_TOO_DEEP) from None
+    _replace_items(plain, value.items())
     return plain
 
 
 def _plain_list(value: list[Any]) -> list[Any]:
     plain = value.copy()
-    try:
-        for index, item in enumerate(value):
-            if type(item) not in ATOMS:
-                plain[index] = to_plain(item)
-    except StructureError as mismatch:
-        mismatch.steps.append(index)
-        raise
-    except RecursionError:
-        raise StructureError(_TOO_DEEP) from None
+    _replace_items(plain, enumerate(value))
     return plain
 
 
+def _replace_items(plain: Any, items: Iterable[tuple[Any, Any]]) -> None:
+    """Replace the items of a copied container that are not atoms with plain JSON."""
+    try:
+        for key, item in items:
+            if type(item) not in ATOMS:
+                plain[key] = to_plain(item)
+    except StructureError as error:
+        error.steps.append(key)
+        raise
+    except RecursionError:
+        raise StructureError(_TOO_DEEP) from None
+
+
 def _plain_points(value: Any) -> Any:
-    """As `to_plain`, for what is nearly always a list of lists of numbers."""
+    """As `to_plain`, but fast for lists of lists of numbers."""
     if type(value) is list and _LISTS.issuperset(map(type, value)):
         plain = list(map(list.copy, value))
         if ATOMS.issuperset(map(type, chain.from_iterable(plain))):

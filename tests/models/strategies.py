@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 from hypothesis import strategies as st
 
 from segments_async import models
-from segments_async._serialization.compile import arms_of, fields_of, key_of
+from segments_async._serialization.compile import arms_of, default_of, fields_of, key_of
 from segments_async.models import Model, TaskType, webhooks
 from segments_async.models._base import CHOOSE, WORDS, is_essential
 
@@ -100,7 +100,7 @@ def objects(draw, model, depth=4):
     known = {key_of(a) for a in fields}
     wire = draw(st.dictionaries(foreign_keys.filter(lambda key: key not in known), anything, max_size=1))
     for a in fields:
-        if not is_essential(a) and not draw(st.booleans()):
+        if not is_essential(a) and default_of(a) is None and not draw(st.booleans()):
             continue
         if CHOOSE in a.metadata:
             tag, wire[key_of(a)] = draw(chosen(model, a.name, depth))

@@ -18,6 +18,7 @@ from segments_async.models import (
     Label,
     LabelPut,
     LabelStatus,
+    ReleaseSample,
     Sample,
     SampleCreate,
     User,
@@ -238,3 +239,12 @@ def test_unstructured_containers_are_new():
     plain["odd"]["b"].append(3)
     assert read.metadata == {"a": [1]}
     assert read.extra == {"odd": {"b": [2]}}
+
+
+@pytest.mark.parametrize("wire", [{}, {"labels": None}], ids=["missing", "null"])
+def test_reading_fills_defaults(wire):
+    """A field whose type has no None is never None."""
+    sample = structure({"uuid": "u", "name": "n", **wire}, ReleaseSample)
+
+    assert sample.labels == {}
+    assert sample.labels is not structure({"uuid": "u", "name": "n"}, ReleaseSample).labels

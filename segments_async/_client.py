@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 import httpx
 
 from segments_async._http.pool import Pool, Stats
+from segments_async._validators import is_number
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.routes import API_STATUS
@@ -170,9 +171,7 @@ class AsyncSegments:
         """
         if retry is not None:
             _check_policy(retry)
-        if max_wait is not None and (
-            isinstance(max_wait, bool) or not isinstance(max_wait, int | float) or not max_wait >= 0
-        ):
+        if max_wait is not None and (not is_number(max_wait) or not max_wait >= 0):
             raise InputError(f"expected seconds of at least 0, got {max_wait!r}", path="max_wait")
         client = object.__new__(type(self))
         client._derived = True

@@ -6,13 +6,13 @@ import math
 import os
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import attrs
 import httpx
 from attrs import field, frozen
 
+from segments_async._validators import count, is_number, number
 from segments_async.errors import AuthenticationError, InputError
 
 if TYPE_CHECKING:
@@ -22,19 +22,6 @@ DEFAULT_BASE_URL = "https://api.segments.ai"
 
 DEFAULT_TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=None)
 """Waiting for a free connection is not limited: every call ahead in the queue is."""
-
-
-def _number(minimum: float) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < minimum:
-            raise InputError(f"expected a number of at least {minimum:g}, got {value!r}", path=attribute.name)
-
-    return check
-
-
-def _count(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"expected a whole number of at least 1, got {value!r}", path=attribute.name)
 
 
 @frozen
@@ -51,15 +38,15 @@ class RetryPolicy:
         RetryPolicy(attempts=1, bulk_attempts=8, base=0.25, cap=20.0, total=60.0)
     """
 
-    attempts: int = field(default=3, validator=_count)
+    attempts: int = field(default=3, validator=count())
     """How often a single call is sent at most; 1 turns repeating off."""
-    bulk_attempts: int = field(default=8, validator=_count)
+    bulk_attempts: int = field(default=8, validator=count())
     """How often an item of a bulk run is sent at most; 1 turns repeating off."""
-    base: float = field(default=0.25, validator=_number(0))
+    base: float = field(default=0.25, validator=number(0))
     """Upper bound of the first wait, in seconds."""
-    cap: float = field(default=20.0, validator=_number(0))
+    cap: float = field(default=20.0, validator=number(0))
     """Upper bound of every wait that the service did not name, in seconds."""
-    total: float = field(default=60.0, validator=_number(0))
+    total: float = field(default=60.0, validator=number(0))
     """No attempt starts later than this after the first one, in seconds."""
 
 
@@ -94,7 +81,7 @@ def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
         return DEFAULT_TIMEOUT
     if isinstance(value, httpx.Timeout):
         return httpx.Timeout(connect=value.connect, read=value.read, write=value.write, pool=None)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if not is_number(value) or not 0 < value < math.inf:
         raise InputError(f"expected seconds above 0 or an httpx.Timeout, got {value!r}", path="timeout")
     return httpx.Timeout(value, pool=None)
 

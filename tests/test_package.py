@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from public_names import public_names
 
 import segments_async
 from segments_async import errors
@@ -165,3 +167,23 @@ def test_modules_are_attributes():
     assert in_new_interpreter(f"import segments_async; print({names})") == [
         f"segments_async.{name}" for name in modules
     ]
+
+
+GONE_SINCE_0_1 = {
+    "segments_async.Pages": {"__init__(most)"},  # made by the client alone
+    "segments_async.ReleaseItems": {"__init__(choice)"},  # likewise
+    "segments_async.resources.Assets": {
+        "upload_traced",
+        *(f"upload_traced({name})" for name in ("file", "filename", "path", "trace")),
+    },  # never documented
+}
+
+
+def test_public_names_of_0_1_are_still_there():
+    """Names, members and parameters; `segments_async.errors.BulkError` alone moved, to `segments_async.BulkError`."""
+    promised = json.loads((Path(__file__).parent / "public_names_0_1.json").read_text(encoding="utf-8"))
+    today = public_names()
+
+    assert promised.keys() - today.keys() == {"segments_async.errors.BulkError"}
+    gone = {name: set(details) - set(today[name]) for name, details in promised.items() if name in today}
+    assert {name: details for name, details in gone.items() if details} == GONE_SINCE_0_1

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from segments_async._releases.images import View, views_of
 from segments_async._streams.prefetch import Prefetcher
+from segments_async._validators import flag
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.replies import redact_url
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
@@ -72,16 +73,11 @@ class SkippedItem(NamedTuple):
     """What is wrong with it, its image or its bitmap."""
 
 
-def _flag(_: Any, attribute: Any, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise InputError(f"expected True or False, got {value!r}", path=attribute.name)
-
-
 def _on_error(_: Any, _attribute: Any, value: Any) -> None:
     check_on_error(value)
 
 
-def _count(_: Any, attribute: Any, value: Any) -> None:
+def _prefetch(_: Any, attribute: Any, value: Any) -> None:
     check_count(value, attribute.name, _MAX_PREFETCH)
 
 
@@ -96,12 +92,12 @@ def _shard(_: Any, attribute: Any, value: Any) -> None:
 class IterateOptions:
     """What of a release is wanted; the arguments of ``releases.iterate``, where they are explained."""
 
-    images: bool = field(validator=_flag)
-    bitmaps: bool = field(validator=_flag)
+    images: bool = field(validator=flag)
+    bitmaps: bool = field(validator=flag)
     labelset: str
     label_status: str | Iterable[str] | None
     metadata: Mapping[str, Any] | str | Iterable[str] | None
-    prefetch: int = field(validator=_count)
+    prefetch: int = field(validator=_prefetch)
     shard: tuple[int, int] = field(validator=_shard)
     on_error: OnError = field(validator=_on_error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
+from segments_async._validators import is_count
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def check_count(value: object, path: str, limit: int) -> None:
     Raises:
         InputError: It is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
+    if not is_count(value) or not 1 <= value <= limit:
         raise InputError(f"expected a whole number from 1 to {limit}, got {value!r}", path=path)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
-from inspect import iscoroutinefunction
-from typing import Any, Literal, Self, TypedDict
+import os  # noqa: TC003 (a TypedDict is read at run time)
+from collections.abc import Callable  # noqa: TC003 (likewise)
+from typing import Literal, Self, TypedDict
 
-import attrs
 from attrs import field, frozen
+from attrs.validators import optional
 
+from segments_async._validators import callback, count, file_path, flag, one_of, seconds
 from segments_async._wire.arguments import check_keys
 from segments_async.bulk.report import Progress  # noqa: TC001 (likewise)
-from segments_async.errors import InputError
 
 
 class BulkOptions(TypedDict, total=False):
@@ -30,77 +29,37 @@ class BulkOptions(TypedDict, total=False):
     checkpoint: str | os.PathLike[str] | None
 
 
-def _one_of(*words: str) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value not in words:
-            raise InputError(f"expected one of {', '.join(map(repr, words))}, got {value!r}", path=attribute.name)
-
-    return check
-
-
-def _count_or_none(minimum: int) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise InputError(f"expected a whole number of at least {minimum}, got {value!r}", path=attribute.name)
-
-    return check
-
-
-def _seconds_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InputError(f"expected seconds above 0, got {value!r}", path=attribute.name)
-
-
-def _callable_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and (not callable(value) or iscoroutinefunction(value)):
-        raise InputError(f"expected a function that is not async, got {value!r}", path=attribute.name)
-
-
-def _path_or_none(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and (not isinstance(value, str | os.PathLike) or not os.fspath(value)):
-        raise InputError(f"expected the path of a file, got {value!r}", path=attribute.name)
-
-
-def _flag(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, bool):
-        raise InputError(f"expected True or False, got {value!r}", path=attribute.name)
-
-
 @frozen(kw_only=True)
 class BulkSettings:
     """Say how a bulk run behaves."""
 
-    concurrency: int | None = field(default=None, validator=_count_or_none(1))
+    concurrency: int | None = field(default=None, validator=optional(count(1)))
     """Requests in flight at most; `max_connections` caps it. None: 8 for batches of samples, else the cap."""
-    batch_size: int | None = field(default=None, validator=_count_or_none(1))
+    batch_size: int | None = field(default=None, validator=optional(count(1)))
     """
     Items a request at most, where the service takes several. None is the most there may be: 500 samples (and 4 MiB) to
     create, 1000 to delete.
     """
     if_exists: Literal["return", "error", "update"] = field(
-        default="return", validator=_one_of("return", "error", "update")
+        default="return", validator=one_of("return", "error", "update")
     )
     """For samples whose name is taken: return what is there, fail, or change it to what was sent."""
-    on_error: Literal["collect", "raise"] = field(default="collect", validator=_one_of("collect", "raise"))
+    on_error: Literal["collect", "raise"] = field(default="collect", validator=one_of("collect", "raise"))
     """Collect failures in the report, or stop at the first, or at a timeout, and raise `BulkError`."""
-    max_failures: int | None = field(default=None, validator=_count_or_none(0))
+    max_failures: int | None = field(default=None, validator=optional(count(0)))
     """Stop when more items than this failed or are unknown."""
-    total_timeout: float | None = field(default=None, validator=_seconds_or_none)
+    total_timeout: float | None = field(default=None, validator=optional(seconds))
     """Stop after so many seconds; what is under way then gets 10 more to end."""
-    progress: Callable[[Progress], object] | None = field(default=None, validator=_callable_or_none)
+    progress: Callable[[Progress], object] | None = field(default=None, validator=optional(callback))
     """
     Called with a `Progress`: at most ten times a second, about once a second during waits, and at the end, however
     that comes. `segments_async.progress` has bars.
     """
-    keep: Literal["all", "failures"] = field(default="all", validator=_one_of("all", "failures"))
+    keep: Literal["all", "failures"] = field(default="all", validator=one_of("all", "failures"))
     """Which outcomes the report keeps; all are counted."""
-    check_duplicates: bool = field(default=True, validator=_flag)
+    check_duplicates: bool = field(default=True, validator=flag)
     """Fail the second item of a name locally; costs one digest an item."""
-    checkpoint: str | os.PathLike[str] | None = field(default=None, validator=_path_or_none)
+    checkpoint: str | os.PathLike[str] | None = field(default=None, validator=optional(file_path))
     """
     A file that notes what is done, so that the same call with the same file, after a crash or with more items, goes on
     where this one ended.

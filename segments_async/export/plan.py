@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import field, frozen
 
+from segments_async._validators import is_count
 from segments_async._wire.arguments import check_on_error
 from segments_async.errors import InputError
 from segments_async.models.datasets import GROUND_TRUTH
@@ -60,7 +61,7 @@ class Plan:
         if self.format not in _TASK_TYPES:
             raise InputError(f"expected one of {', '.join(sorted(_TASK_TYPES))}, got {self.format!r}", path="format")
         check_on_error(self.on_error)
-        if isinstance(self.id_increment, bool) or not isinstance(self.id_increment, int):
+        if not is_count(self.id_increment):
             raise InputError(f"expected an integer, got {self.id_increment!r}", path="id_increment")
         if self.image_size is not None and not _is_size(self.image_size):
             raise InputError(f"expected (width, height) in pixels, got {self.image_size!r}", path="image_size")
@@ -87,7 +88,7 @@ def _is_size(size: object) -> bool:
     return (
         isinstance(size, tuple | list)
         and len(size) == 2  # noqa: PLR2004
-        and all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in size)
+        and all(is_count(side) and side > 0 for side in size)
     )
 
 

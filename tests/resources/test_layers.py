@@ -15,7 +15,9 @@ import segments_async
 
 ROOT = Path(segments_async.__file__).parent
 LAYERS = [
-    ["_version", "errors", "settings", "hooks"],
+    ["_version", "errors"],
+    ["_validators", "hooks"],
+    ["settings"],
     ["sandbox", "testing", "models"],
     ["_serialization", "images"],
     ["_wire", "webhooks"],
@@ -34,9 +36,6 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 MAY_USE = {"samples": {"assets"}, "labels": {"assets"}, "assets": set(), "releases": set()}
 """Rooms of `resources` by which of the others they may use; plain files there may use none."""
-
-SAME_LAYER = {("settings", "errors"), ("hooks", "errors")}
-"""Pairs of one layer of which the first may import the second."""
 
 
 def room_of(path: Path) -> str:
@@ -85,7 +84,7 @@ def test_every_room_has_a_layer():
 def test_imports_point_down(path):
     """A room imports only what stands below it."""
     room = room_of(path)
-    upward = {name for name in rooms_imported_by(path) if RANK[name] >= RANK[room] and (room, name) not in SAME_LAYER}
+    upward = {name for name in rooms_imported_by(path) if RANK[name] >= RANK[room]}
     assert upward == set()
 
 

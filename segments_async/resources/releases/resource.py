@@ -11,6 +11,7 @@ from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, file_of, shown
 from segments_async._transfer.download import get_file
+from segments_async._validators import is_number
 from segments_async._wire.arguments import check_name
 from segments_async._wire.routes import CREATE_RELEASE, DELETE_RELEASE, GET_RELEASE, LIST_RELEASES
 from segments_async.bulk.byte_progress import byte_progress
@@ -158,7 +159,7 @@ class Releases(Resource):
             RequestTimeoutError: It was still being built after *timeout*.
         """
         for path, seconds in (("timeout", timeout), ("poll", poll)):
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= math.inf:
+            if not is_number(seconds) or not 0 < seconds <= math.inf:
                 raise InputError(f"expected seconds above 0, got {seconds!r}", path=path)
         clock = self._session.clock
         started = clock.monotonic()

@@ -121,7 +121,7 @@ class Gate:
             self.limiter.advance(self._clock.monotonic())
         else:
             changed = anyio.Event()
-            ticket.admit = changed.set
+            ticket.notify = changed.set
             await changed.wait()
 
 

@@ -93,7 +93,7 @@ class Limiter:
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Admit the calls that may go. Notify the next one if it must wait for its time, so that it sleeps until then."""
+        """Admit the calls that may go. If the next one is not due yet, notify it so that it sleeps until then."""
         while self._queue and self.in_flight < int(self.limit) and now >= self.closed_until:
             ticket = self._queue.popleft()
             self.in_flight += 1

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 
 from segments_async._wire.limiter import Limiter, Ticket
-from segments_async._wire.pace import CATCH_UP_SECONDS, MIN_EXCESS_REFUSALS, EXPIRY_SECONDS, MIN_RATE, Pace
+from segments_async._wire.pace import CATCH_UP_SECONDS, EXPIRY_SECONDS, MIN_EXCESS_REFUSALS, MIN_RATE, Pace
 
 WORKERS = 32
 

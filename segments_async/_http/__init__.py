@@ -1,1 +1,1 @@
-"""How a call travels: sessions, connections, and the gate that every request waits at."""
+"""Send requests: sessions, connection pools, and the gate that limits concurrency and retries."""

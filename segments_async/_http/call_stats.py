@@ -10,23 +10,23 @@ if TYPE_CHECKING:
 
 @define(eq=False)
 class CallStats:
-    """Counts and ids of one call, collected for progress and reports while it is made."""
+    """Counts and IDs of one operation, collected for progress and reports."""
 
     bulk: bool = False
-    """Whether the call belongs to a bulk run, and so has `bulk_attempts`."""
+    """Whether the operation belongs to a bulk run and so retries up to `bulk_attempts` times."""
     calls: int = 0
     attempts: int = 0
-    """Requests that were sent; beyond `calls`, they are repeats."""
+    """Requests sent; those beyond `calls` are retries."""
     throttles: int = 0
     bytes_sent: int = 0
-    """Bytes of request bodies, as they went over the wire, that were answered."""
+    """Bytes of request bodies on the wire, for requests that got a response."""
     request_id: str | None = None
     date: str | None = None
-    """The last answer's ``Date``."""
+    """The ``Date`` of the last response."""
     deleted: int = 0
-    """What a deletion of several things said how many it found."""
+    """The number of items that a bulk deletion reported as deleted."""
 
     def record_reply(self, reply: Reply) -> None:
-        """Remember the request id and the date of an answer."""
+        """Record the request ID and the date of a response."""
         self.request_id = reply.request_id
         self.date = reply.headers.get("date", self.date)

@@ -1,4 +1,4 @@
-"""The httpx clients that everything travels over: their transport, proxies, cookies and log lines."""
+"""Build the `httpx.AsyncClient`s: transport, proxies, cookies, and log records without signatures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import httpx
 from anyio.lowlevel import current_token
 
-# No public way leads to the proxies that httpx would take from the environment; the version is pinned for it.
+# httpx has no public function for the proxies of the environment; its version is pinned for this import.
 from httpx._utils import get_environment_proxies
 
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     import aiohttp
 
 
-class _NoCookies(httpx.Cookies):
-    """Takes none: this API sets no cookie that matters, and looking for one costs at every reply."""
+class _EmptyCookies(httpx.Cookies):
+    """A cookie jar that stays empty: the API needs no cookies, and extracting them costs time on every response."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass
 
 
 class _SignatureFilter(logging.Filter):
-    """Keep what signs a presigned URL out of httpx's log lines, which show whole URLs."""
+    """Remove the signatures of presigned URLs from httpx's log records, which contain full URLs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -39,7 +39,7 @@ class _SignatureFilter(logging.Filter):
         return True
 
 
-_MASK = _SignatureFilter()
+_SIGNATURE_FILTER = _SignatureFilter()
 
 
 def pooled_client(
@@ -50,26 +50,25 @@ def pooled_client(
     """
     Build an `httpx.AsyncClient` without credentials, headers or cookies of its own.
 
-    The proxies that the environment names are honoured unless *transport* is an instance, which then has the last
-    word, as it has with httpx.
+    Proxies of the environment are used unless *transport* is an instance, as with httpx.
 
     Args:
         transport: The argument of `AsyncSegments`.
-        max_connections: Likewise.
-        on_connect: Called with each connection that a transport of ours makes.
+        max_connections: The argument of `AsyncSegments`.
+        on_connect: Called for each connection that the default transport opens.
 
     Raises:
-        InputError: *transport* is something else.
+        InputError: *transport* is of another type, or a proxy of the environment is invalid or cannot be used.
     """
     mask_signatures()
     if isinstance(transport, httpx.AsyncBaseTransport):
         return _without_cookies(httpx.AsyncClient(transport=transport))
     if transport is None:
         make: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport] = functools.partial(
-            _slots, max_connections, on_connect
+            _slot_transport, max_connections, on_connect
         )
     elif transport == "aiohttp":
-        make = functools.partial(_aiohttp, max_connections)
+        make = functools.partial(_aiohttp_transport, max_connections)
     else:
         raise InputError(f'expected an httpx.AsyncBaseTransport or "aiohttp", got {transport!r}', path="transport")
     mounts = {
@@ -80,21 +79,21 @@ def pooled_client(
 
 
 def _without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    client._cookies = _NoCookies()  # noqa: SLF001 (handed over in the open, it would be copied to one that takes all)
+    client._cookies = _EmptyCookies()  # noqa: SLF001 (the public setter copies it into an ordinary jar)
     return client
 
 
 def mask_signatures() -> None:
-    """Have httpx's log lines show presigned URLs without their signature."""
-    logging.getLogger("httpx").addFilter(_MASK)
+    """Remove the signatures of presigned URLs from httpx's log records."""
+    logging.getLogger("httpx").addFilter(_SIGNATURE_FILTER)
 
 
 def _proxy(url: str, transport: str | None) -> httpx.Proxy:
-    """Read a proxy of the environment, and refuse here what would fail at the first call."""
+    """Parse a proxy of the environment, and reject one that would fail at the first call."""
     try:
         proxy = httpx.Proxy(url)
     except (ValueError, httpx.InvalidURL) as error:
-        raise InputError(f"the environment names a proxy that is none: {error}", path="proxy") from error
+        raise InputError(f"the environment names an invalid proxy: {error}", path="proxy") from error
     if proxy.url.scheme.startswith("socks"):
         if transport == "aiohttp":
             raise InputError("the environment names a SOCKS proxy, which aiohttp cannot use", path="proxy")
@@ -103,12 +102,12 @@ def _proxy(url: str, transport: str | None) -> httpx.Proxy:
     return proxy
 
 
-def _slots(max_connections: int, on_connect: Callable[[], None], proxy: httpx.Proxy | None) -> SlotTransport:
+def _slot_transport(max_connections: int, on_connect: Callable[[], None], proxy: httpx.Proxy | None) -> SlotTransport:
     return SlotTransport(max_connections, proxy=proxy, on_connect=on_connect)
 
 
-def _aiohttp(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-    import asyncio  # noqa: PLC0415 (needless on trio, and aiohttp loads it anyway)
+def _aiohttp_transport(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+    import asyncio  # noqa: PLC0415 (not needed on trio; aiohttp imports it anyway)
 
     try:
         import aiohttp  # noqa: PLC0415 (an extra)
@@ -121,10 +120,10 @@ def _aiohttp(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBase
 
     def open_session() -> aiohttp.ClientSession:
         if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
-            raise ClientStateError('transport="aiohttp" runs on asyncio only; leave it out on trio')
+            raise ClientStateError('transport="aiohttp" runs on asyncio only; omit it on trio')
         connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_SECONDS, ssl=context)
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # aiohttp sends a lost request again by itself. Then a DELETE that was carried out would end as a 404.
+        # aiohttp retries on a lost connection by itself, so a DELETE that was carried out would end in a 404.
         session._retry_connection = False  # noqa: SLF001
         return session
 

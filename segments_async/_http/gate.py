@@ -1,4 +1,4 @@
-"""The gate: every call of one key to one host passes here, single or bulk, and waits here if it has to."""
+"""The gate that every call passes: it limits concurrency and applies waits, for all calls of one key together."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ UNAVAILABLE = 503
 
 class Gate:
     """
-    Let calls through in order, as many at once as the service bears, and none while it asked for silence.
+    Limit the calls in flight to what the service accepts, in first-in first-out order, and pause on ``Retry-After``.
 
     Args:
-        capacity: Calls in flight at most.
-        clock: Where time and chance come from.
+        capacity: Maximum calls in flight.
+        clock: The source of time and randomness.
     """
 
     def __init__(self, capacity: int, clock: Clock) -> None:
@@ -33,29 +33,29 @@ class Gate:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: nobody is in flight, nobody waits."""
+        """Start from the initial state, with no call in flight or waiting."""
         self.limiter: Limiter = Limiter(self._capacity)
         self.budget: Budget = Budget(self._capacity)
 
-    async def enter(self, *, first: bool = False, max_wait: float = math.inf, longest_hold: float = math.inf) -> Ticket:
+    async def enter(self, *, first: bool = False, max_wait: float = math.inf, max_hold: float = math.inf) -> Ticket:
         """
-        Wait for a turn; every ticket is given back with `leave`.
+        Wait for a slot. Return the ticket with `leave`.
 
         Args:
-            first: Go before the others, as what was refused before does.
-            max_wait: Seconds to wait at most.
-            longest_hold: Seconds that the service's silence may last at most.
+            first: Go to the head of the queue, for a retry after throttling.
+            max_wait: Maximum seconds to wait.
+            max_hold: Maximum seconds of a pause that the service asked for.
 
         Raises:
-            RateLimitError: The service asked for a longer silence; `retry_after` says how long.
-            RequestTimeoutError: No turn came within *max_wait*.
+            RateLimitError: The service asked for a longer pause; `retry_after` has its rest in seconds.
+            RequestTimeoutError: No slot became free within *max_wait*.
         """
         now = self._clock.monotonic()
-        ticket = Ticket(_nobody)
+        ticket = Ticket(_ignore)
         self.limiter.enter(ticket, now, first=first)
         if not ticket.admitted:
             try:
-                self._check_hold(now, min(max_wait, longest_hold))
+                self._check_hold(now, min(max_wait, max_hold))
                 await self._wait(ticket, max_wait)
             except BaseException:
                 self.limiter.withdraw(ticket, self._clock.monotonic())
@@ -64,32 +64,32 @@ class Gate:
 
     @property
     def rate(self) -> float | None:
-        """Calls a second that may go now, if the service was seen to limit them so."""
+        """Calls per second allowed now; None if no rate limit was detected."""
         rate = self.limiter.rate(self._clock.monotonic())
         return None if rate == math.inf else rate
 
     def leave(self, ticket: Ticket) -> None:
-        """Give the turn to the next."""
+        """Free the slot."""
         self.limiter.leave(ticket, self._clock.monotonic())
 
     def succeeded(self, ticket: Ticket) -> None:
-        """Note a good answer."""
+        """Record a successful response."""
         self.limiter.succeeded(ticket, self._clock.monotonic())
         self.budget.succeeded()
 
     def failed(self, ticket: Ticket, error: SegmentsError) -> None:
         """
-        Note what went wrong.
+        Record a failure.
 
-        A refusal narrows the gate, and closes it for as long as the service asks, stretched a little at random so
-        that clients do not come back in one instant. What the service had no good reason for costs budget.
+        Throttling lowers the limit and pauses all calls for as long as the service asks, plus some jitter so that
+        clients do not retry all at once. A server or transport error takes a token of the retry budget.
         """
         if is_throttled(error):
-            asked = getattr(error, "retry_after", None) or 0.0
-            # A 503 tells of an outage, not of a rate.
-            self.limiter.throttled(ticket, asked if isinstance(error, RateLimitError) else 0.0)
-            if asked:
-                self.limiter.hold(self._clock.monotonic() + asked * (1 + RETRY_AFTER_JITTER * self._clock.random()))
+            wait = getattr(error, "retry_after", None) or 0.0
+            # A 503 means an outage and says nothing about a rate limit.
+            self.limiter.throttled(ticket, wait if isinstance(error, RateLimitError) else 0.0)
+            if wait:
+                self.limiter.hold(self._clock.monotonic() + wait * (1 + RETRY_AFTER_JITTER * self._clock.random()))
         elif isinstance(error, ServerError | TransportError):
             if isinstance(error, ServerError) and error.status == UNAVAILABLE:
                 self.limiter.throttled(ticket)
@@ -97,11 +97,11 @@ class Gate:
         else:
             self.succeeded(ticket)
 
-    def _check_hold(self, now: float, longest: float) -> None:
-        held = self.limiter.held_until - now
-        if held > longest:
-            words = f"not sent: the service asked to wait for another {held:.3g} s"
-            raise RateLimitError(detail=words, retry_after=held)
+    def _check_hold(self, now: float, max_hold: float) -> None:
+        remaining = self.limiter.held_until - now
+        if remaining > max_hold:
+            detail = f"not sent: the service asked to wait for another {remaining:.3g} s"
+            raise RateLimitError(detail=detail, retry_after=remaining)
 
     async def _wait(self, ticket: Ticket, max_wait: float) -> None:
         try:
@@ -114,16 +114,16 @@ class Gate:
             ) from None
 
     async def _wait_for_change(self, ticket: Ticket) -> None:
-        """Wait until it may go; the one at the head watches for the time when it may, for all."""
+        """Wait until the call is notified. The call at the head of the queue sleeps until the next one is due."""
         closed = self.limiter.closed_until - self._clock.monotonic()
         if closed > 0 and self.limiter.is_head(ticket):
             await self._clock.sleep(closed)
             self.limiter.advance(self._clock.monotonic())
         else:
             changed = anyio.Event()
-            ticket.admit = changed.set
+            ticket.notify = changed.set
             await changed.wait()
 
 
-def _nobody() -> None:
-    """Nobody waits yet."""
+def _ignore() -> None:
+    """Ignore a notification: the call is not waiting yet."""

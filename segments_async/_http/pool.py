@@ -1,4 +1,4 @@
-"""What all clients that were derived from one another share: connections, their event loop, gates and counts."""
+"""The state shared by a client and the clients derived from it: connections, event loop, gates and counters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ logger = logging.getLogger("segments_async")
 @frozen(kw_only=True)
 class Stats:
     """
-    What a client, with all clients that were derived from it, has done so far, and what it does now.
+    Activity of a client and all clients derived from it: totals so far, and the current state of its key.
 
     Example:
         ::
@@ -44,30 +44,30 @@ class Stats:
     """
 
     requests: int
-    """Requests that were sent, to the API and to storage, repeated ones included."""
+    """Requests sent to the API and to storage, including retries."""
     retries: int
     """Requests that repeated an earlier one."""
     throttled: int
-    """Requests that were refused as too many."""
+    """Requests that the service throttled."""
     bytes_sent: int
-    """Bytes of request bodies, as they went over the wire."""
+    """Bytes of request bodies on the wire."""
     bytes_received: int
-    """Bytes of answers, as they came over the wire."""
+    """Bytes of response bodies on the wire."""
     connections_opened: int | None
-    """Connections that were ever made; None if a transport of another make is in use, which does not tell."""
+    """Connections opened so far; None with a custom transport, with aiohttp and with an ``http_client``."""
     in_flight: int
-    """Calls of this client's key that are on their way."""
+    """Calls of this client's key in flight."""
     waiting: int
-    """Calls of this client's key that wait at the gate."""
+    """Calls of this client's key waiting for a slot."""
     limit: int
-    """Calls of this client's key that may be in flight at once now: `max_connections`, less after throttling."""
+    """Maximum calls of this client's key in flight now: `max_connections`, or less after throttling."""
     rate: float | None
-    """Calls a second that may go now, where the service was seen to allow no more; None where it was not."""
+    """Calls per second of this client's key allowed now; None if no rate limit was detected."""
 
 
 @define
 class Counters:
-    """Figures that only grow; see `Stats`."""
+    """Totals; see `Stats`."""
 
     requests: int = 0
     retries: int = 0
@@ -78,7 +78,7 @@ class Counters:
 
 class Pool:
     """
-    Connections to one API and to storage hosts, which are reached over a second client that never learns a key.
+    Connections to one API and to storage hosts. Requests to storage use a second client and never carry a key.
 
     The arguments are those of `AsyncSegments`.
     """
@@ -110,7 +110,7 @@ class Pool:
         self._open_clients()
 
     def _open_clients(self) -> None:
-        """Make the httpx clients, which connect at their first request."""
+        """Create the httpx clients; they connect on their first request."""
         self._owned: list[httpx.AsyncClient] = []
         if self._http_client is None:
             self.api: httpx.AsyncClient = pooled_client(self._transport, self.max_connections, self._count_connection)
@@ -124,15 +124,15 @@ class Pool:
             )
             self._owned.append(self.storage)
         else:
-            # Requests are built from scratch, so nothing of the API's reaches the storage over the one client there is.
+            # Sharing one client is safe: storage requests are built from scratch and carry no headers of the API.
             self.storage = self.api
 
     def gate_for(self, api_key: str) -> Gate:
-        """The gate of all calls with this key; it lives as long as a client with the key does."""
-        name = blake2b(api_key.encode(), digest_size=16).digest()
-        gate = self._gates.get(name)
+        """Return the gate shared by all calls with this key; it exists as long as a client with the key does."""
+        digest = blake2b(api_key.encode(), digest_size=16).digest()
+        gate = self._gates.get(digest)
         if gate is None:
-            gate = self._gates[name] = Gate(self.max_connections, self.clock)
+            gate = self._gates[digest] = Gate(self.max_connections, self.clock)
         return gate
 
     def _count_connection(self) -> None:
@@ -140,10 +140,10 @@ class Pool:
             self._connections_opened += 1
 
     async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        """Send *request* once, as it is; failures become errors that name it."""
+        """Send *request* once, unchanged; a transport failure raises an error that names it."""
         if client.is_closed:
             self.check_usable()
-            raise ClientStateError("the http_client that this AsyncSegments was given is closed")
+            raise ClientStateError("the http_client passed to this AsyncSegments is closed")
         url = redact_url(str(request.url))
         self.counts.requests += 1
         self.counts.bytes_sent += int(request.headers.get("Content-Length", 0))
@@ -157,10 +157,10 @@ class Pool:
                 raise
             raise transport_error(error, request.method, url) from error
         self.counts.bytes_received += response.num_bytes_downloaded
-        self._tell_answer(response, request.method, url, self.clock.monotonic() - started)
+        self._notify_response(response, request.method, url, self.clock.monotonic() - started)
         return response
 
-    def _tell_answer(self, response: httpx.Response, method: str, url: str, seconds: float) -> None:
+    def _notify_response(self, response: httpx.Response, method: str, url: str, seconds: float) -> None:
         logger.debug("%s %s: %d in %.3f s", method, url, response.status_code, seconds)
         if self.hooks.on_response is not None:
             self.hooks.on_response(
@@ -174,19 +174,19 @@ class Pool:
             )
 
     def notify_throttle(self, error: SegmentsError) -> None:
-        """Note that the service refused a request as one too many."""
+        """Count a throttled request and call the hook."""
         self.counts.throttled += 1
         if self.hooks.on_throttle is not None:
             self.hooks.on_throttle(_event_of(error, seconds=getattr(error, "retry_after", None)))
 
     def notify_retry(self, error: SegmentsError, *, attempt: int, seconds: float) -> None:
-        """Tell that a request is sent again, after so many attempts and in so many seconds."""
-        logger.info("%s; sent again in %.3g s, after %d attempts", error, seconds, attempt)
+        """Log that a request is retried in *seconds*, after *attempt* attempts, and call the hook."""
+        logger.info("%s; retrying in %.3g s, after %d attempts", error, seconds, attempt)
         if self.hooks.on_retry is not None:
             self.hooks.on_retry(_event_of(error, attempt=attempt, seconds=seconds))
 
     def stats(self, gate: Gate) -> Stats:
-        """Sum up; *gate* says what is under way."""
+        """Return the totals, and the current state of *gate*."""
         return Stats(
             **attrs.asdict(self.counts),
             connections_opened=self._connections_opened,
@@ -197,10 +197,15 @@ class Pool:
         )
 
     def check_usable(self) -> None:
-        """Refuse a call after `aclose`, or from another event loop than the first one."""
+        """
+        Check that calls are possible here.
+
+        Raises:
+            ClientStateError: The client is closed, or was used in another event loop.
+        """
         self.check_open()
         if self._process != os.getpid():
-            self._leave_parent()
+            self._reset_after_fork()
         token = current_token().native_token
         if self._loop is not token:
             if self._loop is not None:
@@ -209,17 +214,17 @@ class Pool:
                 )
             self._loop = token
 
-    def _leave_parent(self) -> None:
+    def _reset_after_fork(self) -> None:
         """
-        Start anew in a forked process.
+        Create new connections and gates in a forked process.
 
-        The parent goes on using the sockets that were inherited. They are neither used nor closed here: closing
-        one that speaks TLS would tell the server that the parent hangs up.
+        The parent still uses the inherited sockets. They are neither used nor closed here: closing a TLS connection
+        would send the server a close notification on behalf of the parent.
         """
         if self._http_client is not None or isinstance(self._transport, httpx.AsyncBaseTransport):
             if self._loop is not None:
                 raise ClientStateError(
-                    "this AsyncSegments was used before the process forked; create http_client or transport after that"
+                    "this AsyncSegments was used before a fork; create http_client or transport after the fork"
                 )
         else:
             self._inherited += self._owned
@@ -230,42 +235,51 @@ class Pool:
             gate.reset()
 
     def check_open(self) -> None:
-        """Refuse what comes after `aclose`."""
+        """
+        Check that the client is open.
+
+        Raises:
+            ClientStateError: It is closed.
+        """
         if self._closed:
             raise ClientStateError("this AsyncSegments is closed; create a new one")
 
     async def aclose(self) -> None:
-        """Close the connections that are ours. Closing twice does nothing."""
+        """Close the connections that this pool created. Closing twice does nothing."""
         if self._closed:
             return
         if self._loop is not None:
             self.check_usable()
         self._closed = True
-        with anyio.CancelScope(shield=True):  # bounded: each connection has `CLOSE_SECONDS`
-            async with AsyncExitStack() as stack:  # one that is interrupted does not keep the other open
+        with anyio.CancelScope(shield=True):  # closing a connection takes `CLOSE_SECONDS` at most
+            async with AsyncExitStack() as stack:  # closes the second client even if closing the first one fails
                 for client in self._owned:
                     stack.push_async_callback(client.aclose)
 
 
 class BytesStream(httpx.AsyncByteStream):
-    """A body in one piece. httpx has one that is an async generator; trio complains when its sending is cancelled."""
+    """
+    A request body in one piece.
+
+    httpx's own is an async generator, and trio warns if one is not exhausted because sending was cancelled.
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return _Once(self._content)
+        return _SingleChunk(self._content)
 
 
-class _Once:
+class _SingleChunk:
     def __init__(self, content: bytes) -> None:
-        self._left: bytes | None = content
+        self._content: bytes | None = content
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        content, self._left = self._left, None
+        content, self._content = self._content, None
         if content is None:
             raise StopAsyncIteration
         return content

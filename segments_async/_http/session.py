@@ -1,4 +1,4 @@
-"""How a call travels: build the request, send it, send it again if it may be, map errors, structure the answer."""
+"""Make a call: build the request, send it, retry it, map errors, and structure the response."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ T = TypeVar("T")
 
 USER_AGENT = f"segments-async/{__version__}"
 GZIP_FROM_BYTES = 1400
-"""A smaller body fits one packet as it is."""
+"""Minimum size of a body that is compressed; a smaller one fits one packet anyway."""
 GZIP_LEVEL = 1
 THREAD_FROM_BYTES = 512 * 1024
-"""Compressing or reading more than this takes long enough to be felt on the event loop."""
+"""Minimum size of a body that is compressed or parsed in a worker thread, so as not to block the event loop."""
 
 
 class Session:
     """
-    Make the calls of one key, over a pool that may be shared; see `AsyncSegments` for the arguments.
+    Make the calls of one key over a pool that may be shared; see `AsyncSegments` for the arguments.
 
     Attributes:
-        max_wait: Seconds to wait at the gate at most.
+        max_wait: Maximum seconds to wait at the gate.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Session:
         self.retry = retry
         self.max_wait = max_wait
         self.gate: Gate = pool.gate_for(api_key)
-        self._secret = KeyRedactor(api_key)
-        # httpx prints the first of these headers as [secure].
+        self._redactor = KeyRedactor(api_key)
+        # httpx shows Authorization as [secure].
         headers = {
             "Authorization": f"APIKey {api_key}",
             "Accept": "application/json",
@@ -88,7 +88,7 @@ class Session:
         retry: RetryPolicy | None = None,
         max_wait: float | None = None,
     ) -> Session:
-        """Make a session over the same pool; what is None stays, and another key has a gate of its own."""
+        """Create a session over the same pool. None keeps a value; another key has its own gate."""
         derived = copy(self)
         if api_key is not None:
             derived = Session(
@@ -101,17 +101,17 @@ class Session:
 
     @property
     def clock(self) -> Clock:
-        """Where time and chance come from."""
+        """The source of time and randomness."""
         return self.pool.clock
 
     @property
     def max_connections(self) -> int:
-        """Calls in flight at most."""
+        """Maximum calls in flight."""
         return self.pool.max_connections
 
     @property
     def limit(self) -> int:
-        """Calls that may be in flight at once now."""
+        """Maximum calls in flight now."""
         return int(self.gate.limiter.limit)
 
     @overload
@@ -152,32 +152,32 @@ class Session:
         stats: CallStats | None = None,
     ) -> Any:
         """
-        Make one call and structure its answer.
+        Make one call and structure its response.
 
         Args:
             endpoint: The route.
-            model: The type of the answer; None expects nothing, at most JSON that nobody wants.
-            path: What the route's path is filled with.
-            params: The query; each value is escaped, None is left out.
+            model: The type of the response; None ignores it, though it must be empty or JSON.
+            path: The values for the names in the route's path.
+            params: The query parameters; None values are left out.
             json: The body, unless *content* is given.
-            content: The body, encoded as JSON already.
-            stats: Collects the counts of the calls.
+            content: The body, already encoded as JSON.
+            stats: Collects the counts of the call.
         """
         reply = await self._exchange(endpoint, path, params, json, content, stats or CallStats())
         if reply is None or (model is None and not reply.content):
             return None
-        # Where nothing is expected, a page of HTML still means that somebody else has answered.
-        kind = Any if model is None else model
+        # Even an ignored response is parsed: an HTML page means that it did not come from the API.
+        expected = Any if model is None else model
         if len(reply.content) < THREAD_FROM_BYTES:
-            answer = self._read(reply, kind)
+            answer = self._decode(reply, expected)
         else:
-            answer = await anyio.to_thread.run_sync(self._read, reply, kind, abandon_on_cancel=True)
+            answer = await anyio.to_thread.run_sync(self._decode, reply, expected, abandon_on_cancel=True)
         return None if model is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:
-        """Make one call to an endpoint nobody declared; returns plain JSON, or None for an empty answer."""
+        """Make one call to an undeclared endpoint; return plain JSON, or None for an empty response."""
         reply = await self._exchange(endpoint, None, params, json, None, CallStats())
-        return None if reply is None or not reply.content else self._read(reply, Any)
+        return None if reply is None or not reply.content else self._decode(reply, Any)
 
     async def _exchange(
         self,
@@ -188,7 +188,7 @@ class Session:
         content: bytes | None,
         stats: CallStats,
     ) -> Reply | None:
-        """Send until there is a good answer; None stands for a DELETE that an earlier attempt had carried out."""
+        """Send the request with retries; None if a DELETE was carried out by an attempt whose response was lost."""
         url = self._url(endpoint.fill(**(path or {})), params)
         if content is None and json is not None:
             content = encode_json(json)
@@ -204,46 +204,46 @@ class Session:
             reply = _reply_of(response)
             stats.record_reply(reply)
             if not response.is_success:
-                raise error_for(self._secret.redact(reply), now=self.clock.time())
+                raise error_for(self._redactor.redact(reply), now=self.clock.time())
             return reply
 
         state = self.retry_state(stats, may_repeat=endpoint.repeat is Repeat.SAFE)
         try:
             return await self.repeat(attempt, state, stats, self.gate)
         except NotFoundError:
-            # Where the body names what is to be deleted, it is something else that was not found.
+            # With a body, the 404 concerns the path and not the items to delete, which the body lists.
             if endpoint.method == "DELETE" and content is None and state.maybe_applied:
                 return None
             raise
 
     def retry_state(self, stats: CallStats, *, may_repeat: bool) -> RetryState:
-        """Begin to count the attempts of a call; *may_repeat* tells whether to go on after an ambiguous failure."""
+        """Create the retry state of a call; *may_repeat* says whether to retry after an ambiguous failure."""
         return RetryState(self.retry, self.retry.bulk_attempts if stats.bulk else self.retry.attempts, may_repeat)
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]], state: RetryState, stats: CallStats, gate: Gate) -> T:
         """
-        Make *attempt* until it succeeds or *state* decides to give up.
+        Call *attempt* until it succeeds or no retry is left.
 
         Args:
             attempt: Sends the request once.
-            state: Counts the attempts, and knows what may be repeated.
-            stats: Collects the counts of the calls.
-            gate: Where each attempt waits for its turn.
+            state: Counts the attempts, and decides about retries.
+            stats: Collects the counts of the call.
+            gate: Each attempt waits here for a slot.
 
         Raises:
-            OutcomeUnknownError: The answer was lost, and the request may not be repeated.
+            OutcomeUnknownError: The response was lost, and the request must not be repeated.
         """
         stats.calls += 1
         started = self.clock.monotonic()
         jump_queue = False
         while True:
             self.pool.check_usable()
-            left = self.retry.total - (self.clock.monotonic() - started)
-            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, longest_hold=left)
+            remaining = self.retry.total - (self.clock.monotonic() - started)
+            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_hold=remaining)
             try:
                 self.pool.check_open()
                 if not state.attempts:
-                    started = self.clock.monotonic()  # waiting for the first turn does not count
+                    started = self.clock.monotonic()  # waiting for the first slot does not count
                 stats.attempts += 1
                 self.pool.counts.retries += state.attempts > 0
                 result = await attempt()
@@ -263,9 +263,9 @@ class Session:
             wait = decision.wait
             budget_spent = gate.budget.is_empty
             if wait is None or wait > self.max_wait or (decision.charge_budget and budget_spent and not stats.bulk):
-                raise _final(error, state)
+                raise _final_error(error, state)
             if stats.bulk and budget_spent:
-                # The service is failing: slow down, and allow the items as much more time.
+                # The service is failing: slow down, and extend the deadline by the same time.
                 pause = self.retry.cap * self.clock.random()
                 started += pause
                 wait += pause
@@ -274,13 +274,13 @@ class Session:
                 await self.clock.sleep(wait)
 
     def _url(self, target: str, params: Mapping[str, Any] | None) -> httpx.URL:
-        given = {name: value for name, value in params.items() if value is not None} if params else None
-        if given:
-            target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(given)}"
+        query = {name: value for name, value in params.items() if value is not None} if params else None
+        if query:
+            target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
         except httpx.InvalidURL as error:
-            raise InputError(f"makes no URL: {error}", path="path") from error
+            raise InputError(f"not a valid URL path: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:
         timeout = self.timeout.as_dict()
@@ -289,7 +289,7 @@ class Session:
         return {"timeout": timeout}
 
     async def _prepare(self, endpoint: Endpoint, content: bytes | None) -> tuple[httpx.Headers, bytes | None]:
-        """Choose the headers for a body, and compress it where the route takes that and it pays."""
+        """Return the headers for a body, and the body, compressed if the route accepts it and it is large enough."""
         if content is None:
             return self._bare_headers, None
         if not endpoint.gzip or len(content) < GZIP_FROM_BYTES:
@@ -298,14 +298,14 @@ class Session:
             return self._gzip_headers, _gzip(content)
         return self._gzip_headers, await anyio.to_thread.run_sync(_gzip, content)
 
-    def _read(self, reply: Reply, model: Any) -> Any:
+    def _decode(self, reply: Reply, model: Any) -> Any:
         payload: Any = None
         try:
             payload = decode_json(reply.content)
             return structure(payload, model)
         except DecodeError as error:
-            if (safe := self._secret.redact(reply)) is not reply:
-                return self._read(safe, model)
+            if (redacted := self._redactor.redact(reply)) is not reply:
+                return self._decode(redacted, model)
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload
         raise DecodeError(
@@ -324,8 +324,8 @@ def _reply_of(response: httpx.Response) -> Reply:
     return Reply(response.status_code, request.method, redact_url(str(request.url)), response.headers, response.content)
 
 
-def _final(error: SegmentsError, state: RetryState) -> SegmentsError:
-    """What a call ends with that is not made again."""
+def _final_error(error: SegmentsError, state: RetryState) -> SegmentsError:
+    """Return the error to raise when there is no further attempt."""
     if isinstance(error, TransportError) and error.sent and not state.may_repeat:
         unknown = OutcomeUnknownError(
             "the answer was lost after the request was sent, so it may have been carried out",
@@ -340,6 +340,6 @@ def _final(error: SegmentsError, state: RetryState) -> SegmentsError:
 
 
 def _gzip(content: bytes) -> bytes:
-    # A fixed header (no time in it) makes equal bodies equal on the wire.
+    # zlib's gzip header has no timestamp, so equal bodies are equal on the wire.
     compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     return compressor.compress(content) + compressor.flush()

@@ -1,9 +1,9 @@
 """
-Connections: a pool whose cost per request does not grow with the number of connections.
+A connection pool whose cost per request does not grow with the number of connections.
 
-httpcore's own pool looks at every connection at each request's start and end, and loses a place for good when a
-request is cancelled while its connection opens. So each connection here goes without a pool: it is taken from the top
-of a stack, and thrown away whenever its exchange did not end cleanly.
+httpcore's pool scans every connection when a request starts and ends, and it leaks a slot when a request is cancelled
+while its connection opens. So this transport uses httpcore's connections without its pool. Idle connections are kept
+on a stack, and a connection whose exchange did not end cleanly is closed.
 """
 
 from __future__ import annotations
@@ -27,71 +27,71 @@ if TYPE_CHECKING:
     import httpcore
 
 IDLE_SECONDS = 30.0
-"""How long an unused connection is kept; the service's load balancer keeps them longer."""
+"""How long an idle connection is kept; less than the service's load balancer keeps it."""
 CLOSE_SECONDS = 2.0
-"""How long closing a connection may take, whatever the other side does."""
+"""Maximum time for closing a connection."""
 
 Origin = tuple[str, str, int | None]
 
-Trust = tuple[str | None, str | None]
+CertificatePaths = tuple[str | None, str | None]
 """``SSL_CERT_FILE`` and ``SSL_CERT_DIR``."""
 
-_ssl_contexts: dict[Trust, ssl.SSLContext] = {}
+_ssl_contexts: dict[CertificatePaths, ssl.SSLContext] = {}
 
 
-def _trust() -> Trust:
+def _certificate_paths() -> CertificatePaths:
     return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
 
 
 def shared_ssl_context() -> ssl.SSLContext:
-    """The context of all clients that trust the authorities which the environment names now."""
-    trust = _trust()
-    if trust not in _ssl_contexts:
+    """Return the TLS context for the certificates of the environment; all clients share it."""
+    paths = _certificate_paths()
+    if paths not in _ssl_contexts:
         try:
-            _ssl_contexts[trust] = httpx.create_ssl_context()
+            _ssl_contexts[paths] = httpx.create_ssl_context()
         except OSError as error:
-            named = trust[0] or trust[1] or "the certificates of certifi"
-            raise InputError(f"cannot be read ({error.strerror or error}): {named}", path="SSL_CERT_FILE") from error
-    return _ssl_contexts[trust]
+            source = paths[0] or paths[1] or "the certificates of certifi"
+            raise InputError(f"cannot be read ({error.strerror or error}): {source}", path="SSL_CERT_FILE") from error
+    return _ssl_contexts[paths]
 
 
 @functools.cache
 def _unused_ssl_context() -> ssl.SSLContext:
-    """Stand in where no TLS is spoken: it trusts nobody, and costs nothing to build."""
+    """Return a context for plain HTTP: it trusts no certificate, and is cheap to create."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def _ssl_context_for(scheme: str, proxy: httpx.Proxy | None) -> ssl.SSLContext:
     if scheme == "http" and (proxy is None or proxy.url.scheme == "http"):
         return _unused_ssl_context()
-    if _trust() not in _ssl_contexts:
-        # Reading the certificates takes 50 to 80 ms, too long for an event loop.
+    if _certificate_paths() not in _ssl_contexts:
+        # Reading the certificates would block the event loop for 50 to 80 ms.
         return await anyio.to_thread.run_sync(shared_ssl_context)
     return shared_ssl_context()
 
 
 @define(eq=False)
 class _Slot:
-    """One connection, and since when it has been idle."""
+    """One connection, and the time since which it is idle."""
 
     transport: httpx.AsyncHTTPTransport
-    """Speaks to it."""
+    """Sends requests over the connection."""
     connection: httpcore.AsyncConnectionInterface
     idle_since: float = 0.0
 
 
 class SlotTransport(httpx.AsyncBaseTransport):
     """
-    Send each request over a connection of its own, at most *max_connections* at once.
+    Send each request over its own connection, with at most *max_connections* open at once.
 
     Args:
-        max_connections: Connections open at the same time; further requests wait, first in first out, for as long
-            as their ``pool`` timeout allows.
-        proxy: Send everything through this proxy.
-        on_connect: Called with each connection that is made.
+        max_connections: Maximum open connections; further requests wait, first in first out, up to their ``pool``
+            timeout.
+        proxy: Send all requests through this proxy.
+        on_connect: Called for each connection that is opened.
 
     Raises:
-        httpx.PoolTimeout: No connection came free in time.
+        httpx.PoolTimeout: No connection became free in time.
     """
 
     def __init__(
@@ -108,41 +108,41 @@ class SlotTransport(httpx.AsyncBaseTransport):
         self._idle: dict[Origin, deque[_Slot]] = {}
         self._closed = False
         self.connections = 0
-        """Connections that are open now, idle ones included."""
+        """Open connections, including idle ones."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request*; its connection is free again when the response is closed."""
-        await self._wait_for_place(request)
-        if self._closed:  # while this one was waiting
+        """Send *request*; its connection becomes free when the response is closed."""
+        await self._wait_for_slot(request)
+        if self._closed:  # while this request was waiting
             self._free.release()
             raise ClientStateError("this AsyncSegments was closed before the request was sent")
         url = request.url
         origin: Origin = (url.scheme, url.host, url.port)
         slot = None
         try:
-            slot = await self._take(origin, url)
+            slot = await self._acquire(origin, url)
             response = await slot.transport.handle_async_request(request)
         except BaseException:
-            await self._drop(slot)
+            await self._discard(slot)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
         return httpx.Response(
             status_code=response.status_code,
             headers=response.headers,
-            stream=_SlotStream(response.stream, functools.partial(self._give_back, slot, origin)),
+            stream=_SlotStream(response.stream, functools.partial(self._release, slot, origin)),
             extensions=response.extensions,
         )
 
     async def aclose(self) -> None:
-        """Close what is idle; what is busy closes when its exchange ends."""
+        """Close idle connections; a busy one is closed when its exchange ends."""
         self._closed = True
         slots = [slot for stack in self._idle.values() for slot in stack]
         self._idle.clear()
-        async with AsyncExitStack() as stack:  # a cancellation that interrupts one leaves none of the others open
+        async with AsyncExitStack() as stack:  # closes the others even if closing one is cancelled
             for slot in slots:
                 stack.push_async_callback(self._close, slot)
 
-    async def _wait_for_place(self, request: httpx.Request) -> None:
+    async def _wait_for_slot(self, request: httpx.Request) -> None:
         limit = request.extensions.get("timeout", {}).get("pool")
         if limit is None or self._free.value:
             await self._free.acquire()
@@ -151,19 +151,19 @@ class SlotTransport(httpx.AsyncBaseTransport):
             with anyio.fail_after(limit):
                 await self._free.acquire()
         except TimeoutError:
-            busy = f"all {self._max_connections} were busy for {limit:g} s"
-            raise httpx.PoolTimeout(busy, request=request) from None
+            message = f"all {self._max_connections} were busy for {limit:g} s"
+            raise httpx.PoolTimeout(message, request=request) from None
 
-    async def _take(self, origin: Origin, url: httpx.URL) -> _Slot:
+    async def _acquire(self, origin: Origin, url: httpx.URL) -> _Slot:
         while stack := self._idle.get(origin):
-            # The bottom of the stack has waited longest. What the server closed has expired too.
+            # The bottom of the stack has been idle longest. has_expired() also detects that the server has closed it.
             if len(stack) > 1 and anyio.current_time() - stack[0].idle_since > IDLE_SECONDS:
                 await self._close(stack.popleft())
             elif (slot := stack.pop()).connection.has_expired():
                 await self._close(slot)
             else:
                 return slot
-        self.connections += 1  # counted before anything is awaited, or another task would take the same room
+        self.connections += 1  # counted before the first await, so that no other task exceeds the bound meanwhile
         try:
             await self._make_room(origin)
             return await self._open(url)
@@ -172,7 +172,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
             raise
 
     async def _make_room(self, origin: Origin) -> None:
-        """Close what is idle towards other hosts, so that the bound holds over all of them."""
+        """Close an idle connection to another host if necessary: the bound applies to all hosts together."""
         if self.connections <= self._max_connections:
             return
         stacks = [stack for other, stack in self._idle.items() if other != origin and stack]
@@ -180,27 +180,29 @@ class SlotTransport(httpx.AsyncBaseTransport):
             await self._close(min(stacks, key=lambda stack: stack[0].idle_since).popleft())
 
     async def _open(self, url: httpx.URL) -> _Slot:
-        """Make a slot, which connects at its first request."""
+        """Create a slot; it connects on its first request."""
         context = await _ssl_context_for(url.scheme, self._proxy)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS)
-        transport = httpx.AsyncHTTPTransport(verify=context, limits=limits, proxy=_trusting(self._proxy, context))
-        # httpx has no argument for what opens sockets, nor for doing without a pool.
+        transport = httpx.AsyncHTTPTransport(
+            verify=context, limits=limits, proxy=_with_ssl_context(self._proxy, context)
+        )
+        # httpx has no argument for the network backend, nor one for using a connection without a pool.
         pool = transport._pool  # noqa: SLF001
-        speaks_tls = context is not _unused_ssl_context()
-        pool._network_backend = _Backend(pool._network_backend, self._on_connect, speaks_tls=speaks_tls)  # type: ignore[assignment]  # noqa: SLF001
+        uses_tls = context is not _unused_ssl_context()
+        pool._network_backend = _Backend(pool._network_backend, self._on_connect, uses_tls=uses_tls)  # type: ignore[assignment]  # noqa: SLF001
         connection = pool.create_connection(_origin_of(url))
         transport._pool = connection  # type: ignore[assignment]  # noqa: SLF001
         return _Slot(transport, connection)
 
-    async def _give_back(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
+    async def _release(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
         if clean and not self._closed and not slot.connection.is_closed():
             slot.idle_since = anyio.current_time()
             self._idle.setdefault(origin, deque()).append(slot)
             self._free.release()
         else:
-            await self._drop(slot)
+            await self._discard(slot)
 
-    async def _drop(self, slot: _Slot | None) -> None:
+    async def _discard(self, slot: _Slot | None) -> None:
         try:
             if slot is not None:
                 await self._close(slot)
@@ -209,7 +211,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
 
     async def _close(self, slot: _Slot) -> None:
         try:
-            # What goes wrong while hanging up is nobody's business, least of all instead of the error before it.
+            # Errors while closing must not mask the original one.
             with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                 await slot.transport.aclose()
         finally:
@@ -217,13 +219,13 @@ class SlotTransport(httpx.AsyncBaseTransport):
 
 
 def _origin_of(url: httpx.URL) -> httpcore.Origin:
-    import httpcore  # noqa: PLC0415 (it imports trio)
+    import httpcore  # noqa: PLC0415 (it imports trio, which is slow)
 
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
 
 
-def _trusting(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpx.Proxy | None:
-    """Have a proxy that is itself reached over TLS checked like every other host, with the context there is."""
+def _with_ssl_context(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpx.Proxy | None:
+    """Verify an HTTPS proxy with the same certificates as any other host."""
     if proxy is None or proxy.url.scheme != "https":
         return proxy
     return httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
@@ -231,23 +233,24 @@ def _trusting(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpx.Proxy
 
 class _Backend:
     """
-    Tell of connections, and close the socket of a TLS handshake that is cancelled.
+    Report new connections, and close the socket if a TLS handshake is cancelled.
 
-    httpcore closes it after an error, but not after a cancellation; then it stays open until the garbage is collected.
-    This has the methods of an `httpcore.AsyncNetworkBackend` and not its type: to import httpcore here imports trio.
+    httpcore closes the socket after an error but not after a cancellation, so it would stay open until garbage
+    collection. This class implements `httpcore.AsyncNetworkBackend` without inheriting from it, because importing
+    httpcore imports trio.
     """
 
     def __init__(
-        self, backend: httpcore.AsyncNetworkBackend, on_connect: Callable[[], None], *, speaks_tls: bool
+        self, backend: httpcore.AsyncNetworkBackend, on_connect: Callable[[], None], *, uses_tls: bool
     ) -> None:
         self._backend = backend
         self._on_connect = on_connect
-        self._speaks_tls = speaks_tls
+        self._uses_tls = uses_tls
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> _ClosingStream | httpcore.AsyncNetworkStream:
         stream = await self._backend.connect_tcp(*args, **kwargs)
         self._on_connect()
-        return _ClosingStream(stream) if self._speaks_tls else stream
+        return _ClosingStream(stream) if self._uses_tls else stream
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         return await self._backend.connect_unix_socket(*args, **kwargs)
@@ -257,7 +260,7 @@ class _Backend:
 
 
 class _ClosingStream:
-    """A socket before its TLS handshake; what comes after that is httpcore's own."""
+    """A socket up to its TLS handshake; httpcore's own stream replaces it afterwards."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
@@ -284,11 +287,11 @@ class _ClosingStream:
 
 
 class _SlotStream(httpx.AsyncByteStream):
-    """A response body that knows whether it was read to its end."""
+    """A response body that releases its connection when it is closed, and records whether it was read completely."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, give_back: Callable[..., object]) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, release: Callable[..., object]) -> None:
         self._stream = stream
-        self._give_back: Callable[..., object] | None = give_back
+        self._release: Callable[..., object] | None = release
         self._complete = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -297,12 +300,12 @@ class _SlotStream(httpx.AsyncByteStream):
         self._complete = True
 
     async def aclose(self) -> None:
-        if self._give_back is None:
+        if self._release is None:
             return
-        give_back, self._give_back = self._give_back, None
+        release, self._release = self._release, None
         clean = False
         try:
             await self._stream.aclose()
             clean = self._complete
         finally:
-            await give_back(clean=clean)  # type: ignore[misc]
+            await release(clean=clean)  # type: ignore[misc]

@@ -1,1 +1,1 @@
-"""Protocol rules without I/O: values in, values out. Nothing here knows a clock, a socket or a loop."""
+"""The rules of the protocol as pure functions and state machines: no I/O, no clock, no event loop."""

@@ -1,4 +1,4 @@
-"""Arguments: refuse what makes no sense before anything is sent, and compare what was sent with what is there."""
+"""Check arguments before anything is sent, and compare what was sent with what the service stores."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OnError = Literal["raise", "skip"]
-"""What becomes of a row, a sample or an image that cannot be read."""
+"""Whether a row, a sample or an image that cannot be read raises an error or is skipped."""
 
 
 def json_contains(found: Any, sent: Any) -> bool:
-    """Whether *found* is what was *sent*, both plain JSON; keys that the service added do not count."""
+    """Return whether *found* equals *sent*, both plain JSON; keys that the service added are ignored."""
     if isinstance(sent, dict) and isinstance(found, dict):
         return all(key in found and json_contains(found[key], value) for key, value in sent.items())
     if isinstance(sent, list) and isinstance(found, list):
@@ -25,21 +25,21 @@ def json_contains(found: Any, sent: Any) -> bool:
 
 
 def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What `create` and `put` send: None means "not sent"."""
+    """Leave out the values that are None: `create` and `put` do not send them."""
     return {key: value for key, value in values.items() if value is not None}
 
 
 def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
     """
-    Refuse a keyword argument that *allowed* (a TypedDict) does not know.
+    Reject keyword arguments that *allowed* (a TypedDict) does not declare.
 
     Args:
         given: The keyword arguments.
-        allowed: What they may be.
-        call: What took them, such as ``create()``.
+        allowed: The TypedDict that declares them.
+        call: The name of the call for the message, such as ``create()``.
 
     Raises:
-        TypeError: As Python itself would raise it, with the nearest name.
+        TypeError: One is unknown. The message is Python's own, with the closest name as a hint.
     """
     known = allowed.__annotations__
     for key in given:
@@ -51,10 +51,10 @@ def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
 
 def check_name(value: object, path: str = "name") -> str:
     """
-    Refuse what cannot be a name.
+    Check that *value* can be a name, and return it.
 
     Raises:
-        InputError: It is no string, or empty or blank.
+        InputError: It is not a string, or it is empty or blank.
     """
     if not isinstance(value, str):
         raise InputError(f"expected a string, got {type(value).__name__}", path=path)
@@ -65,7 +65,7 @@ def check_name(value: object, path: str = "name") -> str:
 
 def check_count(value: object, path: str, limit: int) -> None:
     """
-    Refuse what is no whole number from 1 to *limit*.
+    Check that *value* is a whole number from 1 to *limit*.
 
     Raises:
         InputError: It is not.
@@ -76,7 +76,7 @@ def check_count(value: object, path: str, limit: int) -> None:
 
 def check_on_error(value: object) -> None:
     """
-    Refuse what is no `OnError`.
+    Check that *value* is an `OnError`.
 
     Raises:
         InputError: It is not.
@@ -87,10 +87,10 @@ def check_on_error(value: object) -> None:
 
 def sort_by(field: object, direction: object) -> str:
     """
-    Name what a list is sorted by as the service takes it: ``-name`` is descending.
+    Build the service's sort parameter: ``name`` sorts ascending, ``-name`` descending.
 
     Raises:
-        InputError: *field* is no name, or *direction* is neither ``asc`` nor ``desc``.
+        InputError: *field* is not a name, or *direction* is neither ``asc`` nor ``desc``.
     """
     if direction not in {"asc", "desc"}:
         raise InputError(f"expected 'asc' or 'desc', got {direction!r}", path="direction")

@@ -1,4 +1,4 @@
-"""How a run of items is cut into requests."""
+"""Split the items of a bulk call into requests, and read which items of a request were rejected."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 def fits(items: int, size: int, extra: int, *, max_items: int, max_bytes: int = MAX_BATCH_BYTES) -> bool:
     """
-    Whether another item of *extra* bytes still goes into a batch that holds *items* of *size* bytes in all.
+    Return whether an item of *extra* bytes fits into a batch of *items* items and *size* bytes.
 
-    The first always does: what is too large alone is for the service to refuse.
+    The first item always fits: the service decides about an item that is too large on its own.
     """
     return items == 0 or (items < max_items and size + extra <= max_bytes)
 
 
 def split_by_bytes(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """Cut *items*, which are not too many for one batch, where they would be too many bytes."""
+    """Split the items of one batch into batches of at most `MAX_BATCH_BYTES`."""
     batch: list[T] = []
     size = 0
     for item in items:
@@ -37,16 +37,16 @@ def split_by_bytes(items: Sequence[T], size_of: Callable[[T], int]) -> Iterator[
 
 
 def halve(batch: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
-    """Cut a batch of two or more in the middle, to find out which half is refused."""
+    """Split a batch of two or more items in the middle, to find the half that the service rejects."""
     middle = len(batch) // 2
     return batch[:middle], batch[middle:]
 
 
 def rejected_indices(body: Any, size: int) -> list[int]:
     """
-    Which items of a refused batch of *size* the service names, by index; empty if it does not say.
+    Return the indices of the items that the service reports in a rejected batch of *size*; empty if it reports none.
 
-    Django REST Framework answers a refused list with one object for each item, empty for the good ones.
+    Django REST Framework answers a rejected list with one object per item, which is empty for a valid item.
     """
     if not isinstance(body, list) or len(body) != size or not all(isinstance(entry, dict) for entry in body):
         return []

@@ -1,4 +1,4 @@
-"""What the service can be asked: one `Endpoint` for each route, and how names become a path."""
+"""The declaration of a route, and the encoding of names into its path."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from segments_async.errors import InputError
 
 
 class Repeat(Enum):
-    """Whether a request may be sent again after a failure that leaves its outcome open."""
+    """Whether a request may be repeated after a failure that leaves its outcome unknown."""
 
-    SAFE = "sending it twice does what sending it once does"
-    NEVER = "sending it twice might do it twice"
+    SAFE = "idempotent: a repeated request has the same effect as a single one"
+    NEVER = "not idempotent: a repeated request may take effect twice"
 
 
 @frozen(kw_only=True)
@@ -33,20 +33,20 @@ class Endpoint:
 
     method: str
     path: str
-    """With the trailing slash exactly as the official SDK sends it (`api.md`)."""
+    """Trailing slashes as the official SDK sends them; see ``docs/service.md``, "Trailing slashes"."""
     repeat: Repeat = Repeat.SAFE
     gzip: bool = False
-    """Whether the service reads a compressed body here."""
+    """Whether the service accepts a compressed body on this route."""
     read_timeout: float | None = None
-    """Seconds to wait for the answer where the route is slower than most; None takes the client's."""
+    """Seconds to wait for the response of a slow route; None uses the client's timeout."""
     _names: tuple[str, ...] = field(init=False)
 
     @_names.default
-    def _find_names(self) -> tuple[str, ...]:
+    def _parse_names(self) -> tuple[str, ...]:
         return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
     def fill(self, **values: Any) -> str:
-        """Put *values* into the path, each as one percent-encoded segment (``dataset``: as two)."""
+        """Insert *values* into the path, each as one percent-encoded segment (two for ``dataset``)."""
         return self.path.format_map(
             {
                 name: dataset_path(values[name]) if name == "dataset" else segment(values[name], name)
@@ -60,7 +60,8 @@ def segment(value: object, name: str) -> str:
     Percent-encode one path segment.
 
     Raises:
-        InputError: It is no text, empty, blank, ``.`` or ``..`` (which a server resolves), or not valid Unicode.
+        InputError: It is not a string, or it is empty, blank, ``.`` or ``..`` (which servers resolve), or it is not
+            valid Unicode.
     """
     if isinstance(value, uuid.UUID):
         value = str(value)
@@ -75,13 +76,13 @@ def segment(value: object, name: str) -> str:
 
 
 def dataset_path(dataset: object) -> str:
-    """Percent-encode ``"owner/name"``, or what a `Dataset` is called."""
+    """Percent-encode ``"owner/name"``, or the identifier of a `Dataset`."""
     return "/".join(segment(part, "dataset") for part in dataset_name(dataset).split("/"))
 
 
 def dataset_name(dataset: object) -> str:
     """
-    Read ``"owner/name"``, or what a `Dataset` is called.
+    Return ``"owner/name"``, as given or as the identifier of a `Dataset`.
 
     Raises:
         InputError: It does not have exactly these two parts.

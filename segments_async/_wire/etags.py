@@ -1,4 +1,4 @@
-"""Entity tags: names of content, as RFC 9110 has them in section 8.8.3."""
+"""Entity tags (RFC 9110, 8.8.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _strong = re.compile(r'"[!#-~]*"').fullmatch
 
 def strong_etag(text: object) -> str | None:
     """
-    Take an ``ETag`` if it is one that tells bytes apart, as one needs who asks for the rest of them.
+    Return an ``ETag`` if it is strong, as a resumed download requires; None if it is weak or malformed.
 
     Example:
         >>> strong_etag('"5d41402a"'), strong_etag('W/"5d41402a"')

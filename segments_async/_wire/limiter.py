@@ -1,9 +1,9 @@
 """
-Who may send, and when: the core of the gate. Time is an argument; nothing here waits.
+The concurrency limit behind the gate: decides which call may be sent, and when.
 
-The limit starts at the capacity. A throttled answer halves it, once for all calls that were on their way together;
-good answers widen it again while calls are held back. A wait that the service names holds everybody back; what
-such waits tell of a limit by rate spaces the calls that follow.
+The limit starts at the capacity. A throttled response halves it, once for all calls that were in flight together.
+Successful responses raise it again while calls wait for it. A ``Retry-After`` pauses all calls. `Pace` infers a rate
+limit from such responses and spaces the calls that follow. Time is an argument; nothing here waits.
 """
 
 from __future__ import annotations
@@ -21,41 +21,40 @@ if TYPE_CHECKING:
 
     from segments_async._wire.pace import Round
 
-WIDEN = 0.5
-"""A good answer widens the limit by so much, which is half as much again for each round trip of a full gate."""
+LIMIT_INCREASE = 0.5
+"""Added to the limit per successful response: 50 % for each round trip at a full gate."""
 
-BUDGET_PER_CONNECTION = 10
-"""Failures the budget holds for each connection; with half of them used up, it is empty."""
-REFUND = 0.2
-"""What a good answer gives back: a service that fails less than one call in six never empties the budget."""
+TOKENS_PER_CONNECTION = 10
+"""Tokens of the retry budget per connection; retries stop when half of them are used."""
+TOKENS_PER_SUCCESS = 0.2
+"""Tokens that a successful response returns: a service that fails less than one call in six never exhausts them."""
 
 
 @define(eq=False)
 class Ticket:
-    """A call's place in the queue, and then its admission."""
+    """A call's place in the queue and, once it is admitted, its slot."""
 
-    admit: Callable[[], None] = field(repr=False)
-    """Called when it may go, or when it is to look again because it came to the head of the queue."""
+    notify: Callable[[], None] = field(repr=False)
+    """Called when the call is admitted, and when it reaches the head of the queue and must check again."""
     admitted: bool = False
     epoch: int = 0
-    """Which halvings its admission came after."""
-    held_back: bool = False
-    """Whether the limit was what it waited for, or had been reached when it went, or calls are spaced."""
-    went: float = -math.inf
-    """When it was admitted."""
+    """Number of halvings of the limit before its admission."""
+    was_limited: bool = False
+    """Whether the limit was reached, or calls were spaced, when this one was admitted."""
+    admitted_at: float = -math.inf
     round: Round | None = None
-    """Which calls it went with."""
+    """The calls it was admitted with."""
 
 
 class Limiter:
     """
-    Admit calls, first come first served, up to a limit that follows what the service bears.
+    Admit calls, first in first out, up to a limit that adapts to what the service accepts.
 
     Attributes:
-        capacity: The most calls in flight, ever.
-        limit: The most calls in flight now; never below 1.
-        in_flight: Calls admitted and not yet returned.
-        held_until: The service asked for silence until then.
+        capacity: Upper bound of the limit.
+        limit: Maximum calls in flight now; never below 1.
+        in_flight: Calls that were admitted and have not left yet.
+        held_until: End of the pause that the service asked for.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -69,11 +68,11 @@ class Limiter:
 
     @property
     def closed_until(self) -> float:
-        """When the next may go, as far as time is what it waits for."""
+        """The earliest time for the next call, whatever the number of calls in flight."""
         return max(self.held_until, self._pace.due)
 
     def rate(self, now: float) -> float:
-        """Calls a second that may go now; infinite unless the service was seen to limit them so."""
+        """Return the calls per second allowed now; infinite if no rate limit was detected."""
         return self._pace.rate(now)
 
     @property
@@ -82,11 +81,11 @@ class Limiter:
         return len(self._queue)
 
     def is_head(self, ticket: Ticket) -> bool:
-        """Whether *ticket* is next."""
+        """Return whether *ticket* is next."""
         return bool(self._queue) and self._queue[0] is ticket
 
     def enter(self, ticket: Ticket, now: float, *, first: bool = False) -> None:
-        """Queue *ticket*, at the head if it was refused before, and admit whoever may go."""
+        """Queue *ticket*, at the head if *first* (a retry after throttling), and admit the calls that may go."""
         if first:
             self._queue.appendleft(ticket)
         else:
@@ -94,21 +93,21 @@ class Limiter:
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Admit whoever may go. If it is not time for the next one yet, that is told, to watch for it."""
+        """Admit the calls that may go. If the next one is not due yet, notify it so that it sleeps until then."""
         while self._queue and self.in_flight < int(self.limit) and now >= self.closed_until:
             ticket = self._queue.popleft()
             self.in_flight += 1
             ticket.admitted = True
             ticket.epoch = self._epoch
-            ticket.went = now
+            ticket.admitted_at = now
             ticket.round = self._pace.admitted(now)
-            ticket.held_back = self.in_flight >= int(self.limit) or now < self._pace.due
-            ticket.admit()
+            ticket.was_limited = self.in_flight >= int(self.limit) or now < self._pace.due
+            ticket.notify()
             if self._queue and now < self._pace.due:
-                self._queue[0].admit()
+                self._queue[0].notify()
 
     def withdraw(self, ticket: Ticket, now: float) -> None:
-        """Forget a call that gave up, whether it still waited or was just admitted."""
+        """Remove a call that was cancelled or timed out in the queue, or just after its admission."""
         if ticket.admitted:
             self._pace.withdrawn()
             self.leave(ticket, now)
@@ -116,28 +115,28 @@ class Limiter:
         was_head = self.is_head(ticket)
         self._queue.remove(ticket)
         if was_head and self._queue:
-            self._queue[0].admit()
+            self._queue[0].notify()
 
     def leave(self, ticket: Ticket, now: float) -> None:
-        """Return a place, whatever became of the call."""
+        """Free the slot of a call, whatever its outcome."""
         ticket.admitted = False
         self.in_flight -= 1
         self.advance(now)
 
     def succeeded(self, ticket: Ticket, now: float) -> None:
-        """Widen the limit, if calls were held back when this one went and no halving came after."""
-        if ticket.held_back and ticket.epoch == self._epoch:
-            self.limit = min(float(self.capacity), self.limit + WIDEN)
+        """Raise the limit if it was reached when this call was admitted and was not halved since."""
+        if ticket.was_limited and ticket.epoch == self._epoch:
+            self.limit = min(float(self.capacity), self.limit + LIMIT_INCREASE)
         if ticket.round is not None:
-            self._pace.succeeded(ticket.round, now, ticket.went)
+            self._pace.succeeded(ticket.round, now, ticket.admitted_at)
 
     def throttled(self, ticket: Ticket, wait: float = 0.0) -> None:
         """
-        Halve the limit, unless a call that was on its way at the same time has done so.
+        Halve the limit, unless a call that was in flight at the same time has done so.
 
         Args:
             ticket: The call that was refused.
-            wait: Seconds that the service named; 0 if it named none.
+            wait: Seconds that the service asked to wait; 0 if it did not say.
         """
         if ticket.epoch == self._epoch:
             self._epoch += 1
@@ -146,32 +145,33 @@ class Limiter:
             self._pace.refused(ticket.round, wait)
 
     def hold(self, until: float) -> None:
-        """Admit nobody before *until*; a hold is never shortened. Whoever is next is told, to watch for its end."""
+        """Admit no call before *until*; a hold is never shortened. Notify the next call, which sleeps until then."""
         self.held_until = max(self.held_until, until)
         if self._queue:
-            self._queue[0].admit()
+            self._queue[0].notify()
 
 
 class Budget:
     """
-    Limit what share of calls may be repeats, so that a broken service is not hammered (gRPC A6).
+    Limit the share of retries, so that a failing service is not overloaded (retry throttling of gRPC A6).
 
-    A failure costs one token and a good answer gives back `REFUND`; with half of the tokens gone, it is empty.
+    A failure costs one token; a successful response returns `TOKENS_PER_SUCCESS`. Retries stop when half of the tokens
+    are used.
     """
 
     def __init__(self, connections: int) -> None:
-        self._capacity = float(BUDGET_PER_CONNECTION * connections)
+        self._capacity = float(TOKENS_PER_CONNECTION * connections)
         self.tokens: float = self._capacity
 
     @property
     def is_empty(self) -> bool:
-        """Whether no more should be repeated for now."""
+        """Whether retries must stop for now."""
         return self.tokens <= self._capacity / 2
 
     def failed(self) -> None:
-        """Pay for a failure that the service had no good reason for."""
+        """Take a token for a failure other than throttling or a client error."""
         self.tokens = max(0.0, self.tokens - 1)
 
     def succeeded(self) -> None:
-        """Get something back for a good answer."""
-        self.tokens = min(self._capacity, self.tokens + REFUND)
+        """Return part of a token for a successful response."""
+        self.tokens = min(self._capacity, self.tokens + TOKENS_PER_SUCCESS)

@@ -1,10 +1,10 @@
 """
-How fast a service lets calls through: what the gate learns from refusals. Time is an argument; nothing here waits.
+Infer a service's rate limit from its 429 responses and space calls to stay just below it.
 
-HTTP names waits in whole seconds (RFC 9110, 10.2.3), and that makes a refusal dear: what the service would have let
-through in most of the second is lost. So once refusals show a limit by rate, calls are spaced, a little below it.
+``Retry-After`` counts whole seconds (RFC 9110, 10.2.3), so every refusal is expensive: most of a second's quota goes
+unused. Once refusals show a rate limit, calls are therefore spaced. Time is an argument; nothing here waits.
 
-The figures below were chosen by simulating services of many rates, bursts and latencies, as in tests/wire/test_pace.py.
+The constants were chosen by simulating services of many rates, bursts and latencies, as in tests/wire/test_pace.py.
 """
 
 from __future__ import annotations
@@ -14,186 +14,193 @@ from collections import deque
 
 from attrs import Factory, define
 
-MIN_LESSON_SECONDS, MAX_LESSON_SECONDS = 0.5, 2.0
-"""Seconds. Less costs little and is exact; in more, what is lost by rounding is little."""
-ENOUGH_EVIDENCE = 4.0
-"""So many refusals beyond what chance would bring show a limit by rate."""
-CHANCE_FACTOR = 5.0
-"""A service that fails at random hardly ever refuses so many times as often after a refusal as it did before."""
+MIN_USABLE_WAIT, MAX_USABLE_WAIT = 0.5, 2.0
+"""Seconds; other waits are not evaluated. A shorter one is cheap and exact; a longer one loses little to rounding."""
+MIN_EXCESS_REFUSALS = 4.0
+"""Refusals, beyond those that random failures explain, that show a rate limit."""
+RANDOM_FAILURE_FACTOR = 5.0
+"""How much the share of refusals may rise after the first one and still be explained by random failures."""
 MIN_CREDIBLE_SHARE = 0.5
-"""A rate that fell to so much of the one first measured was none: what it followed was chance."""
-MEMORY_SECONDS = 60.0
-"""Seconds after which nothing of a refusal is remembered."""
+"""A rate that falls below this share of the first measurement is discarded: the refusals were random."""
+EXPIRY_SECONDS = 60.0
+"""Seconds without a refusal after which calls are no longer spaced."""
 
-PROBE = 4.0
+PROBE_FACTOR = 4.0
 PROBE_SECONDS = 0.4
-"""The first pace is `PROBE` times the guess, and ``(t / PROBE_SECONDS) ** 3`` times the guess more after t seconds."""
+"""While probing, t seconds after the wait, the pace is ``PROBE_FACTOR + (t / PROBE_SECONDS) ** 3`` times the guess."""
 HEADROOM = 0.02
 GROWTH = 0.01
 PLATEAU_SECONDS = 12.0
-"""Seconds until the plateau at ``1 - HEADROOM`` of the measured rate, before which and after which the pace grows."""
+"""The pace levels off at ``1 - HEADROOM`` of the measured rate, after this many seconds, and then grows again."""
 MIN_KEPT_SHARE, MAX_KEPT_SHARE = 0.85, 0.97
-"""What stays of a pace that was refused although nothing better was measured."""
+"""Bounds of the share of a refused pace that is kept if the round gave no better measurement."""
 MAX_GROWTH = 1.5
-"""The rate is so many times the first measurement at most."""
+"""Upper bound of the rate, as a multiple of the first measurement."""
 RAMP_SECONDS = 2.0
-"""Seconds in which the pace grows to the most that the first measurement may mean."""
+"""Seconds over which the pace rises from the lower to the upper bound of the first measurement."""
 MIN_RATE = 4.0
-"""Calls a second that always may go, so that none waits longer than a quarter of a second for the spacing."""
+"""Lower bound of the pace in calls per second, so that spacing delays a call by a quarter of a second at most."""
 
 CATCH_UP_SECONDS = 0.01
-"""Seconds that a late timer may make up for."""
+"""Maximum lateness of a timer that the next calls compensate for."""
 MIN_MEASURED_SECONDS = 0.1
-"""Seconds that a measurement takes at least."""
+"""Minimum duration of a measurement."""
 MAX_ANSWERS = 1000
-"""Calls that a measurement looks at."""
+"""Maximum number of responses kept for a measurement."""
 
 
 @define(eq=False)
 class Round:
-    """The calls that went between two waits, and when they were answered."""
+    """The calls that were sent between two waits, and the times of their responses."""
 
     start: float
-    """When the first went."""
-    first: float = math.inf
-    """When the first good answer came."""
-    last: float = -math.inf
-    """When the last good answer came."""
-    went: float = -math.inf
-    """When the call went that this was the answer to."""
+    """When the first call was sent."""
+    first_answer: float = math.inf
+    """When the first successful response arrived."""
+    last_answer: float = -math.inf
+    """When the last successful response arrived."""
+    last_admitted_at: float = -math.inf
+    """When the call with the last successful response was sent."""
     good: int = 0
+    """Number of successful responses."""
     refused: int = 0
+    """Number of refusals."""
     good_before: int = 0
-    """Good answers that came before the first refusal."""
+    """Number of successful responses before the first refusal."""
     wait: float = 0.0
-    """Seconds; the longest that the service named."""
+    """Seconds; the longest wait that the service asked for."""
     answers: deque[float] = Factory(lambda: deque(maxlen=MAX_ANSWERS))
-    """When good answers came to calls that were spaced."""
+    """Times of successful responses to calls that were spaced."""
 
     @property
-    def seconds(self) -> tuple[float, float]:
-        """What those with a good answer took at least, and at most: to go, and to be answered."""
-        going, answers = self.went - self.start, self.last - self.first
-        return max(0.0, min(going, answers)), max(going, answers)
+    def duration_bounds(self) -> tuple[float, float]:
+        """The shortest and longest time in which the service may have accepted the successful calls."""
+        sending, answering = self.last_admitted_at - self.start, self.last_answer - self.first_answer
+        return max(0.0, min(sending, answering)), max(sending, answering)
 
     @property
-    def excess(self) -> float:
-        """How many more calls were refused, of those on their way at the first refusal, than chance would bring."""
-        return self.refused - 1 - (self.good - self.good_before) * min(1.0, CHANCE_FACTOR / max(1, self.good_before))
+    def excess_refusals(self) -> float:
+        """Refusals of calls in flight at the first refusal, beyond those that random failures explain."""
+        good_after = self.good - self.good_before
+        return self.refused - 1 - good_after * min(1.0, RANDOM_FAILURE_FACTOR / max(1, self.good_before))
 
 
 class Pace:
     """
-    Space calls by what refusals tell; until they show a limit by rate, and a minute after the last, not at all.
+    Space calls once refusals show a rate limit, until none was refused for a minute.
 
-    Whatever rate r a service allows and burst b it saves up, it lets at most ``b + r * t`` calls through in any time t.
-    The good answers of the first round, n in a time T, tell ``b + r * T``. So any later span of k in a time t shows
-    that ``r >= (k - n) / (t - T)``, and the calls from the end of one round to the end of the next that r is at least
-    their number by that time; the best of these is what r is taken for. As a span shows something only if its calls
-    come faster than r, the first pace is a probe, from `PROBE` times the guess ``n / max(T, wait)`` ever faster, until
-    it is refused. From then on, after CUBIC (RFC 9438), t seconds after the wait::
+    A service that allows a rate r and a burst b accepts at most ``b + r * t`` calls in any time t. If the first round
+    has n successful responses in a time T, then ``n = b + r * T``. Two lower bounds of r follow: ``(k - n) / (t - T)``
+    for any later k calls in a time t, and the number of calls from the end of one round to the end of the next, divided
+    by that time. The highest bound is taken as r.
+
+    A measurement is only useful if calls are sent faster than r. So the first pace is a probe: it starts at
+    `PROBE_FACTOR` times the guess ``n / max(T, wait)`` and rises until a call is refused. After that the pace follows
+    CUBIC (RFC 9438), t seconds after the wait::
 
         pace = r * (1 - HEADROOM + GROWTH * ((t - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3)
 
-    Connections that are being opened blur T; so the first measurement has a least and a most, and the pace begins at
-    the least. A round is judged when the next one begins, as its answers are there by then.
+    T is imprecise while connections are being opened, so the first measurement has a lower and an upper bound, and the
+    pace starts at the lower one. A round is evaluated when the next one starts, when its responses have arrived.
     """
 
     def __init__(self) -> None:
         self._round: Round | None = None
-        self._closed_to_lessons_until = -math.inf
-        self._forget()
+        self._ignore_until = -math.inf
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.due: float = -math.inf
-        """When the next call may go."""
+        """The earliest time for the next call."""
         self._spacing = 0.0
-        self._evidence = 0.0
-        self._burst: Round | None = None
-        """The first round; there is a pace from then on."""
+        self._excess_refusals = 0.0
+        self._first_round: Round | None = None
+        """The round that showed the rate limit; calls are spaced while it is set."""
         self._rate = 0.0
-        self._doubt = 0.0
+        self._uncertainty = 0.0
+        """Difference between the upper and the lower bound of the first measurement."""
         self._first_rate: float | None = None
-        """None while it is a guess."""
+        """None while the rate is a guess."""
         self._last_end = -math.inf
 
     def rate(self, now: float) -> float:
-        """Calls a second that may go now; infinite if they are not spaced."""
-        if self._burst is None or self._round is None:
+        """Return the calls per second allowed now; infinite if calls are not spaced."""
+        if self._first_round is None or self._round is None:
             return math.inf
         seconds = now - self._round.start
         if self._first_rate is None:
-            share = PROBE + (seconds / PROBE_SECONDS) ** 3
+            share = PROBE_FACTOR + (seconds / PROBE_SECONDS) ** 3
         else:
             share = 1 - HEADROOM + GROWTH * ((seconds - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3
-        return max(MIN_RATE, (self._rate + self._doubt * min(1.0, seconds / RAMP_SECONDS)) * share)
+        return max(MIN_RATE, (self._rate + self._uncertainty * min(1.0, seconds / RAMP_SECONDS)) * share)
 
     def admitted(self, now: float) -> Round:
-        """Note that a call goes, and when the next is due; the first after a wait tells how the last round went."""
+        """Record that a call is sent and schedule the next; the first call after a wait starts a new round."""
         if self._round is None:
             self._round = Round(now)
         elif self._round.refused:
-            self._learn(self._round, now)
+            self._evaluate(self._round, now)
             self._round = Round(now)
-        elif self._burst is not None and now - self._round.start > MEMORY_SECONDS:
-            self._forget()
-        if self._burst is not None:
+        elif self._first_round is not None and now - self._round.start > EXPIRY_SECONDS:
+            self._reset()
+        if self._first_round is not None:
             self._spacing = 1 / self.rate(now)
             self.due = max(self.due, now - CATCH_UP_SECONDS) + self._spacing
         return self._round
 
     def withdrawn(self) -> None:
-        """Give the turn of a call that never went to the next."""
+        """Pass the turn of a call that was not sent to the next one."""
         self.due -= self._spacing
 
-    def succeeded(self, of: Round, now: float, went: float) -> None:
-        """Note a good answer to a call of a round, and when that call went."""
-        if not of.good:
-            of.first = now
-        of.good += 1
-        of.last, of.went = now, went
-        if self._burst is not None:
-            of.answers.append(now)
+    def succeeded(self, calls: Round, now: float, admitted_at: float) -> None:
+        """Record a successful response to one of *calls*, which was sent at *admitted_at*."""
+        if not calls.good:
+            calls.first_answer = now
+        calls.good += 1
+        calls.last_answer, calls.last_admitted_at = now, admitted_at
+        if self._first_round is not None:
+            calls.answers.append(now)
 
-    def refused(self, of: Round, wait: float) -> None:
-        """Note that a call of a round was refused, and the *wait* in seconds that the service named."""
-        if not of.refused:
-            of.good_before = of.good
-        of.refused += 1
-        of.wait = max(of.wait, wait)
+    def refused(self, calls: Round, wait: float) -> None:
+        """Record that one of *calls* was refused, and the *wait* in seconds that the service asked for."""
+        if not calls.refused:
+            calls.good_before = calls.good
+        calls.refused += 1
+        calls.wait = max(calls.wait, wait)
 
-    def _learn(self, last: Round, now: float) -> None:
-        """Judge a round that is over."""
-        if not MIN_LESSON_SECONDS <= last.wait <= MAX_LESSON_SECONDS or now < self._closed_to_lessons_until:
-            self._forget()
+    def _evaluate(self, ended: Round, now: float) -> None:
+        """Update the rate from a round that ended."""
+        if not MIN_USABLE_WAIT <= ended.wait <= MAX_USABLE_WAIT or now < self._ignore_until:
+            self._reset()
             return
         self.due = -math.inf
-        if not last.good:
+        if not ended.good:
             return
-        self._evidence = min(ENOUGH_EVIDENCE, max(0.0, self._evidence + last.excess))
-        if self._burst is not None:
-            self._measure(last, self._burst, now)
-        elif self._evidence >= ENOUGH_EVIDENCE:
-            self._burst, self._rate = last, last.good / max(last.last - last.start, last.wait)
-        self._last_end = last.last
+        self._excess_refusals = min(MIN_EXCESS_REFUSALS, max(0.0, self._excess_refusals + ended.excess_refusals))
+        if self._first_round is not None:
+            self._measure(ended, self._first_round, now)
+        elif self._excess_refusals >= MIN_EXCESS_REFUSALS:
+            self._first_round, self._rate = ended, ended.good / max(ended.last_answer - ended.start, ended.wait)
+        self._last_end = ended.last_answer
 
-    def _measure(self, last: Round, burst: Round, now: float) -> None:
-        """Take the best of what the round shows that the rate is at least, or a bit less than the pace."""
-        pace = self.rate(last.last)
-        whole = last.good / max(MIN_MEASURED_SECONDS, last.last - self._last_end)
-        without_burst = pace - burst.good / max(MIN_MEASURED_SECONDS, last.last - last.start)
-        less = min(self._rate, MAX_KEPT_SHARE * pace, max(MIN_KEPT_SHARE * pace, without_burst))
-        shortest, longest = burst.seconds
-        self._rate = min(pace, max(whole, _rate_of_spans(last, burst.good, shortest), less))
-        self._doubt = 0.0
+    def _measure(self, ended: Round, first_round: Round, now: float) -> None:
+        """Set the rate to the highest lower bound that the round shows, or to slightly less than the pace."""
+        pace = self.rate(ended.last_answer)
+        whole_round = ended.good / max(MIN_MEASURED_SECONDS, ended.last_answer - self._last_end)
+        without_burst = pace - first_round.good / max(MIN_MEASURED_SECONDS, ended.last_answer - ended.start)
+        fallback = min(self._rate, MAX_KEPT_SHARE * pace, max(MIN_KEPT_SHARE * pace, without_burst))
+        shortest, longest = first_round.duration_bounds
+        self._rate = min(pace, max(whole_round, _rate_of_spans(ended, first_round.good, shortest), fallback))
+        self._uncertainty = 0.0
         if self._first_rate is None:
-            most = min(pace, _rate_of_spans(last, burst.good, longest), MAX_GROWTH * self._rate)
-            self._first_rate, self._doubt = self._rate, max(0.0, most - self._rate)
+            most = min(pace, _rate_of_spans(ended, first_round.good, longest), MAX_GROWTH * self._rate)
+            self._first_rate, self._uncertainty = self._rate, max(0.0, most - self._rate)
         elif self._rate < MIN_CREDIBLE_SHARE * self._first_rate:
-            self._forget()
-            self._closed_to_lessons_until = now + MEMORY_SECONDS
+            self._reset()
+            self._ignore_until = now + EXPIRY_SECONDS
 
 
-def _rate_of_spans(last: Round, burst: int, seconds: float) -> float:
-    spans = ((last.last - at - seconds, calls) for calls, at in enumerate(reversed(last.answers), 1))
+def _rate_of_spans(ended: Round, burst: int, seconds: float) -> float:
+    """Return the highest rate of the spans up to the last response, after subtracting *burst* calls in *seconds*."""
+    spans = ((ended.last_answer - at - seconds, calls) for calls, at in enumerate(reversed(ended.answers), 1))
     return max(((calls - burst) / time for time, calls in spans if time >= MIN_MEASURED_SECONDS), default=0.0)

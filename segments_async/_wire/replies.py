@@ -1,4 +1,4 @@
-"""From an answer to what it means: a status to its error, a Django REST Framework body to words and fields."""
+"""Map responses to errors: the status to an error class, a Django REST Framework body to a message and fields."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_DETAIL = 500
-"""Characters of an answer's words that an error shows; its `body` holds more."""
+"""Maximum characters of the service's message that an error shows; its `body` has the rest."""
 MAX_BODY = 100_000
-"""Characters of an answer that is not JSON which an error keeps."""
+"""Maximum bytes of a response that is not JSON kept in an error."""
 
 REQUEST_ID_HEADERS = ("x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-amzn-trace-id", "cf-ray")
 
@@ -42,7 +42,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     429: RateLimitError,
 }
 
-_BY_WORDS: tuple[tuple[str, type[ApiError]], ...] = (
+_BY_PHRASE: tuple[tuple[str, type[ApiError]], ...] = (
     ("cannot be added as collaborator", CollaboratorError),
     ("is already a collaborator", CollaboratorError),
     ("free trial ended", SubscriptionError),
@@ -50,34 +50,34 @@ _BY_WORDS: tuple[tuple[str, type[ApiError]], ...] = (
     ("already exists", AlreadyExistsError),
     ("already have", AlreadyExistsError),
 )
-"""Read on a 400, 402 or 403 only; the first that fits counts (`api.md`)."""
+"""For a 400, 402 or 403 only; the first match counts. See ``docs/service.md``, "Errors and their wording"."""
 
 _REFINED = frozenset({400, 402, 403})
 _NO_CREDENTIALS = "credentials were not provided"
 _NOT_FIELDS = frozenset({"detail", "code", "messages"})
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_XML_WORDS = re.compile(r"<(?:Code|Message)>(.*?)</(?:Code|Message)>", re.DOTALL)
+_XML_MESSAGE = re.compile(r"<(?:Code|Message)>(.*?)</(?:Code|Message)>", re.DOTALL)
 
 
 @frozen
 class Reply:
-    """An answer, read to its end."""
+    """A complete response."""
 
     status: int
     method: str
     url: str
-    """Where it came from, fit to be shown: see `redact_url`."""
+    """The request's URL without secrets; see `redact_url`."""
     headers: Mapping[str, str]
-    """Looked up in lower case."""
+    """Keys are looked up in lower case."""
     content: bytes
 
     @property
     def request_id(self) -> str | None:
-        """What names this answer to the service's support."""
+        """The ID to quote to the service's support."""
         return request_id_in(self.headers)
 
     def body(self) -> Any:
-        """The answer as JSON if it is, else as text."""
+        """Return the decoded JSON, or the text if it is not JSON."""
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError:
@@ -85,14 +85,14 @@ class Reply:
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
-    """What names an answer to the service's support."""
+    """Return the ID of a response to quote to the service's support."""
     return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
 
 
 def redact_url(url: str) -> str:
-    """Cut a password and what signs a presigned URL, so that the rest can be shown and logged."""
+    """Remove the credentials and the signature of a URL, so that it can be shown and logged."""
     if "@" not in url and "ignature=" not in url and "[" not in url:
-        return url  # nearly always
+        return url  # the common case, without parsing
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -105,7 +105,7 @@ def redact_url(url: str) -> str:
 
 
 def error_for(reply: Reply, *, now: float) -> ApiError:
-    """Choose the error for an answer of the API that is no success: the status decides, words only refine."""
+    """Return the error for an unsuccessful response of the API. The status decides; the message only refines it."""
     body = reply.body()
     detail, fields = read_problems(body)
     cls = _BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else ApiError)  # noqa: PLR2004
@@ -118,9 +118,9 @@ def error_for(reply: Reply, *, now: float) -> ApiError:
 
 def storage_error_for(reply: Reply, *, now: float) -> ApiError:
     """
-    Choose the error for a refusal of the storage host.
+    Return the error for an unsuccessful response of the storage host.
 
-    Its 401 and 403 speak of a signature and not of our API key, so they are plain `ApiError`.
+    A 401 or 403 of storage concerns a signature and not the API key, so it is a plain `ApiError`.
     """
     table: dict[int, type[ApiError]] = {404: NotFoundError, 429: RateLimitError}
     cls = table.get(reply.status, ServerError if reply.status >= 500 else ApiError)  # noqa: PLR2004
@@ -129,10 +129,10 @@ def storage_error_for(reply: Reply, *, now: float) -> ApiError:
     return _build(cls, reply, detail, fields, body, now)
 
 
-def _refine(cls: type[ApiError], words: str, status: int) -> type[ApiError]:
-    if status == 403 and _NO_CREDENTIALS in words:  # noqa: PLR2004
+def _refine(cls: type[ApiError], message: str, status: int) -> type[ApiError]:
+    if status == 403 and _NO_CREDENTIALS in message:  # noqa: PLR2004
         return AuthenticationError
-    return next((refined for phrase, refined in _BY_WORDS if phrase in words), cls)
+    return next((refined for phrase, refined in _BY_PHRASE if phrase in message), cls)
 
 
 def _build(
@@ -152,19 +152,19 @@ def _build(
 
 def read_problems(body: Any) -> tuple[str, dict[str, list[str]]]:
     """
-    Read a Django REST Framework error body into one line and the problems by field.
+    Parse a Django REST Framework error body into a one-line message and the problems by field.
 
-    Nested problems get a path as their field: ``{"attributes": {"image": ["Required."]}}`` is
-    ``{"attributes.image": ["Required."]}``, and the third item of a refused list is ``[2].name``.
+    The field of a nested problem is its path: ``{"attributes": {"image": ["Required."]}}`` becomes
+    ``{"attributes.image": ["Required."]}``, and a field of the third item of a rejected list becomes ``[2].name``.
     """
     if isinstance(body, str):
-        return _one_line(_words_of_page(body)), {}
+        return _one_line(_page_message(body)), {}
     problems = list(_flatten(body, ""))
     fields: dict[str, list[str]] = {}
-    for path, words in problems:
+    for path, message in problems:
         if path and path not in _NOT_FIELDS:
-            fields.setdefault(path, []).append(words)
-    lines = [words if not path or path in _NOT_FIELDS else f"{path}: {words}" for path, words in problems]
+            fields.setdefault(path, []).append(message)
+    lines = [message if not path or path in _NOT_FIELDS else f"{path}: {message}" for path, message in problems]
     return _one_line("; ".join(lines)), fields
 
 
@@ -174,15 +174,16 @@ def _flatten(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _flatten(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            # A list of sentences belongs to its field; a list of objects is one object for each item sent.
+            # A list of strings has the messages of its field; a list of objects has one object per item sent.
             yield from _flatten(inner, f"{path}[{index}]" if isinstance(inner, dict | list) else path)
     elif value is not None and value != "":
         yield path, str(value)
 
 
-def _words_of_page(text: str) -> str:
-    if words := _XML_WORDS.findall(text):
-        return ": ".join(words)
+def _page_message(text: str) -> str:
+    """Return the message of an S3 error in XML, or the title of an HTML page; plain text stays as it is."""
+    if messages := _XML_MESSAGE.findall(text):
+        return ": ".join(messages)
     if title := _TITLE.search(text):
         return title[1]
     return text if "<" not in text else f"a page of {len(text)} characters instead of JSON"
@@ -194,7 +195,7 @@ def _one_line(text: str) -> str:
 
 
 def error_for_item(error: ApiError, index: int) -> ApiError:
-    """The part of a refused list's error that concerns the item at *index*."""
+    """Return the part of a rejected list's error that concerns the item at *index*."""
     body = error.body[index]
     detail, fields = read_problems(body)
     return type(error)(error.status, error.method, error.url, detail, fields, error.request_id, body)

@@ -1,4 +1,4 @@
-"""When a failed request is sent again, and after how long. Time and chance are arguments."""
+"""Decide whether and when a failed request is retried. Time and randomness are arguments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from segments_async.settings import RetryPolicy
 
 RETRY_AFTER_JITTER = 0.05
-"""A wait that the service named is stretched by up to this share, so that clients do not return in one instant."""
+"""Maximum share added to a ``Retry-After``, so that clients do not retry all at once."""
 
 _TRANSIENT = frozenset({500, 502, 503, 504})
 _REQUEST_TIMEOUT = 408
@@ -27,11 +27,12 @@ _DRF_WAIT = re.compile(r"available in (\d+) seconds?", re.IGNORECASE)
 
 def parse_retry_after(headers: Mapping[str, str], *, now: float, detail: str = "") -> float | None:
     """
-    Read how many seconds the service asks to wait; None if it did not say (RFC 9110, 10.2.3).
+    Return the seconds that the service asks to wait (RFC 9110, 10.2.3); None if it did not say.
 
-    A date counts from the reply's own ``Date``, so that a wrong local clock does no harm; *now* (seconds since 1970)
-    stands in where there is none. Without the header, the words of Django REST Framework in *detail* are read
-    (`api.md`). What makes no sense (negative, not a number) counts as not said; a date in the past is 0.
+    A date counts from the response's own ``Date``, so that a wrong local clock does not matter; without one it counts
+    from *now* (seconds since 1970). Without a ``Retry-After`` header, the wait is read from the message of Django REST
+    Framework in *detail* (``docs/service.md``, "Throttling"). An invalid value (negative, not a number) is ignored; a
+    date in the past is 0.
     """
     value = headers.get("retry-after", "").strip()
     if not value:
@@ -57,78 +58,78 @@ def _http_date(value: str) -> float | None:
 
 
 def is_throttled(error: BaseException) -> bool:
-    """Whether the service refused the request before any work was done (429, or a 503 that names a wait)."""
+    """Return whether the service refused the request before doing any work (429, or 503 with ``Retry-After``)."""
     return isinstance(error, RateLimitError) or (
         isinstance(error, ApiError) and error.status == 503 and error.retry_after is not None  # noqa: PLR2004
     )
 
 
 def is_ambiguous(error: BaseException) -> bool:
-    """Whether the request may have been carried out although it failed."""
+    """Return whether the request may have been carried out although it failed."""
     if isinstance(error, ServerError):
         return not is_throttled(error)
     return isinstance(error, TransportError) and error.sent
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     if isinstance(error, ApiError):
         return is_throttled(error) or error.status in _TRANSIENT or error.status == _REQUEST_TIMEOUT
     return isinstance(error, TransportError)
 
 
 def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:
-    """Seconds to wait after *failures* failures (from 1): ``jitter * min(cap, base * 2 ** (failures - 1))``."""
-    # A power beyond the cap is not computed: 2.0 ** 1100 overflows.
+    """Return the seconds to wait after *failures* failures: ``jitter * min(cap, base * 2 ** (failures - 1))``."""
+    # The exponent is bounded because 2.0 ** 1100 overflows.
     return jitter * min(policy.cap, policy.base * 2.0 ** min(failures - 1, 60))
 
 
 @frozen
 class RetryDecision:
-    """What to do after a failed attempt."""
+    """The next step after a failed attempt."""
 
     wait: float | None
-    """Seconds to wait before the next attempt; None gives up."""
+    """Seconds to wait before the next attempt; None makes no further attempt."""
     jump_queue: bool = False
-    """Whether the next attempt goes ahead of the other calls at the gate, as the service refused this one."""
+    """Whether the next attempt goes to the head of the gate's queue, because this one was throttled."""
     at_gate: bool = False
-    """Whether the service named the wait, which the gate then keeps for all calls."""
+    """Whether the gate applies the wait, for all calls, because the service asked for it."""
     charge_budget: bool = True
-    """Whether another attempt is the client's own decision; after a refusal it is the service's."""
+    """Whether the retry depends on the retry budget; False after throttling."""
 
 
 @define
 class RetryState:
     """
-    The attempts of one call so far.
+    Track the attempts of one call.
 
     Args:
         policy: The waits and their bounds.
-        max_attempts: How often the request is sent at most: `attempts` or `bulk_attempts` of the policy.
-        may_repeat: Whether the endpoint may be sent again after an ambiguous failure.
+        max_attempts: Maximum number of attempts: `attempts` or `bulk_attempts` of the policy.
+        may_repeat: Whether the request may be repeated after an ambiguous failure.
     """
 
     policy: RetryPolicy
     max_attempts: int
     may_repeat: bool
     failures: int = 0
-    """Attempts that failed, and count."""
+    """Failed attempts; they count against `max_attempts`."""
     throttles: int = 0
-    """Attempts that the service refused as too many, which do not count."""
+    """Throttled attempts; they do not count."""
     maybe_applied: bool = False
     """Whether a failed attempt may have been carried out."""
 
     @property
     def attempts(self) -> int:
-        """Attempts that ended without a good answer."""
+        """Number of attempts that did not succeed."""
         return self.failures + self.throttles
 
     def wait_after(self, error: SegmentsError, *, elapsed: float, jitter: float) -> RetryDecision:
         """
-        Count a failed attempt, and decide whether and when the next one is made.
+        Record a failed attempt, and decide whether and when to retry.
 
         Args:
-            error: What went wrong.
+            error: The failure.
             elapsed: Seconds since the first attempt started.
             jitter: A random number from 0 to below 1.
         """
@@ -138,19 +139,23 @@ class RetryState:
             self.throttles += 1
         else:
             self.failures += 1
-        named = getattr(error, "retry_after", None) if throttled else None
+        retry_after = getattr(error, "retry_after", None) if throttled else None
         return RetryDecision(
-            self._wait(error, named, elapsed=elapsed, jitter=jitter),
+            self._wait(error, retry_after, elapsed=elapsed, jitter=jitter),
             jump_queue=throttled,
-            at_gate=bool(named),
+            at_gate=bool(retry_after),
             charge_budget=not throttled,
         )
 
-    def _wait(self, error: SegmentsError, named: float | None, *, elapsed: float, jitter: float) -> float | None:
+    def _wait(self, error: SegmentsError, retry_after: float | None, *, elapsed: float, jitter: float) -> float | None:
         if self.max_attempts == 1 or not is_retryable(error):
             return None
         if is_throttled(error):
-            wait = named * (1 + RETRY_AFTER_JITTER * jitter) if named else backoff(self.policy, self.throttles, jitter)
+            wait = (
+                retry_after * (1 + RETRY_AFTER_JITTER * jitter)
+                if retry_after
+                else backoff(self.policy, self.throttles, jitter)
+            )
         elif self.failures < self.max_attempts and (self.may_repeat or not is_ambiguous(error)):
             wait = backoff(self.policy, self.failures, jitter)
         else:

@@ -1,8 +1,8 @@
 """
 Every route of the service that this client calls, each declared once.
 
-Paths, trailing slashes and what may be repeated: ``docs/service.md``, "Endpoints". A `Repeat.NEVER` route creates
-something: `create_once` and `create_unnamed` decide what happens after a lost answer.
+``docs/service.md``, "Endpoints", lists the paths, their trailing slashes and which requests may be repeated. A
+`Repeat.NEVER` route creates something: `create_once` and `create_unnamed` handle a lost response.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from segments_async._wire.endpoint import Endpoint, Repeat
 
 _SLOW = 120.0
-"""Seconds to wait for the answer to a call that does much at once."""
+"""Read timeout in seconds of routes that process many items at once."""
 
 API_STATUS = Endpoint(method="GET", path="/api_status/")
 
@@ -34,7 +34,7 @@ REMOVE_COLLABORATOR = Endpoint(method="DELETE", path="/datasets/{dataset}/collab
 LIST_SAMPLES = Endpoint(method="GET", path="/datasets/{dataset}/samples/", read_timeout=_SLOW)
 CREATE_SAMPLE = Endpoint(method="POST", path="/datasets/{dataset}/samples/", repeat=Repeat.NEVER, gzip=True)
 CREATE_SAMPLES = Endpoint(method="POST", path="/datasets/{dataset}/samples_bulk/", gzip=True, read_timeout=_SLOW)
-"""Safe to repeat: a name that exists is returned unchanged."""
+"""Safe to repeat: the service returns an existing sample of the same name unchanged."""
 DELETE_SAMPLES = Endpoint(method="DELETE", path="/datasets/{dataset}/samples_bulk/", read_timeout=_SLOW)
 GET_SAMPLE = Endpoint(method="GET", path="/samples/{uuid}/")
 UPDATE_SAMPLE = Endpoint(method="PATCH", path="/samples/{uuid}/", gzip=True)

@@ -21,7 +21,7 @@ from segments_async import (
     ServerError,
 )
 from segments_async._http.gate import Gate
-from segments_async._wire.limiter import BUDGET_PER_CONNECTION
+from segments_async._wire.limiter import TOKENS_PER_CONNECTION
 
 pytestmark = pytest.mark.anyio
 
@@ -231,7 +231,7 @@ async def test_a_broken_service_is_not_hammered(sandbox, open_client, clock):
     """Once the budget is empty, single calls fail at their first failure; bulk items go on, slowly."""
     async with open_client(max_connections=1, clock=clock.settings, retry=RetryPolicy(bulk_attempts=4)) as client:
         sandbox.fail("*", "/*", status=500, times=None)
-        for _ in range(BUDGET_PER_CONNECTION):
+        for _ in range(TOKENS_PER_CONNECTION):
             with pytest.raises(ServerError):
                 await client.request("GET", "/user")
         sandbox.clear_calls()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from segments_async._wire.limiter import BUDGET_PER_CONNECTION, REFUND, Budget, Limiter, Ticket
+from segments_async._wire.limiter import TOKENS_PER_CONNECTION, TOKENS_PER_SUCCESS, Budget, Limiter, Ticket
 
 
 class Calls:
@@ -15,7 +15,7 @@ class Calls:
 
     def enter(self, number: int, *, now: float = 0.0, first: bool = False) -> Ticket:
         ticket = Ticket(lambda: None)
-        ticket.admit = lambda: self.admitted.append(number) if ticket.admitted else None
+        ticket.notify = lambda: self.admitted.append(number) if ticket.admitted else None
         self.limiter.enter(ticket, now, first=first)
         return ticket
 
@@ -114,7 +114,7 @@ def test_back_at_four_fifths_within_ten_round_trips():
     while limiter.limit < 0.8 * 32:
         tickets = [calls.enter(number) for number in range(int(limiter.limit))]
         for ticket in tickets:
-            ticket.held_back = True  # others wait behind it
+            ticket.was_limited = True  # others wait behind it
             limiter.succeeded(ticket, 0.0)
             limiter.leave(ticket, 0.0)
         trips += 1
@@ -218,7 +218,7 @@ TestGate.settings = settings(max_examples=50, stateful_step_count=40, deadline=N
 
 def test_budget_is_empty_at_half():
     budget = Budget(1)
-    for _ in range(BUDGET_PER_CONNECTION // 2 - 1):
+    for _ in range(TOKENS_PER_CONNECTION // 2 - 1):
         budget.failed()
     assert not budget.is_empty
     budget.failed()
@@ -230,7 +230,7 @@ def test_budget_is_empty_at_half():
 def test_budget_is_bounded_on_both_sides():
     budget = Budget(1)
     budget.succeeded()
-    assert budget.tokens == BUDGET_PER_CONNECTION
+    assert budget.tokens == TOKENS_PER_CONNECTION
     for _ in range(1000):
         budget.failed()
     assert budget.tokens == 0
@@ -240,6 +240,6 @@ def test_a_service_that_fails_seldom_never_empties_the_budget():
     budget = Budget(1)
     for _ in range(1000):
         budget.failed()
-        for _ in range(round(1 / REFUND)):
+        for _ in range(round(1 / TOKENS_PER_SUCCESS)):
             budget.succeeded()
     assert not budget.is_empty

@@ -12,7 +12,7 @@ from statistics import fmean
 import pytest
 
 from segments_async._wire.limiter import Limiter, Ticket
-from segments_async._wire.pace import CATCH_UP_SECONDS, ENOUGH_EVIDENCE, MEMORY_SECONDS, MIN_RATE, Pace
+from segments_async._wire.pace import CATCH_UP_SECONDS, EXPIRY_SECONDS, MIN_EXCESS_REFUSALS, MIN_RATE, Pace
 
 WORKERS = 32
 
@@ -22,7 +22,7 @@ def taught(*, burst=10, refused=22, wait=1.0):
     pace = Pace()
     tickets = [pace.admitted(0.0) for _ in range(burst + refused)]
     for calls in tickets[:burst]:
-        pace.succeeded(calls, 0.0, went=0.0)
+        pace.succeeded(calls, 0.0, admitted_at=0.0)
     for calls in tickets[burst:]:
         pace.refused(calls, wait)
     return pace
@@ -45,11 +45,11 @@ def test_which_refusals_show_a_limit_by_rate(good_before, refused, good_after, s
     pace = Pace()
     calls = pace.admitted(0.0)
     for _ in range(good_before):
-        pace.succeeded(calls, 0.0, went=0.0)
+        pace.succeeded(calls, 0.0, admitted_at=0.0)
     for _ in range(refused):
         pace.refused(calls, 1.0)
     for _ in range(good_after):
-        pace.succeeded(calls, 0.0, went=0.0)
+        pace.succeeded(calls, 0.0, admitted_at=0.0)
     pace.admitted(1.0)
 
     assert (pace.rate(1.0) < math.inf) is shows
@@ -63,12 +63,12 @@ def test_weak_signs_add_up():
         now = 2.0 * number
         calls = pace.admitted(now)
         spaced.append(pace.rate(now) < math.inf)
-        pace.succeeded(calls, now, went=now)
+        pace.succeeded(calls, now, admitted_at=now)
         for _ in range(3):
             pace.refused(calls, 1.0)
 
     assert spaced == [False, False, True, True]
-    assert ENOUGH_EVIDENCE <= 2 * (3 - 1)
+    assert MIN_EXCESS_REFUSALS <= 2 * (3 - 1)
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_no_call_waits_longer_than_a_quarter_of_a_second_for_the_spacing():
 def test_all_is_forgotten_after_a_minute_without_a_refusal():
     pace = taught()
     pace.admitted(1.0)
-    assert pace.rate(1.0 + MEMORY_SECONDS) < math.inf
-    pace.admitted(1.1 + MEMORY_SECONDS)
+    assert pace.rate(1.0 + EXPIRY_SECONDS) < math.inf
+    pace.admitted(1.1 + EXPIRY_SECONDS)
 
-    assert pace.rate(1.1 + MEMORY_SECONDS) == math.inf
+    assert pace.rate(1.1 + EXPIRY_SECONDS) == math.inf
     assert pace.due == -math.inf
 
 
@@ -139,7 +139,7 @@ def test_the_measure_is_what_came_beyond_the_burst():
     pace = taught(burst=10)
     calls = pace.admitted(1.0)
     for number in range(110):
-        pace.succeeded(calls, 1.0 + number / 110, went=1.0 + number / 110)
+        pace.succeeded(calls, 1.0 + number / 110, admitted_at=1.0 + number / 110)
     pace.refused(calls, 1.0)
     now = 3.0
     pace.admitted(now)
@@ -157,7 +157,7 @@ def test_a_rate_that_was_none_is_given_up():
         if pace.rate(now) == math.inf:
             break
         rates.append(pace.rate(now))
-        pace.succeeded(calls, now, went=now)
+        pace.succeeded(calls, now, admitted_at=now)
         pace.refused(calls, 1.0)
         now += 2.0
     for _ in range(30):
@@ -247,7 +247,7 @@ class Run:
     def _enter(self, *, first=False):
         self._left -= not first
         ticket = Ticket(lambda: None)
-        ticket.admit = lambda: self._send(ticket) if ticket.admitted else None
+        ticket.notify = lambda: self._send(ticket) if ticket.admitted else None
         self.limiter.enter(ticket, self.now, first=first)
 
     def _send(self, ticket):

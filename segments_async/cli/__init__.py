@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run a command; returns its exit status.
+    Run a command and return its exit status.
 
     Example:
         >>> main(["demo", "no-such-folder"])
@@ -30,16 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     demo = commands.add_parser(
         "demo",
-        help="upload, label, release and verify a dataset on a sandbox of this machine",
-        description="Start the sandbox, and upload, label, release, download and verify a dataset on it.",
+        help="upload, label, release and verify a dataset on a local sandbox",
+        description="Start a local sandbox, then upload, label, release, download and verify a dataset on it.",
     )
     demo.add_argument(
-        "folder", nargs="?", type=Path, help="upload the images of this folder (without labels) instead of digits"
+        "folder", nargs="?", type=Path, help="upload the images in this folder (without labels) instead of digits"
     )
     demo.set_defaults(run=_demo)
-    exporting = commands.add_parser("export", help=export.HELP, description=export.HELP)
-    export.add_arguments(exporting)
-    exporting.set_defaults(run=_export)
+    export_parser = commands.add_parser("export", help=export.HELP, description=export.HELP)
+    export.add_arguments(export_parser)
+    export_parser.set_defaults(run=_export)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -49,9 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     try:
-        from segments_async.cli.demo import run  # noqa: PLC0415 (an extra)
+        from segments_async.cli.demo import run  # noqa: PLC0415 (needs an extra)
     except ImportError as error:
-        print(f'the demo needs its extra: pip install "segments-async[demo]" ({error})', file=sys.stderr)
+        print(
+            f'the demo needs an extra; install it with: pip install "segments-async[demo]" ({error})', file=sys.stderr
+        )
         return USAGE_ERROR
     return run(options.folder)
 

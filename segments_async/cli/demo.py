@@ -1,4 +1,4 @@
-"""The main job on real input: upload, label, release, download, and check that what came back is what was sent."""
+"""``segments-async demo``: upload, label, release and download a dataset, then check that it is unchanged."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 DATASET = "demo"
 RELEASE = "v1"
 LABELSET = "ground-truth"
-SHOWN_PROBLEMS = 10
-TOO_MANY = 429
+MAX_PRINTED_PROBLEMS = 10
+TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 
 
 @frozen
 class Stage:
-    """A line of the closing table."""
+    """A row of the summary table."""
 
     name: str
     items: int
     seconds: float
     requests: int
-    """As the sandbox counted them, on both its origins."""
+    """Requests that the sandbox counted on both origins."""
     retries: int
-    """Requests it did not answer, or answered with a reason to come again."""
+    """Requests that failed with a retryable status or without a response."""
     failures: int
 
 
 def run(folder: Path | None) -> int:
-    """Run the demo; returns the exit status: 0 only if everything was verified."""
+    """Run the demo and return its exit status: 0 only if everything was verified."""
     if folder is not None and not folder.is_dir():
         print(f"no such folder: {folder}", file=sys.stderr)
         return 2
@@ -63,22 +63,22 @@ async def _run(pictures: list[Picture]) -> int:
     async with Sandbox() as sandbox, AsyncSegments(sandbox.api_key, base_url=sandbox.url) as client:
         console.print(f"Sandbox at {sandbox.url}; {len(pictures):,} images")
         with tempfile.TemporaryDirectory() as folder:
-            stages, problems = await _work(client, sandbox, pictures, Path(folder) / "release.json", console)
+            stages, problems = await _run_stages(client, sandbox, pictures, Path(folder) / "release.json", console)
     console.print(_table(stages))
-    for problem in problems[:SHOWN_PROBLEMS]:
+    for problem in problems[:MAX_PRINTED_PROBLEMS]:
         console.print(f"[red]{problem}[/red]", highlight=False)
     if problems:
         console.print(f"[bold red]{len(problems):,} problems[/bold red]")
         return 1
     labels = sum(picture.label is not None for picture in pictures)
-    console.print(f"[green]Verified: all {len(pictures):,} samples and {labels:,} labels are the ones sent.[/green]")
+    console.print(f"[green]Verified: all {len(pictures):,} samples and {labels:,} labels match what was sent.[/green]")
     return 0
 
 
-async def _work(
+async def _run_stages(
     client: AsyncSegments, sandbox: Sandbox, pictures: list[Picture], path: Path, console: Console
 ) -> tuple[list[Stage], list[str]]:
-    """Go through all stages; returns their figures and what was not as it should be."""
+    """Run all stages; return their measurements and the problems found."""
     stages: list[Stage] = []
     categories = [{"name": str(digit), "id": digit} for digit in range(DIGITS)]
     dataset = await client.datasets.create(
@@ -87,7 +87,9 @@ async def _work(
     sandbox.clear_calls()
     with Bars(TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
         files = ((picture.name, picture.source) for picture in pictures)
-        uploads = await client.samples.upload_files(dataset, files, progress=_teller(bars, "upload", len(pictures)))
+        uploads = await client.samples.upload_files(
+            dataset, files, progress=_progress_callback(bars, "upload", len(pictures))
+        )
         stages.append(_stage("upload", len(pictures), uploads.elapsed, sandbox.calls, uploads))
 
         problems = _failures(uploads)
@@ -100,7 +102,7 @@ async def _work(
         ]
         if labels:
             sandbox.clear_calls()
-            puts = await client.labels.put_many(labels, progress=_teller(bars, "label", len(labels)))
+            puts = await client.labels.put_many(labels, progress=_progress_callback(bars, "label", len(labels)))
             stages.append(_stage("label", len(labels), puts.elapsed, sandbox.calls, puts))
             problems += _failures(puts)
 
@@ -120,24 +122,24 @@ async def _work(
 def _compare(
     pictures: list[Picture], uploads: BulkReport[Sample], released: dict[str, Any], stored: dict[str, bytes]
 ) -> list[str]:
-    """Hold what the release says against what was sent; returns the differences."""
+    """Compare the release with what was sent and return the differences."""
     problems = []
     uuids = {outcome.key: outcome.uuid for outcome in uploads.results if outcome.succeeded}
     for picture in pictures:
         if picture.name not in uuids:
-            continue  # its failure is told
+            continue  # already reported as a failed upload
         sample = released.pop(picture.name, None)
         if sample is None:
             problems.append(f"{picture.name}: not in the release")
             continue
         label = sample["labels"].get(LABELSET)
         if sample["uuid"] != uuids[picture.name]:
-            problems.append(f"{picture.name}: another uuid")
+            problems.append(f"{picture.name}: the uuid differs from the uploaded sample's")
         if stored.get(sample["attributes"]["image"]["url"]) != picture.content():
-            problems.append(f"{picture.name}: the image is not the one sent")
+            problems.append(f"{picture.name}: the image differs from the one sent")
         if (label and label["attributes"]) != picture.label:
-            problems.append(f"{picture.name}: the label is not the one sent")
-    problems += [f"{name}: in the release, but never sent" for name in released]
+            problems.append(f"{picture.name}: the label differs from the one sent")
+    problems += [f"{name}: in the release but never sent" for name in released]
     return problems
 
 
@@ -145,7 +147,7 @@ def _failures(report: BulkReport[Any]) -> list[str]:
     return [f"{outcome.key}: {outcome.status}: {outcome.error}" for outcome in report.failures]
 
 
-def _teller(bars: Bars, name: str, total: int) -> Callable[[Progress], None]:
+def _progress_callback(bars: Bars, name: str, total: int) -> Callable[[Progress], None]:
     task = bars.add_task(name, total=total)
     return lambda progress: bars.update(task, completed=progress.done)
 
@@ -153,7 +155,9 @@ def _teller(bars: Bars, name: str, total: int) -> Callable[[Progress], None]:
 def _stage(
     name: str, items: int, seconds: float, calls: Sequence[Call], report: BulkReport[Any] | None = None
 ) -> Stage:
-    retries = sum(call.status is None or call.status == TOO_MANY or call.status >= SERVER_ERROR for call in calls)
+    retries = sum(
+        call.status is None or call.status == TOO_MANY_REQUESTS or call.status >= SERVER_ERROR for call in calls
+    )
     failures = report.total - report.succeeded if report is not None else 0
     return Stage(name, items, seconds, len(calls), retries, failures)
 

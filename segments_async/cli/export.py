@@ -1,4 +1,4 @@
-"""``segments-async export``: a release file on disk, written as files of another format."""
+"""``segments-async export``: convert a release file on disk to another format."""
 
 from __future__ import annotations
 
@@ -21,34 +21,39 @@ FORMATS = "coco-instance, coco-panoptic, instance, instance-color, polygon, sema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command."""
+    """Add the arguments of the command to *parser*."""
     parser.add_argument("release", help="a release file on disk, such as flowers-v1.json")
     parser.add_argument("folder", help="where to write")
     parser.add_argument("format", help=FORMATS)
-    parser.add_argument("--labelset", default="ground-truth", help="by default ground-truth")
-    parser.add_argument("--status", action="append", metavar="STATUS", help="such as REVIEWED; may be repeated")
-    parser.add_argument("--id-increment", type=int, default=0, metavar="N", help="added to category ids")
-    parser.add_argument("--no-images", action="store_true", help="write the labels alone")
-    parser.add_argument("--skip", action="store_true", help="leave out samples that cannot be exported")
+    parser.add_argument("--labelset", default="ground-truth", help="labelset to export (%(default)s)")
+    parser.add_argument(
+        "--status",
+        action="append",
+        metavar="STATUS",
+        help="export only labels with this status, such as REVIEWED; may be repeated",
+    )
+    parser.add_argument("--id-increment", type=int, default=0, metavar="N", help="number added to each category id")
+    parser.add_argument("--no-images", action="store_true", help="write only the labels")
+    parser.add_argument("--skip", action="store_true", help="skip samples that cannot be exported")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export; returns the exit status: 1 if something could not be exported."""
+    """Export and return the exit status: 1 if anything could not be exported."""
     try:
         report = anyio.run(_export, options)
     except SegmentsError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{report.samples:,} exported to {report.file or report.folder}, {report.unlabeled:,} without a label")
-    for what, count in report.left_out.items():
-        print(f"left out: {count:,} {what}")
+    for reason, count in report.left_out.items():
+        print(f"left out: {count:,} {reason}")
     for failure in report.failures:
         print(failure, file=sys.stderr)
     return 1 if report.failures else 0
 
 
 async def _export(options: argparse.Namespace) -> ExportReport:
-    # Images come from their own hosts, which never see a key; it is needed only where an address has expired.
+    # Image hosts never receive the API key; it is needed only to renew expired image URLs.
     async with AsyncSegments(os.environ.get("SEGMENTS_API_KEY") or "none") as client:
         report = await client.releases.export(
             options.release,
@@ -59,12 +64,12 @@ async def _export(options: argparse.Namespace) -> ExportReport:
             id_increment=options.id_increment,
             images=not options.no_images,
             on_error="skip" if options.skip else "raise",
-            progress=_tell if sys.stderr.isatty() else None,
+            progress=_print_progress if sys.stderr.isatty() else None,
         )
     if sys.stderr.isatty():
         print(file=sys.stderr)
     return report
 
 
-def _tell(progress: Progress) -> None:
+def _print_progress(progress: Progress) -> None:
     print(f"\r{progress.done:,} samples, {progress.failed:,} failed", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What the demo uploads: handwritten digits with a box around their ink, or the images of a folder."""
+"""Images for the demo to upload: handwritten digits with bounding boxes, or the images in a folder."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DIGITS = 10
-BRIGHTEST = 16
-"""The value of full ink in scikit-learn's digits."""
+MAX_INTENSITY = 16
+"""Maximum pixel value in scikit-learn's digits."""
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @frozen
 class Picture:
-    """An image, and what is on it if that is known."""
+    """An image and its label, if it has one."""
 
     name: str
     source: bytes | Path
     label: dict[str, Any] | None = None
 
     def content(self) -> bytes:
-        """The file's bytes."""
+        """Return the bytes of the image file."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
 
 def digits() -> list[Picture]:
-    """The 1,797 handwritten digits that scikit-learn ships, as PNGs of 8 x 8 pixels."""
+    """Return the 1,797 handwritten digits that scikit-learn ships, as PNGs of 8 x 8 pixels."""
     bunch = load_digits()
     return [
         Picture(f"digit-{number:04}.png", _png(image), _label(image, int(digit)))
@@ -42,20 +42,20 @@ def digits() -> list[Picture]:
 
 
 def pictures_in(folder: Path) -> list[Picture]:
-    """The images below *folder*, by their path in it."""
+    """Return the images in *folder* and its subfolders, named by their relative paths."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return [Picture(path.relative_to(folder).as_posix(), path) for path in files]
 
 
 def _png(image: np.ndarray[Any, Any]) -> bytes:
-    pixels = np.rint(image * (255 / BRIGHTEST)).astype(np.uint8)
+    pixels = np.rint(image * (255 / MAX_INTENSITY)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
 
 
 def _label(image: np.ndarray[Any, Any], digit: int) -> dict[str, Any]:
-    """One box around the ink: from the first inked pixel's corner to the far corner of the last."""
+    """Return a label with one bounding box around the nonzero pixels."""
     rows, columns = np.nonzero(image)
     box = [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]]
     points = [[float(x), float(y)] for x, y in box]

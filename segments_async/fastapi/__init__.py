@@ -1,5 +1,5 @@
 """
-At home in FastAPI: a client for each process, errors as HTTP, webhooks, uploads in the background.
+FastAPI integration: one client per process, HTTP error responses, webhooks and background uploads.
 
 Example:
     ::
@@ -21,10 +21,10 @@ from importlib.util import find_spec
 _missing = [name for name in ("fastapi", "standardwebhooks") if find_spec(name) is None]
 if _missing:
     raise ImportError(
-        f'This needs {", ".join(_missing)}, which an extra installs: pip install "segments-async[fastapi]"'
+        f'segments_async.fastapi needs {", ".join(_missing)}; install it with: pip install "segments-async[fastapi]"'
     )
 
-from segments_async.fastapi.clients import (  # noqa: E402  (the extra is checked first)
+from segments_async.fastapi.clients import (  # noqa: E402  (check the extra first)
     InteractiveSegments,
     Segments,
     get_segments,

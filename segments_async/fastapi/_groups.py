@@ -1,4 +1,4 @@
-"""Tasks that live as long as a block of code."""
+"""Background tasks scoped to a block of code."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def passing_group() -> AsyncIterator[TaskGroup]:
-    """Open a task group that is cancelled at the end of the block, whose own exception comes out as it is."""
+async def background_task_group() -> AsyncIterator[TaskGroup]:
+    """
+    Open a task group that is cancelled at the end of the block.
+
+    An exception raised in the block propagates as it is, not wrapped in an exception group.
+    """
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         try:
             yield group
-        except Exception as error:  # noqa: BLE001 (raised below, bare, where the group would wrap it)
+        except Exception as error:  # noqa: BLE001 (raised again below, outside the group that would wrap it)
             failure = error
         group.cancel_scope.cancel()
     if failure is not None:

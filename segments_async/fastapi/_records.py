@@ -1,4 +1,4 @@
-"""What is to survive of uploads: a file for each, in a folder that one process at a time may use."""
+"""Upload records on disk: one file per upload, in a folder used by one process at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @define(eq=False)
 class Record:
-    """An upload, as it is kept."""
+    """The stored state of an upload."""
 
     id: str
     kind: str
@@ -27,12 +27,12 @@ class Record:
     result: dict[str, Any] = field(factory=dict)
 
 
-class Folder:
+class RecordFolder:
     """
-    The records of a folder, which nobody else can open meanwhile.
+    The upload records in a folder, locked against other processes.
 
     Args:
-        path: The folder; it is made if it is not there.
+        path: The folder. It is created if missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,17 +49,19 @@ class Folder:
 
     def _open(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True)
-        # SQLite's lock is the one lock of a file that every system has, and that ends with its process.
+        # SQLite locks files on every platform, and the lock is released when the process dies.
         lock = sqlite3.connect(self._path / "lock.sqlite", timeout=0, isolation_level=None, check_same_thread=False)
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             lock.close()
-            raise InputError(f"{self._path} is in use by another process; give each its own", path="folder") from error
+            raise InputError(
+                f"{self._path} is in use by another process; give each process its own folder", path="folder"
+            ) from error
         self._lock = lock
 
     async def records(self) -> list[Record]:
-        """Read all records, oldest first."""
+        """Read all records, the least recently written first."""
         return await to_thread.run_sync(self._read)
 
     def _read(self) -> list[Record]:
@@ -68,19 +70,19 @@ class Folder:
 
     async def save(self, record: Record) -> None:
         """
-        Write a record: all of it, or nothing.
+        Write a record atomically.
 
         Raises:
-            InputError: An argument is not JSON.
+            InputError: An argument is not JSON-serializable.
         """
         try:
             text = json.dumps(attrs.asdict(record), allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise InputError(f"expected JSON, as it is kept for a restart: {error}", path="arguments") from error
+            raise InputError(f"expected JSON, to store it for a restart: {error}", path="arguments") from error
         await to_thread.run_sync(self._write, record.id, text)
 
     async def delete(self, name: str) -> None:
-        """Delete a record, and all files whose names begin as its own does."""
+        """Delete a record and its checkpoints: every file whose name starts with *name*."""
         await to_thread.run_sync(self._delete, name)
 
     def _delete(self, name: str) -> None:

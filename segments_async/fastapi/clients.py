@@ -1,4 +1,4 @@
-"""A client for each process, and how routes get at it."""
+"""One client per process, and dependencies that pass it to routes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Annotated, Any, cast
 
-import httpx  # noqa: TC002 (FastAPI reads types at run time)
+import httpx  # noqa: TC002 (FastAPI evaluates annotations at run time)
 from fastapi import Depends, HTTPException, Request, params
-from starlette.requests import HTTPConnection  # noqa: TC002 (likewise)
+from starlette.requests import HTTPConnection  # noqa: TC002 (FastAPI evaluates annotations at run time)
 
 from segments_async._client import AsyncSegments
 from segments_async.errors import InputError
-from segments_async.fastapi._groups import passing_group
+from segments_async.fastapi._groups import background_task_group
 from segments_async.settings import RetryPolicy
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any]]]
-"""Given the application, a context that yields its state."""
+"""A function that takes the application and returns an async context manager that yields the lifespan state."""
 OwnLifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
-"""The same, or without state."""
+"""Like `Lifespan`, but may yield None instead of a state."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""What servers log for a client that hung up; nobody sees it."""
+"""The status that servers such as nginx log for a client that disconnected; it is never received."""
 
 
 def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = None) -> Lifespan:
     """
-    Open a client when the application starts, and close it when it stops.
+    Open a client when the application starts and close it when the application stops.
 
     Example:
         ::
@@ -34,20 +34,22 @@ def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = Non
             app = FastAPI(lifespan=lifespan(AsyncSegments))
             app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(max_connections=64), own_lifespan))
 
-    Every start makes a new one: each worker process has its own, and so has each start of a test client, which comes
-    with a new event loop. It is in the lifespan state as ``segments``, and, for code without a request at hand, in
+    Each start creates a new client: each worker process has its own, and so does each start of a test client, which
+    runs a new event loop. The client is in the lifespan state as ``segments``. Code without a request finds it in
     ``app.state.segments``.
 
     Args:
-        factory: Makes a client; called without arguments at each start.
-        own: A lifespan of yours. It starts after the client and stops before it; what it yields is kept.
+        factory: Creates a client. It is called without arguments at each start.
+        own: Your own lifespan. It starts after the client and stops before it. The state it yields is added to the
+            lifespan state.
 
     Raises:
-        InputError: *factory* is no function.
+        InputError: *factory* is not callable.
     """
     if isinstance(factory, AsyncSegments) or not callable(factory):
         raise InputError(
-            f"expected what makes a client, such as AsyncSegments itself, got {factory!r}: one client serves one loop",
+            f"expected a function that creates a client, such as AsyncSegments itself, got {factory!r}; "
+            "a client serves one event loop, so each start needs a new one",
             path="factory",
         )
 
@@ -55,9 +57,9 @@ def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = Non
     async def run(app: Any) -> AsyncIterator[Mapping[str, Any]]:
         client = factory()
         if not isinstance(client, AsyncSegments):
-            raise InputError(f"expected it to make an AsyncSegments, got {client!r}", path="factory")
+            raise InputError(f"expected it to return an AsyncSegments, got {client!r}", path="factory")
         async with client:
-            before = getattr(app.state, "segments", None)
+            previous = getattr(app.state, "segments", None)
             app.state.segments = client
             try:
                 if own is None:
@@ -66,14 +68,16 @@ def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = Non
                     async with own(app) as state:
                         yield {"segments": client, **(state or {})}
             finally:
-                app.state.segments = before
+                app.state.segments = previous
 
     return run
 
 
 async def get_segments(connection: HTTPConnection) -> AsyncSegments:
     """
-    Give the process's client; what `Segments` depends on, and what tests override.
+    Return the client of this process.
+
+    `Segments` depends on this function; tests override it.
 
     Example:
         ::
@@ -81,27 +85,28 @@ async def get_segments(connection: HTTPConnection) -> AsyncSegments:
             app.dependency_overrides[get_segments] = lambda: segments_client
 
     Args:
-        connection: The request, or the WebSocket.
+        connection: The request or the WebSocket.
 
     Raises:
-        RuntimeError: The application was not started, or without `lifespan`.
+        RuntimeError: The application is not started, or it does not use `lifespan`.
     """
-    return client_of(connection)
+    return client_from_state(connection)
 
 
-def client_of(holder: Any) -> AsyncSegments:
-    """Give the client that `lifespan` put into the state of a request or an application."""
-    client = getattr(holder.state, "segments", None)
+def client_from_state(source: Any) -> AsyncSegments:
+    """Return the client that `lifespan` stored in the state of a request or an application."""
+    client = getattr(source.state, "segments", None)
     if not isinstance(client, AsyncSegments):
-        raise RuntimeError(  # noqa: TRY004 (it is the application's state that is wrong)
-            "There is no Segments client: FastAPI(lifespan=segments_async.fastapi.lifespan(AsyncSegments)) makes one "
-            "when the application starts; a TestClient starts it if it is entered by `with`."
+        raise RuntimeError(  # noqa: TRY004 (the application's state is wrong, not an argument)
+            "There is no Segments client. Create the application with "
+            "FastAPI(lifespan=segments_async.fastapi.lifespan(AsyncSegments)), and start it; "
+            "a TestClient starts the application when used in a `with` block."
         )
     return client
 
 
 Segments = Annotated[AsyncSegments, Depends(get_segments)]
-"""The process's client, as the type of a route's parameter."""
+"""The client of this process, as the annotation of a route parameter."""
 
 
 def interactive(
@@ -111,7 +116,7 @@ def interactive(
     retry: RetryPolicy | None = RetryPolicy(attempts=2, total=5.0),  # noqa: B008 (frozen)
 ) -> params.Depends:
     """
-    Make a dependency for routes that somebody waits for: impatient, and cancelled when that somebody hangs up.
+    Create a dependency for routes that users wait for: short timeouts, cancelled when the caller disconnects.
 
     Example:
         ::
@@ -122,44 +127,44 @@ def interactive(
             async def datasets(client: Quick) -> list[str]:
                 return [dataset.name for dataset in await client.datasets.list()]
 
-    The whole route is cancelled, so nothing in it should have to be carried to its end. The body of the request is read
-    before the route runs, as only then a hang-up shows.
+    The whole route is cancelled, so use it only where stopping halfway is safe. The request body is read before the
+    route runs, because a disconnect can only be detected after that.
 
     Args:
         timeout: Seconds for each phase of a request.
-        max_wait: Seconds that a call waits for its turn at most.
-        retry: How often and how patiently a failed request is sent again.
+        max_wait: Maximum seconds that a call waits for its turn behind other calls.
+        retry: How often a failed request is sent again, and for how long.
     """
 
     async def dependency(request: Request, client: Segments) -> AsyncGenerator[AsyncSegments, None]:
         quick = client.with_options(timeout=timeout, max_wait=max_wait, retry=retry)
-        async with _cancelled_by_hang_up(request):
+        async with _cancel_on_disconnect(request):
             yield quick
 
-    # Left before the answer is sent: after that, every server says that the client is gone.
+    # Exit before the response is sent: after that, every server reports the client as disconnected.
     return cast("params.Depends", Depends(dependency, scope="function"))
 
 
 InteractiveSegments = Annotated[AsyncSegments, interactive()]
-"""The process's client for routes that somebody waits for; `interactive` says what that means."""
+"""The client of this process for routes that users wait for, with the defaults of `interactive`."""
 
 
 @asynccontextmanager
-async def _cancelled_by_hang_up(request: Request) -> AsyncIterator[None]:
-    hung_up = left = False
+async def _cancel_on_disconnect(request: Request) -> AsyncIterator[None]:
+    disconnected = completed = False
 
     async def watch() -> None:
-        nonlocal hung_up
+        nonlocal disconnected
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        hung_up = True
+        disconnected = True
         group.cancel_scope.cancel()
 
-    with suppress(RuntimeError):  # read before, as a form
+    with suppress(RuntimeError):  # already consumed, for example as a form
         await request.body()
-    async with passing_group() as group:
+    async with background_task_group() as group:
         group.start_soon(watch)
         yield
-        left = True
-    if hung_up and not left:
+        completed = True
+    if disconnected and not completed:
         raise HTTPException(CLIENT_CLOSED_REQUEST)

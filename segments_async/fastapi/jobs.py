@@ -1,4 +1,4 @@
-"""Uploads that go on in the background of a web application, and after its restart."""
+"""Background uploads in a web application that resume after a restart."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fastapi import APIRouter, HTTPException, Path as PathParameter
 from fastapi.responses import StreamingResponse
 
 from segments_async.errors import InputError, NotFoundError, SegmentsError
-from segments_async.fastapi._groups import passing_group
-from segments_async.fastapi._records import Folder, Record
-from segments_async.fastapi.clients import client_of
-from segments_async.fastapi.problems import public_words
+from segments_async.fastapi._groups import background_task_group
+from segments_async.fastapi._records import Record, RecordFolder
+from segments_async.fastapi.clients import client_from_state
+from segments_async.fastapi.problems import public_message
 from segments_async.fastapi.uploads import State, Upload, UploadStatus
 
 if TYPE_CHECKING:
@@ -29,23 +29,24 @@ if TYPE_CHECKING:
     from segments_async.bulk import BulkReport
 
     Work = Callable[..., Awaitable[BulkReport[Any] | None]]
-    """Given the `Upload`, the client, and keyword arguments that are JSON, as it is called again after a restart."""
+    """An async function of the `Upload`, the client and JSON keyword arguments; it is called again after a restart."""
     W = TypeVar("W", bound=Work)
 
 logger: logging.Logger = logging.getLogger("segments_async")
 
 STREAM_SECONDS = 30.0
-"""A stream of events ends after this, so that it keeps no server from stopping; browsers connect anew by themselves."""
+"""Maximum duration of an event stream, so that open streams do not block a server shutdown; browsers reconnect."""
 HEARTBEAT_SECONDS = 10.0
+"""Seconds without a change after which a stream sends a comment, to keep the connection open."""
 
-_NOT_STARTED = "The application is not started: UploadJobs run between its start and its stop."
+_NOT_STARTED = "The application is not started; UploadJobs run while the application runs."
 
-UploadId = Annotated[str, PathParameter(description="What `start` returned.")]
+UploadId = Annotated[str, PathParameter(description="The id that `start` returned.")]
 
 
 class UploadJobs(APIRouter):
     """
-    Run uploads in the background, tell how far they are, and go on with them after a restart.
+    Run uploads in the background, report their progress, and resume them after a restart.
 
     Example:
         ::
@@ -63,18 +64,18 @@ class UploadJobs(APIRouter):
             async def begin(owner: str, name: str) -> UploadStatus:
                 return await jobs.start(folder, dataset=f"{owner}/{name}", path="/data/flowers")
 
-    Its routes are ``GET /`` (all), ``GET /{id}``, ``GET /{id}/events`` (server-sent events: one for each change, named
-    ``progress``, the last one ``end``), ``POST /{id}/resume`` and ``DELETE /{id}``, which cancels. Give them
-    ``dependencies=[...]`` of yours that say who may call them.
+    The routes are ``GET /`` (lists all uploads), ``GET /{id}``, ``GET /{id}/events`` (server-sent events: a
+    ``progress`` event for each change, then an ``end`` event), ``POST /{id}/resume`` and ``DELETE /{id}`` (cancels).
+    Pass ``dependencies=[...]`` to control who may call them.
 
-    An upload survives the application: one that the stop of a server or a crash interrupted goes on when it starts
-    again, from its checkpoint, so nothing that is done is sent twice. For that its function is called anew, with the
+    Uploads survive a restart: an upload interrupted by a shutdown or a crash resumes from its checkpoint when the
+    application starts again, so no completed item is sent twice. To resume, its function is called again with the
     same arguments.
 
     Args:
-        folder: Where it keeps what is to survive. It belongs to one process at a time: start the application with
-            one worker, or give each worker a folder of its own.
-        options: Of FastAPI's APIRouter.
+        folder: Where the state of the uploads is stored. One process at a time can use it: start the application
+            with one worker, or give each worker its own folder.
+        options: Passed to FastAPI's APIRouter.
     """
 
     def __init__(self, folder: str | Path, **options: Any) -> None:
@@ -84,7 +85,7 @@ class UploadJobs(APIRouter):
         self._uploads: dict[str, Upload] = {}
         self._group: TaskGroup | None = None
         self._client: AsyncSegments | None = None
-        self._store: Folder | None = None
+        self._store: RecordFolder | None = None
         self.add_api_route("/", self._list, name="list_uploads", methods=["GET"])
         self.add_api_route("/{id}", self._get, name="get_upload", methods=["GET"])
         self.add_api_route(
@@ -95,7 +96,7 @@ class UploadJobs(APIRouter):
 
     def kind(self, work: W) -> W:
         """
-        Register a function that does uploads, by its name.
+        Register an upload function under its name.
 
         Example:
             ::
@@ -104,20 +105,20 @@ class UploadJobs(APIRouter):
                 async def folder(upload: Upload, client: AsyncSegments, *, path: str) -> None: ...
 
         Args:
-            work: An async function; keep its name while there may be unfinished uploads.
+            work: An async function. Keep its name as long as there may be unfinished uploads.
 
         Raises:
-            InputError: There is one of this name.
+            InputError: A function of this name is registered already.
         """
         name = work.__name__
         if name in self._kinds:
-            raise InputError(f"there is a kind {name!r} already", path="work")
+            raise InputError(f"a kind {name!r} is registered already", path="work")
         self._kinds[name] = work
         return work
 
     async def start(self, work: Work | str, /, **arguments: Any) -> UploadStatus:
         """
-        Begin an upload, and return at once.
+        Start an upload and return immediately.
 
         Example:
             ::
@@ -125,22 +126,23 @@ class UploadJobs(APIRouter):
                 status = await jobs.start(folder, dataset="jane/flowers", path="/data/flowers")
 
         Args:
-            work: What was registered by `kind`, or its name.
-            arguments: For it, as JSON. They are written to the folder, so no key should be among them.
+            work: A function registered with `kind`, or its name.
+            arguments: JSON keyword arguments for the function. They are written to the folder, so do not pass API
+                keys.
 
         Raises:
-            InputError: It is no such kind, or an argument is not JSON.
+            InputError: The function is not registered, or an argument is not JSON-serializable.
             RuntimeError: The application is not started.
         """
         name = work if isinstance(work, str) else work.__name__
         self._check_kind(name)
         record = Record(id=uuid4().hex, kind=name, arguments=arguments)
-        await self._open_store().save(record)
-        return self._begin(record).status
+        await self._require_store().save(record)
+        return self._launch(record).status
 
     def status(self, id: str) -> UploadStatus:
         """
-        Tell how far an upload is.
+        Return the status of an upload.
 
         Example:
             ::
@@ -153,11 +155,11 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        return self._find(id).status
+        return self._get_upload(id).status
 
     async def watch(self, id: str) -> AsyncIterator[UploadStatus]:
         """
-        Tell how far an upload is, now and with each change, until it has ended.
+        Yield the status of an upload: now, and after each change until it has ended.
 
         Example:
             ::
@@ -171,7 +173,7 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        upload = self._find(id)
+        upload = self._get_upload(id)
         while True:
             status, changed = upload.status, upload.changed
             yield status
@@ -181,7 +183,7 @@ class UploadJobs(APIRouter):
 
     async def cancel(self, id: str) -> UploadStatus:
         """
-        Stop an upload; what is done stays done, and `resume` goes on with the rest.
+        Cancel an upload; uploaded items stay uploaded, and `resume` continues with the rest.
 
         Example:
             ::
@@ -194,16 +196,16 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        upload = self._find(id)
+        upload = self._get_upload(id)
         if upload.status.state == "running":
             upload.scope.cancel()
-            await upload.ended.wait()  # its checkpoint is closed then, so that it can be resumed
+            await upload.ended.wait()  # by then its checkpoint is closed, so it can be resumed
             await self._end(upload, "cancelled")
         return upload.status
 
     async def resume(self, id: str) -> UploadStatus:
         """
-        Go on with an upload that was cancelled or failed; one that is done sends what failed again.
+        Resume an upload that was cancelled or failed, or retry the failed items of one that is done.
 
         Example:
             ::
@@ -216,17 +218,17 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        upload = self._find(id)
+        upload = self._get_upload(id)
         if upload.status.state == "running":
             return upload.status
         self._check_kind(upload.record.kind)
         record = attrs.evolve(upload.record, state="running", result={})
-        await self._open_store().save(record)
-        return self._begin(record).status
+        await self._require_store().save(record)
+        return self._launch(record).status
 
     async def forget(self, id: str) -> None:
         """
-        Delete what is kept of an upload that has ended, its checkpoint included; what was uploaded stays.
+        Delete the record and the checkpoints of an upload that has ended; uploaded items stay uploaded.
 
         Example:
             ::
@@ -238,11 +240,11 @@ class UploadJobs(APIRouter):
 
         Raises:
             NotFoundError: There is no such upload.
-            InputError: It is running; cancel it first.
+            InputError: The upload is running; cancel it first.
         """
-        if self._find(id).status.state == "running":
-            raise InputError("it is running; cancel it first", path="id")
-        await self._open_store().delete(id)
+        if self._get_upload(id).status.state == "running":
+            raise InputError("the upload is running; cancel it first", path="id")
+        await self._require_store().delete(id)
         self._uploads.pop(id, None)
 
     def _check_kind(self, name: str) -> None:
@@ -251,36 +253,36 @@ class UploadJobs(APIRouter):
 
     @asynccontextmanager
     async def _run(self, app: Any) -> AsyncIterator[None]:
-        self._client = client_of(app)
-        async with Folder(self._folder) as self._store, passing_group() as self._group:
+        self._client = client_from_state(app)
+        async with RecordFolder(self._folder) as self._store, background_task_group() as self._group:
             self._uploads.clear()
             for record in await self._store.records():
-                self._take_up(record)
-            yield  # what runs at the end is cancelled, but its record says "running": the next start goes on
+                self._restore(record)
+            yield  # shutdown cancels uploads but their records stay "running", so the next start resumes them
         self._store = self._group = None
 
-    def _take_up(self, record: Record) -> None:
+    def _restore(self, record: Record) -> None:
         if record.state != "running":
-            self._keep(record)
+            self._register(record)
         elif record.kind in self._kinds:
-            self._begin(record)
-        else:  # its file still says that it runs: a version of the application that knows the kind goes on with it
-            detail = f"This version of the application has no uploads of the kind {record.kind!r}."
-            self._keep(attrs.evolve(record, state="failed", result={"detail": detail}))
+            self._launch(record)
+        else:  # the file stays "running", so that a version of the application with this kind resumes the upload
+            detail = f"This version of the application does not have the upload kind {record.kind!r}."
+            self._register(attrs.evolve(record, state="failed", result={"detail": detail}))
 
-    def _begin(self, record: Record) -> Upload:
+    def _launch(self, record: Record) -> Upload:
         if self._group is None or self._client is None:
             raise RuntimeError(_NOT_STARTED)
-        upload = self._keep(record)
+        upload = self._register(record)
         self._group.start_soon(self._work, upload, self._client)
         return upload
 
-    def _keep(self, record: Record) -> Upload:
+    def _register(self, record: Record) -> Upload:
         status = UploadStatus(id=record.id, kind=record.kind, state=record.state, **record.result)
-        before = self._uploads.get(record.id)
+        previous = self._uploads.get(record.id)
         upload = self._uploads[record.id] = Upload(record, self._folder, status)
-        if before is not None:
-            before.changed.set()
+        if previous is not None:
+            previous.changed.set()
         return upload
 
     async def _work(self, upload: Upload, client: AsyncSegments) -> None:
@@ -289,15 +291,15 @@ class UploadJobs(APIRouter):
                 report = await self._kinds[upload.record.kind](upload, client, **upload.record.arguments)
                 if report is not None and report.stopped:
                     logger.error("upload %s (%s): %s", upload.id, upload.record.kind, report.as_error())
-                    await self._end(upload, "failed", public_words(report.as_error()))
+                    await self._end(upload, "failed", public_message(report.as_error()))
                 else:
                     await self._end(upload, "done")
         except SegmentsError as error:
-            logger.error("upload %s (%s) failed: %s", upload.id, upload.record.kind, error)  # noqa: TRY400 (it says all)
-            await self._end(upload, "failed", public_words(error))
+            logger.error("upload %s (%s) failed: %s", upload.id, upload.record.kind, error)  # noqa: TRY400 (the message suffices)
+            await self._end(upload, "failed", public_message(error))
         except Exception as error:
             logger.exception("upload %s (%s) failed", upload.id, upload.record.kind)
-            await self._end(upload, "failed", public_words(error))
+            await self._end(upload, "failed", public_message(error))
         finally:
             upload.ended.set()
 
@@ -308,49 +310,51 @@ class UploadJobs(APIRouter):
         upload.record.state = state
         upload.record.result = upload.status.model_dump(include={"done", "failed", "total", "detail"})
         with anyio.CancelScope(shield=True):
-            await self._open_store().save(upload.record)
+            await self._require_store().save(upload.record)
 
-    def _open_store(self) -> Folder:
+    def _require_store(self) -> RecordFolder:
         if self._store is None:
             raise RuntimeError(_NOT_STARTED)
         return self._store
 
-    def _find(self, id: str) -> Upload:
+    def _get_upload(self, id: str) -> Upload:
         try:
             return self._uploads[id]
         except KeyError:
-            raise NotFoundError(detail=f"there is no upload {id!r}") from None
+            raise NotFoundError(detail=f"upload {id!r} does not exist") from None
 
-    def _found(self, id: str) -> Upload:
+    def _get_upload_or_404(self, id: str) -> Upload:
         if id not in self._uploads:
-            raise HTTPException(404, "there is no such upload")
+            raise HTTPException(404, "upload does not exist")
         return self._uploads[id]
 
     async def _list(self) -> list[UploadStatus]:
         return [upload.status for upload in self._uploads.values()]
 
     async def _get(self, id: UploadId) -> UploadStatus:
-        return self._found(id).status
+        return self._get_upload_or_404(id).status
 
     async def _cancel(self, id: UploadId) -> UploadStatus:
-        return await self.cancel(self._found(id).id)
+        return await self.cancel(self._get_upload_or_404(id).id)
 
     async def _resume(self, id: UploadId) -> UploadStatus:
-        return await self.resume(self._found(id).id)
+        return await self.resume(self._get_upload_or_404(id).id)
 
     async def _events(self, id: UploadId) -> StreamingResponse:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._stream(self._found(id)), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            self._stream(self._get_upload_or_404(id)), media_type="text/event-stream", headers=headers
+        )
 
     async def _stream(self, upload: Upload) -> AsyncIterator[str]:
-        ends = anyio.current_time() + STREAM_SECONDS
-        told: UploadStatus | None = None
-        while anyio.current_time() < ends:
+        deadline = anyio.current_time() + STREAM_SECONDS
+        sent: UploadStatus | None = None
+        while anyio.current_time() < deadline:
             status, changed = upload.status, upload.changed
-            if status is not told:
+            if status is not sent:
                 name = "progress" if status.state == "running" else "end"
                 yield f"event: {name}\ndata: {status.model_dump_json()}\n\n"
-                told = status
+                sent = status
             if status.state != "running":
                 return
             with anyio.move_on_after(HEARTBEAT_SECONDS) as waiting:

@@ -1,4 +1,4 @@
-"""Errors of the client as HTTP answers, in the form of RFC 9457."""
+"""Exception handlers that turn client errors into RFC 9457 problem responses."""
 
 from __future__ import annotations
 
@@ -36,33 +36,33 @@ if TYPE_CHECKING:
 
 logger: logging.Logger = logging.getLogger("segments_async")
 
-_REFUSED_US = "The labelling service does not accept the account of this server."
-_BY_CLASS: dict[type[SegmentsError], tuple[HTTPStatus, str]] = {
-    AuthenticationError: (HTTPStatus.BAD_GATEWAY, _REFUSED_US),
-    AuthorizationError: (HTTPStatus.BAD_GATEWAY, _REFUSED_US),
-    SubscriptionError: (HTTPStatus.BAD_GATEWAY, _REFUSED_US),
+_ACCOUNT_REFUSED = "The labelling service does not accept the account of this server."
+_STATUS_AND_DETAIL: dict[type[SegmentsError], tuple[HTTPStatus, str]] = {
+    AuthenticationError: (HTTPStatus.BAD_GATEWAY, _ACCOUNT_REFUSED),
+    AuthorizationError: (HTTPStatus.BAD_GATEWAY, _ACCOUNT_REFUSED),
+    SubscriptionError: (HTTPStatus.BAD_GATEWAY, _ACCOUNT_REFUSED),
     RateLimitError: (HTTPStatus.SERVICE_UNAVAILABLE, "The labelling service is busy; try again later."),
-    NotFoundError: (HTTPStatus.NOT_FOUND, "The labelling service has no such thing."),
-    AlreadyExistsError: (HTTPStatus.CONFLICT, "The labelling service has a thing of this name."),
-    CollaboratorError: (HTTPStatus.CONFLICT, "This user is a collaborator already, or cannot become one."),
+    NotFoundError: (HTTPStatus.NOT_FOUND, "The labelling service cannot find this resource."),
+    AlreadyExistsError: (HTTPStatus.CONFLICT, "The labelling service already has a resource with this name."),
+    CollaboratorError: (HTTPStatus.CONFLICT, "This user is a collaborator already or cannot become one."),
     ValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The labelling service does not accept these values."),
-    InputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "These values make no sense."),
+    InputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "These values are not valid."),
     RequestTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "The labelling service did not answer in time."),
     TransportError: (HTTPStatus.BAD_GATEWAY, "The labelling service cannot be reached."),
-    DecodeError: (HTTPStatus.BAD_GATEWAY, "The labelling service sent an answer that cannot be read."),
+    DecodeError: (HTTPStatus.BAD_GATEWAY, "The labelling service sent an unreadable response."),
     ApiError: (HTTPStatus.BAD_GATEWAY, "The labelling service failed."),
     WebhookError: (HTTPStatus.BAD_REQUEST, "The webhook is not genuine."),
-    ClientStateError: (HTTPStatus.INTERNAL_SERVER_ERROR, "This server made a mistake."),
+    ClientStateError: (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error in this server."),
     SegmentsError: (HTTPStatus.BAD_GATEWAY, "The labelling service failed."),
 }
-_OF_THE_CALLER = (NotFoundError, AlreadyExistsError, CollaboratorError, ValidationError, InputError)
-_MISTAKE = (HTTPStatus.INTERNAL_SERVER_ERROR, "This server made a mistake.")
-_MISSED = (HTTPStatus.BAD_GATEWAY, "The labelling service does not have what this server expects.")
+_CALLER_ERRORS = (NotFoundError, AlreadyExistsError, CollaboratorError, ValidationError, InputError)
+_INTERNAL_ERROR = (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error in this server.")
+_UNEXPECTED_ANSWER = (HTTPStatus.BAD_GATEWAY, "The labelling service does not have a resource this server needs.")
 
 
 def add_error_handlers(app: FastAPI) -> None:
     """
-    Answer errors of the client in the application's name, as ``application/problem+json`` (RFC 9457).
+    Answer client errors with ``application/problem+json`` responses (RFC 9457).
 
     Example:
         ::
@@ -76,76 +76,76 @@ def add_error_handlers(app: FastAPI) -> None:
     `NotFoundError`                        404
     `AlreadyExistsError`                   409, like `CollaboratorError`
     `InputError`                           422, like `ValidationError`
-    anything else, a refused key included  502
+    any other, including a refused key     502
     =====================================  ===========================
 
-    Where your application, not its caller, chose what is named, say so by `own_choice`: then these are 502, and an
-    `InputError` is 500. The answer has a ``request_id`` to quote to the service's support; the service's own words
-    are in the log alone. A handler of yours for one of the classes goes first.
+    404, 409 and 422 blame the caller. Where your application chose the name or value, use `own_choice`: the status is
+    then 502, or 500 for an `InputError`. The response has a ``request_id`` to quote to the service's support; the
+    service's own error text is only in the log. Your own handlers for any of these classes take precedence.
 
     Args:
         app: The application.
     """
-    # Starlette's type has it that a handler takes every exception.
+    # Starlette's annotation requires a handler that accepts any exception.
     app.add_exception_handler(SegmentsError, _answer)  # type: ignore[arg-type]
 
 
 @contextmanager
 def own_choice() -> Iterator[None]:
     """
-    Mark what is named in this block as the application's own choice, so that an error is not its caller's.
+    Blame errors in this block on the application, not on its caller.
 
     Example:
         ::
 
             with own_choice():
-                training = await client.datasets.get(settings.training_dataset)  # gone? 502, not 404
+                training = await client.datasets.get(settings.training_dataset)  # 502 if missing, not 404
     """
     try:
         yield
-    except _OF_THE_CALLER as error:
-        error.__dict__[_OWN] = True
+    except _CALLER_ERRORS as error:
+        error.__dict__[_OWN_CHOICE] = True
         raise
 
 
-_OWN = "_segments_async_own_choice"
+_OWN_CHOICE = "_segments_async_own_choice"
 
 
 async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONResponse:
     if isinstance(request, WebSocket):
-        raise error  # there is no answer to give
-    root = _root(error)
-    if isinstance(root, SegmentsError):
-        error = root
-    status, detail = _verdict(error)
+        raise error  # a WebSocket has no HTTP response to send
+    cause = _first_failure(error)
+    if isinstance(cause, SegmentsError):
+        error = cause
+    status, detail = _status_and_detail(error)
     problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
     request_id = getattr(error, "request_id", None)
     if request_id is not None:
         problem["request_id"] = request_id
-    headers = {"Retry-After": str(_seconds(error))} if isinstance(error, RateLimitError) else None
+    headers = {"Retry-After": str(_retry_after_seconds(error))} if isinstance(error, RateLimitError) else None
     level = logging.ERROR if status is HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
     logger.log(level, "%s %s: %d, as %s: %s", request.method, request.url.path, status, type(error).__name__, error)
     return JSONResponse(problem, status, headers, "application/problem+json")
 
 
-def public_words(error: BaseException) -> str:
-    """Say what went wrong in a sentence that end users may see."""
-    root = _root(error)
-    return _verdict(root)[1] if isinstance(root, SegmentsError) else _MISTAKE[1]
+def public_message(error: BaseException) -> str:
+    """Return a description of the error that is safe to show to end users."""
+    cause = _first_failure(error)
+    return _status_and_detail(cause)[1] if isinstance(cause, SegmentsError) else _INTERNAL_ERROR[1]
 
 
-def _root(error: BaseException) -> BaseException:
-    """What went wrong with the first item, where a bulk run failed."""
+def _first_failure(error: BaseException) -> BaseException:
+    """Return the error of the first failed item for a `BulkError`, any other error as it is."""
     return error.__cause__ if isinstance(error, BulkError) and error.__cause__ is not None else error
 
 
-def _verdict(error: SegmentsError) -> tuple[HTTPStatus, str]:
-    if error.__dict__.get(_OWN):
-        return _MISTAKE if isinstance(error, InputError) else _MISSED
+def _status_and_detail(error: SegmentsError) -> tuple[HTTPStatus, str]:
+    if error.__dict__.get(_OWN_CHOICE):
+        return _INTERNAL_ERROR if isinstance(error, InputError) else _UNEXPECTED_ANSWER
     if isinstance(error, InputError):
-        return _BY_CLASS[InputError][0], str(error)  # our own words, about what the caller gave
-    return next(_BY_CLASS[cls] for cls in type(error).__mro__ if cls in _BY_CLASS)
+        return _STATUS_AND_DETAIL[InputError][0], str(error)  # raised by this package about the caller's values
+    return next(_STATUS_AND_DETAIL[cls] for cls in type(error).__mro__ if cls in _STATUS_AND_DETAIL)
 
 
-def _seconds(error: RateLimitError) -> int:
+def _retry_after_seconds(error: RateLimitError) -> int:
     return max(1, math.ceil(error.retry_after or 0))

@@ -1,4 +1,4 @@
-"""An upload under way, and how far it is."""
+"""An upload in progress, and its status."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ State = Literal["running", "done", "failed", "cancelled"]
 
 
 class UploadStatus(BaseModel):
-    """How far an upload is; what the routes answer."""
+    """The status of an upload, as the routes return it."""
 
     id: str
-    """Names it in the routes."""
+    """Identifies the upload in the routes."""
     kind: str
-    """The function that does it."""
+    """Name of the function that runs it."""
     state: State
-    """``done`` if the function returned, even if items failed; ``failed`` if it raised, or the run was stopped."""
+    """``done`` if the function returned, even if items failed; ``failed`` if it raised or the run was stopped."""
     done: int = 0
-    """Items that are through, failures included."""
+    """Number of finished items, including failed ones."""
     failed: int = 0
-    """Items that failed."""
+    """Number of failed items."""
     total: int | None = None
-    """Items in all, if that is known."""
+    """Total number of items; None if unknown."""
     remaining: float | None = None
-    """Seconds that the rest takes at this pace, if that can be told."""
+    """Estimated seconds until the end at the current rate; None if unknown."""
     detail: str | None = None
-    """Why it failed, in words for end users."""
+    """Why the upload failed, in terms that are safe to show to end users."""
 
 
 @define(eq=False)
 class Upload:
-    """An upload under way, as its function sees it."""
+    """An upload in progress, as passed to its function."""
 
     record: Record
     folder: Path
@@ -55,12 +55,12 @@ class Upload:
 
     @property
     def id(self) -> str:
-        """Names it in the routes."""
+        """Identifies the upload in the routes."""
         return self.record.id
 
     def options(self, part: str = "") -> BulkOptions:
         """
-        Give what a bulk call has to know: where its checkpoint is, and whom to tell of its progress.
+        Return the options for a bulk call: its checkpoint and its progress callback.
 
         Example:
             ::
@@ -68,25 +68,28 @@ class Upload:
                 await client.samples.upload_files(dataset, files, **upload.options())
 
         Args:
-            part: Names the call, where the function makes several.
+            part: A name for the call, if the function makes several.
+
+        Raises:
+            InputError: *part* is not a valid identifier.
         """
         if not (part.isidentifier() or not part):
             raise InputError(f"expected a name such as 'labels', got {part!r}", path="part")
 
-        def tell(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             self.parts[part] = progress
-            self.update(**_sums(self.parts.values()))
+            self.update(**_sum_parts(self.parts.values()))
 
-        return {"checkpoint": self.folder / f"{self.id}{part and '-' + part}.checkpoint", "progress": tell}
+        return {"checkpoint": self.folder / f"{self.id}{part and '-' + part}.checkpoint", "progress": report}
 
     def update(self, **changes: Any) -> None:
-        """Change the status, and tell everybody who waits for that."""
+        """Change the status and notify all waiters."""
         self.status = self.status.model_copy(update=changes)
         self.changed.set()
         self.changed = anyio.Event()
 
 
-def _sums(parts: Collection[Progress]) -> dict[str, Any]:
+def _sum_parts(parts: Collection[Progress]) -> dict[str, Any]:
     known = list(parts)
     totals = [progress.total for progress in known]
     return {

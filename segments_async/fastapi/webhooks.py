@@ -1,4 +1,4 @@
-"""Webhooks as a route: nothing runs for one that is not genuine."""
+"""Routes that receive and verify webhooks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ T = TypeVar("T")
 H = TypeVar("H", bound=Callable[..., Any])
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Default limit for the body of a webhook."""
 
 logger: logging.Logger = logging.getLogger("segments_async")
 
@@ -29,7 +30,7 @@ def verified_webhook(
     secret: Secret | Callable[[], Secret], *, replay: MessageIds | None = None, max_body: int = MAX_BODY_BYTES
 ) -> Callable[[Request], AsyncGenerator[WebhookEvent, None]]:
     """
-    Make a dependency that hands a route the webhook it was sent, once that is proven to be genuine.
+    Create a dependency that verifies a webhook and passes its event to the route.
 
     Example:
         ::
@@ -40,17 +41,19 @@ def verified_webhook(
             async def receive(event: Webhook, client: Segments) -> None:
                 print(event.text)
 
-    Whatever is forged, altered, stale, replayed, empty or no event is answered with 400, and the route is not run.
+    A webhook that is forged, altered, stale, replayed, empty or not an event is answered with 400, without running the
+    route.
 
     Args:
-        secret: The endpoint's; several while it is being replaced; or a function that gives them, asked each time.
-        replay: Takes each message only once, such as a `ReplayGuard`. A message whose route fails is forgotten, so
-            that its repetition is welcome.
-        max_body: Bytes of a body at most; more is answered with 413.
+        secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, called
+            for each request.
+        replay: Rejects repeated messages, such as a `ReplayGuard`. If the route fails, the message is released, so
+            that it is accepted when the service sends it again.
+        max_body: Maximum size of a body in bytes; a larger one is answered with 413.
     """
 
     async def dependency(request: Request) -> AsyncGenerator[WebhookEvent, None]:
-        body = await _read(request, max_body)
+        body = await _read_body(request, max_body)
         try:
             event = verify(body, request.headers, secret() if callable(secret) else secret)
             await _claim(request, replay)
@@ -68,18 +71,18 @@ def verified_webhook(
 
 
 async def _claim(request: Request, replay: MessageIds | None) -> None:
-    if replay is not None and not await _value(replay.claim(message_id(request.headers))):
+    if replay is not None and not await _maybe_await(replay.claim(message_id(request.headers))):
         raise WebhookError(f"webhook {message_id(request.headers)} was taken before")
 
 
 async def _release(request: Request, replay: MessageIds | None) -> None:
     if replay is not None:
-        await _value(replay.release(message_id(request.headers)))
+        await _maybe_await(replay.release(message_id(request.headers)))
 
 
 class WebhookRouter(APIRouter):
     """
-    A route that takes webhooks, and runs what was registered for their events.
+    A router that verifies webhooks and calls the handlers registered for their events.
 
     Example:
         ::
@@ -92,15 +95,17 @@ class WebhookRouter(APIRouter):
 
             app.include_router(hooks, prefix="/webhooks/segments")
 
-    It answers 204 once all that was registered has run, in the order of registration. If something raises, the
-    answer is an error, and the service sends the webhook again later. For a route with dependencies of its own take
+    Handlers run in the order of registration; the response is 204 once all have run. If a handler raises, the
+    response is an error and the service sends the webhook again later. For a route with its own dependencies, use
     `verified_webhook`.
 
     Args:
-        secret: The endpoint's; several while it is being replaced; or a function that gives them, asked each time.
-        path: Of the route, after the prefix of the router.
-        replay: Takes each message only once, such as a `ReplayGuard`.
-        max_body: Bytes of a body at most; more is answered with 413.
+        secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, called
+            for each request.
+        path: The path of the route, after the prefix of the router.
+        replay: Rejects repeated messages, such as a `ReplayGuard`.
+        max_body: Maximum size of a body in bytes; a larger one is answered with 413.
+        options: Passed to FastAPI's APIRouter.
     """
 
     def __init__(
@@ -127,7 +132,7 @@ class WebhookRouter(APIRouter):
     def on(self, *events: type[WebhookEvent]) -> Callable[[H], H]: ...
     def on(self, *events: type[WebhookEvent]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """
-        Register a function, async or not, for events of these classes and of what is derived from them.
+        Register a handler, sync or async, for events of these classes and their subclasses.
 
         Example:
             ::
@@ -139,13 +144,13 @@ class WebhookRouter(APIRouter):
                 def odd(event: UnknownEvent) -> None: ...
 
         Args:
-            events: Classes of `segments_async.webhooks`; `WebhookEvent` for all.
+            events: Event classes of `segments_async.webhooks`; `WebhookEvent` for all events.
 
         Raises:
-            InputError: There is none, or one of them is no class of events.
+            InputError: No class is given, or one of them is not an event class.
         """
         if not events or not all(isinstance(one, type) and issubclass(one, WebhookEvent) for one in events):
-            raise InputError(f"expected classes of events, such as LabelUpdated, got {events!r}", path="events")
+            raise InputError(f"expected event classes, such as LabelUpdated, got {events!r}", path="events")
 
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
             self._handlers.append((events, handler))
@@ -159,17 +164,17 @@ class WebhookRouter(APIRouter):
                 if iscoroutinefunction(handler):
                     await handler(event)
                 else:
-                    await _value(await run_in_threadpool(handler, event))
+                    await _maybe_await(await run_in_threadpool(handler, event))
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read_body(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > most:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a webhook has at most {most:,} bytes")
+        if len(body) > max_bytes:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"webhook larger than {max_bytes:,} bytes")
     return bytes(body)
 
 
-async def _value(value: Any | Awaitable[Any]) -> Any:
+async def _maybe_await(value: Any | Awaitable[Any]) -> Any:
     return await value if isawaitable(value) else value

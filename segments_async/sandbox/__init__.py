@@ -1,5 +1,5 @@
 """
-The service in memory, on a real socket: for tests, demonstrations and benchmarks.
+An in-memory implementation of the service on a real socket, for tests, demos and benchmarks.
 
 Example:
     >>> with Sandbox() as sandbox:
@@ -12,10 +12,10 @@ from importlib.util import find_spec
 _missing = [name for name in ("standardwebhooks", "starlette", "uvicorn") if find_spec(name) is None]
 if _missing:
     raise ImportError(
-        f'The sandbox needs {", ".join(_missing)}, which its extra installs: pip install "segments-async[sandbox]"'
+        f'segments_async.sandbox needs {", ".join(_missing)}; install it with: pip install "segments-async[sandbox]"'
     )
 
-from segments_async.sandbox.calls import Call  # noqa: E402  (the extra is checked first)
+from segments_async.sandbox.calls import Call  # noqa: E402  (check the extra first)
 from segments_async.sandbox.faults import Fault  # noqa: E402
 from segments_async.sandbox.server import Sandbox  # noqa: E402
 from segments_async.sandbox.webhooks import Delivery  # noqa: E402

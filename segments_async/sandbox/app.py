@@ -1,4 +1,4 @@
-"""The API: from an HTTP request to a view and back, as Django REST Framework does it."""
+"""The API: authenticates, decodes and dispatches requests to views, as Django REST Framework does."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ ROUTES = Routes(
 
 
 class Api:
-    """Answers what is sent to the API origin."""
+    """Handles requests to the API origin."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     async def __call__(self, request: Request) -> Response:
-        """Answer *request*; every refusal is JSON."""
+        """Respond to *request*; errors are JSON."""
         body = await request.body()
         try:
-            return self._answer(request, body)
+            return self._respond(request, body)
         except RefusedError as problem:
             return problem.response()
 
-    def _answer(self, request: Request, body: bytes) -> Response:
+    def _respond(self, request: Request, body: bytes) -> Response:
         found = ROUTES.find(request.scope["raw_path"])
         if found is None:
             raise not_found()
@@ -70,12 +70,12 @@ class Api:
         if request.method not in views:
             allowed = {"Allow": ", ".join(sorted(views))}
             raise refused(405, f'Method "{request.method}" not allowed.', allowed)
-        asked = ApiRequest(self._state, user, request.query_params, decode(request, body))
-        check_permission(asked, request.method, template, names)
-        return views[request.method](asked, *names)
+        api_request = ApiRequest(self._state, user, request.query_params, decode(request, body))
+        check_permission(api_request, request.method, template, names)
+        return views[request.method](api_request, *names)
 
     def _authenticate(self, request: Request) -> str:
-        """Return the user whose key the request carries."""
+        """Return the user the API key of the request belongs to."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme != "APIKey":
             raise refused(403, "Authentication credentials were not provided.")
@@ -85,7 +85,7 @@ class Api:
 
 
 def decode(request: Request, body: bytes) -> Any:
-    """Return the JSON value of a body that may be compressed; an empty object if there is none."""
+    """Decode a JSON body, which may be compressed; return an empty dict without a body."""
     if not body:
         return {}
     media_type = request.headers.get("content-type", "")

@@ -1,4 +1,4 @@
-"""What the storage keeps: bytes, or a release file that is written anew, piece by piece, whenever it is read."""
+"""Stored objects: bytes, or a release file that is generated piece by piece each time it is read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PIECE_BYTES = 256 * 1024
-SAMPLES_A_PIECE = 256
+SAMPLES_PER_PIECE = 256
 
-_range = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII).fullmatch
+_match_range = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII).fullmatch
 
 
 @define(slots=False, eq=False)
 class StoredObject:
-    """Bytes under a key."""
+    """Bytes stored under a key."""
 
     data: bytes
     content_type: str
@@ -30,44 +30,44 @@ class StoredObject:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Size in bytes."""
         return len(self.data)
 
     @cached_property
     def etag(self) -> str:
-        """Names this content, as S3 does for what came in one part."""
+        """The entity tag, computed as S3 does for a single-part upload."""
         return f'"{hashlib.md5(self.data, usedforsecurity=False).hexdigest()}"'
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give the bytes from *start* to before *stop*."""
+        """Yield the bytes from *start* up to, but not including, *stop*."""
         for begin in range(start, stop, PIECE_BYTES):
             yield self.data[begin : min(begin + PIECE_BYTES, stop)]
 
 
 class GeneratedRelease:
     """
-    A release file of any size that is never in memory as a whole.
+    A release file of any size that is never completely in memory.
 
     Arguments:
-        header: All but the samples; those go into its ``dataset``.
+        header: The release file without the samples, which are added to its ``dataset``.
         count: Number of samples.
-        make: Makes the sample of a number, always the same.
+        make: Returns the sample with a number; must return the same sample for each call.
     """
 
     content_type = "application/json"
     public = False
     data = b""
-    """It is in no memory."""
+    """Always empty: the content is generated."""
 
     def __init__(self, header: dict[str, Any], count: int, make: Callable[[int], Any]) -> None:
         self._head = orjson.dumps(header)[:-2] + b',"samples":['
         self._count = count
         self._make = make
         self._starts: list[int] = []
-        """Where each piece of samples begins."""
+        """Offset of each piece of samples."""
         digest = hashlib.md5(self._head, usedforsecurity=False)
         at = len(self._head)
-        for number in range(0, count, SAMPLES_A_PIECE):
+        for number in range(0, count, SAMPLES_PER_PIECE):
             self._starts.append(at)
             piece = self._piece(number)
             digest.update(piece)
@@ -76,7 +76,7 @@ class GeneratedRelease:
         self.etag: str = f'"{digest.hexdigest()}"'
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """Give the bytes from *start* to before *stop*."""
+        """Yield the bytes from *start* up to, but not including, *stop*."""
         for at, piece in self._all(start):
             if at >= stop:
                 return
@@ -84,16 +84,16 @@ class GeneratedRelease:
                 yield part
 
     def _all(self, start: int) -> Iterator[tuple[int, bytes]]:
-        """Give all pieces and where they begin, but for samples that end before *start*."""
+        """Yield the pieces with their offsets, except pieces of samples that end before *start*."""
         yield 0, self._head
         for index, at in enumerate(self._starts):
             end = self._starts[index + 1] if index + 1 < len(self._starts) else self.size - len(_TAIL)
             if end > start:
-                yield at, self._piece(index * SAMPLES_A_PIECE)
+                yield at, self._piece(index * SAMPLES_PER_PIECE)
         yield self.size - len(_TAIL), _TAIL
 
     def _piece(self, first: int) -> bytes:
-        numbers = range(first, min(first + SAMPLES_A_PIECE, self._count))
+        numbers = range(first, min(first + SAMPLES_PER_PIECE, self._count))
         return (b"," if first else b"") + b",".join(orjson.dumps(self._make(number)) for number in numbers)
 
 
@@ -104,20 +104,20 @@ Blob: TypeAlias = StoredObject | GeneratedRelease
 
 @frozen
 class Part:
-    """What a request asks for of a blob."""
+    """The byte range of a blob that a request selects."""
 
     start: int
     stop: int
     whole: bool
 
 
-def part_of(blob: Blob, wanted: str | None, if_range: str | None) -> Part | None:
+def requested_part(blob: Blob, byte_range: str | None, if_range: str | None) -> Part | None:
     """
-    Read the headers ``Range`` and ``If-Range``; None if there is no such part.
+    Return the part that the headers ``Range`` and ``If-Range`` select; None if the range is not satisfiable.
 
-    As with S3, what is no range of bytes is passed over, and so is one whose ``If-Range`` names another content.
+    As in S3, an invalid range is ignored, and so is a range whose ``If-Range`` does not match the entity tag.
     """
-    match = _range(wanted.strip()) if wanted else None
+    match = _match_range(byte_range.strip()) if byte_range else None
     whole = Part(0, blob.size, whole=True)
     if match is None or (if_range is not None and if_range != blob.etag):
         return whole

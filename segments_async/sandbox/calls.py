@@ -15,36 +15,36 @@ Origin = Literal["api", "storage"]
 
 @frozen(kw_only=True)
 class Call:
-    """One request that reached the sandbox, and what it got."""
+    """A request that reached the sandbox, and the status of its response."""
 
     origin: Origin
-    """The host it was sent to: the API, or the storage that plays S3."""
+    """The host it was sent to: the API, or the storage that emulates S3."""
     method: str
     path: str
-    """As it was sent, percent-encoding included."""
+    """The path as sent, including percent-encoding."""
     query: str
-    """As it was sent, without the question mark."""
+    """The query string as sent, without the question mark."""
     headers: Mapping[str, str]
-    """All request headers, names in lower case; the API key is among them."""
+    """All request headers, with names in lower case; includes the API key."""
     body_bytes: int
-    """Size of the request's body as received (compressed, if it was)."""
+    """Size of the request body as received; for a compressed body, the compressed size."""
     peer_port: int
-    """The client's port: the same number is the same connection."""
+    """The client's port, which identifies the connection."""
     request_id: str
-    """The answer's ``X-Request-Id``."""
+    """The ``X-Request-Id`` of the response."""
     status: int | None
-    """The answer's status; None if the connection was cut instead."""
+    """The status of the response; None if the connection was dropped instead."""
 
     @classmethod
     def of(cls, request: Request, *, origin: Origin, request_id: str, body_bytes: int, status: int | None) -> Call:
-        """Note down *request*."""
+        """Create the log entry of *request*."""
         scope = request.scope
         return cls(
             origin=origin,
             method=scope["method"],
             path=scope["raw_path"].decode("ascii"),
             query=scope["query_string"].decode("latin-1"),
-            # Interned, as a hundred thousand calls carry the same few texts.
+            # Interned to save memory: 100,000 calls repeat the same few strings.
             headers={sys.intern(n.decode()): sys.intern(v.decode("latin-1")) for n, v in scope["headers"]},
             body_bytes=body_bytes,
             peer_port=scope["client"][1] if scope["client"] else 0,

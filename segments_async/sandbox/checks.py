@@ -1,8 +1,8 @@
 """
-What the service checks in a body, and how it complains.
+Validation of request bodies, with the service's error messages.
 
-A check takes a value and returns what Django REST Framework would say about it, or None if it is fine. Fields
-without a check are stored as they come.
+A check takes a value and returns the errors that Django REST Framework reports for it, or None if it is valid. Fields
+without a check are stored unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BLANK = ["This field may not be blank."]
 
 
 def problems(body: Any, checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
-    """Return what is wrong with *body*, field by field; empty if nothing is."""
+    """Return the errors of *body* by field; empty if it is valid."""
     if not isinstance(body, dict):
         kind = type(body).__name__
         return {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {kind}."]}
@@ -31,8 +31,8 @@ def problems(body: Any, checks: Mapping[str, Check], required: Collection[str] =
     return missing | {name: problem for name, problem in found.items() if problem is not None}
 
 
-def ensure(body: Any, checks: Mapping[str, Check], required: Collection[str] = ()) -> None:
-    """Refuse *body* with status 400 if anything is wrong with it."""
+def validate(body: Any, checks: Mapping[str, Check], required: Collection[str] = ()) -> None:
+    """Reject *body* with status 400 if it is not valid."""
     if found := problems(body, checks, required):
         raise RefusedError(400, found)
 
@@ -44,7 +44,7 @@ def text(value: Any) -> object:
     return None if isinstance(value, str) else ["Not a valid string."]
 
 
-def filled(value: Any) -> object:
+def nonblank(value: Any) -> object:
     """Check a string that may not be empty."""
     return BLANK if isinstance(value, str) and not value.strip() else text(value)
 
@@ -73,7 +73,7 @@ def boolean(value: Any) -> object:
 
 
 def mapping(value: Any) -> object:
-    """Check a JSON object of any content."""
+    """Check a JSON object with any content."""
     if value is None:
         return NULL
     if isinstance(value, dict):
@@ -90,7 +90,7 @@ def strings(value: Any) -> object:
 
 
 def choice(options: Collection[str], prefix: str | None = None) -> Check:
-    """Check for one of *options*, or any string that begins with *prefix*."""
+    """Return a check for one of *options*, or any string that starts with *prefix*."""
 
     def check(value: Any) -> object:
         if value is None:
@@ -102,12 +102,12 @@ def choice(options: Collection[str], prefix: str | None = None) -> Check:
 
 
 def nullable(check: Check) -> Check:
-    """Let null pass, and *check* everything else."""
+    """Return a check that allows null and applies *check* to any other value."""
     return lambda value: None if value is None else check(value)
 
 
 def sample_attributes(value: Any) -> object:
-    """Check for one of the five kinds: image, point cloud, a sequence of either, several sensors."""
+    """Check sample attributes: an image, a point cloud, a sequence of either, or multiple sensors."""
     if (wrong := mapping(value)) is not None:
         return wrong
     for key, check in _KINDS.items():
@@ -118,7 +118,7 @@ def sample_attributes(value: Any) -> object:
 
 
 def _file(value: Any) -> object:
-    return problems(value, {"url": filled}, ["url"]) or None
+    return problems(value, {"url": nonblank}, ["url"]) or None
 
 
 def _frame(value: Any) -> object:
@@ -128,7 +128,7 @@ def _frame(value: Any) -> object:
 
 def _sensor(value: Any) -> object:
     required = ["name", "task_type", "attributes"]
-    return problems(value, {"name": filled, "task_type": text, "attributes": sample_attributes}, required) or None
+    return problems(value, {"name": nonblank, "task_type": text, "attributes": sample_attributes}, required) or None
 
 
 def _each(check: Check) -> Check:

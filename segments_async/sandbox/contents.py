@@ -1,4 +1,4 @@
-"""What is in a sandbox: shown to tests, and put there as people would do it who work in the browser."""
+"""Methods of the sandbox that read its data, and that add data the API cannot create."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def made_sample(number: int) -> Record:
-    """Make the sample of a number: an image with 20 boxes, about 3 kB of JSON."""
+def generate_sample(number: int) -> Record:
+    """Generate sample *number*: an image with 20 boxes, about 3 kB of JSON."""
     boxes = [
         {
             "id": box,
@@ -50,56 +50,56 @@ def made_sample(number: int) -> Record:
 
 
 class Contents:
-    """The part of `Sandbox` that looks into it; all answers are copies."""
+    """The methods of `Sandbox` that read and add data; everything they return is a copy."""
 
     user: str
     _state: State
     _store: ObjectStore
 
     def datasets(self) -> list[Record]:
-        """Return all datasets, as the API describes them to `user`."""
+        """Return all datasets, as the API returns them to `user`."""
         datasets = list(self._state.datasets.values())
-        return _copied([dataset_json(self._state, dataset, self.user) for dataset in datasets])
+        return _copy([dataset_json(self._state, dataset, self.user) for dataset in datasets])
 
     def samples(self, dataset: str) -> list[Record]:
-        """Return all samples of ``"owner/name"``, as the API describes them."""
-        return _copied([sample_json(sample) for sample in list(self._dataset(dataset).samples.values())])
+        """Return all samples of the dataset ``"owner/name"``, as the API returns them."""
+        return _copy([sample_json(sample) for sample in list(self._dataset(dataset).samples.values())])
 
     def label(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> Record | None:
-        """Return a label as the API does; None if the sample has none."""
-        return _copied(self._state.samples[sample_uuid].labels.get(labelset))
+        """Return a label, as the API returns it; None if the sample has no label."""
+        return _copy(self._state.samples[sample_uuid].labels.get(labelset))
 
     def labels(self, dataset: str, labelset: str = GROUND_TRUTH) -> dict[str, Record]:
-        """Return all labels of ``"owner/name"`` by the uuid of the sample."""
+        """Return all labels of the dataset ``"owner/name"`` by sample uuid."""
         samples = list(self._dataset(dataset).samples.values())
         found = {sample.uuid: sample.labels.get(labelset) for sample in samples}
-        return _copied({uuid: label for uuid, label in found.items() if label is not None})
+        return _copy({uuid: label for uuid, label in found.items() if label is not None})
 
     def releases(self, dataset: str) -> list[Record]:
-        """Return all releases of ``"owner/name"`` as they were when last asked for."""
+        """Return all releases of the dataset ``"owner/name"``, with the status of the last request for them."""
         releases = list(self._dataset(dataset).releases.values())
-        return _copied([release_json(self._state, release) for release in releases])
+        return _copy([release_json(self._state, release) for release in releases])
 
     def assets(self) -> dict[str, bytes]:
-        """Return the uploaded assets by their URL."""
+        """Return the uploaded assets by URL."""
         stored = list(self._store.objects.items())
         return {self._store.public_url(key): item.data for key, item in stored if item.public}
 
     def issues(self, dataset: str) -> list[Record]:
-        """Return all issues of ``"owner/name"``, as the API describes them."""
+        """Return all issues of the dataset ``"owner/name"``, as the API returns them."""
         samples = list(self._dataset(dataset).samples.values())
-        return _copied([issue_json(issue) for sample in samples for issue in list(sample.issues.values())])
+        return _copy([issue_json(issue) for sample in samples for issue in list(sample.issues.values())])
 
     def workunits(self, dataset: str) -> list[Record]:
-        """Return all work units of ``"owner/name"`` by sample, as the API describes them."""
+        """Return all work units of the dataset ``"owner/name"``, grouped by sample, as the API returns them."""
         samples = list(self._dataset(dataset).samples.values())
-        return _copied([workunit_json(sample, workunit) for sample in samples for workunit in list(sample.workunits)])
+        return _copy([workunit_json(sample, workunit) for sample in samples for workunit in list(sample.workunits)])
 
     def add_release(
-        self, dataset: str, name: str, *, samples: int, make: Callable[[int], Mapping[str, Any]] = made_sample
+        self, dataset: str, name: str, *, samples: int, make: Callable[[int], Mapping[str, Any]] = generate_sample
     ) -> Record:
         """
-        Add a release whose file is made while it is read: of any size, and never in memory.
+        Add a release of any size, whose file is generated while it is downloaded and is never in memory.
 
         Example:
             ::
@@ -107,40 +107,41 @@ class Contents:
                 sandbox.add_release("sandbox/flowers", "v1", samples=200_000)  # about 600 MB
 
         Args:
-            dataset: ``"owner/name"``; there has to be one.
-            name: The release's name, which replaces one that is there.
-            samples: Number of samples, which need not be in the dataset.
-            make: Makes the sample of a number from 0, as a release file has it, always the same; by default an
-                image of 20 boxes. It is called in the sandbox's thread, and once for each sample here, for the size.
+            dataset: An existing dataset, as ``"owner/name"``.
+            name: The name of the release; an existing release of this name is replaced.
+            samples: Number of samples in the release; they need not exist in the dataset.
+            make: Returns the sample with a number from 0, in the format of a release file; must return the same sample
+                for each call. By default, an image with 20 boxes. It is called once per sample now, to compute the
+                size, and again in the sandbox's thread for each download.
 
         Returns:
-            The release, as the API describes it; it is done.
+            The finished release, as the API returns it.
         """
-        home = self._dataset(dataset)
+        target = self._dataset(dataset)
         record = new_record(self._state, name, samples) | {"status": "SUCCEEDED"}
         key = f"releases/{record['uuid']}.json"
-        file = GeneratedRelease(header(home, record), samples, make)
-        release = Release(home, record, key=key, file=file, ready_at=0.0, fails=False)
+        file = GeneratedRelease(header(target, record), samples, make)
+        release = Release(target, record, key=key, file=file, ready_at=0.0, fails=False)
         self._state.store.objects[key] = file
-        home.releases[name] = release
-        return _copied(release_json(self._state, release))
+        target.releases[name] = release
+        return _copy(release_json(self._state, release))
 
     def add_comment(self, issue_uuid: str, text: str, *, user: str | None = None) -> Record:
         """
-        Comment on an issue, which the API itself cannot do.
+        Comment on an issue, which is not possible through the API.
 
         Args:
             issue_uuid: The issue.
             text: The comment.
-            user: Who says it; None is `user`.
+            user: The author; None for `user`.
 
         Returns:
-            The issue, as the API describes it.
+            The issue, as the API returns it.
         """
         issue = self._state.issues[issue_uuid]
         comment = {"created_at": self._state.now(), "created_by": user or self.user, "text": text}
         issue.record = issue.record | {"comments": [*issue.record["comments"], comment]}
-        return _copied(issue_json(issue))
+        return _copy(issue_json(issue))
 
     def add_workunit(
         self,
@@ -155,20 +156,20 @@ class Contents:
         user: str | None = None,
     ) -> Record:
         """
-        Note that somebody worked on a sample, which the API itself cannot do; no label is changed.
+        Add a work unit to a sample, which is not possible through the API; no label is changed.
 
         Args:
             sample_uuid: The sample.
-            time: Seconds of work.
-            inactive_time: Seconds without input.
-            work_type: What was done.
-            next_label_status: What the label became.
-            label_rating: Stars.
-            session_time_metrics: Shown to those who ask for them.
-            user: Who did it; None is `user`.
+            time: Working time in seconds.
+            inactive_time: Inactive time in seconds.
+            work_type: The type of work.
+            next_label_status: The label status after the work.
+            label_rating: The rating in stars.
+            session_time_metrics: Detailed metrics, returned only on request.
+            user: Who did the work; None for `user`.
 
         Returns:
-            The work unit, as the API describes it.
+            The work unit, as the API returns it.
         """
         sample = self._state.samples[sample_uuid]
         workunit = {
@@ -183,14 +184,14 @@ class Contents:
             "session_time_metrics": dict(session_time_metrics or {}),
         }
         sample.workunits.append(workunit)
-        return _copied(workunit_json(sample, workunit))
+        return _copy(workunit_json(sample, workunit))
 
     def _dataset(self, full_name: str) -> Dataset:
         owner, _, name = full_name.partition("/")
         return self._state.datasets[owner, name]
 
 
-def _copied(value: T) -> T:
-    """Copy a JSON value, so that nobody edits the state by accident."""
+def _copy(value: T) -> T:
+    """Copy a JSON value, so that callers cannot modify the state."""
     copy: T = orjson.loads(orjson.dumps(value))
     return copy

@@ -1,4 +1,4 @@
-"""Scripted faults: which requests get something else than the real answer."""
+"""Fault injection: replace, delay or drop the responses to selected requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Drop: TypeAlias = Literal["before", "after", "middle"]
 
 @define(eq=False, kw_only=True)
 class Fault:
-    """What happens to some requests; made by `Sandbox.fail`, where the fields are explained."""
+    """A scripted fault, created by `Sandbox.fail`, which documents the fields."""
 
     method: str
     path: str
@@ -39,32 +39,33 @@ class Fault:
 
     @property
     def hits(self) -> int:
-        """How many requests it has struck so far."""
+        """Number of requests affected so far."""
         return max(0, self.matched - self.skip)
 
     @property
     def spent(self) -> bool:
-        """Whether it has struck as often as it should."""
+        """Whether it has affected all the requests it was meant for."""
         return self.times is not None and self.hits >= self.times
 
     def matches(self, origin: Origin, method: str, path: str) -> bool:
-        """Tell whether it is meant for such a request."""
+        """Return whether it applies to such a request."""
         if self.origin != origin or self.method not in {"*", method}:
             return False
         path, pattern = path.rstrip("/"), self.path.rstrip("/")
         return fnmatchcase(path, pattern) if "*" in pattern else path.endswith(pattern)
 
     def response(self) -> Response:
-        """Build the scripted answer."""
+        """Build the scripted response."""
         status = 200 if self.status is None else self.status
         return Response(self.content, status, self.headers, self.content_type)
 
 
 class FaultScript:
     """
-    The faults still to come, oldest first.
+    The scripted faults, oldest first.
 
-    Any thread may add, the server's thread takes; each step is one operation on a list, so no lock is needed.
+    Any thread may add faults; the server's thread takes them. Each step is a single list operation, so no lock is
+    needed.
     """
 
     def __init__(self) -> None:
@@ -75,11 +76,11 @@ class FaultScript:
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def take(self, origin: Origin, method: str, path: str) -> Fault | None:
-        """Return the fault that strikes such a request, if there is one, and count the request."""
+        """Return the fault for a request, if any, and count the request."""
         for fault in tuple(self._faults):
             if not fault.spent and fault.matches(origin, method, path):
                 fault.matched += 1
@@ -89,17 +90,17 @@ class FaultScript:
 
 
 def default_content(status: int, headers: dict[str, str]) -> tuple[bytes, str | None]:
-    """Return body and content type that the service, or the gateway before it, sends with *status*."""
+    """Return the body and content type that the service, or the gateway in front of it, sends with *status*."""
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
-    if status < 400:  # noqa: PLR2004  (where errors begin)
+    if status < 400:  # noqa: PLR2004  (the first error status)
         return b"", None
-    if status >= 500:  # noqa: PLR2004  (where a server's errors begin)
+    if status >= 500:  # noqa: PLR2004  (the first server error status)
         title = f"{status} {phrase}"
         html = f"<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n</body>\n</html>\n"
         return html.encode(), "text/html"
     detail = f"{phrase}."
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        asked = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-        expected = f" Expected available in {asked} seconds." if asked.isdecimal() else ""
+        retry_after = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+        expected = f" Expected available in {retry_after} seconds." if retry_after.isdecimal() else ""
         detail = f"Request was throttled.{expected}"
     return bytes(json_response({"detail": detail}).body), "application/json"

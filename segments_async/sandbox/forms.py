@@ -8,13 +8,13 @@ _NAME = re.compile(rb'(?im)^content-disposition:.*[; ]name="([^"\r\n]*)"')
 
 def parse_form(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
     """
-    Return the names and contents of a multipart form, in their order.
+    Return the names and contents of the fields of a multipart form, in order.
 
-    The whole body is at hand, as S3 demands its length and limits its size. So this can be stricter than a
-    streaming parser, which accepts a form that ends too early, and a cut upload leaves no temporary file.
+    The whole body is in memory, because S3 requires its length and limits its size. This parser can therefore be
+    stricter than a streaming one, which accepts a truncated form; and an interrupted upload leaves no temporary file.
 
     Raises:
-        ValueError: It is not a well-formed ``multipart/form-data``.
+        ValueError: The body is not well-formed ``multipart/form-data``.
     """
     header = Message()
     header["Content-Type"] = content_type
@@ -23,7 +23,7 @@ def parse_form(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
         raise ValueError("The body is not a multipart form.")
     opening = f"--{boundary}".encode()
     if not body.startswith(opening):
-        raise ValueError("The form does not begin with its boundary.")
+        raise ValueError("The form does not start with its boundary.")
     *parts, end = body[len(opening) :].split(b"\r\n" + opening)
     if end.rstrip() != b"--":
         raise ValueError("The form does not end with its boundary.")

@@ -1,4 +1,4 @@
-"""The front door of both origins: request ids, the call log, latency, and scripted faults."""
+"""The gateway of both origins: request ids, the request log, latency and scripted faults."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from segments_async.sandbox.faults import Fault, FaultScript
 
 TICK_SECONDS = 0.02
-"""A slow body goes in pieces, one in so much time."""
+"""Interval between the chunks of a slow body."""
 
 
 @define(eq=False, kw_only=True)
 class Gateway:
     """
-    An ASGI application around *answer*, which sees only requests that no fault keeps from it.
+    An ASGI application around *answer*, which handles the requests that no fault replaces.
 
     Arguments:
-        origin: Which host this is.
-        answer: Makes the real answer.
-        calls: Where requests are noted down.
-        faults: What may happen instead of the real answer.
-        request_ids: Yields one for each request.
-        clock: Returns the seconds since the epoch, for the header ``Date``.
-        latency: Returns the seconds to wait before a request is handled.
+        origin: The origin this gateway serves.
+        answer: Handles a request and returns the real response.
+        calls: The request log to append to.
+        faults: The scripted faults.
+        request_ids: Yields an id for each request.
+        clock: Returns the seconds since the Unix epoch, for the header ``Date``.
+        latency: Returns the seconds to wait before handling a request.
     """
 
     origin: Origin
@@ -54,29 +54,29 @@ class Gateway:
         try:
             await self._serve(scope, receive, send)
         except (ClientDisconnect, asyncio.CancelledError):
-            return  # the client hung up, or the sandbox stops: there is nobody to answer, nothing to log
+            return  # the client disconnected or the sandbox is stopping; there is no one to respond to
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, request_id = Request(scope, receive), next(self.request_ids)
         fault = self.faults.take(self.origin, request.method, scope["raw_path"].decode("ascii"))
         drop = fault.drop if fault else None
-        body = b"" if drop == "before" else await _read(request)
+        body = b"" if drop == "before" else await _read_body(request)
         if pause := self.latency() + (fault.delay if fault else 0):
             await asyncio.sleep(pause)
         response = None if drop == "before" else await self._respond(request, fault)
         if response is not None:
-            self._stamp(response, request_id)
+            self._add_headers(response, request_id)
         status = None if response is None or drop == "after" else response.status_code
         call = Call.of(request, origin=self.origin, request_id=request_id, body_bytes=len(body), status=status)
         self.calls.append(call)
         if fault is not None and fault.stall:
             await asyncio.sleep(fault.stall)
         if fault is not None and fault.rate is not None:
-            send = _slow(send, fault.rate)
+            send = _throttle(send, fault.rate)
         if drop is None and response is not None:
             await response(scope, receive, send)
         else:
-            await _cut(scope, receive, send, response if drop == "middle" else None)
+            await _drop_connection(scope, receive, send, response if drop == "middle" else None)
 
     async def _respond(self, request: Request, fault: Fault | None) -> Response:
         if fault is None or fault.handled:
@@ -84,44 +84,44 @@ class Gateway:
             return response if fault is None or fault.status is None else fault.response()
         return fault.response()
 
-    def _stamp(self, response: Response, request_id: str) -> None:
+    def _add_headers(self, response: Response, request_id: str) -> None:
         present = {name for name, _ in response.raw_headers}
         for name, value in ((b"x-request-id", request_id), (b"date", formatdate(self.clock(), usegmt=True))):
             if name not in present:
                 response.raw_headers.append((name, value.encode()))
 
 
-async def _read(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     """
-    Take in the body, so that a request that was sent is handled, even if its client does not wait for it.
+    Read the body first, so that a sent request is handled even if its client disconnects early.
 
-    One that is too large for either origin stays where it is: *answer* refuses it by its length.
+    A body that is too large for both origins is not read: *answer* rejects it by its length.
     """
     length = request.headers.get("content-length", "0")
     return b"" if int(length) > MAX_BODY_BYTES else await request.body()
 
 
-async def _cut(scope: Scope, receive: Receive, send: Send, response: Response | None) -> None:
-    """Close the connection: at once, or after half of *response*."""
+async def _drop_connection(scope: Scope, receive: Receive, send: Send, response: Response | None) -> None:
+    """Close the connection, immediately or after half of *response*."""
     transport: asyncio.Transport = scope["state"]["transport"]
     if response is None:
         transport.abort()
     else:
-        with suppress(_EnoughError):
-            await response(scope, receive, _half(send, int(response.headers.get("content-length", 0)) // 2))
+        with suppress(_TruncatedError):
+            await response(scope, receive, _truncate(send, int(response.headers.get("content-length", 0)) // 2))
         transport.close()
     while (await receive())["type"] != "http.disconnect":
-        pass  # until uvicorn has seen it too; else it would complain that the answer is not complete
+        pass  # wait until uvicorn notices; otherwise it logs an incomplete response
 
 
-class _EnoughError(Exception):
-    """Half of an answer is sent."""
+class _TruncatedError(Exception):
+    """Raised once the truncated part of a response is sent."""
 
 
-def _half(send: Send, left: int) -> Send:
-    """Send so many bytes of a body, and no more."""
+def _truncate(send: Send, left: int) -> Send:
+    """Wrap *send* to stop after *left* bytes of the body."""
 
-    async def send_some(message: Message) -> None:
+    async def send_truncated(message: Message) -> None:
         nonlocal left
         if message["type"] == "http.response.body":
             body = message.get("body", b"")[:left]
@@ -129,20 +129,20 @@ def _half(send: Send, left: int) -> Send:
             message = {"type": message["type"], "body": body, "more_body": True}
         await send(message)
         if not left and message["type"] == "http.response.body":
-            raise _EnoughError
+            raise _TruncatedError
 
-    return send_some
+    return send_truncated
 
 
-def _slow(send: Send, rate: float) -> Send:
-    """Send so many bytes of a body a second."""
+def _throttle(send: Send, rate: float) -> Send:
+    """Wrap *send* to limit the body to *rate* bytes per second."""
     size = max(1, int(rate * TICK_SECONDS))
 
-    async def send_slowly(message: Message) -> None:
+    async def send_throttled(message: Message) -> None:
         body = message.get("body", b"")
         for start in range(0, len(body), size):
             await asyncio.sleep(TICK_SECONDS)
             await send({"type": message["type"], "body": body[start : start + size], "more_body": True})
         await send({**message, "body": b""} if body else message)
 
-    return send_slowly
+    return send_throttled

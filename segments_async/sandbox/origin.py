@@ -1,4 +1,4 @@
-"""One listening socket, served by uvicorn's HTTP protocol."""
+"""A listening socket served by uvicorn's HTTP protocol."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ STOP_SECONDS = 5.0
 
 
 class _Protocol(H11Protocol):
-    """Lets the application cut its connection: the transport is in ``scope["state"]``."""
+    """Exposes the transport in ``scope["state"]``, so that the application can drop its connection."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        # Here and not in the configuration, which would silence every other uvicorn of this process too.
+        # Set here, because the configuration would disable the access log of every uvicorn in this process.
         self.access_log = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
         super().connection_made(transport)
-        # Head and body are two writes; without this the second waits 40 ms for the client's acknowledgement.
+        # Headers and body are two writes. With Nagle's algorithm, the second waits 40 ms for the client's ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.app_state = {"transport": transport}
 
 
 class Origin:
     """
-    Serves *app* on *listener*, inside a running loop.
+    Serves *app* on *listener* in a running event loop.
 
-    Uses uvicorn's protocol without its `uvicorn.Server`, which polls every 0.1 seconds and takes signals, and
-    so stops slowly; here a stop is immediate, whatever the clients do.
+    Uses uvicorn's protocol without `uvicorn.Server`, which handles signals and polls every 0.1 seconds, so it stops
+    slowly. This class stops immediately, whatever the clients do.
     """
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
@@ -55,28 +55,28 @@ class Origin:
         )
         self._config.load()
         self._listener = listener
-        self._connected = ServerState()
+        self._server_state = ServerState()
 
     async def start(self) -> None:
-        """Begin to accept connections."""
+        """Start accepting connections."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, sock=self._listener, backlog=2048)
+        self._server = await loop.create_server(self._create_protocol, sock=self._listener, backlog=2048)
 
     async def stop(self) -> None:
-        """Cut every connection and cancel every request."""
+        """Close every connection and cancel every request."""
         self._server.close()
         async with asyncio.timeout(STOP_SECONDS):
-            for _ in range(3):  # a connection accepted in this very moment needs three turns to appear
+            for _ in range(3):  # a connection accepted just now appears after three loop iterations
                 await asyncio.sleep(0)
-            while self._connected.connections:
-                for connection in list(self._connected.connections):
+            while self._server_state.connections:
+                for connection in list(self._server_state.connections):
                     connection.transport.abort()
                 await asyncio.sleep(0)
-            tasks = set(self._connected.tasks)
+            tasks = set(self._server_state.tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._server.wait_closed()
 
-    def _protocol(self) -> _Protocol:
-        return _Protocol(config=self._config, server_state=self._connected, app_state={})
+    def _create_protocol(self) -> _Protocol:
+        return _Protocol(config=self._config, server_state=self._server_state, app_state={})

@@ -1,8 +1,8 @@
 """
-Who may do what in a dataset.
+Permissions in a dataset.
 
-Source: docs.segments.ai/guides/add-collaborators-to-a-dataset. A private dataset that a user has no role in does not
-exist for that user (404); in one that the user sees, what the role does not allow is refused (403).
+Source: docs.segments.ai/guides/add-collaborators-to-a-dataset. A private dataset in which a user has no role returns
+404; in a visible dataset, a request that the role does not allow returns 403.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from segments_async.sandbox.state import Dataset, State
 
 ROLES = ("viewer", "labeler", "reviewer", "manager", "admin")
-"""Each may do what the ones before it may."""
+"""In ascending order: each role includes the permissions of the previous ones."""
 
-_ANYBODY = ""
-"""Whoever sees the dataset."""
-_LEVELS = (_ANYBODY, *ROLES)
-_NEEDED = {
-    ("POST", "clone"): _ANYBODY,
-    ("POST", "issues"): _ANYBODY,
+_ANY_USER = ""
+"""Pseudo-role of any user who can see the dataset."""
+_LEVELS = (_ANY_USER, *ROLES)
+_REQUIRED_ROLES = {
+    ("POST", "clone"): _ANY_USER,
+    ("POST", "issues"): _ANY_USER,
     ("PATCH", "issues"): "manager",
     ("DELETE", "issues"): "manager",
     ("PUT", "labels"): "labeler",
@@ -33,13 +33,13 @@ _NEEDED = {
     ("PATCH", "collaborators"): "manager",
     ("DELETE", "collaborators"): "manager",
 }
-"""The least role for a change; an admin's if it is not here."""
-_QUEUE = frozenset({"priority", "assigned_labeler", "assigned_reviewer"})
-"""What a manager may change on a sample."""
+"""The lowest role that may make a change; ``"admin"`` if not listed."""
+_MANAGER_FIELDS = frozenset({"priority", "assigned_labeler", "assigned_reviewer"})
+"""The fields of a sample that a manager may change."""
 
 
 def role_of(state: State, dataset: Dataset, user: str) -> str | None:
-    """Return what *user* is in *dataset*, by owning it, by being a member of its owner, or as a collaborator."""
+    """Return the role of *user* in *dataset*, as its owner, a collaborator or a member of its organization."""
     if user == dataset.owner:
         return "admin"
     if user in dataset.collaborators:
@@ -48,25 +48,25 @@ def role_of(state: State, dataset: Dataset, user: str) -> str | None:
 
 
 def is_visible(state: State, dataset: Dataset, user: str) -> bool:
-    """Whether *user* may know of *dataset*."""
+    """Return whether *user* can see *dataset*."""
     return dataset.record["public"] is True or role_of(state, dataset, user) is not None
 
 
 def check_permission(request: ApiRequest, method: str, template: Template, names: list[str]) -> None:
-    """Refuse a request to a dataset, or to something in one, that the user may not make."""
+    """Reject a request to a dataset, or to a resource in it, that the user may not make."""
     dataset = _dataset_of(request.state, template[0], names)
     if dataset is None:
         return
     if not is_visible(request.state, dataset, request.user):
         raise not_found()
     if method != "GET":
-        thing = next(part for part in reversed(template) if part is not None)
-        if _rank(request.state, dataset, request.user) < _LEVELS.index(_needed(method, thing, request.data)):
+        resource = next(part for part in reversed(template) if part is not None)
+        if _rank(request.state, dataset, request.user) < _LEVELS.index(_required_role(method, resource, request.data)):
             raise refused(403, "You do not have permission to perform this action.")
 
 
 def _dataset_of(state: State, kind: str | None, names: list[str]) -> Dataset | None:
-    """Find the dataset that a path leads into; None if it leads to none, or to nothing."""
+    """Return the dataset that a path belongs to; None if there is no such dataset."""
     if kind == "datasets":
         return state.datasets.get((names[0], names[1]))
     if kind in {"samples", "labels"}:
@@ -76,19 +76,19 @@ def _dataset_of(state: State, kind: str | None, names: list[str]) -> Dataset | N
     return None
 
 
-def _needed(method: str, thing: str, data: Any) -> str:
-    if (method, thing) == ("PATCH", "samples") and isinstance(data, dict) and data.keys() <= _QUEUE:
+def _required_role(method: str, resource: str, data: Any) -> str:
+    if (method, resource) == ("PATCH", "samples") and isinstance(data, dict) and data.keys() <= _MANAGER_FIELDS:
         return "manager"
-    if thing == "collaborators" and isinstance(data, dict) and data.get("role") == "admin":
+    if resource == "collaborators" and isinstance(data, dict) and data.get("role") == "admin":
         return "admin"
-    return _NEEDED.get((method, thing), "admin")
+    return _REQUIRED_ROLES.get((method, resource), "admin")
 
 
 def _rank(state: State, dataset: Dataset, user: str) -> int:
-    role = role_of(state, dataset, user) or _ANYBODY
-    open_to_all = [role]
+    role = role_of(state, dataset, user) or _ANY_USER
+    roles = [role]
     if dataset.record["noncollaborator_can_label"]:
-        open_to_all.append("labeler")
+        roles.append("labeler")
     if dataset.record["noncollaborator_can_review"]:
-        open_to_all.append("reviewer")
-    return max(map(_LEVELS.index, open_to_all))
+        roles.append("reviewer")
+    return max(map(_LEVELS.index, roles))

@@ -1,4 +1,4 @@
-"""Answers that say no, in the words of Django REST Framework."""
+"""Error responses in the format of Django REST Framework."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer with *value* as JSON."""
+    """Return a response with *value* as JSON."""
     return Response(orjson.dumps(value), status, headers, "application/json")
 
 
 class RefusedError(Exception):
-    """The request is refused with *status*; *value* is the JSON that says why."""
+    """Raised to reject a request with *status* and *value* as the JSON body."""
 
     def __init__(self, status: int, value: Any, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, value)
@@ -26,20 +26,20 @@ class RefusedError(Exception):
         self.headers = headers
 
     def response(self) -> Response:
-        """Say it to the client."""
+        """Return the error response."""
         return json_response(self.value, self.status, self.headers)
 
 
 def refused(status: int, detail: str, headers: Mapping[str, str] | None = None) -> RefusedError:
-    """Refuse the request as a whole."""
+    """Return an error with a ``detail`` message."""
     return RefusedError(status, {"detail": detail}, headers)
 
 
 def not_found() -> RefusedError:
-    """Say that the thing named in the path does not exist."""
+    """Return a 404 error for the resource in the path."""
     return refused(404, "Not found.")
 
 
-def name_taken(thing: str) -> RefusedError:
-    """Say that the field ``name`` is not unique."""
-    return RefusedError(400, {"name": [f"{thing} with this name already exists."]})
+def name_taken(resource: str) -> RefusedError:
+    """Return a 400 error for a ``name`` that is not unique."""
+    return RefusedError(400, {"name": [f"{resource} with this name already exists."]})

@@ -14,33 +14,33 @@ if TYPE_CHECKING:
     from segments_async.sandbox.state import State
 
     View = Callable[..., Response]
-    """Called with the `ApiRequest` and the names in the path."""
+    """A function of the `ApiRequest` and the path parameters."""
     Template = tuple[str | None, ...]
-    """The parts of a path, None for a name."""
+    """The segments of a path; None stands for a parameter."""
 
 _V = TypeVar("_V", bound="View")
 
 
 @frozen
 class ApiRequest:
-    """What a view may ask of a request."""
+    """An API request, as passed to a view."""
 
     state: State
     user: str
-    """Whose API key it carries."""
+    """The user the API key belongs to."""
     query: QueryParams
     data: Any
-    """The decoded JSON body; an empty object if there is none."""
+    """The decoded JSON body; an empty dict without a body."""
 
 
 class Routes:
     """
-    Which view answers which path, with or without its last slash.
+    Maps paths to views, with or without a trailing slash.
 
-    Matches the path as it was sent, so that a name may hold any character: ``a%2Fb`` is one name, ``a/b``.
+    Matches the raw path, so that a parameter may contain any character: ``a%2Fb`` is the single name ``a/b``.
 
     Arguments:
-        others: Routes to begin with.
+        others: Routes to include.
     """
 
     def __init__(self, *others: Routes) -> None:
@@ -61,7 +61,7 @@ class Routes:
         return register
 
     def find(self, raw_path: bytes) -> tuple[Template, list[str]] | None:
-        """Return the template of a path and the names in it; None if there is no such path."""
+        """Return the template that matches a path and its parameters; None if no template matches."""
         path = raw_path.decode("ascii").removeprefix("/").removesuffix("/")
         parts = [unquote(part) for part in path.split("/")]
         for template in self._by_start.get((len(parts), parts[0]), ()):

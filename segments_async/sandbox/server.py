@@ -39,13 +39,13 @@ START_SECONDS = 10.0
 
 class Sandbox(Contents, WebhookCalls):
     """
-    The Segments.ai service in memory, on two loopback sockets: the API, and the storage that plays S3.
+    An in-memory implementation of the Segments.ai service on two loopback sockets: the API, and a storage like S3.
 
-    It runs in a thread with an event loop of its own, and so serves asyncio, trio and blocking clients alike.
-    Everything it knows is gone when it stops, and a stopped one is not started again.
+    It runs its own event loop in a thread, so asyncio, trio and blocking clients can all use it. All data is lost when
+    it stops, and a stopped sandbox cannot be started again.
 
-    Roles are the service's: a private dataset of others is not found, and a change that the role does not allow is
-    refused. `add_workunit` and `add_comment` stand in for people who work in the browser.
+    Roles work as in the service: other users' private datasets return 404, and changes that the role does not allow
+    return 403. `add_workunit` and `add_comment` simulate people who work in the browser.
 
     Example:
         >>> import httpx
@@ -55,24 +55,24 @@ class Sandbox(Contents, WebhookCalls):
         sandbox
 
     Arguments:
-        api_key: The key of *user*.
-        user: Who owns that key.
-        other_api_key: The key of *other_user*.
-        other_user: A second user, who starts out with no part in anything of the first one's; None is ``"jane"``, or
-            ``"bert"`` where *user* is.
-        users: Further users, who have no key, but can be made collaborators.
-        organizations: Owners of datasets beside the users, with *user* as their administrator.
-        latency: Seconds to wait before each API request is handled; may be set later as an attribute.
-        release_seconds: Seconds that a release stays PENDING; with 0 it is done when first asked for.
-            May be set later as an attribute.
+        api_key: The API key of *user*.
+        user: The username that belongs to *api_key*.
+        other_api_key: The API key of *other_user*.
+        other_user: A second user, initially without access to anything of *user*; None for ``"jane"``, or ``"bert"``
+            if *user* is ``"jane"``.
+        users: Further users, without an API key, who can be added as collaborators.
+        organizations: Organizations that can own datasets, with *user* as their administrator.
+        latency: Seconds to wait before handling each API request. Also an attribute that can be set later.
+        release_seconds: Seconds that a release stays PENDING; with 0, it is done at the first request for it. Also an
+            attribute that can be set later.
         host: The address to listen on.
-        port: The port of the API; 0 takes a free one.
-        storage_port: The port of the storage; 0 takes a free one.
-        clock: Returns the time that the service goes by, in seconds since the epoch.
+        port: The port of the API; 0 picks a free port.
+        storage_port: The port of the storage; 0 picks a free port.
+        clock: Returns the current time of the service, in seconds since the Unix epoch.
 
     Raises:
-        ValueError: The two users, or their keys, are the same.
-        OSError: When it starts: the port is taken, or the address is not this machine's.
+        ValueError: Both users have the same name or the same key.
+        OSError: On start, if a port is in use or the address is not local.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Sandbox(Contents, WebhookCalls):
         self.other_api_key = other_api_key
         self.other_user: str = other_user or ("bert" if user == "jane" else "jane")
         if api_key == other_api_key or user == self.other_user:
-            raise ValueError("The other user needs another name and another key.")
+            raise ValueError("other_user and other_api_key must differ from user and api_key.")
         self.organizations: tuple[str, ...] = tuple(organizations)
         self.latency = latency
         self._addresses = ((host, port), (host, storage_port))
@@ -111,7 +111,7 @@ class Sandbox(Contents, WebhookCalls):
         )
         self._state.release_seconds = release_seconds
         self._webhooks = Webhooks(clock)
-        self._state.tell = self._webhooks.tell
+        self._state.notify = self._webhooks.notify
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self._faults = FaultScript()
         self._url = ""
@@ -133,7 +133,7 @@ class Sandbox(Contents, WebhookCalls):
         self.stop()
 
     async def __aenter__(self) -> Self:
-        with CancelScope(shield=True):  # once started it is always stopped
+        with CancelScope(shield=True):  # cancelling here would leave a started sandbox that is never stopped
             await anyio.to_thread.run_sync(self.start)
         return self
 
@@ -145,13 +145,13 @@ class Sandbox(Contents, WebhookCalls):
 
     def start(self) -> None:
         """
-        Start to serve; both sockets accept connections when this returns.
+        Start serving; both sockets accept connections when this returns.
 
         Raises:
-            RuntimeError: It was started before.
+            RuntimeError: The sandbox was started before.
         """
         if self._thread is not None:
-            raise RuntimeError("This sandbox was started before; make a new one for another run.")
+            raise RuntimeError("This sandbox was started before; create a new one.")
         listeners = _listen(self._addresses)
         self._url, self._store.url = (_url(listener) for listener in listeners)
         ready: Future[None] = Future()
@@ -160,7 +160,7 @@ class Sandbox(Contents, WebhookCalls):
         ready.result(START_SECONDS)
 
     def stop(self) -> None:
-        """Stop to serve: cut every connection, close the sockets, end the thread. Harmless if not running."""
+        """Stop serving: close every connection and both sockets, and end the thread. A no-op if not running."""
         if self._thread is None or self._loop is None or self._stopping is None:
             return
         if self._thread.is_alive():
@@ -197,30 +197,30 @@ class Sandbox(Contents, WebhookCalls):
 
     @property
     def url(self) -> str:
-        """Where the API is, such as ``"http://127.0.0.1:40123"``."""
-        return _known(self._url)
+        """The base URL of the API, such as ``"http://127.0.0.1:40123"``."""
+        return _require_started(self._url)
 
     @property
     def storage_url(self) -> str:
-        """Where the storage is."""
-        return _known(self._store.url)
+        """The base URL of the storage."""
+        return _require_started(self._store.url)
 
     def transport(self) -> SandboxTransport:
         """
-        Make a way to the running sandbox without a connection: for tests that may open none, or that replace httpx's.
+        Return an httpx transport to the running sandbox, for tests that must not open connections.
 
         Example:
             ::
 
                 client = AsyncSegments(sandbox.api_key, base_url=sandbox.url, transport=sandbox.transport())
         """
-        addresses = {urlsplit(self.url): self._apps["api"], urlsplit(self.storage_url): self._apps["storage"]}
-        assert self._loop is not None  # it was started
-        return SandboxTransport({(at.hostname or "", at.port): app for at, app in addresses.items()}, self._loop)
+        apps = {urlsplit(self.url): self._apps["api"], urlsplit(self.storage_url): self._apps["storage"]}
+        assert self._loop is not None  # `url` raises if not started
+        return SandboxTransport({(url.hostname or "", url.port): app for url, app in apps.items()}, self._loop)
 
     @property
     def release_seconds(self) -> float:
-        """Seconds that releases made from now on stay PENDING."""
+        """Seconds that releases created from now on stay PENDING."""
         return self._state.release_seconds
 
     @release_seconds.setter
@@ -229,7 +229,7 @@ class Sandbox(Contents, WebhookCalls):
 
     @property
     def url_seconds(self) -> float:
-        """Seconds that signed addresses of files made from now on can be read; an hour, if nothing else is said."""
+        """Validity of file URLs signed from now on, in seconds; one hour by default."""
         return self._store.signer.get_seconds
 
     @url_seconds.setter
@@ -238,7 +238,7 @@ class Sandbox(Contents, WebhookCalls):
 
     @property
     def fail_releases(self) -> bool:
-        """Whether releases made from now on end as FAILED."""
+        """Whether releases created from now on end as FAILED."""
         return self._state.fail_releases
 
     @fail_releases.setter
@@ -265,9 +265,9 @@ class Sandbox(Contents, WebhookCalls):
         origin: OriginName = "api",
     ) -> Fault:
         """
-        Script a fault: the next requests of this kind get *status* instead of the real answer.
+        Inject a fault: the next matching requests get *status* instead of the real response.
 
-        Faults strike in the order in which they were scripted, one for each request.
+        Faults apply in the order in which they were added, at most one per request.
 
         Example:
             >>> with Sandbox() as sandbox:
@@ -276,27 +276,27 @@ class Sandbox(Contents, WebhookCalls):
             0
 
         Args:
-            method: Such as ``"GET"``; ``"*"`` for all.
-            path: The end of the path, such as ``"/samples/"``; or, with a ``*`` in it, a pattern for all of
-                it. Compared with the path as it is sent, the slash at the end aside.
-            times: How many requests it strikes; None for all.
-            skip: How many requests of this kind it lets through first.
-            status: Of the answer; None gives the real one, which is of use with *delay*.
-            json: Body of the answer, as a JSON value.
-            body: Body of the answer as it is, such as ``b"<html>"`` with status 200. Without either, an error
-                has the body that the service (4xx) or the gateway before it (5xx) sends.
-            headers: Of the answer.
-            content_type: Of the answer; by default what fits the body.
-            handled: The request takes effect, and *status* hides it: a gateway that gave up too early.
-            drop: The connection is cut, whatever *status* says: ``"before"`` the request is handled,
-                ``"after"`` that, or in the ``"middle"`` of the body of the real answer.
-            delay: Seconds to wait first, before the request is handled.
-            stall: Seconds to wait with the answer, after that; with *status* None it is the real one.
-            rate: Bytes of the answer's body a second; None sends it as fast as it goes.
-            origin: ``"api"`` or ``"storage"``.
+            method: The HTTP method, such as ``"GET"``; ``"*"`` for all.
+            path: The end of the path, such as ``"/samples/"``; or, if it contains a ``*``, a pattern for the whole
+                path. It is matched against the path as sent, ignoring a trailing slash.
+            times: How many requests it affects; None for all.
+            skip: How many matching requests to let through first.
+            status: The status of the response; None for the real response, for example with *delay*.
+            json: The body of the response, as a JSON value.
+            body: The raw body of the response, such as ``b"<html>"`` with status 200. Without *json* and *body*, an
+                error has the body that the service (4xx) or the gateway in front of it (5xx) sends.
+            headers: The headers of the response.
+            content_type: The content type of the response; by default it matches the body.
+            handled: Handle the request before sending *status*, like a gateway that times out too early.
+            drop: Drop the connection, regardless of *status*: ``"before"`` the request is handled, ``"after"`` it is
+                handled, or in the ``"middle"`` of the body of the real response.
+            delay: Seconds to wait before handling the request.
+            stall: Seconds to wait between handling the request and sending the response.
+            rate: Bytes of the response body sent per second; None for no limit.
+            origin: The origin of the requests: ``"api"`` or ``"storage"``.
 
         Returns:
-            The fault, whose ``hits`` tells how many requests it has struck.
+            The fault; its ``hits`` counts the requests it has affected.
         """
         sent = dict(headers or {})
         content, kind = default_content(status or 200, sent)
@@ -324,7 +324,7 @@ class Sandbox(Contents, WebhookCalls):
         return fault
 
     def clear_faults(self) -> None:
-        """Forget the faults still to come."""
+        """Remove all scripted faults."""
         self._faults.clear()
 
     @property
@@ -333,11 +333,11 @@ class Sandbox(Contents, WebhookCalls):
         return tuple(self._calls)
 
     def clear_calls(self) -> None:
-        """Forget the requests received so far."""
+        """Clear the log of received requests."""
         self._calls.clear()
 
 
-def _known(url: str) -> str:
+def _require_started(url: str) -> str:
     if not url:
         raise RuntimeError(NOT_STARTED)
     return url

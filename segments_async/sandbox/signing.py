@@ -1,4 +1,4 @@
-"""The signatures of the S3 stand-in: presigned POST forms and presigned GET addresses."""
+"""Signatures of the emulated S3: presigned POST forms and presigned GET URLs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 MAX_ASSET_BYTES = 100_000_000
 MAX_BODY_BYTES = MAX_ASSET_BYTES + 64 * 1024
-"""With room for the fields and boundaries of the form."""
+"""Includes room for the fields and boundaries of the form."""
 EXPIRES_SECONDS = 3600
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class StorageError(Exception):
-    """The storage refuses, with the code and the message that S3 would give."""
+    """Raised to reject a storage request with the error code and message of S3."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
@@ -33,20 +33,20 @@ class StorageError(Exception):
 
 class Signer:
     """
-    Signs what the API hands out and checks what comes back to the storage.
+    Signs forms and URLs for the API, and verifies them for the storage.
 
     Arguments:
-        clock: Returns the seconds since the epoch.
+        clock: Returns the seconds since the Unix epoch.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.get_seconds: float = EXPIRES_SECONDS
-        """How long addresses made from now on can be read."""
+        """Validity of URLs signed from now on, in seconds."""
         self._secret = secrets.token_bytes(32)
 
     def post_fields(self, key: str, content_type: str) -> dict[str, str]:
-        """Return the form fields that allow one upload of *key*."""
+        """Return the form fields that authorize an upload of *key*."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         fields = {
             "acl": "public-read",
@@ -67,7 +67,7 @@ class Signer:
         return fields | {"policy": encoded, "x-amz-signature": self._sign(encoded)}
 
     def check_post(self, fields: Mapping[str, str]) -> None:
-        """Refuse a form whose fields are not all exactly those that were issued."""
+        """Reject a form whose fields differ from those issued."""
         policy = fields.get("policy", "")
         if not hmac.compare_digest(
             self._sign(policy).encode(), fields.get("x-amz-signature", "").encode("utf-8", "replace")
@@ -88,7 +88,7 @@ class Signer:
             raise StorageError(403, "AccessDenied", f"Invalid according to Policy: {detail}")
 
     def get_query(self, key: str) -> str:
-        """Return the query that allows reading *key* for `get_seconds`."""
+        """Return the query string that authorizes reading *key* for `get_seconds`."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         date, expires = f"{now:%Y%m%dT%H%M%SZ}", f"{self.get_seconds:g}"
         return urlencode(
@@ -103,7 +103,7 @@ class Signer:
         )
 
     def check_get(self, key: str, query: Mapping[str, str]) -> None:
-        """Refuse a query that was not issued for *key*, or whose time is over."""
+        """Reject a query that was not issued for *key* or has expired."""
         date, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
         signature = self._sign(f"{key}\n{date}\n{expires}")
         if not hmac.compare_digest(signature.encode(), query.get("X-Amz-Signature", "").encode()):

@@ -1,8 +1,8 @@
 """
-What the sandbox remembers.
+The data of the sandbox.
 
-Only the server's own thread writes here (and `Sandbox.add_workunit` and its like). JSON records (the dicts) are
-replaced and never edited, so that any other thread may read them without a lock.
+Only the server's thread and methods such as `Sandbox.add_workunit` write it. JSON records (the dicts) are replaced
+and never mutated, so other threads can read them without a lock.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Sample:
     dataset: Dataset
     record: Record
     labels: dict[str, Record] = field(factory=dict)
-    """By the name of the labelset."""
+    """Labels by labelset name."""
     issues: dict[str, Issue] = field(factory=dict)
-    """By uuid."""
+    """Issues by uuid."""
     workunits: list[Record] = field(factory=list)
 
     @property
@@ -46,7 +46,7 @@ class Sample:
 
 @define(eq=False)
 class Issue:
-    """What somebody noted about a sample."""
+    """An issue reported on a sample."""
 
     sample: Sample
     record: Record
@@ -59,30 +59,30 @@ class Issue:
 
 @define(eq=False)
 class Release:
-    """A frozen copy of a dataset, and the file it is written to."""
+    """A snapshot of a dataset and the file that contains it."""
 
     dataset: Dataset
     record: Record
     key: str
-    """Where the storage keeps the file."""
+    """The key of the file in the storage."""
     file: Blob
     ready_at: float
-    """When it stops being PENDING, in seconds since the epoch."""
+    """When it stops being PENDING, in seconds since the Unix epoch."""
     fails: bool
 
 
 @define(eq=False)
 class Dataset:
-    """A dataset and everything that goes away with it."""
+    """A dataset and everything that is deleted with it."""
 
     owner: str
     name: str
     record: Record
     samples: dict[str, Sample] = field(factory=dict)
-    """By name."""
+    """Samples by name."""
     labelsets: dict[str, Record] = field(factory=dict)
     collaborators: dict[str, Record] = field(factory=dict)
-    """By user."""
+    """Collaborators by username."""
     releases: dict[str, Release] = field(factory=dict)
 
     @property
@@ -93,14 +93,14 @@ class Dataset:
 
 class State:
     """
-    The tables, and how rows are found in them.
+    The tables of the sandbox, with lookups.
 
     Arguments:
-        keys: The users that have an API key, by that.
-        users: Other users.
-        organizations: Owners of datasets that are not people: roles by member, by organization.
-        store: Where assets and release files are kept.
-        clock: Returns the seconds since the epoch.
+        keys: Usernames by API key.
+        users: Users without an API key.
+        organizations: The organizations by name, each with the roles of its members by username.
+        store: Stores assets and release files.
+        clock: Returns the seconds since the Unix epoch.
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class State:
         self.clock = clock
         self.release_seconds: float = 0.0
         self.fail_releases = False
-        self.tell: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
-        """Called with each change: the type of the event, the dataset, and what describes the thing."""
+        self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
+        """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""
         self.users: dict[str, Record] = {
             name: self._new_user(name, is_organization=False) for name in (*keys.values(), *users)
         }
@@ -129,7 +129,7 @@ class State:
         self.issues: dict[str, Issue] = {}
 
     def now(self) -> str:
-        """Return the time as the service writes it: UTC with microseconds and a ``Z``."""
+        """Return the current time in the format of the service: UTC with microseconds and a ``Z``."""
         return f"{datetime.fromtimestamp(self.clock(), UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
     def account(self, name: str) -> Record:
@@ -160,7 +160,7 @@ class State:
             raise not_found() from None
 
     def rename_dataset(self, dataset: Dataset, owner: str, name: str) -> None:
-        """Move *dataset*, or a new one, to a name that must be free."""
+        """Add or rename *dataset*; the new name must not be taken."""
         if self.datasets.get((owner, name), dataset) is not dataset:
             raise refused(400, "You already have a dataset with this name.")
         self.datasets.pop((dataset.owner, dataset.name), None)
@@ -168,25 +168,25 @@ class State:
         self.datasets[owner, name] = dataset
 
     def add_sample(self, dataset: Dataset, record: Record, user: str) -> Sample:
-        """Store a new sample of *user*'s, whose name is known to be free."""
+        """Add a sample created by *user*; the caller ensures that its name is not taken."""
         created = {"uuid": str(uuid4()), "created_at": self.now(), "created_by": user}
         sample = Sample(dataset, record | created)
         dataset.samples[record["name"]] = self.samples[sample.uuid] = sample
         return sample
 
     def delete_sample(self, sample: Sample) -> None:
-        """Forget a sample, its labels and issues."""
+        """Delete a sample with its labels and issues."""
         for uuid in sample.issues:
             del self.issues[uuid]
         del sample.dataset.samples[sample.record["name"]], self.samples[sample.uuid]
 
     def delete_release(self, dataset: Dataset, name: str) -> None:
-        """Forget a release and its file."""
+        """Delete a release and its file."""
         release = dataset.releases.pop(name)
         self.store.objects.pop(release.key, None)
 
     def delete_dataset(self, dataset: Dataset) -> None:
-        """Forget a dataset with its samples, labels and releases."""
+        """Delete a dataset with its samples, labels and releases."""
         for sample in list(dataset.samples.values()):
             self.delete_sample(sample)
         for name in list(dataset.releases):

@@ -1,4 +1,4 @@
-"""The stand-in for S3: keeps the bytes of assets and release files on an origin of its own."""
+"""Emulation of S3: stores assets and release files on a separate origin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from attrs import define, field
 from starlette.responses import Response
 
-from segments_async.sandbox.blobs import Blob, StoredObject, part_of
+from segments_async.sandbox.blobs import Blob, StoredObject, requested_part
 from segments_async.sandbox.forms import parse_form
 from segments_async.sandbox.signing import MAX_ASSET_BYTES, MAX_BODY_BYTES, Signer, StorageError
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 
 @define(eq=False)
 class ObjectStore:
-    """The one bucket; ``url`` is its origin, without a slash at the end."""
+    """The only bucket; ``url`` is its origin, without a trailing slash."""
 
     signer: Signer
     url: str = ""
     objects: dict[str, Blob] = field(factory=dict)
 
     def public_url(self, key: str) -> str:
-        """Return the address of *key* without a signature."""
+        """Return the URL of *key* without a signature."""
         return f"{self.url}/{quote(key)}"
 
     def signed_url(self, key: str) -> str:
-        """Return an address that reads *key* for a while."""
+        """Return a presigned URL that can read *key* until it expires."""
         return f"{self.public_url(key)}?{self.signer.get_query(key)}"
 
 
 class Storage:
-    """Answers what is sent to the storage origin."""
+    """Handles requests to the storage origin."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     async def __call__(self, request: Request) -> Response:
-        """Answer *request*; errors are XML, as S3's are."""
+        """Respond to *request*; errors are XML, as in S3."""
         try:
-            return await self._answer(request)
+            return await self._respond(request)
         except StorageError as problem:
             return _error(problem)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         if "authorization" in request.headers:
             raise StorageError(400, "InvalidArgument", "Unsupported Authorization Type")
         path = unquote(request.scope["raw_path"].decode("ascii"))
@@ -85,7 +85,7 @@ class Storage:
             self._store.signer.check_get(key, request.query_params)
         if stored is None:
             raise StorageError(404, "NoSuchKey", "The specified key does not exist.")
-        part = part_of(stored, request.headers.get("range"), request.headers.get("if-range"))
+        part = requested_part(stored, request.headers.get("range"), request.headers.get("if-range"))
         if part is None:
             raise StorageError(416, "InvalidRange", "The requested range is not satisfiable")
         headers = {
@@ -101,21 +101,21 @@ class Storage:
 
 
 class PiecewiseResponse(Response):
-    """An answer whose body is made while it is sent, and no longer than somebody listens."""
+    """A streaming response that stops generating its body when the client disconnects."""
 
     def __init__(self, pieces: Iterator[bytes], status: int, headers: dict[str, str]) -> None:
         super().__init__(None, status, headers)
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         transport: asyncio.Transport = scope["state"]["transport"]
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for piece in self._pieces:
             if transport.is_closing():
                 return
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(0)  # others have their turn
+            await asyncio.sleep(0)  # yield to other requests
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,4 +1,4 @@
-"""The way to the sandbox without a socket."""
+"""An httpx transport that reaches the sandbox without a socket."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MAX_REQUESTS = 1000
 
 class SandboxTransport(httpx.AsyncBaseTransport):
     """
-    Hands the requests of an httpx client to a running sandbox; made by `Sandbox.transport`.
+    Passes the requests of an httpx client to a running sandbox; created by `Sandbox.transport`.
 
     Arguments:
-        apps: What answers, by host and port.
-        loop: Where it runs.
+        apps: ASGI applications by host and port.
+        loop: The event loop of the sandbox.
     """
 
     def __init__(self, apps: Mapping[tuple[str, int | None], ASGIApp], loop: asyncio.AbstractEventLoop) -> None:
@@ -34,7 +34,7 @@ class SandboxTransport(httpx.AsyncBaseTransport):
         self._limiter = anyio.CapacityLimiter(MAX_REQUESTS)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request*, whose answer comes in one piece."""
+        """Send *request* and return its response, with the whole body in memory."""
         app = self._apps.get((request.url.host, request.url.port))
         if app is None:
             raise httpx.ConnectError(f"{request.url.host}:{request.url.port} is not this sandbox", request=request)
@@ -44,7 +44,7 @@ class SandboxTransport(httpx.AsyncBaseTransport):
             with anyio.fail_after(request.extensions.get("timeout", {}).get("read")):
                 await anyio.to_thread.run_sync(job.result, abandon_on_cancel=True, limiter=self._limiter)
         except TimeoutError:
-            raise httpx.ReadTimeout("no answer in time", request=request) from None
+            raise httpx.ReadTimeout("the sandbox did not respond in time", request=request) from None
         except CancelledError:
             raise httpx.ReadError("the sandbox was stopped", request=request) from None
         finally:
@@ -54,15 +54,15 @@ class SandboxTransport(httpx.AsyncBaseTransport):
 
 @define(eq=False)
 class _Exchange:
-    """A request and its answer, as an ASGI application sees them; also what it cuts instead of a connection."""
+    """A request and its response. Also serves as the transport that the application closes to drop the connection."""
 
     request: httpx.Request
     body: bytes
-    is_cut: bool = False
+    is_closed: bool = False
     status: int | None = None
     headers: list[tuple[bytes, bytes]] = field(factory=list)
-    answer: bytearray = field(factory=bytearray)
-    _taken: bool = False
+    response_body: bytearray = field(factory=bytearray)
+    _body_received: bool = False
 
     async def run(self, app: ASGIApp) -> None:
         url = self.request.url
@@ -84,29 +84,29 @@ class _Exchange:
         await app(scope, self._receive, self._send)
 
     async def _receive(self) -> dict[str, Any]:
-        if self._taken:
+        if self._body_received:
             return {"type": "http.disconnect"}
-        self._taken = True
+        self._body_received = True
         return {"type": "http.request", "body": self.body, "more_body": False}
 
     async def _send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], list(message["headers"])
         else:
-            self.answer += message.get("body", b"")
+            self.response_body += message.get("body", b"")
 
     def abort(self) -> None:
-        self.is_cut = True
+        self.is_closed = True
 
     def close(self) -> None:
-        self.is_cut = True
+        self.is_closed = True
 
     def is_closing(self) -> bool:
-        return self.is_cut
+        return self.is_closed
 
     def response(self) -> httpx.Response:
-        if self.is_cut or self.status is None:
-            words = "Server disconnected without sending a response." if self.status is None else "The answer was cut."
-            raise httpx.RemoteProtocolError(words, request=self.request)
-        stream = httpx.ByteStream(bytes(self.answer))
+        if self.is_closed or self.status is None:
+            problem = "without sending a response" if self.status is None else "in the middle of the response"
+            raise httpx.RemoteProtocolError(f"Server disconnected {problem}.", request=self.request)
+        stream = httpx.ByteStream(bytes(self.response_body))
         return httpx.Response(self.status, headers=self.headers, stream=stream, request=self.request)

@@ -8,21 +8,21 @@ if TYPE_CHECKING:
 
     from segments_async.sandbox.webhooks import Delivery, Family, Webhooks
 
-NOT_STARTED = "This sandbox is not started: enter it by `with` or `async with` first."
+NOT_STARTED = "The sandbox is not started; use it in a `with` or `async with` block."
 
 
 class WebhookCalls:
-    """The part of `Sandbox` that tells URLs what changes."""
+    """The webhook methods of `Sandbox`."""
 
     _webhooks: Webhooks
     _loop: asyncio.AbstractEventLoop | None
 
     def add_webhook(self, url: str, *, events: Collection[str] | None = None, family: Family = "svix") -> str:
         """
-        Tell *url* from now on what changes, by signed POST requests as the service sends them.
+        Register a webhook: from now on, changes are sent to *url* as signed POST requests, as the service sends them.
 
-        Each change is sent to each URL in order, at most three times, until it is answered with a 2xx. Releases are
-        told when they are done.
+        Events are delivered to each URL in order. Each is attempted at most three times, until the response is a 2xx.
+        A release is reported once it is done.
 
         Example:
             >>> with Sandbox() as sandbox:
@@ -31,31 +31,34 @@ class WebhookCalls:
             whsec_
 
         Args:
-            url: Of this machine: a server under test.
-            events: Types of the events to send, such as ``"sample.created"``; None for all.
-            family: What the names of the headers begin with; ``"webhook"`` is what the Standard Webhooks
-                specification says, ``"svix"`` what the service's deliverer says.
+            url: The URL of the server under test; must be a loopback address.
+            events: Event types to send, such as ``"sample.created"``; None for all.
+            family: Prefix of the header names: ``"webhook"`` as in the Standard Webhooks specification, or ``"svix"``
+                as sent by Svix, the service's webhook provider.
 
         Returns:
-            The secret that its messages are signed with.
+            The secret that signs the messages.
 
         Raises:
-            ValueError: *url* is not of this machine.
+            ValueError: *url* is not a loopback address.
         """
         return self._webhooks.add(url, events, family)
 
     def send_event(self, event_type: str, *, dataset: str | None = None, object: Any = None) -> None:
         """
-        Send a webhook without a change, such as one of a type that nobody knows yet.
+        Send a webhook without a change, for example with an unknown event type.
 
         Example:
             >>> with Sandbox() as sandbox:
             ...     sandbox.send_event("robot.created", dataset="jane/flowers", object={"name": "r2"})
 
         Args:
-            event_type: What has happened.
-            dataset: ``"owner/name"``.
-            object: What it has happened to, as JSON.
+            event_type: The type of the event.
+            dataset: The dataset, as ``"owner/name"``.
+            object: The object of the event, as JSON.
+
+        Raises:
+            RuntimeError: The sandbox is not started.
         """
         if self._loop is None:
             raise RuntimeError(NOT_STARTED)
@@ -63,10 +66,10 @@ class WebhookCalls:
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """The attempts to deliver webhooks so far, oldest first; at most the last 10,000."""
+        """The delivery attempts so far, oldest first; at most the last 10,000."""
         return tuple(self._webhooks.deliveries)
 
     @property
     def pending_deliveries(self) -> int:
-        """Webhooks that are neither delivered nor given up."""
+        """Number of webhooks still to be delivered or retried."""
         return self._webhooks.pending

@@ -1,4 +1,4 @@
-"""Webhooks: the sandbox tells URLs of this machine what has changed, signed as the service signs."""
+"""Webhook delivery: the sandbox sends events to loopback URLs, signed as the service signs them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ API_VERSION = "2021-08-01"
 ATTEMPTS = 3
 ATTEMPT_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
-"""Before the second attempt; doubled before each further one. The service waits longer, a test should not."""
+"""Delay before the second attempt, doubled for each further one; shorter than the service's, for fast tests."""
 MAX_DELIVERIES = 10_000
 
 Family = Literal["svix", "webhook"]
@@ -49,24 +49,24 @@ class Delivery:
     """One attempt to deliver a webhook."""
 
     url: str
-    """Where it was sent."""
+    """The URL of the endpoint."""
     event_type: str
-    """Such as ``"sample.created"``."""
+    """The type of the event, such as ``"sample.created"``."""
     message_id: str
-    """The same for all attempts."""
+    """The id of the message, the same for all attempts."""
     attempt: int
-    """From 1."""
+    """The number of the attempt, from 1."""
     headers: dict[str, str] = field(repr=False)
-    """As they were sent, the signature among them."""
+    """The headers as sent, including the signature."""
     body: bytes = field(repr=False)
-    """As it was sent."""
+    """The body as sent."""
     status: int | None
-    """Of the answer; None if there was none."""
+    """The status of the response; None without a response."""
 
 
 @frozen(kw_only=True)
 class Message:
-    """An event on its way to its endpoints."""
+    """An event to deliver to its endpoints."""
 
     id: str
     event_type: str
@@ -75,7 +75,7 @@ class Message:
 
 @define(eq=False, kw_only=True)
 class Endpoint:
-    """Who wants to know, and what is still to be told."""
+    """A registered webhook URL and its pending messages."""
 
     url: str
     events: frozenset[str] | None
@@ -85,7 +85,7 @@ class Endpoint:
     worker: asyncio.Task[None] | None = None
 
     def sign(self, message: Message) -> dict[str, str]:
-        """Headers for *message* if it is sent now: by the machine's clock, as receivers compare with theirs."""
+        """Return the headers of *message*, signed with the system time, as receivers compare it with their clock."""
         now = datetime.now(UTC)
         return {
             "content-type": "application/json",
@@ -97,12 +97,12 @@ class Endpoint:
 
 class Webhooks:
     """
-    The endpoints, and the deliveries to them; in order for each endpoint, at once for all.
+    Delivers events to endpoints: in order for each endpoint, concurrently across endpoints.
 
-    Endpoints may be added by any thread; all else happens in the server's own.
+    Any thread may add endpoints; everything else runs in the server's thread.
 
     Arguments:
-        clock: Returns the seconds since the epoch, for ``created_at``.
+        clock: Returns the seconds since the Unix epoch, for ``created_at``.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -113,40 +113,40 @@ class Webhooks:
 
     @property
     def pending(self) -> int:
-        """Messages that are still to be delivered, or given up."""
+        """Number of messages still to be delivered or retried."""
         return sum(len(endpoint.queue) for endpoint in self._endpoints)
 
     def add(self, url: str, events: Collection[str] | None, family: Family) -> str:
-        """Register an endpoint, and return its secret."""
+        """Register an endpoint and return its secret."""
         _check_loopback(url)
         secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
-        wanted = None if events is None else frozenset(events)
-        self._endpoints.append(Endpoint(url=url, events=wanted, secret=secret, family=family))
+        subscribed = None if events is None else frozenset(events)
+        self._endpoints.append(Endpoint(url=url, events=subscribed, secret=secret, family=family))
         return secret
 
-    def tell(self, event_type: str, dataset: Dataset, describe: Callable[[], Record]) -> None:
-        """Send an event about a thing in *dataset*, which is described only if somebody wants to know."""
-        if self._wanting(event_type):
+    def notify(self, event_type: str, dataset: Dataset, describe: Callable[[], Record]) -> None:
+        """Send an event about an object in *dataset*; *describe* is called only if an endpoint is subscribed."""
+        if self._subscribers(event_type):
             self.send(event_type, dataset.full_name, describe())
 
-    def send(self, event_type: str, dataset: str | None, thing: object, text: str | None = None) -> None:
-        """Send an event, of a known type or not."""
+    def send(self, event_type: str, dataset: str | None, subject: object, text: str | None = None) -> None:
+        """Send an event of any type, known or unknown."""
         event = {
             "event_type": event_type,
             "created_at": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds"),
             "api_version": API_VERSION,
             "dataset": dataset,
-            "object": thing,
-            "text": _sentence(event_type, dataset, thing) if text is None else text,
+            "object": subject,
+            "text": _event_text(event_type, dataset, subject) if text is None else text,
         }
         message = Message(id=f"msg_{secrets.token_urlsafe(20)}", event_type=event_type, body=orjson.dumps(event))
-        for endpoint in self._wanting(event_type):
+        for endpoint in self._subscribers(event_type):
             endpoint.queue.append(message)
             if endpoint.worker is None or endpoint.worker.done():
-                endpoint.worker = asyncio.get_running_loop().create_task(self._work(endpoint))
+                endpoint.worker = asyncio.get_running_loop().create_task(self._deliver_queued(endpoint))
 
     async def aclose(self) -> None:
-        """Give up what is not delivered."""
+        """Stop delivering; pending messages are dropped."""
         workers = [endpoint.worker for endpoint in self._endpoints if endpoint.worker is not None]
         for worker in workers:
             worker.cancel()
@@ -154,13 +154,13 @@ class Webhooks:
         if self._client is not None:
             await self._client.aclose()
 
-    def _wanting(self, event_type: str) -> list[Endpoint]:
+    def _subscribers(self, event_type: str) -> list[Endpoint]:
         return [one for one in tuple(self._endpoints) if one.events is None or event_type in one.events]
 
-    async def _work(self, endpoint: Endpoint) -> None:
+    async def _deliver_queued(self, endpoint: Endpoint) -> None:
         while endpoint.queue:
             await self._deliver(endpoint, endpoint.queue[0])
-            endpoint.queue.popleft()  # after it was sent, as `pending` counts it until then
+            endpoint.queue.popleft()  # after delivery, so that `pending` counts it until then
 
     async def _deliver(self, endpoint: Endpoint, message: Message) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -184,7 +184,7 @@ class Webhooks:
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
         if self._client is None:
-            # Neither proxies nor certificates: it speaks to this machine alone.
+            # Only loopback URLs, so proxies and certificate checks are not needed.
             self._client = httpx.AsyncClient(trust_env=False, verify=False, timeout=ATTEMPT_SECONDS)  # noqa: S501
         try:
             response = await self._client.post(url, content=body, headers=headers)
@@ -201,11 +201,13 @@ def _check_loopback(url: str) -> None:
     except ValueError:
         loopback = False
     if parts.scheme not in {"http", "https"} or not loopback:
-        raise ValueError(f"The sandbox sends webhooks to URLs of this machine alone, not to {url!r}.")
+        raise ValueError(
+            f"The sandbox sends webhooks only to loopback URLs such as http://127.0.0.1:8000, got {url!r}."
+        )
 
 
-def _sentence(event_type: str, dataset: str | None, thing: object) -> str:
-    kind, _, happened = event_type.partition(".")
-    name = thing.get("name", "") if isinstance(thing, dict) else ""
-    subject = f"{kind.capitalize()} {name}".rstrip()
-    return f"{subject} {happened}." if kind == "dataset" else f"{subject} {happened} in dataset {dataset}."
+def _event_text(event_type: str, dataset: str | None, subject: object) -> str:
+    kind, _, action = event_type.partition(".")
+    name = subject.get("name", "") if isinstance(subject, dict) else ""
+    sentence = f"{kind.capitalize()} {name}".rstrip() + f" {action}"
+    return f"{sentence}." if kind == "dataset" else f"{sentence} in dataset {dataset}."

@@ -72,7 +72,7 @@ def test_life(api, sandbox, flowers, rose):
 def test_they_are_told(api, sandbox, flowers, rose, monkeypatch):
     """Webhooks tell of issues and clones as of everything else."""
     told = []
-    monkeypatch.setattr(sandbox._state, "tell", lambda kind, dataset, describe: told.append((kind, describe())))
+    monkeypatch.setattr(sandbox._state, "notify", lambda kind, dataset, describe: told.append((kind, describe())))
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()
     closed = api.patch(f"/issues/{issue['uuid']}/", json={"status": "CLOSED"}).json()
     clone = api.post(f"{flowers}/clone/", json={"name": "copy"}).json()

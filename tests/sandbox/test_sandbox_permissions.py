@@ -176,5 +176,5 @@ def test_names_and_keys_of_ones_own():
     assert repr(sandbox) == "<Sandbox not started>"
     assert Sandbox(user="jane").other_user == "bert"
     for same in ({"api_key": "other-sandbox-key"}, {"user": "ann", "other_user": "ann"}):
-        with pytest.raises(ValueError, match="another name and another key"):
+        with pytest.raises(ValueError, match="must differ from user and api_key"):
             Sandbox(**same)

@@ -111,14 +111,14 @@ def test_without_a_key_it_does_not_start(monkeypatch):
 
 def test_a_client_is_no_factory(factory):
     """The mistake that a test client would punish much later, by an error about event loops."""
-    with pytest.raises(InputError, match="factory: expected what makes a client"):
+    with pytest.raises(InputError, match="factory: expected a function that creates a client"):
         lifespan(AsyncSegments("some-key"))
-    with pytest.raises(InputError, match="expected it to make an AsyncSegments"), TestClient(open_app(lambda: 7)):
+    with pytest.raises(InputError, match="expected it to return an AsyncSegments"), TestClient(open_app(lambda: 7)):
         pass
 
 
 def test_an_application_that_was_not_started(factory):
-    with pytest.raises(RuntimeError, match="entered by `with`"):
+    with pytest.raises(RuntimeError, match="in a `with` block"):
         TestClient(open_app(factory)).post("/datasets/flowers")
 
 

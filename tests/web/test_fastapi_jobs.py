@@ -204,7 +204,7 @@ def test_one_that_breaks_harms_nobody(world, until, caplog):
         name = web.post("/begin/broken", json={}).json()["id"]
         until(lambda: ended(web, name))
         answer = web.get(f"/uploads/{name}")
-        assert answer.json()["detail"] == "This server made a mistake."
+        assert answer.json()["detail"] == "Internal error in this server."
         other = world.begin(web, 2)
         until(lambda: ended(web, other))
         assert web.get(f"/uploads/{other}").json()["state"] == "done"
@@ -235,7 +235,7 @@ def test_mistakes_are_named(world):
     async def flowers(upload, client) -> None: ...
 
     jobs.kind(flowers)
-    with pytest.raises(InputError, match="there is a kind 'flowers' already"):
+    with pytest.raises(InputError, match="a kind 'flowers' is registered already"):
         jobs.kind(flowers)
     with pytest.raises(RuntimeError, match="not started"):
         anyio.run(jobs.start, flowers)
@@ -256,7 +256,7 @@ def test_one_that_ended_can_be_forgotten(world, until):
     world.held.clear()
     with TestClient(app) as web:
         name = world.begin(web)
-        with pytest.raises(InputError, match="it is running"):
+        with pytest.raises(InputError, match="the upload is running"):
             web.delete(f"/forget/{name}")
         world.held.set()
         until(lambda: ended(web, name))

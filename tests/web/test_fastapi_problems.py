@@ -25,7 +25,7 @@ from segments_async import (
     errors,
 )
 from segments_async.fastapi import Segments, add_error_handlers, lifespan, own_choice
-from segments_async.fastapi.problems import _verdict
+from segments_async.fastapi.problems import _status_and_detail
 
 RAW = "raw words of the server, key sandbox-key"
 
@@ -134,7 +134,7 @@ def test_what_the_application_chose(web):
     """Its absence is not the caller's mistake."""
     response = web.get("/training")
     assert response.status_code == 502
-    assert response.json()["detail"] == "The labelling service does not have what this server expects."
+    assert response.json()["detail"] == "The labelling service does not have a resource this server needs."
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_what_the_application_chose(web):
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_the_other_errors(error, status, own):
-    assert _verdict(error)[0] == status
+    assert _status_and_detail(error)[0] == status
     with pytest.raises(type(error)), own_choice():
         raise error
-    assert _verdict(error)[0] == own
+    assert _status_and_detail(error)[0] == own
 
 
 def test_a_bulk_run_is_answered_by_its_first_error(sandbox, app, web):
@@ -176,7 +176,7 @@ def test_every_error_has_a_verdict():
     for name in errors.__dict__:
         cls = getattr(errors, name)
         if isinstance(cls, type) and issubclass(cls, errors.SegmentsError):
-            assert 400 <= _verdict(cls.__new__(cls))[0] < 600
+            assert 400 <= _status_and_detail(cls.__new__(cls))[0] < 600
 
 
 def test_a_handler_of_the_application_goes_first(app):

@@ -158,5 +158,5 @@ def test_a_route_with_dependencies_of_its_own(ran):
 
 @pytest.mark.parametrize("events", [(), (int,), ("label.updated",), (LabelUpdated, None)])
 def test_what_is_no_class_of_events(events):
-    with pytest.raises(InputError, match="events: expected classes of events"):
+    with pytest.raises(InputError, match="events: expected event classes"):
         WebhookRouter(SECRET).on(*events)

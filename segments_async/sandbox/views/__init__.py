@@ -1,1 +1,1 @@
-"""What each endpoint does: a function from a request to a response, one file for each resource."""
+"""API endpoints: functions from a request to a response, one module per resource."""

@@ -1,4 +1,4 @@
-"""Users, organizations, and whether the service is up."""
+"""Users, organizations and the API status."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ routes: Routes = Routes()
 
 @routes.route("GET", "api_status")
 def api_status(_: ApiRequest) -> Response:
-    """Say that this version of the client is welcome."""
+    """Return the API status, which is always ``ok``."""
     return json_response({"status": "ok"})
 
 
 @routes.route("GET", "user")
 def get_own_user(request: ApiRequest) -> Response:
-    """Tell whom the API key belongs to."""
+    """Return the user that the API key belongs to."""
     return json_response(_account_json(request.state, request.user, request.user))
 
 
 @routes.route("GET", "users/{name}")
 def get_user(request: ApiRequest, name: str) -> Response:
-    """Describe a user or an organization."""
+    """Return a user or an organization."""
     return json_response(_account_json(request.state, name, request.user))
 
 
 def _account_json(state: State, name: str, user: str) -> Record:
-    """Describe an account to *user*, who sees more of itself and of organizations it belongs to."""
+    """Return an account as JSON, with more fields if *user* is that account or a member of that organization."""
     account = state.account(name)
     if user in state.members.get(name, {}):
         return account | _plan(state, name) | _membership(state, name, user)
@@ -59,7 +59,7 @@ def _membership(state: State, organization: str, user: str) -> Record:
 
 
 def _plan(state: State, name: str) -> Record:
-    """Describe what an account has subscribed to, and used so far."""
+    """Return the subscription and usage fields of an account."""
     counts = {True: 0, False: 0}
     for dataset in state.datasets.values():
         if dataset.owner == name:

@@ -1,4 +1,4 @@
-"""Assets: the API only hands out the form by which the storage takes the bytes."""
+"""Assets: the API only returns the presigned form; the file is uploaded to the storage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from segments_async.sandbox.checks import ensure, filled
+from segments_async.sandbox.checks import nonblank, validate
 from segments_async.sandbox.problems import json_response
 from segments_async.sandbox.routing import ApiRequest, Routes
 
@@ -20,8 +20,8 @@ routes: Routes = Routes()
 
 @routes.route("POST", "assets")
 def create_asset(request: ApiRequest) -> Response:
-    """Reserve a key for a file."""
-    ensure(request.data, {"filename": filled}, ["filename"])
+    """Create an asset and return the presigned form to upload its file."""
+    validate(request.data, {"filename": nonblank}, ["filename"])
     uuid, filename = str(uuid4()), request.data["filename"]
     suffix = PurePosixPath(filename).suffix
     key = f"assets/{request.user}/{uuid}{suffix if suffix[1:].isalnum() else ''}"

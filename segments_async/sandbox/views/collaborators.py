@@ -1,4 +1,4 @@
-"""Collaborators: who works on a dataset besides its owner."""
+"""Collaborators: users with a role in a dataset, other than its owner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import choice, ensure, filled
+from segments_async.sandbox.checks import choice, nonblank, validate
 from segments_async.sandbox.permissions import ROLES
 from segments_async.sandbox.problems import json_response, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from segments_async.sandbox.state import Dataset, Record, State
 
-_CHECKS: Mapping[str, Any] = {"user": filled, "role": choice(ROLES)}
+_CHECKS: Mapping[str, Any] = {"user": nonblank, "role": choice(ROLES)}
 
 routes: Routes = Routes()
 
@@ -29,9 +29,9 @@ def _collaborator_json(state: State, dataset: Dataset, user: str) -> Record:
 
 @routes.route("POST", "datasets/{owner}/{name}/collaborators")
 def add_collaborator(request: ApiRequest, owner: str, name: str) -> Response:
-    """Give a user a role in a dataset."""
+    """Add a user to a dataset with a role."""
     state, dataset = request.state, request.state.dataset(owner, name)
-    ensure(request.data, _CHECKS, ["user"])
+    validate(request.data, _CHECKS, ["user"])
     user = request.data["user"]
     if user not in state.users or user in state.members or user == owner:
         raise refused(400, f"{user} cannot be added as collaborator.")
@@ -43,7 +43,7 @@ def add_collaborator(request: ApiRequest, owner: str, name: str) -> Response:
 
 @routes.route("GET", "datasets/{owner}/{name}/collaborators/{user}")
 def get_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
-    """Tell a collaborator's role."""
+    """Return a collaborator and their role."""
     return json_response(_collaborator_json(request.state, request.state.dataset(owner, name), user))
 
 
@@ -52,14 +52,14 @@ def update_collaborator(request: ApiRequest, owner: str, name: str, user: str) -
     """Change a collaborator's role."""
     dataset = request.state.dataset(owner, name)
     before = _collaborator_json(request.state, dataset, user)
-    ensure(request.data, _CHECKS)
+    validate(request.data, _CHECKS)
     dataset.collaborators[user] = before | request.data
     return json_response(_collaborator_json(request.state, dataset, user))
 
 
 @routes.route("DELETE", "datasets/{owner}/{name}/collaborators/{user}")
 def remove_collaborator(request: ApiRequest, owner: str, name: str, user: str) -> Response:
-    """End a collaboration."""
+    """Remove a collaborator."""
     if request.state.dataset(owner, name).collaborators.pop(user, None) is None:
         raise not_found()
     return Response(status_code=204)

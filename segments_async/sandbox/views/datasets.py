@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import boolean, choice, ensure, filled, integer, mapping, nullable, text
-from segments_async.sandbox.paging import page_of
+from segments_async.sandbox.checks import boolean, choice, integer, mapping, nonblank, nullable, text, validate
+from segments_async.sandbox.paging import get_page
 from segments_async.sandbox.permissions import is_visible, role_of
 from segments_async.sandbox.problems import json_response, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -41,7 +41,7 @@ TASK_TYPES = (
 )
 CATEGORIES = ("agriculture", "fruit", "garden", "medical", "other", "people", "satellite", "street_scenery")
 
-_SWITCHES = {
+_FLAGS = {
     "public": False,
     "archived": False,
     "enable_ratings": False,
@@ -70,10 +70,10 @@ _DEFAULTS: Record = {
     "readme": "",
     "metadata": {},
     "labeling_inactivity_timeout_seconds": 300,
-    **_SWITCHES,
+    **_FLAGS,
 }
 CHECKS: Mapping[str, Check] = {
-    "name": filled,
+    "name": nonblank,
     "description": text,
     "category": choice(CATEGORIES, prefix="custom-"),
     "task_type": choice(TASK_TYPES),
@@ -82,7 +82,7 @@ CHECKS: Mapping[str, Check] = {
     "metadata": mapping,
     "region_of_interest": nullable(mapping),
     "labeling_inactivity_timeout_seconds": integer,
-    **dict.fromkeys(_SWITCHES, boolean),
+    **dict.fromkeys(_FLAGS, boolean),
 }
 _READ_ONLY = frozenset(
     {
@@ -102,7 +102,7 @@ routes: Routes = Routes()
 
 
 def dataset_json(state: State, dataset: Dataset, user: str) -> Record:
-    """Describe *dataset* to *user* as the API does."""
+    """Return *dataset* as the API returns it to *user*."""
     owner = state.users[dataset.owner]
     samples = list(dataset.samples.values())
     statuses = Counter(s.labels.get(GROUND_TRUTH, {}).get("label_status", "UNLABELED") for s in samples)
@@ -119,7 +119,7 @@ def dataset_json(state: State, dataset: Dataset, user: str) -> Record:
 
 
 def check_membership(request: ApiRequest, organization: str) -> None:
-    """Refuse to make a dataset for an organization that is none, or that the user does not manage."""
+    """Reject a dataset for an organization that does not exist or that the user does not manage."""
     members = request.state.members.get(organization)
     if members is None:
         raise not_found()
@@ -135,24 +135,24 @@ def _list(request: ApiRequest, owner: str) -> Response:
     request.state.account(owner)
     state, user = request.state, request.user
     owned = [dataset for dataset in state.datasets.values() if dataset.owner == owner]
-    seen = [dataset for dataset in owned if is_visible(state, dataset, user)]
-    return json_response([dataset_json(state, dataset, user) for dataset in page_of(seen, request.query)])
+    visible = [dataset for dataset in owned if is_visible(state, dataset, user)]
+    return json_response([dataset_json(state, dataset, user) for dataset in get_page(visible, request.query)])
 
 
 def _create(request: ApiRequest, owner: str) -> Response:
-    ensure(request.data, CHECKS, ["name"])
+    validate(request.data, CHECKS, ["name"])
     created_at = request.state.now()
     record = _DEFAULTS | _settings(request.data) | {"created_at": created_at}
     dataset = Dataset(owner, record["name"], record)
     dataset.labelsets[GROUND_TRUTH] = new_labelset(GROUND_TRUTH, "Ground truth labels.", created_at)
     request.state.rename_dataset(dataset, owner, record["name"])
-    request.state.tell("dataset.created", dataset, partial(dataset_json, request.state, dataset, request.user))
+    request.state.notify("dataset.created", dataset, partial(dataset_json, request.state, dataset, request.user))
     return json_response(dataset_json(request.state, dataset, request.user), 201)
 
 
 @routes.route("GET", "user/datasets")
 def list_own_datasets(request: ApiRequest) -> Response:
-    """List the datasets of the key's user."""
+    """List the datasets of the authenticated user."""
     return _list(request, request.user)
 
 
@@ -164,38 +164,38 @@ def list_datasets(request: ApiRequest, owner: str) -> Response:
 
 @routes.route("POST", "user/datasets")
 def create_dataset(request: ApiRequest) -> Response:
-    """Create a dataset of one's own."""
+    """Create a dataset owned by the authenticated user."""
     return _create(request, request.user)
 
 
 @routes.route("POST", "organizations/{organization}/datasets")
 def create_organization_dataset(request: ApiRequest, organization: str) -> Response:
-    """Create a dataset that belongs to an organization."""
+    """Create a dataset owned by an organization."""
     check_membership(request, organization)
     return _create(request, organization)
 
 
 @routes.route("GET", "datasets/{owner}/{name}")
 def get_dataset(request: ApiRequest, owner: str, name: str) -> Response:
-    """Describe a dataset."""
+    """Return a dataset."""
     return json_response(dataset_json(request.state, request.state.dataset(owner, name), request.user))
 
 
 @routes.route("PATCH", "datasets/{owner}/{name}")
 def update_dataset(request: ApiRequest, owner: str, name: str) -> Response:
-    """Change settings; the ones not named stay."""
+    """Update the given settings; the others stay unchanged."""
     dataset = request.state.dataset(owner, name)
-    ensure(request.data, CHECKS)
+    validate(request.data, CHECKS)
     request.state.rename_dataset(dataset, owner, request.data.get("name", name))
     dataset.record = dataset.record | _settings(request.data)
-    request.state.tell("dataset.updated", dataset, partial(dataset_json, request.state, dataset, request.user))
+    request.state.notify("dataset.updated", dataset, partial(dataset_json, request.state, dataset, request.user))
     return json_response(dataset_json(request.state, dataset, request.user))
 
 
 @routes.route("DELETE", "datasets/{owner}/{name}")
 def delete_dataset(request: ApiRequest, owner: str, name: str) -> Response:
-    """Delete a dataset and all that is in it."""
+    """Delete a dataset and everything in it."""
     dataset = request.state.dataset(owner, name)
-    request.state.tell("dataset.deleted", dataset, partial(dataset_json, request.state, dataset, request.user))
+    request.state.notify("dataset.deleted", dataset, partial(dataset_json, request.state, dataset, request.user))
     request.state.delete_dataset(dataset)
     return Response(status_code=204)

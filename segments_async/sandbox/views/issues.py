@@ -1,4 +1,4 @@
-"""Issues: what people note about samples."""
+"""Issues reported on samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import choice, ensure, filled, integer, mapping, nullable, number, problems
+from segments_async.sandbox.checks import choice, integer, mapping, nonblank, nullable, number, problems, validate
 from segments_async.sandbox.problems import json_response
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import Issue
@@ -35,10 +35,10 @@ def _location(value: Any) -> object:
 _ANCHORS: Mapping[str, Mapping[str, Check]] = {
     "basic": {},
     "track": {"trackNumber": integer},
-    "sceneAttribute": {"sceneAttribute": filled},
+    "sceneAttribute": {"sceneAttribute": nonblank},
     "location": {"location": _location},
 }
-"""What an anchor must have, by its type."""
+"""The required fields of an anchor, by its type."""
 
 
 def _anchor(value: Any) -> object:
@@ -47,14 +47,14 @@ def _anchor(value: Any) -> object:
 
 
 _CHECKS: Mapping[str, Check] = {
-    "description": filled,
+    "description": nonblank,
     "status": choice(("OPEN", "CLOSED")),
     "anchor": nullable(_anchor),
 }
 
 
 def issue_json(issue: Issue) -> Record:
-    """Describe *issue* as the API does."""
+    """Return *issue* as the API returns it."""
     return issue.record | {"sample_uuid": issue.sample.uuid, "sample_name": issue.sample.record["name"]}
 
 
@@ -64,38 +64,38 @@ def _fields(data: Record) -> Record:
 
 @routes.route("GET", "datasets/{owner}/{name}/issues")
 def list_issues(request: ApiRequest, owner: str, name: str) -> Response:
-    """List all issues of a dataset, in one piece."""
+    """List all issues of a dataset, without pages."""
     samples = request.state.dataset(owner, name).samples.values()
     return json_response([issue_json(issue) for sample in samples for issue in sample.issues.values()])
 
 
 @routes.route("POST", "samples/{uuid}/issues")
 def create_issue(request: ApiRequest, uuid: str) -> Response:
-    """Note something about a sample."""
+    """Create an issue on a sample."""
     sample, now = request.state.sample(uuid), request.state.now()
-    ensure(request.data, _CHECKS, ["description"])
+    validate(request.data, _CHECKS, ["description"])
     given = {"status": "OPEN", "anchor": None} | _fields(request.data)
     created = {"uuid": str(uuid4()), "created_at": now, "created_by": request.user}
     issue = Issue(sample, given | created | {"updated_at": now, "updated_by": request.user, "comments": []})
     sample.issues[issue.uuid] = request.state.issues[issue.uuid] = issue
-    request.state.tell("issue.created", sample.dataset, partial(issue_json, issue))
+    request.state.notify("issue.created", sample.dataset, partial(issue_json, issue))
     return json_response(issue_json(issue), 201)
 
 
 @routes.route("PATCH", "issues/{uuid}")
 def update_issue(request: ApiRequest, uuid: str) -> Response:
-    """Change what is named, and keep the rest."""
+    """Update the given fields; the others stay unchanged."""
     issue = request.state.issue(uuid)
-    ensure(request.data, _CHECKS)
+    validate(request.data, _CHECKS)
     updated = {"updated_at": request.state.now(), "updated_by": request.user}
     issue.record = issue.record | _fields(request.data) | updated
-    request.state.tell("issue.updated", issue.sample.dataset, partial(issue_json, issue))
+    request.state.notify("issue.updated", issue.sample.dataset, partial(issue_json, issue))
     return json_response(issue_json(issue))
 
 
 @routes.route("DELETE", "issues/{uuid}")
 def delete_issue(request: ApiRequest, uuid: str) -> Response:
-    """Forget an issue."""
+    """Delete an issue."""
     issue = request.state.issue(uuid)
     del issue.sample.issues[uuid], request.state.issues[uuid]
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""Labels: one for each sample and labelset."""
+"""Labels: one per sample and labelset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import choice, ensure, mapping, nullable, number
+from segments_async.sandbox.checks import choice, mapping, nullable, number, validate
 from segments_async.sandbox.problems import json_response, not_found
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.views.labelsets import find_labelset
@@ -46,11 +46,11 @@ routes: Routes = Routes()
 
 
 def label_summary(label: Record) -> Record:
-    """Return the part of *label* that a list of samples shows."""
+    """Return the fields of *label* that a list of samples includes."""
     return {key: label[key] for key in _SUMMARY}
 
 
-def _label(state: State, uuid: str, labelset: str) -> tuple[Sample, Record]:
+def _find_label(state: State, uuid: str, labelset: str) -> tuple[Sample, Record]:
     sample = state.sample(uuid)
     find_labelset(sample.dataset, labelset)
     if labelset not in sample.labels:
@@ -58,23 +58,23 @@ def _label(state: State, uuid: str, labelset: str) -> tuple[Sample, Record]:
     return sample, sample.labels[labelset]
 
 
-def _tell_updated(state: State, sample: Sample, labelset: str) -> None:
+def _notify_updated(state: State, sample: Sample, labelset: str) -> None:
     label = sample.labels[labelset]
-    state.tell("label.updated", sample.dataset, lambda: label)
+    state.notify("label.updated", sample.dataset, lambda: label)
 
 
 @routes.route("GET", "labels/{uuid}/{labelset}")
 def get_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     """Return a label."""
-    return json_response(_label(request.state, uuid, labelset)[1])
+    return json_response(_find_label(request.state, uuid, labelset)[1])
 
 
 @routes.route("PUT", "labels/{uuid}/{labelset}")
 def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
-    """Create a label, or replace the one that is there."""
+    """Create or replace a label."""
     sample = request.state.sample(uuid)
     find_labelset(sample.dataset, labelset)
-    ensure(request.data, _CHECKS, ["attributes"])
+    validate(request.data, _CHECKS, ["attributes"])
     before, now = sample.labels.get(labelset), request.state.now()
     sample.labels[labelset] = (
         _DEFAULTS
@@ -89,26 +89,26 @@ def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
             "updated_by": request.user,
         }
     )
-    _tell_updated(request.state, sample, labelset)
+    _notify_updated(request.state, sample, labelset)
     return json_response(sample.labels[labelset], 200 if before else 201)
 
 
 @routes.route("PATCH", "labels/{uuid}/{labelset}")
 def update_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
-    """Change what is named, and keep the rest."""
-    sample, before = _label(request.state, uuid, labelset)
-    ensure(request.data, _CHECKS)
+    """Update the given fields; the others stay unchanged."""
+    sample, before = _find_label(request.state, uuid, labelset)
+    validate(request.data, _CHECKS)
     fixed = {key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")}
     updated = {"updated_at": request.state.now(), "updated_by": request.user}
     sample.labels[labelset] = before | request.data | fixed | updated
-    _tell_updated(request.state, sample, labelset)
+    _notify_updated(request.state, sample, labelset)
     return json_response(sample.labels[labelset])
 
 
 @routes.route("DELETE", "labels/{uuid}/{labelset}")
 def delete_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
-    """Make the sample unlabelled again."""
-    sample, label = _label(request.state, uuid, labelset)
+    """Delete a label, which makes the sample unlabeled."""
+    sample, label = _find_label(request.state, uuid, labelset)
     del sample.labels[labelset]
-    request.state.tell("label.deleted", sample.dataset, lambda: label)
+    request.state.notify("label.deleted", sample.dataset, lambda: label)
     return Response(status_code=204)

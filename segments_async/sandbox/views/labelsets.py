@@ -1,4 +1,4 @@
-"""Labelsets: the named layers of labels that a dataset has."""
+"""Labelsets: the named sets of labels of a dataset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import ensure, filled, text
+from segments_async.sandbox.checks import nonblank, text, validate
 from segments_async.sandbox.problems import json_response, name_taken, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import GROUND_TRUTH, Record
@@ -18,7 +18,7 @@ routes: Routes = Routes()
 
 
 def new_labelset(name: str, description: str, created_at: str) -> Record:
-    """Describe a new labelset."""
+    """Return the record of a new labelset."""
     return {
         "name": name,
         "description": description,
@@ -36,7 +36,7 @@ def find_labelset(dataset: Dataset, name: str) -> Record:
 
 @routes.route("GET", "datasets/{owner}/{name}/labelsets")
 def list_labelsets(request: ApiRequest, owner: str, name: str) -> Response:
-    """List all labelsets, in one piece."""
+    """List all labelsets, without pages."""
     return json_response(list(request.state.dataset(owner, name).labelsets.values()))
 
 
@@ -44,18 +44,18 @@ def list_labelsets(request: ApiRequest, owner: str, name: str) -> Response:
 def create_labelset(request: ApiRequest, owner: str, name: str) -> Response:
     """Add a labelset."""
     dataset = request.state.dataset(owner, name)
-    ensure(request.data, {"name": filled, "description": text}, ["name"])
+    validate(request.data, {"name": nonblank, "description": text}, ["name"])
     labelset = request.data["name"]
     if labelset in dataset.labelsets:
         raise name_taken("Labelset")
-    described = new_labelset(labelset, request.data.get("description", ""), request.state.now())
-    dataset.labelsets[labelset] = request.data | described
+    record = new_labelset(labelset, request.data.get("description", ""), request.state.now())
+    dataset.labelsets[labelset] = request.data | record
     return json_response(dataset.labelsets[labelset], 201)
 
 
 @routes.route("GET", "datasets/{owner}/{name}/labelsets/{labelset}")
 def get_labelset(request: ApiRequest, owner: str, name: str, labelset: str) -> Response:
-    """Describe a labelset."""
+    """Return a labelset."""
     return json_response(find_labelset(request.state.dataset(owner, name), labelset))
 
 

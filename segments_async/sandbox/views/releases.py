@@ -1,4 +1,4 @@
-"""Releases: a snapshot of a dataset, written to a file in the storage."""
+"""Releases: snapshots of a dataset, written to files in the storage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from segments_async.sandbox.blobs import StoredObject
-from segments_async.sandbox.checks import ensure, filled, text
+from segments_async.sandbox.checks import nonblank, text, validate
 from segments_async.sandbox.problems import json_response, name_taken, not_found
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import Record, Release, State
@@ -19,21 +19,21 @@ from segments_async.sandbox.state import Record, Release, State
 if TYPE_CHECKING:
     from segments_async.sandbox.state import Dataset
 
-TICK = 0.02
-"""Seconds by which the loop's clock may be ahead of the other."""
+TIMER_MARGIN = 0.02
+"""Seconds added to the timer, because the clock of the event loop may run ahead of the sandbox's clock."""
 
 routes: Routes = Routes()
 
 
 def release_json(state: State, release: Release) -> Record:
-    """Describe *release* as the API does; the address of its file is signed anew."""
+    """Return *release* as the API returns it, with a newly signed URL of its file."""
     if release.record["status"] != "SUCCEEDED":
         return release.record
     return release.record | {"attributes": {"url": state.store.signed_url(release.key)}}
 
 
 def snapshot(dataset: Dataset, record: Record) -> bytes:
-    """Write the release file: the dataset as it is now, with every label of every labelset."""
+    """Return the release file: the current dataset with the labels of all labelsets."""
     labelsets = list(dataset.labelsets)
     samples = [
         {
@@ -51,7 +51,7 @@ def snapshot(dataset: Dataset, record: Record) -> bytes:
 
 
 def header(dataset: Dataset, record: Record) -> Record:
-    """Describe *dataset* and its release as the release file does, but for the samples."""
+    """Return the content of the release file without the samples."""
     content = {key: record[key] for key in ("name", "description", "created_at")}
     content["dataset"] = {
         "name": dataset.name,
@@ -64,7 +64,7 @@ def header(dataset: Dataset, record: Record) -> Record:
 
 
 def new_record(state: State, name: str, samples: int, **fields: Any) -> Record:
-    """Describe a release that has just been asked for."""
+    """Return the record of a new release."""
     return {
         "description": "",
         "name": name,
@@ -78,18 +78,18 @@ def new_record(state: State, name: str, samples: int, **fields: Any) -> Record:
     }
 
 
-def _settle(state: State, release: Release) -> None:
-    gone = release.dataset.releases.get(release.record["name"]) is not release
-    if gone or release.record["status"] != "PENDING" or state.clock() < release.ready_at:
+def _finish_if_ready(state: State, release: Release) -> None:
+    deleted = release.dataset.releases.get(release.record["name"]) is not release
+    if deleted or release.record["status"] != "PENDING" or state.clock() < release.ready_at:
         return
     status = "FAILED" if release.fails else "SUCCEEDED"
     release.record = release.record | {"status": status}
     if not release.fails:
         state.store.objects[release.key] = release.file
-        state.tell("release.created", release.dataset, partial(release_json, state, release))
+        state.notify("release.created", release.dataset, partial(release_json, state, release))
 
 
-def _release(dataset: Dataset, name: str) -> Release:
+def _find_release(dataset: Dataset, name: str) -> Release:
     if name not in dataset.releases:
         raise not_found()
     return dataset.releases[name]
@@ -97,18 +97,18 @@ def _release(dataset: Dataset, name: str) -> Release:
 
 @routes.route("GET", "datasets/{owner}/{name}/releases")
 def list_releases(request: ApiRequest, owner: str, name: str) -> Response:
-    """List all releases, in one piece."""
+    """List all releases, without pages."""
     releases = list(request.state.dataset(owner, name).releases.values())
     for release in releases:
-        _settle(request.state, release)
+        _finish_if_ready(request.state, release)
     return json_response([release_json(request.state, release) for release in releases])
 
 
 @routes.route("POST", "datasets/{owner}/{name}/releases")
 def create_release(request: ApiRequest, owner: str, name: str) -> Response:
-    """Take a snapshot; its file is ready after `release_seconds`."""
+    """Create a release; its file is ready after `release_seconds`."""
     dataset = request.state.dataset(owner, name)
-    ensure(request.data, {"name": filled, "description": text}, ["name"])
+    validate(request.data, {"name": nonblank, "description": text}, ["name"])
     if request.data["name"] in dataset.releases:
         raise name_taken("Release")
     record = new_record(request.state, samples=len(dataset.samples), **request.data)
@@ -121,15 +121,17 @@ def create_release(request: ApiRequest, owner: str, name: str) -> Response:
         fails=request.state.fail_releases,
     )
     dataset.releases[record["name"]] = release
-    asyncio.get_running_loop().call_later(request.state.release_seconds + TICK, _settle, request.state, release)
+    asyncio.get_running_loop().call_later(
+        request.state.release_seconds + TIMER_MARGIN, _finish_if_ready, request.state, release
+    )
     return json_response(record, 201)
 
 
 @routes.route("GET", "datasets/{owner}/{name}/releases/{release}")
 def get_release(request: ApiRequest, owner: str, name: str, release_name: str) -> Response:
-    """Describe a release."""
-    release = _release(request.state.dataset(owner, name), release_name)
-    _settle(request.state, release)
+    """Return a release."""
+    release = _find_release(request.state.dataset(owner, name), release_name)
+    _finish_if_ready(request.state, release)
     return json_response(release_json(request.state, release))
 
 
@@ -137,6 +139,6 @@ def get_release(request: ApiRequest, owner: str, name: str, release_name: str) -
 def delete_release(request: ApiRequest, owner: str, name: str, release_name: str) -> Response:
     """Delete a release and its file."""
     dataset = request.state.dataset(owner, name)
-    _release(dataset, release_name)
+    _find_release(dataset, release_name)
     request.state.delete_release(dataset, release_name)
     return Response(status_code=204)

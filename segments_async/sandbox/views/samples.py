@@ -1,4 +1,4 @@
-"""Samples, one by one and in bulk."""
+"""Samples, single and in bulk."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import orjson
 from starlette.responses import Response
 
 from segments_async.sandbox.checks import (
-    ensure,
-    filled,
     mapping,
+    nonblank,
     nullable,
     number,
     problems,
     sample_attributes,
     strings,
     text,
+    validate,
 )
-from segments_async.sandbox.paging import page_of
+from segments_async.sandbox.paging import get_page
 from segments_async.sandbox.problems import RefusedError, json_response, name_taken
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Sample, State
@@ -45,7 +45,7 @@ _DEFAULTS: Record = {
     "readme": "",
 }
 _CHECKS: Mapping[str, Check] = {
-    "name": filled,
+    "name": nonblank,
     "attributes": sample_attributes,
     "metadata": mapping,
     "priority": number,
@@ -66,12 +66,12 @@ routes: Routes = Routes()
 
 
 def sample_json(sample: Sample) -> Record:
-    """Describe *sample* as the API does."""
+    """Return *sample* as the API returns it."""
     full_name = sample.dataset.full_name
-    shown = sample.record | {"dataset": full_name, "dataset_full_name": full_name}
+    result = sample.record | {"dataset": full_name, "dataset_full_name": full_name}
     if sample.issues:
-        shown["issues"] = [issue_json(issue) for issue in sample.issues.values()]
-    return shown
+        result["issues"] = [issue_json(issue) for issue in sample.issues.values()]
+    return result
 
 
 def _fields(data: Record) -> Record:
@@ -80,18 +80,18 @@ def _fields(data: Record) -> Record:
 
 @routes.route("GET", "datasets/{owner}/{name}/samples")
 def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
-    """List a page of the samples that pass the filters."""
+    """List a page of the samples that match the filters."""
     dataset, query = request.state.dataset(owner, name), request.query
     labelset = query.get("labelset")
     if labelset is not None:
         find_labelset(dataset, labelset)
-    samples = page_of(_sorted(_filtered(list(dataset.samples.values()), query), query), query)
+    samples = get_page(_sorted(_filtered(list(dataset.samples.values()), query), query), query)
     listed = [sample_json(sample) for sample in samples]
     if labelset is not None:
         full = query.get("include_full_label") == "1"
-        for sample, shown in zip(samples, listed, strict=True):
+        for sample, result in zip(samples, listed, strict=True):
             label = sample.labels.get(labelset)
-            shown["label"] = label if label is None or full else label_summary(label)
+            result["label"] = label if label is None or full else label_summary(label)
     return json_response(listed)
 
 
@@ -99,18 +99,18 @@ def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
     if (part := query.get("name__contains")) is not None:
         samples = [sample for sample in samples if part in sample.record["name"]]
     if statuses := query.get("label_status"):
-        labelset, wanted = query.get("labelset", GROUND_TRUTH), statuses.split(",")
+        labelset, allowed = query.get("labelset", GROUND_TRUTH), statuses.split(",")
         samples = [
-            sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in wanted
+            sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in allowed
         ]
     for pair in query.get("filters", "").split(","):
         key, colon, value = pair.partition(":")
         if colon:
-            samples = [sample for sample in samples if _plain(sample.record["metadata"].get(key)) == value]
+            samples = [sample for sample in samples if _as_text(sample.record["metadata"].get(key)) == value]
     return samples
 
 
-def _plain(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
@@ -122,9 +122,9 @@ def _sorted(samples: list[Sample], query: QueryParams) -> list[Sample]:
 
 @routes.route("POST", "datasets/{owner}/{name}/samples")
 def create_sample(request: ApiRequest, owner: str, name: str) -> Response:
-    """Create one sample, whose name must be new."""
+    """Create a sample with a name that is not taken."""
     dataset = request.state.dataset(owner, name)
-    ensure(request.data, _CHECKS, _REQUIRED)
+    validate(request.data, _CHECKS, _REQUIRED)
     if request.data["name"] in dataset.samples:
         raise name_taken("Sample")
     return json_response(sample_json(_create(request, dataset, request.data)), 201)
@@ -132,7 +132,7 @@ def create_sample(request: ApiRequest, owner: str, name: str) -> Response:
 
 @routes.route("POST", "datasets/{owner}/{name}/samples_bulk")
 def create_samples(request: ApiRequest, owner: str, name: str) -> Response:
-    """Create many samples, or none if one of them is wrong; those that exist are returned unchanged."""
+    """Create all samples, or none if any is invalid; existing samples are returned unchanged."""
     dataset, items = request.state.dataset(owner, name), request.data
     if not isinstance(items, list):
         detail = f'Expected a list of items but got type "{type(items).__name__}".'
@@ -146,20 +146,20 @@ def create_samples(request: ApiRequest, owner: str, name: str) -> Response:
 
 def _create(request: ApiRequest, dataset: Dataset, data: Record) -> Sample:
     sample = request.state.add_sample(dataset, _DEFAULTS | _fields(data), request.user)
-    request.state.tell("sample.created", dataset, partial(sample_json, sample))
+    request.state.notify("sample.created", dataset, partial(sample_json, sample))
     return sample
 
 
 def _delete(state: State, sample: Sample) -> None:
     state.delete_sample(sample)
-    state.tell("sample.deleted", sample.dataset, partial(sample_json, sample))
+    state.notify("sample.deleted", sample.dataset, partial(sample_json, sample))
 
 
 @routes.route("DELETE", "datasets/{owner}/{name}/samples_bulk")
 def delete_samples(request: ApiRequest, owner: str, name: str) -> Response:
-    """Delete many samples; the ones that are not in this dataset are skipped."""
+    """Delete many samples; uuids that are not in this dataset are skipped."""
     state, dataset = request.state, request.state.dataset(owner, name)
-    ensure(request.data, {"uuids": strings}, ["uuids"])
+    validate(request.data, {"uuids": strings}, ["uuids"])
     uuids = request.data["uuids"]
     if not uuids:
         raise RefusedError(400, {"uuids": ["This list may not be empty."]})
@@ -167,24 +167,24 @@ def delete_samples(request: ApiRequest, owner: str, name: str) -> Response:
         problem = f"Ensure this field has no more than {MAX_BULK_DELETE} elements."
         raise RefusedError(400, {"uuids": [problem]})
     found = [state.samples[uuid] for uuid in dict.fromkeys(uuids) if uuid in state.samples]
-    doomed = [sample for sample in found if sample.dataset is dataset]
-    for sample in doomed:
+    deleted = [sample for sample in found if sample.dataset is dataset]
+    for sample in deleted:
         _delete(state, sample)
-    return json_response({"deleted_count": len(doomed)})
+    return json_response({"deleted_count": len(deleted)})
 
 
 @routes.route("GET", "samples/{uuid}")
 def get_sample(request: ApiRequest, uuid: str) -> Response:
-    """Return a sample, with its full label if a labelset is named."""
+    """Return a sample, with its full label if a labelset is given."""
     sample = request.state.sample(uuid)
-    shown = sample_json(sample)
+    result = sample_json(sample)
     labelset = request.query.get("labelset")
     if labelset is not None:
         find_labelset(sample.dataset, labelset)
-        shown["label"] = sample.labels.get(labelset)
+        result["label"] = sample.labels.get(labelset)
     if request.query.get("include_signed_urls") == "1":
-        shown["attributes"] = _with_signed_urls(request.state, shown["attributes"])
-    return json_response(shown)
+        result["attributes"] = _with_signed_urls(request.state, result["attributes"])
+    return json_response(result)
 
 
 def _with_signed_urls(state: State, value: Any) -> Any:
@@ -202,9 +202,9 @@ def _with_signed_urls(state: State, value: Any) -> Any:
 
 @routes.route("PATCH", "samples/{uuid}")
 def update_sample(request: ApiRequest, uuid: str) -> Response:
-    """Change what is named, and keep the rest."""
+    """Update the given fields; the others stay unchanged."""
     sample = request.state.sample(uuid)
-    ensure(request.data, _CHECKS)
+    validate(request.data, _CHECKS)
     names, old = sample.dataset.samples, sample.record["name"]
     new = request.data.get("name", old)
     if names.get(new, sample) is not sample:
@@ -212,7 +212,7 @@ def update_sample(request: ApiRequest, uuid: str) -> Response:
     sample.record = sample.record | _fields(request.data)
     if new != old:
         names[new] = names.pop(old)
-    request.state.tell("sample.updated", sample.dataset, partial(sample_json, sample))
+    request.state.notify("sample.updated", sample.dataset, partial(sample_json, sample))
     return json_response(sample_json(sample))
 
 

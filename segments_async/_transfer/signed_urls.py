@@ -63,7 +63,7 @@ class SignedUrls:
                     attributes = await self._refresh()
                 except ApiError as error:
                     reason = "none was known" if self._current[url] is None else "the last one expired"
-                    error.add_note(f"raised while requesting a new URL of {redact_url(url)}, because {reason}")
+                    error.add_note(f"raised while requesting a new URL for {redact_url(url)}, because {reason}")
                     raise
                 self._refreshed = {content_address(found): signed for found, signed in files_in(attributes) if signed}
                 for known in self._current:

@@ -242,7 +242,7 @@ async def test_address_that_nobody_can_renew(kit):
             await anext(items)
     shown = url.partition("?")[0]
     assert caught.value.__notes__ == [
-        f"raised while requesting a new URL of {shown}?..., because the last one expired",
+        f"raised while requesting a new URL for {shown}?..., because the last one expired",
         "it was the image of sample 's'",
     ]
 

@@ -58,7 +58,7 @@ class ReleaseFiles:
         assert self._folder is not None
 
         async def fetch(path: Path) -> None:
-            await get_file(self.session, url, path, renew=renew, what="cache", keep=True)
+            await get_file(self.session, url, path, renew=renew, argument="cache", resume=True)
 
         path, _ = await self._folder.path_for(url, name, fetch)
         return path
@@ -66,12 +66,12 @@ class ReleaseFiles:
     async def read(self, addresses: SignedUrls, url: URL, name: str) -> bytes:
         """Fetch a file, or read it where it is kept."""
         if self._folder is None:
-            first = await addresses.first(url.url, url.signed_url)
+            first = await addresses.resolve(url.url, url.signed_url)
             return await read_file(self.session, first, renew=addresses.renewal(url.url))
 
         async def fetch(path: Path) -> None:
-            first, renew = await addresses.first(url.url, url.signed_url), addresses.renewal(url.url)
-            await get_file(self.session, first, path, renew=renew, what="cache", batcher=self._batcher)
+            first, renew = await addresses.resolve(url.url, url.signed_url), addresses.renewal(url.url)
+            await get_file(self.session, first, path, renew=renew, argument="cache", batcher=self._batcher)
 
         path, _ = await self._folder.path_for(url.url, name, fetch)
         try:
@@ -82,7 +82,7 @@ class ReleaseFiles:
     async def forget(self, url: URL) -> None:
         """Keep a file no longer."""
         if self._folder is not None:
-            await self._folder.forget(url.url)
+            await self._folder.delete(url.url)
 
 
 class SampleFiles:
@@ -91,8 +91,8 @@ class SampleFiles:
     def __init__(self, files: ReleaseFiles, sample: ReleaseSample) -> None:
         self._files = files
         self._name = sample.name
-        self._images = SignedUrls(ask=signed_by_sample(files.session, sample.uuid))
-        self._bitmaps = SignedUrls(ask=signed_by_label(files.session, sample.uuid, files.labelset))
+        self._images = SignedUrls(refresh=signed_by_sample(files.session, sample.uuid))
+        self._bitmaps = SignedUrls(refresh=signed_by_label(files.session, sample.uuid, files.labelset))
 
     async def image(self, url: URL) -> bytes:
         """Fetch an image."""

@@ -158,7 +158,7 @@ class TestBadInput:
             (("a.png", None), "files[0]: expected a path, bytes or an open file, got NoneType"),
             (
                 FileSample("a", io.StringIO("text")),
-                "files[0]: expected a file whose read() gives bytes; open it with mode 'rb'",
+                "files[0]: expected a file whose read() returns bytes; open it with mode 'rb'",
             ),
             (FileSample("a", b"1", {"image": {}}), "files[0].attributes: expected a callable, got dict"),
             (FileSample("a", []), "files[0].files: a sample needs a file"),

@@ -86,4 +86,4 @@ def test_addresses_that_expired(release, sandbox, tmp_path, capsys, monkeypatch,
 
     shown = capsys.readouterr().err
     assert shown.startswith(f"sample 'good.jpg': its image: {says} on GET {sandbox.url}/samples/good.jpg/")
-    assert "it was asked for a new address of" in shown
+    assert "raised while requesting a new URL for" in shown

@@ -60,8 +60,8 @@ async def test_what_cannot_be_signed_anew_is_said(patient, sandbox, release, tmp
         with pytest.raises(ExportError) as refused:
             await stranger.releases.export(path, tmp_path, "semantic")
         assert str(refused.value).startswith("sample 'a': its image: 401 Unauthorized on GET ")
-        assert "; it was asked for a new address of http" in str(refused.value)
-        assert str(refused.value).endswith(".jpg?..., as the one at hand has expired")
+        assert "; raised while requesting a new URL for http" in str(refused.value)
+        assert str(refused.value).endswith(".jpg?..., because the last one expired")
         assert "X-Amz-Signature" not in str(refused.value)
 
 

@@ -242,7 +242,7 @@ async def test_address_that_nobody_can_renew(kit):
             await anext(items)
     shown = url.partition("?")[0]
     assert caught.value.__notes__ == [
-        f"it was asked for a new address of {shown}?..., as the one at hand has expired",
+        f"raised while requesting a new URL for {shown}?..., because the last one expired",
         "it was the image of sample 's'",
     ]
 

@@ -130,7 +130,7 @@ async def test_page_of_html(large, sandbox, tmp_path):
     """It is refused by its type, before anything is written."""
     sandbox.fail("GET", "*", origin="storage", status=200, body="<html>Sign in</html>", content_type="text/html")
 
-    with pytest.raises(DecodeError, match=r"a page of HTML came instead of a file") as caught:
+    with pytest.raises(DecodeError, match=r"received an HTML page instead of a file") as caught:
         await large.releases.download(DATASET, "v1", tmp_path / "v1.json")
 
     assert f"{sandbox.storage_url}/releases/" in str(caught.value)

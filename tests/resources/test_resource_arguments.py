@@ -244,7 +244,7 @@ async def test_names(client, call, path, name):
         (lambda c: c.labels.update("u", "x", attributes=7), "attributes: expected a list or an object, got int"),
         (lambda c: c.releases.wait("a/b", "v", timeout=0), "timeout: expected seconds above 0, got 0"),
         (lambda c: c.releases.wait("a/b", "v", poll=NAN), "poll: expected seconds above 0, got nan"),
-        (lambda c: c.assets.upload(b""), "file: needs a filename, whose extension decides the content type"),
+        (lambda c: c.assets.upload(b""), "file: needs a filename; its extension determines the content type"),
         (lambda c: c.assets.upload(b"", "a.png"), "file: is empty: a.png"),
     ],
 )

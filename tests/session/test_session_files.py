@@ -117,14 +117,14 @@ class TestUpload:
                 (empty, "is empty: .*empty.png"),
                 (huge, "100 MB.*huge.png"),
                 (huge_file, "100 MB.*huge.png"),
-                (tmp_path, "is no file: "),
-                (pipe, "is no file: .*pipe.png"),
+                (tmp_path, "is not a file: "),
+                (pipe, "is not a file: .*pipe.png"),
                 ("a\0b.png", "null"),
                 (b"", "filename"),
                 (io.BytesIO(b"png"), "needs a filename"),
                 (io.StringIO("text"), "mode 'rb'"),
                 (text, "cannot be read"),
-                (Asynchronous(), "gives bytes"),
+                (Asynchronous(), "returns bytes"),
                 (7, "expected a path, bytes or an open file, got int"),
                 (None, "NoneType"),
             ):
@@ -223,7 +223,7 @@ class TestUpload:
         answer = {"url": "https://s3.test/a", "presignedPostFields": {"url": url, "fields": {}}}
         sandbox.fail("POST", "/assets/", status=201, json=answer)
 
-        with pytest.raises(DecodeError, match="no URL"):
+        with pytest.raises(DecodeError, match="invalid file URL"):
             await patient.assets.upload(b"png", "a.png")
 
     async def test_no_address(self, sandbox, patient):
@@ -412,7 +412,7 @@ class TestDownload:
         release = {"name": "v1", "status": "SUCCEEDED", "attributes": {"url": "http://s3.test:port/v1.json"}}
         released.sandbox.fail("GET", "/releases/v1/", status=200, json=release)
 
-        with pytest.raises(DecodeError, match="no URL"):
+        with pytest.raises(DecodeError, match="invalid file URL"):
             await download(released)
 
         assert list(released.folder.iterdir()) == []

@@ -79,8 +79,8 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         return [Success("existing" if there else "created", [path for path, _ in paths])]
 
     async def _fetch(self, addresses: SignedUrls, url: str, path: Path, stats: CallStats) -> None:
-        first, renew = await addresses.first(url), addresses.renewal(url)
-        await get_file(self._session, first, path, renew=renew, stats=stats, what="folder", batcher=self._batcher)
+        first, renew = await addresses.resolve(url), addresses.renewal(url)
+        await get_file(self._session, first, path, renew=renew, stats=stats, argument="folder", batcher=self._batcher)
 
 
 async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]) -> None:

@@ -227,7 +227,7 @@ class Releases(Resource):
             return file_of(await self.get(dataset, name), shown(dataset))
 
         with byte_progress(progress) as tell:
-            await get_file(self._session, await find(), target, renew=find, tell=tell, keep=True)
+            await get_file(self._session, await find(), target, renew=find, on_progress=tell, resume=True)
         return target
 
     def open(self, source: ReleaseSource, name: str | None = None) -> AbstractAsyncContextManager[ReleaseFile]:

@@ -256,7 +256,7 @@ class TestRefused:
 
     async def test_no_database(self, client, path):
         path.write_bytes(b"a,b,c\n1,2,3\n" * 1000)
-        await self.refused(client, path, "no checkpoint, but a file of another kind")
+        await self.refused(client, path, "is not a checkpoint file")
 
     @pytest.mark.parametrize("damage", ["cut", "overwritten"])
     async def test_damaged(self, client, sandbox, path, damage):

@@ -52,7 +52,7 @@ def test_names_that_do_not_exist_are_refused():
     with pytest.raises(ImportError, match="Sampel"):
         from segments_async import Sampel  # noqa: F401, PLC0415
     assert set(segments_async.__all__) <= set(dir(segments_async))
-    assert set(segments_async._HOMES) <= set(segments_async.__all__)
+    assert set(segments_async._MODULE_OF) <= set(segments_async.__all__)
 
 
 def test_every_error_is_exported():

@@ -242,7 +242,7 @@ class TestInput:
         report = await bulk([7, 8, 7], operation).collect()
 
         assert [outcome.status for outcome in report.results] == ["done", "done", "failed"]
-        assert str(report.results[2].error) == "numbers[2]: '7' came before in this run"
+        assert str(report.results[2].error) == "numbers[2]: '7' appears more than once in this run"
         assert report.results[2].key == "7"
         assert sorted(operation.requests) == [[7], [8]]
 
@@ -455,7 +455,7 @@ class TestLeaving:
 
         check_report(outcomes.report)
         assert dict(outcomes.report.counts) == {"unknown": 3, "unsent": 7}
-        assert str(outcomes.report.failures[0].error) == "the run stopped before the answer came"
+        assert str(outcomes.report.failures[0].error) == "the run stopped before the response arrived"
 
     async def test_error_of_the_body(self):
         async def consume():
@@ -541,10 +541,10 @@ class TestLeaving:
 
     async def test_two_starts(self):
         stream = bulk(range(3))
-        with pytest.raises(ClientStateError, match="runs inside 'async with'"):
+        with pytest.raises(ClientStateError, match="must be used with 'async with'"):
             await anext(stream)
         await stream.collect()
-        with pytest.raises(ClientStateError, match="was started before"):
+        with pytest.raises(ClientStateError, match="can be started only once"):
             await stream.collect()
 
 
@@ -784,7 +784,7 @@ class TestProgress:
 
     async def test_waits_are_told(self, monkeypatch):
         """While nothing comes to an end, what is refused is seen all the same."""
-        monkeypatch.setattr(engine, "SILENCE_SECONDS", 0.002)
+        monkeypatch.setattr(engine, "HEARTBEAT_SECONDS", 0.002)
         monkeypatch.setattr(reporter, "PROGRESS_SECONDS", 0.0)
         seen = anyio.Event()
 

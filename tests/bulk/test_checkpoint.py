@@ -233,7 +233,7 @@ class TestRefused:
 
     async def test_another_operation(self, client, sandbox, path):
         self.make(path, service=sandbox.url, operation="labels.put_many")
-        await self.refused(client, path, "its operation is 'labels.put_many', here it is 'samples.create_many'")
+        await self.refused(client, path, "its operation is 'labels.put_many', not 'samples.create_many'")
 
     async def test_another_dataset(self, client, sandbox, path):
         self.make(path, service=sandbox.url)
@@ -256,7 +256,7 @@ class TestRefused:
 
     async def test_no_database(self, client, path):
         path.write_bytes(b"a,b,c\n1,2,3\n" * 1000)
-        await self.refused(client, path, "no checkpoint, but a file of another kind")
+        await self.refused(client, path, "is not a checkpoint file")
 
     @pytest.mark.parametrize("damage", ["cut", "overwritten"])
     async def test_damaged(self, client, sandbox, path, damage):
@@ -285,7 +285,7 @@ class TestRefused:
 class TestDiskTrouble:
     async def test_run_stops_that_can_no_longer_be_noted(self, client, sandbox, flowers, path, monkeypatch):
         def full(self, items, files):
-            with self._explained():
+            with self._translated_errors():
                 self._db.execute("PRAGMA max_page_count = 1")
                 self._db.execute("CREATE TABLE more (filler)")
                 self._db.execute("INSERT INTO more VALUES (zeroblob(1000000))")

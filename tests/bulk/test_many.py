@@ -186,7 +186,7 @@ class TestDeleteSamples:
         assert [str(outcome.error) for outcome in report.failures] == [
             "uuids[1]: expected a string, got int",
             "uuids[2]: expected a name, got ''",
-            f"uuids[3]: '{uuids[0]}' came before in this run",
+            f"uuids[3]: '{uuids[0]}' appears more than once in this run",
             "uuids[4]: not valid Unicode: '\\ud800'",
         ]
         assert report.deleted_count == 1
@@ -272,7 +272,7 @@ class TestGetLabels:
         assert [str(outcome.error) for outcome in report.failures] == [
             "sample_uuids[0]: expected a string, got int",
             "sample_uuids[2]: expected a name, got ' '",
-            f"sample_uuids[3]: '{uuids[0]}/ground-truth' came before in this run",
+            f"sample_uuids[3]: '{uuids[0]}/ground-truth' appears more than once in this run",
         ]
 
     async def test_stream(self, client, uuids):

@@ -156,7 +156,7 @@ def test_missing(monkeypatch, library, make):
         if name.partition(".")[0] == library:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match=rf'a progress bar of {library} needs .*"segments-async\[progress\]"'):
+    with pytest.raises(ImportError, match=rf'{library} is not available; .*"segments-async\[progress\]"'):
         make("Numbers")
 
 

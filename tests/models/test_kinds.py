@@ -58,12 +58,12 @@ def test_sample_attributes_alone_are_known_by_their_shape(kind):
 def test_of_an_unknown_shape_what_may_be_plain_is_plain():
     assert structure({"hologram": 1}, m.SampleAttributes) == {"hologram": 1}
     assert structure([], m.LabelAttributes) == []
-    with pytest.raises(DecodeError, match=r"^of an unknown shape"):
+    with pytest.raises(DecodeError, match=r"^unknown shape"):
         structure(SAMPLES["image"], m.PointcloudSampleAttributes | m.MultiSensorSampleAttributes)
 
 
 def test_what_nothing_tells_apart_is_a_mistake_of_the_caller():
-    with pytest.raises(TypeError, match=r"^nothing tells the members of .*User.* apart$"):
+    with pytest.raises(TypeError, match=r"^cannot distinguish the members of .*User"):
         structure({}, m.User | m.Dataset)
 
 

@@ -40,7 +40,7 @@ def test_repr_and_pickle():
     for text in (repr(client), str(client), repr(vars(client)), repr(vars(client._session))):
         assert KEY not in text
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="make another"):
+        with pytest.raises(TypeError, match="create another one"):
             duplicate(client)
 
 

@@ -83,7 +83,7 @@ def test_no_loop(segments_client):
     pass
 """)
     assert outcomes == {"passed": 1, "errors": 1}
-    assert "mark this one with pytest.mark.asyncio or pytest.mark.anyio" in output
+    assert "mark it with pytest.mark.asyncio or pytest.mark.anyio" in output
 
 
 CLOCK = """

@@ -144,7 +144,7 @@ class Export:
 
     def _export_of(self, sample: ReleaseSample) -> Callable[[Item], Awaitable[_Outcome]]:
         """Make what exports the items of a sample."""
-        return partial(self._settled, self._files.of(sample))
+        return partial(self._settled, self._files.of_sample(sample))
 
     async def _settled(self, files: SampleFiles, item: Item) -> _Outcome:
         """Export an item; None if it has no label."""

@@ -372,7 +372,7 @@ async def test_a_file_that_is_no_release(client, tmp_path):
     path = tmp_path / "release.json"
     path.write_text('{"name": "v1"}')
 
-    with pytest.raises(DecodeError, match=r"release\.json is no release"):
+    with pytest.raises(DecodeError, match=r"release\.json is not a release"):
         await client.releases.export(path, tmp_path / "out", "semantic")
 
 

@@ -117,7 +117,7 @@ def test_a_bomb_is_refused(monkeypatch):
     """Pillow's limit holds, and the error says how to raise it."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
 
-    with pytest.raises(DecodeError, match="PIL's Image.MAX_IMAGE_PIXELS"):
+    with pytest.raises(DecodeError, match=r"PIL's Image\.MAX_IMAGE_PIXELS"):
         decode_bitmap(encode_bitmap(np.zeros((100, 100), int)))
 
 

@@ -74,5 +74,7 @@ class ReleaseReader:
         try:
             return await fetch(source if isinstance(source, str) else release_url(source), None)
         except ApiError as error:
-            error.add_note("if the address has expired, pass the dataset and the release's name: then it is renewed")
+            error.add_note(
+                "if the address has expired, pass the dataset and the release's name, so that it can be renewed"
+            )
             raise

@@ -156,7 +156,7 @@ async def test_what_fails_is_told_and_the_rest_goes_on(patient, sandbox, urls, t
     assert [str(outcomes[index].error) for index in (4, 5, 6)] == [
         "items[4]: expected a URL or a sample, got int",
         "items[5]: expected a URL that begins with https:// or http://, got 'ftp://x'",
-        "items[6].attributes: the sample names no file",
+        "items[6].attributes: the sample has no files",
     ]
     assert set(report.retry_items) == {urls[2], items[7]}
     assert len(list(tmp_path.iterdir())) == 1

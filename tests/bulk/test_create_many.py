@@ -255,7 +255,7 @@ class TestAnswers:
         assert [outcome.status for outcome in report.results] == ["created", "failed", "failed", "created"]
         assert [type(outcome.error) for outcome in report.failures] == [DecodeError, DecodeError]
         assert report.failures[0].error.path == "uuid"
-        assert str(report.failures[1].error) == "00002.png: the answer lacks this sample"
+        assert str(report.failures[1].error) == "00002.png: missing in the answer"
 
     @pytest.mark.parametrize("body", [b'[{"name": "000', b"<html>", b'{"count": 3}', b"null", b""])
     async def test_no_answer_at_all(self, client, sandbox, flowers, body):

@@ -164,7 +164,7 @@ class TestBadInput:
             (FileSample("a", []), "files[0].files: a sample needs a file"),
             (
                 FileSample("a", [b"1", b"2"]),
-                "files[0]: a sample of 2 files needs 'attributes', which makes its attributes of them",
+                "files[0]: a sample of 2 files needs 'attributes', a function of their assets",
             ),
             (
                 FileSample("a", b"1", lambda _: {"image": {"url": 7}}),

@@ -77,7 +77,7 @@ class TestFinding:
 
         report.raise_if_failed()
         assert sorted(names_on(sandbox)) == ["a.png", "again.png", "b.png", "c.png", "d.jpg"]
-        assert "left out" in caplog.text
+        assert "points outside" in caplog.text
         assert "link.png" in caplog.text
 
     @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ class TestFinding:
         [
             ("nowhere", "no such file or folder"),
             ("nowhere/*.png", "no such file or folder: '.*nowhere'"),
-            ("*.tif", "nothing to upload: no file is found by"),
+            ("*.tif", "nothing to upload: no file matches"),
             ("empty", "nothing to upload"),
         ],
     )

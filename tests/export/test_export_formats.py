@@ -169,7 +169,7 @@ async def test_stuff_is_one_segment(client, tmp_path):
 
 def test_colours_of_segments_are_distinct_and_always_the_same(monkeypatch):
     """However many objects there are, whatever colours the categories have; none is black."""
-    monkeypatch.setattr("segments_async.export.categories._NEAR", 5)  # of which there are 216
+    monkeypatch.setattr("segments_async.export.categories._COLOUR_DISTANCE", 5)  # of which there are 216
     categories = Categories.of(
         [
             TaskAttributeCategory(id=1, name="sky", color=[0, 0, 0]),
@@ -201,7 +201,7 @@ async def test_an_image_without_objects(client, tmp_path):
     assert pixels_of(tmp_path, "semantic.png")[1].tolist() == [[0] * 4] * 3
     place.samples[0]["attributes"]["image"]["url"] = "s3://bucket/a.png"
     for kind in ("coco-instance", "coco-panoptic", "semantic"):
-        with pytest.raises(ExportError, match=r"sample 'a.png': it has neither a bitmap nor an image"):
+        with pytest.raises(ExportError, match=r"sample 'a.png': neither its bitmap nor its image can be fetched"):
             await client.releases.export(place.write(tmp_path), tmp_path, kind)
 
 

@@ -52,7 +52,7 @@ async def test_what_cannot_be_signed_anew_is_said(patient, sandbox, release, tmp
     """An error says which file it is about, and what was tried."""
     with pytest.raises(ApiError, match=r"403 Forbidden .*Request has expired") as caught:
         await patient.releases.export(release, tmp_path, "semantic")
-    assert "with the dataset and the release's name" in caught.value.__notes__[-1]
+    assert "pass the dataset and the release's name" in caught.value.__notes__[-1]
 
     path = await patient.releases.download(DATASET, "v1", tmp_path / "v1.json")
     stranger = AsyncSegments("none", base_url=sandbox.url)

@@ -65,7 +65,11 @@ async def test_samples_can_be_picked(client, release, tmp_path, options, numbers
     ("arguments", "options", "says"),
     [
         (("pascal-voc",), {}, "format: expected one of coco-instance, coco-panoptic"),
-        (("yolo",), {}, "format: 'yolo' holds labels of bboxes, image-vector-sequence, vector; this release has 'segm"),
+        (
+            ("yolo",),
+            {},
+            "format: 'yolo' supports labels of bboxes, image-vector-sequence, vector; this release has 'segm",
+        ),
         (("semantic",), {"labelset": "nowhere"}, "labelset: the release has no labelset 'nowhere'"),
         (("semantic",), {"id_increment": -5}, "id_increment: category 1 becomes -4, not 0 to 65535"),
         (("semantic",), {"id_increment": 0.5}, "id_increment: expected an integer"),
@@ -110,7 +114,7 @@ async def test_a_release_of_the_service(client, sandbox, segmentation, tmp_path)
 
 
 async def test_a_file_in_place_of_the_folder(client, release, tmp_path):
-    with pytest.raises(InputError, match="folder: is no folder"):
+    with pytest.raises(InputError, match="folder: is not a folder"):
         await client.releases.export(release, release, "semantic")
 
 
@@ -161,12 +165,12 @@ async def _undecodable(place):
 BROKEN = {
     "html": (_html, "sample 'bad.jpg': its image is not an image; it begins with b'<html>"),
     "404": (_no_image, "sample 'bad.jpg': its image: 404 Not Found on GET http://"),
-    "another-size": (_another_size, "sample 'bad.jpg': its bitmap is 1 x 1 pixels, its image 7 x 5"),
+    "another-size": (_another_size, "sample 'bad.jpg': its bitmap is 1 x 1 pixels, but its image 7 x 5"),
     "category": (_category, r"sample 'bad.jpg': annotations\[0\]: there is no category 77; there are 1, 2, 3"),
-    "twice": (_twice, r"sample 'bad.jpg': annotations\[1\].id: another one has this id too: 1"),
+    "twice": (_twice, r"sample 'bad.jpg': annotations\[1\].id: duplicate id 1"),
     "cut": (_cut, "sample 'bad.jpg': its bitmap is a damaged image"),
     "no-bitmap": (_no_bitmap, "sample 'bad.jpg': it has annotations, but no bitmap"),
-    "same-files": (_same_files, "sample 'violet.png': another sample's files are called 'violet' too"),
+    "same-files": (_same_files, "sample 'violet.png': another sample already has files named 'violet'"),
     "undecodable": (_undecodable, "bad.jpg"),
 }
 
@@ -195,8 +199,8 @@ async def test_a_broken_sample(client, segmentation, tmp_path, case):
     ("annotation", "says"),
     [
         ({"type": "ellipse", "points": []}, r"annotations\[0\].type: expected one of bbox, polygon"),
-        ({"type": "bbox", "points": [[1, 2]]}, r"annotations\[0\].points: expected those of a bbox"),
-        ({"type": "polygon", "points": []}, r"annotations\[0\].points: expected those of a polygon"),
+        ({"type": "bbox", "points": [[1, 2]]}, r"annotations\[0\].points: expected the points of a bbox"),
+        ({"type": "polygon", "points": []}, r"annotations\[0\].points: expected the points of a polygon"),
     ],
 )
 async def test_a_broken_shape(client, tmp_path, annotation, says):
@@ -372,7 +376,7 @@ async def test_a_file_that_is_no_release(client, tmp_path):
     path = tmp_path / "release.json"
     path.write_text('{"name": "v1"}')
 
-    with pytest.raises(DecodeError, match=r"release\.json is no release"):
+    with pytest.raises(DecodeError, match=r"release\.json is not a release"):
         await client.releases.export(path, tmp_path / "out", "semantic")
 
 

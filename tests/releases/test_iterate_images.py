@@ -225,7 +225,7 @@ async def test_addresses_that_expired(kit, tmp_path, cached):
     assert type(error) is ApiError
     assert error.status == 403
     assert "Request has expired" in str(error)
-    assert error.__notes__[-1] == "it was the label bitmap of sample 's', frame 1"
+    assert error.__notes__[-1] == "while fetching the label bitmap of sample 's', frame 1"
     assert len(kit.calls("api", f"/samples/{sample.uuid}")) == 1
 
 
@@ -243,7 +243,7 @@ async def test_address_that_nobody_can_renew(kit):
     shown = url.partition("?")[0]
     assert caught.value.__notes__ == [
         f"raised while requesting a new URL for {shown}?..., because the last one expired",
-        "it was the image of sample 's'",
+        "while fetching the image of sample 's'",
     ]
 
 

@@ -235,7 +235,7 @@ class TestOpen:
         with pytest.raises(ZeroDivisionError):
             async with large.releases.open(DATASET, "v1"):
                 raise ZeroDivisionError
-        with pytest.raises(InputError, match="no labelset 'nobody'; there are 'ground-truth'"):
+        with pytest.raises(InputError, match="no labelset 'nobody'; it has 'ground-truth'"):
             async with large.releases.stream_samples(DATASET, "v1", labelset="nobody"):
                 pass
         assert list(tmp_path.iterdir()) == []
@@ -256,7 +256,7 @@ class TestOpen:
         for arguments, words in (
             ((7,), "expected a Release, a URL or a path, got int"),
             ((pending,), "is PENDING; wait for it"),
-            ((pending, "v2"), "expected a dataset before the release's name, got Release"),
+            ((pending, "v2"), "expected a dataset with the release's name, got Release"),
             ((Path("x.json"), "v2"), "got PosixPath"),
             ((await large.datasets.get(DATASET),), "needs the release's name"),
         ):

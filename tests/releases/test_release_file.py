@@ -113,10 +113,10 @@ async def test_pick(kit, pick, expected):
 @pytest.mark.parametrize(
     ("pick", "path", "words"),
     [
-        ({"labelset": "modle"}, "labelset", "no labelset 'modle'; there are 'ground-truth', 'model'"),
+        ({"labelset": "modle"}, "labelset", "no labelset 'modle'; it has 'ground-truth', 'model'"),
         ({"labelset": 7}, "labelset", "no labelset 7"),
         ({"label_status": []}, "label_status", "at least one"),
-        ({"label_status": [7]}, "label_status", "words"),
+        ({"label_status": [7]}, "label_status", "expected text, got"),
         ({"metadata": "city"}, "metadata", "key:value"),
         ({"on_error": "ignore"}, "on_error", "'raise' or 'skip'"),
     ],
@@ -131,7 +131,7 @@ async def test_pick_that_makes_no_sense(kit, pick, path, words):
 async def test_status_without_a_ground_truth(kit):
     """A status is that of a label in a labelset, which then has to be named."""
     async with open_release(kit.write_release([], labelsets=[{"name": "model"}])) as release:
-        with pytest.raises(InputError, match="no labelset 'ground-truth'; there are 'model'") as caught:
+        with pytest.raises(InputError, match="no labelset 'ground-truth'; it has 'model'") as caught:
             release.samples(label_status="LABELED")
     assert caught.value.path == "label_status"
 
@@ -176,7 +176,7 @@ async def test_truncated(kit):
     """It is noticed when it is opened, as the header might go on behind the samples."""
     text = json.dumps(kit.release([kit.sample(number) for number in range(9)]))
 
-    with pytest.raises(DecodeError, match=r"dataset.samples\[5\]: v1\.json ends before its end; download it again"):
+    with pytest.raises(DecodeError, match=r"dataset.samples\[5\]: v1\.json is truncated; download it again"):
         await names(kit.write(text[: text.index('"u-5"')]))
 
 
@@ -188,9 +188,9 @@ async def test_cut_between_samples(kit):
 
     async with open_release(path) as release:
         kit.write(text[: text.index('"u-5"')])
-        with pytest.raises(DecodeError, match=r"samples\[5\]: v1.json ends before its end"):
+        with pytest.raises(DecodeError, match=r"samples\[5\]: v1.json is truncated"):
             await collect(release.samples(on_error="skip"), found)
-        with pytest.raises(DecodeError, match="ends before its end"):
+        with pytest.raises(DecodeError, match="is truncated"):
             await release.summary()
 
     assert found == [f"{number}.png" for number in range(5)]
@@ -200,11 +200,11 @@ async def test_cut_between_samples(kit):
     ("content", "words"),
     [
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "v1.json is not JSON: .*DOCTYPE"),
-        (b"", "ends before its end"),
+        (b"", "is truncated"),
         (b"\x89PNG\r\n\x1a\n\x00", "not UTF-8"),
-        ('{"images": [{"id": 1}], "annotations": []}', "v1.json is no release"),
-        ('{"dataset": {"samples": []}}', "v1.json is no release"),
-        ('{"name": "v1", "dataset": {"name": 7, "samples": []}}', r"dataset.name: v1.json is no release: expected"),
+        ('{"images": [{"id": 1}], "annotations": []}', "v1.json is not a release"),
+        ('{"dataset": {"samples": []}}', "v1.json is not a release"),
+        ('{"name": "v1", "dataset": {"name": 7, "samples": []}}', r"dataset.name: v1.json is not a release: expected"),
     ],
 )
 async def test_foreign_file(kit, content, words):
@@ -225,7 +225,7 @@ async def test_life(kit):
     """It is read inside its block, once; several walks at a time; a walk ends with the block."""
     path = kit.write_release([kit.sample(number) for number in range(3)])
     release = open_release(path)
-    with pytest.raises(ClientStateError, match="inside 'async with'"):
+    with pytest.raises(ClientStateError, match="inside its 'async with'"):
         release.samples()
     async with release:
         one, other = release.samples(), release.samples()
@@ -234,20 +234,20 @@ async def test_life(kit):
             "0.png",
             "1.png",
         ]
-    with pytest.raises(ClientStateError, match="was left"):
+    with pytest.raises(ClientStateError, match="is closed"):
         await anext(release.samples())
-    with pytest.raises(ClientStateError, match="was left"):
+    with pytest.raises(ClientStateError, match="is closed"):
         async with release:
             pass
 
 
 async def test_walk_that_outlives_its_block(kit, monkeypatch):
     """It does not look as if it had come to the end."""
-    monkeypatch.setattr(module, "MAX_READY", 2)
+    monkeypatch.setattr(module, "MAX_BATCH_SAMPLES", 2)
     async with open_release(kit.write_release([kit.sample(number) for number in range(9)])) as release:
         samples = release.samples()
         await anext(samples)
-    with pytest.raises(ClientStateError, match="was left"):
+    with pytest.raises(ClientStateError, match="is closed"):
         await anext(samples)
 
 
@@ -267,7 +267,7 @@ async def test_cancelled_step_loses_nothing(kit, monkeypatch):
 
 async def test_several_readers_share_a_walk(kit, monkeypatch):
     """Each sample goes to one of them."""
-    monkeypatch.setattr(module, "MAX_READY", 2)
+    monkeypatch.setattr(module, "MAX_BATCH_SAMPLES", 2)
     found = []
     async with open_release(kit.write_release([kit.sample(number) for number in range(50)])) as release:
         samples = release.samples()
@@ -287,9 +287,9 @@ async def test_several_readers_share_a_walk(kit, monkeypatch):
 async def test_the_loop_reads_nothing(kit, monkeypatch):
     """Opening, decoding and structuring happen in worker threads."""
     threads = set()
-    structure, opened = module.structure, module._opened
+    structure, opened = module.structure, module._open_file
     monkeypatch.setattr(module, "structure", lambda *a: (threads.add(threading.current_thread()), structure(*a))[1])
-    monkeypatch.setattr(module, "_opened", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
+    monkeypatch.setattr(module, "_open_file", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
 
     assert len(await names(kit.write_release([kit.sample(number) for number in range(20)]))) == 20
 

@@ -201,16 +201,16 @@ async def test_names(client, call, path, name):
         (lambda c: c.samples.list("a/b", lookahead=0), "lookahead: expected a whole number from 1 to 32, got 0"),
         (
             lambda c: c.samples.list("a/b", label_status=[]),
-            "label_status: expected at least one; leave it out to get all",
+            "label_status: expected at least one value; leave it out to get all",
         ),
-        (lambda c: c.samples.list("a/b", label_status=[7]), "label_status: expected words, got 7"),
-        (lambda c: c.samples.list("a/b", label_status=""), "label_status: expected words, got ''"),
+        (lambda c: c.samples.list("a/b", label_status=[7]), "label_status: expected text, got 7"),
+        (lambda c: c.samples.list("a/b", label_status=""), "label_status: expected text, got ''"),
         (lambda c: c.samples.list("a/b", metadata="city"), "metadata: expected \"key:value\", got 'city'"),
         (lambda c: c.samples.list("a/b", metadata=["a:b", ":c"]), "metadata: expected \"key:value\", got ':c'"),
         (lambda c: c.samples.list("a/b", metadata=[7]), 'metadata: expected "key:value", got 7'),
         (
             lambda c: c.samples.list("a/b", metadata={"city": "a,b"}),
-            "metadata: a value with a comma cannot be filtered by: 'city:a,b'",
+            "metadata: cannot filter by a value with a comma: 'city:a,b'",
         ),
         (
             lambda c: c.samples.list("a/b", metadata={"city": None}),

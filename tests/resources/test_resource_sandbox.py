@@ -133,7 +133,7 @@ class TestCreateOnce:
         }
         await others[what](patient)
         sandbox.fail("POST", ROUTES[what], drop="before")
-        with pytest.raises(AlreadyExistsError, match="something else of this name exists"):
+        with pytest.raises(AlreadyExistsError, match="something different with this name exists"):
             await CREATE[what](patient)
 
     @pytest.mark.parametrize("what", CREATE)

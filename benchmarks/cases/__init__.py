@@ -1,4 +1,4 @@
-"""The cases, by name, in the order in which they run."""
+"""All benchmark cases by name, in running order."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from examples.fastapi_app import __main__ as command, live, pictures, uploads
 from examples.fastapi_app.app import STATIC, Settings, from_environment, make_app
-from examples.fastapi_app.shown import MAX_SHAPES, Gone, shown_label
+from examples.fastapi_app.views import MAX_SHAPES, SampleRemoved, label_view
 from segments_async import AsyncSegments
 from segments_async.models import ImageVectorAnnotation, ImageVectorLabelAttributes, Label
 from segments_async.webhooks import sign
@@ -83,9 +83,9 @@ def test_kinds_of_images(web, sandbox, until, kind):
     ("content", "reason"),
     [
         (b"", "The file is empty."),
-        (b"GIF89a", "This is no image: PNG, JPEG, WebP and BMP are."),
-        (b"<svg onload='alert(1)'/>", "This is no image: PNG, JPEG, WebP and BMP are."),
-        (b"\x89PNG\r\n\x1a\n\0\0", "This is no image: PNG, JPEG, WebP and BMP are."),
+        (b"GIF89a", "This is not a PNG, JPEG, WebP or BMP image."),
+        (b"<svg onload='alert(1)'/>", "This is not a PNG, JPEG, WebP or BMP image."),
+        (b"\x89PNG\r\n\x1a\n\0\0", "This is not a PNG, JPEG, WebP or BMP image."),
     ],
 )
 def test_what_is_no_image_is_refused(web, content, reason, sandbox):
@@ -100,7 +100,7 @@ def test_what_is_no_image_is_refused(web, content, reason, sandbox):
 def test_an_image_too_large_is_refused(web, png, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 50)
 
-    assert "more than 0 MB" in send(web, ("rose.png", png(1))).json()["refused"][0]["reason"]
+    assert "larger than 0 MB" in send(web, ("rose.png", png(1))).json()["refused"][0]["reason"]
 
 
 def test_two_of_one_name_are_one_too_many(web, png, until):
@@ -139,7 +139,7 @@ def test_forms_are_bounded(web, png, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_BODY_BYTES", 100)
     answer = send(web, one)
     assert answer.status_code == 413
-    assert "too much" in answer.json()["detail"]
+    assert "too large" in answer.json()["detail"]
 
 
 def test_who_leaves_while_sending_is_no_error(demo):
@@ -202,7 +202,7 @@ def test_a_name_that_is_taken_is_said(web, sandbox, png, until):
     status = finished(web, send(web, ("rose.png", png(2))).json()["upload"]["id"], until)
 
     assert status["state"] == "failed"
-    assert status["detail"] == "The dataset has images of these names already: rose.png"
+    assert status["detail"] == "The dataset already has images with these names: rose.png"
     assert sandbox.samples("sandbox/flowers") == before
 
 
@@ -219,7 +219,7 @@ def test_a_restart_goes_on(started, sandbox, png, until):
 
 
 def test_old_uploads_are_forgotten(web, png, until, monkeypatch, tmp_path):
-    monkeypatch.setattr(uploads, "KEPT", 1)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
     ids = []
     for number in range(3):
         ids.append(send(web, (f"{number}.png", png(number))).json()["upload"]["id"])
@@ -283,7 +283,7 @@ def test_a_port_that_is_taken_is_said(demo, capsys):
 
 def test_ten_thousand_shapes_are_not_drawn():
     boxes = [ImageVectorAnnotation.bbox((0, 0), (1, 1), id=number, category_id=7) for number in range(1, 10_001)]
-    shown = shown_label(Label(attributes=ImageVectorLabelAttributes(annotations=boxes)), {})
+    shown = label_view(Label(attributes=ImageVectorLabelAttributes(annotations=boxes)), {})
 
     assert shown.objects == {"category 7": 10_000}
     assert len(shown.shapes) == MAX_SHAPES
@@ -305,8 +305,8 @@ async def told(log, position):
 async def test_a_page_hears_what_it_missed_and_what_comes():
     log = live.Live()
     begin = log.position
-    log.tell("gone", Gone(uuid="a"))
-    log.tell("gone", Gone(uuid="b"))
+    log.publish("gone", SampleRemoved(uuid="a"))
+    log.publish("gone", SampleRemoved(uuid="b"))
     heard = []
 
     async def listen():
@@ -315,7 +315,7 @@ async def test_a_page_hears_what_it_missed_and_what_comes():
     async with anyio.create_task_group() as group:
         group.start_soon(listen)
         await anyio.wait_all_tasks_blocked()
-        log.tell("gone", Gone(uuid="c"))
+        log.publish("gone", SampleRemoved(uuid="c"))
 
     text = "".join(heard)
     assert re.findall(r'"uuid":"(.)"', text) == ["a", "b", "c"]
@@ -329,9 +329,9 @@ async def test_a_page_hears_what_it_missed_and_what_comes():
 @pytest.mark.parametrize("behind", [-5, 3])
 async def test_a_page_that_is_too_far_behind_is_told_to_load_anew(behind):
     """Or that knows of events of another process."""
-    log = live.Live(most=2)
+    log = live.Live(max_events=2)
     for name in "abc":
-        log.tell("gone", Gone(uuid=name))
+        log.publish("gone", SampleRemoved(uuid=name))
 
     pieces = await told(log, log.position - behind)
 

@@ -22,7 +22,7 @@ from segments_async.resources._base import create_once
 from segments_async.resources._operations import ServiceOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from segments_async._http.call_stats import CallStats
     from segments_async._http.session import Session
@@ -41,20 +41,20 @@ class CreateSamples(ServiceOperation[Sample]):
 
     def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
         dataset_path(dataset)
-        self.scope = dataset_name(dataset)
+        self.scope: str = dataset_name(dataset)
         super().__init__(session)
         self._path = {"dataset": dataset}
         self._if_exists = settings.if_exists
         # Only the single POST tells a name that is taken from one that was free.
         limit = min(settings.batch_size or MAX_BATCH_ITEMS, MAX_BATCH_ITEMS)
-        self.batch_size = 1 if settings.if_exists == "error" else limit
-        self.journal_before_send = settings.if_exists == "error"
+        self.batch_size: int = 1 if settings.if_exists == "error" else limit
+        self.journal_before_send: bool = settings.if_exists == "error"
         if settings.if_exists == "update":
             # What was merely found by an earlier run may differ from what was sent; what this one finds, it compares.
-            self.done_statuses = SUCCESSES - {"existing"}
-            self.status_aliases = {"existing": "updated"}
+            self.done_statuses: Collection[str] = SUCCESSES - {"existing"}
+            self.status_aliases: Mapping[str, str] = {"existing": "updated"}
         default = session.max_connections if self.batch_size == 1 else BATCHES_IN_FLIGHT
-        self.concurrency = min(settings.concurrency or default, session.max_connections)
+        self.concurrency: int = min(settings.concurrency or default, session.max_connections)
         self._started: float | None = None
         self._new_since: datetime | None = None
 

@@ -31,11 +31,11 @@ class DeleteSamples(ServiceOperation[None]):
 
     def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
         dataset_path(dataset)
-        self.scope = dataset_name(dataset)
+        self.scope: str = dataset_name(dataset)
         super().__init__(session)
         self._path = {"dataset": dataset}
-        self.batch_size = min(settings.batch_size or MAX_UUIDS, MAX_UUIDS)
-        self.concurrency = min(settings.concurrency or BATCHES_IN_FLIGHT, session.max_connections)
+        self.batch_size: int = min(settings.batch_size or MAX_UUIDS, MAX_UUIDS)
+        self.concurrency: int = min(settings.concurrency or BATCHES_IN_FLIGHT, session.max_connections)
 
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid."""

@@ -61,9 +61,9 @@ class UploadFiles(CreateSamples):
         super().__init__(session, dataset, settings)
         self._name_of = name or _name_of
         self._by_content = verify == "content"
-        self.preprocess_limit = min(settings.concurrency or session.max_connections, session.max_connections)
+        self.preprocess_limit: int = min(settings.concurrency or session.max_connections, session.max_connections)
         # So many batches are open that all uploads are busy while one batch is being created.
-        self.concurrency = -(-self.preprocess_limit // self.batch_size) + 1
+        self.concurrency: int = -(-self.preprocess_limit // self.batch_size) + 1
 
     def prepare(self, item: Any) -> Prepared:
         """Read an item as a `FileSample`, and check all that can be known before its files are up."""

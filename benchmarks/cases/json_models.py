@@ -56,14 +56,14 @@ def ours(payload: str, way: str, repeats: int) -> Run:
     """Read or write with this package."""
     plain = PAYLOADS[payload]()
     text = orjson.dumps(plain)
-    model = _model(payload, Label, Sample)
+    model = model_of(payload, Label, Sample)
 
     def read() -> Any:
         return structure(decode_json(text), model)
 
     models = read()
-    assert _is_typed(models)  # JSON without models would not be a fair comparison
-    assert _is_lossless(plain, orjson.loads(encode_json(models)))
+    assert is_typed(models)  # JSON without models would not be a fair comparison
+    assert is_lossless(plain, orjson.loads(encode_json(models)))
     return measure_loop(read if way == "read" else partial(encode_json, models), repeats=repeats)
 
 
@@ -74,7 +74,7 @@ def official(payload: str, way: str, repeats: int) -> Run:
 
     plain = PAYLOADS[payload]()
     text = json.dumps(plain).encode()
-    model = _model(payload, TheirLabel, TheirSample)
+    model = model_of(payload, TheirLabel, TheirSample)
 
     def read() -> Any:
         return TypeAdapter(model).validate_python(json.loads(text))
@@ -91,18 +91,19 @@ def official(payload: str, way: str, repeats: int) -> Run:
     return measure_loop(read if way == "read" else write, repeats=repeats)
 
 
-def _model(payload: str, label: Any, sample: Any) -> Any:
+def model_of(payload: str, label: Any, sample: Any) -> Any:
+    """Choose the type to read a payload as, given a client's classes for a label and a sample."""
     return list[sample] if payload == "1000 samples" else label
 
 
-def _is_typed(read: Any) -> bool:
+def is_typed(read: Any) -> bool:
     """Return whether all levels are models."""
     if isinstance(read, list):
         return all(isinstance(sample.attributes, Model) for sample in read)
     return next(read.annotations(), None) is not None
 
 
-def _is_lossless(plain: Any, written: Any) -> bool:
+def is_lossless(plain: Any, written: Any) -> bool:
     """Return whether everything that was read is written, except nulls and trailing zeros of times."""
     return bool(_comparable(plain) == _comparable(written))
 

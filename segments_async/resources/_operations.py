@@ -27,7 +27,7 @@ class ServiceOperation(Operation[T]):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.service = session.pool.base_url
+        self.service: str = session.pool.base_url
 
     def limit(self) -> int:
         """Return how many requests the session currently allows at once."""
@@ -72,7 +72,7 @@ class PerItemOperation(ServiceOperation[T]):
 
     def __init__(self, session: Session, settings: BulkSettings) -> None:
         super().__init__(session)
-        self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
+        self.concurrency: int = min(settings.concurrency or session.max_connections, session.max_connections)
 
 
 class PerLabelOperation(PerItemOperation[T]):

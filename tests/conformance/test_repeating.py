@@ -6,8 +6,6 @@ What is sent again, and what comes of it: every endpoint, under every way in whi
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -39,9 +37,9 @@ from segments_async import (
     OutcomeUnknownError,
     SegmentsError,
     ServerError,
-    resources,
 )
 from segments_async._http.transport import SlotTransport, shared_ssl_context
+from segments_async._wire import routes
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.sandbox import Sandbox
 
@@ -169,9 +167,7 @@ async def check(call: Call, world: World, expected: Expected) -> None:
 
 def endpoints():
     """All that the package declares."""
-    names = [f"segments_async.resources.{module.name}" for module in pkgutil.iter_modules(resources.__path__)]
-    modules = [importlib.import_module(name) for name in ("segments_async._client", *names)]
-    return {value for module in modules for value in vars(module).values() if isinstance(value, Endpoint)}
+    return {value for value in vars(routes).values() if isinstance(value, Endpoint)}
 
 
 @pytest.mark.parametrize("endpoint", sorted(endpoints(), key=str), ids=lambda one: f"{one.method} {one.path}")

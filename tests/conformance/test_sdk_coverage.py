@@ -1,4 +1,4 @@
-"""Nothing of the official SDK is lost: each of its calls, and each of their arguments, has something here."""
+"""Each call of the official SDK, and each argument of it, has a counterpart here."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_object_has_its_calls():
 
 
 def test_every_helper_has_a_word():
-    """Something here, or the reason why there is nothing."""
+    """A counterpart, or the reason why there is none."""
 
     def of(module):
         made_here = {name for name in public_functions(module) if getattr(module, name).__module__ == module.__name__}

@@ -38,7 +38,7 @@ class PutBitmaps(PutLabels):
     def __init__(self, session: Session, labelset: str, settings: BulkSettings, *, must_agree: bool) -> None:
         super().__init__(session, labelset, settings)
         self._encode = encoder(must_agree=must_agree)
-        self.preprocess_limit = self.concurrency
+        self.preprocess_limit: int = self.concurrency
 
     def prepare(self, item: Any) -> Prepared:
         """Check everything in an item except its pixels."""

@@ -21,7 +21,7 @@ from segments_async.resources._base import create_once
 from segments_async.resources._operations import BATCHES_IN_FLIGHT, DatasetOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from segments_async._http.call_stats import CallStats
     from segments_async._http.session import Session
@@ -41,11 +41,11 @@ class CreateSamples(DatasetOperation[Sample]):
         in_flight = session.max_connections if batch_size == 1 else BATCHES_IN_FLIGHT
         super().__init__(session, dataset, settings, batch_size=batch_size, in_flight=in_flight)
         self._if_exists = settings.if_exists
-        self.journal_before_send = settings.if_exists == "error"
+        self.journal_before_send: bool = settings.if_exists == "error"
         if settings.if_exists == "update":
             # A sample that an earlier run only found may differ from what is sent now, so it is compared again.
-            self.done_statuses = SUCCESSES - {"existing"}
-            self.status_aliases = {"existing": "updated"}
+            self.done_statuses: Collection[str] = SUCCESSES - {"existing"}
+            self.status_aliases: Mapping[str, str] = {"existing": "updated"}
         self._started: float | None = None
         self._created_since: datetime | None = None
 

@@ -61,9 +61,9 @@ class UploadFiles(CreateSamples):
         super().__init__(session, dataset, settings)
         self._name_of = name or _default_name
         self._by_content = verify == "content"
-        self.preprocess_limit = min(settings.concurrency or session.max_connections, session.max_connections)
+        self.preprocess_limit: int = min(settings.concurrency or session.max_connections, session.max_connections)
         # Enough open batches that all uploads stay busy while one batch is being created.
-        self.concurrency = -(-self.preprocess_limit // self.batch_size) + 1
+        self.concurrency: int = -(-self.preprocess_limit // self.batch_size) + 1
 
     def prepare(self, item: Any) -> Prepared:
         """Convert an item to a `FileSample`, and check everything that can be checked before the upload."""

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio.lowlevel
 import pytest
 from hypothesis import settings
 
-from segments_async import AsyncSegments, Clock
+from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
+from segments_async.testing import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -44,30 +44,14 @@ async def client(sandbox: Sandbox, anyio_backend: str) -> AsyncIterator[AsyncSeg
         yield client
 
 
-class FakeClock:
-    """Time that passes only when somebody sleeps; `slept` tells how long, `settings` is for the client."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.slept: list[float] = []
-        self.jitter = 0.5
-        self.settings = Clock(
-            monotonic=lambda: self.now, sleep=self.sleep, time=lambda: self.now, random=lambda: self.jitter
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-        await anyio.lowlevel.checkpoint()
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that passes only when a client sleeps; it starts at second 1,000."""
+    return ManualClock(1_000.0)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def patient(sandbox: Sandbox, clock: FakeClock, anyio_backend: str) -> AsyncIterator[AsyncSegments]:
+async def patient(sandbox: Sandbox, clock: ManualClock, anyio_backend: str) -> AsyncIterator[AsyncSegments]:
     """A client of the sandbox whose waits cost no time; `clock.slept` lists them."""
     async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
         yield client

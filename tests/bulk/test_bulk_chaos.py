@@ -16,7 +16,7 @@ from functools import partial
 import anyio
 import httpx
 import pytest
-from bulk_kit import check_report, sample
+from bulk_checks import check_report, sample
 
 from segments_async import AsyncSegments, Clock, LabelPut, LabelUpdate, NotFoundError, RetryPolicy, SampleUpdate
 from segments_async.sandbox import Sandbox, origin

@@ -8,7 +8,8 @@ import gc
 import anyio.lowlevel
 import pytest
 from anyio import wait_all_tasks_blocked
-from bulk_kit import Echo, bulk, check_report, drain
+from bulk_checks import check_report, drain
+from echo_operation import Echo, bulk
 
 from segments_async import (
     BulkError,

@@ -8,7 +8,8 @@ import tracemalloc
 import httpx
 import orjson
 import pytest
-from bulk_kit import Echo, body_of, bulk, sample
+from bulk_checks import body_of, sample
+from echo_operation import Echo, bulk
 
 from segments_async import AsyncSegments, InputError, RetryPolicy, ValidationError
 

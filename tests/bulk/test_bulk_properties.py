@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import anyio.lowlevel
 import pytest
-from bulk_kit import Echo, bulk, check_report, names_on, sample
+from bulk_checks import check_report, names_on, sample
+from echo_operation import Echo, bulk
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from segments_async import (

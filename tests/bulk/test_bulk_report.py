@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from bulk_kit import bulk
+from echo_operation import bulk
 
 from segments_async import (
     BulkError,

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
-from bulk_kit import Echo, bulk, check_report, names_on, samples
+from bulk_checks import check_report, names_on, samples
+from echo_operation import Echo, bulk
 
 from segments_async import AsyncSegments, RateLimitError, RetryPolicy, ServerError
 from segments_async.bulk import BulkSettings

@@ -8,7 +8,8 @@ from itertools import count
 
 import anyio
 import pytest
-from bulk_kit import Echo, bulk, check_report, names_on, posts, sample, samples
+from bulk_checks import check_report, names_on, posts, sample, samples
+from echo_operation import Echo, bulk
 
 from segments_async import AsyncSegments, InputError, LabelPut, RetryPolicy
 from segments_async.bulk.journal import VERSION, ItemRow, Journal

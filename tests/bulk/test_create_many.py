@@ -9,7 +9,7 @@ import anyio
 import httpx
 import orjson
 import pytest
-from bulk_kit import body_of, check_report, drain, names_on, posts, sample, samples
+from bulk_checks import body_of, check_report, drain, names_on, posts, sample, samples
 
 from segments_async import (
     AlreadyExistsError,

@@ -10,7 +10,8 @@ import anyio
 import pytest
 import rich.progress
 from anyio import wait_all_tasks_blocked
-from bulk_kit import Echo, bulk, samples
+from bulk_checks import samples
+from echo_operation import Echo, bulk
 from rich.console import Console
 
 from segments_async import LabelPut, Progress, ServerError, TransportError

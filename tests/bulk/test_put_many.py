@@ -6,7 +6,7 @@ from uuid import UUID
 
 import anyio
 import pytest
-from bulk_kit import check_report, drain, samples
+from bulk_checks import check_report, drain, samples
 
 from segments_async import (
     AsyncSegments,

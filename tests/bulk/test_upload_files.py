@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bulk_kit import check_report, names_on, posts
+from bulk_checks import check_report, names_on, posts
 
 from segments_async import (
     URL,

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from export_kit import CATEGORIES, FOLDER, jpeg
+from release_builder import CATEGORIES, FOLDER, jpeg
 
 from segments_async.cli import main
 from segments_async.images import encode_bitmap

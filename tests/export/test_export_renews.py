@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from export_kit import jpeg
+from release_builder import jpeg
 
 from segments_async import ApiError, AsyncSegments, ExportError
 from segments_async.sandbox import Sandbox

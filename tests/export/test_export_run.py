@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from export_kit import FOLDER, Place, blobs, jpeg
+from release_builder import FOLDER, ReleaseBuilder, blobs, jpeg
 
 from segments_async import DecodeError, ExportError, InputError
 from segments_async.images import encode_bitmap, load_image
@@ -114,48 +114,48 @@ async def test_a_file_in_place_of_the_folder(client, release, tmp_path):
         await client.releases.export(release, release, "semantic")
 
 
-async def _html(place):
-    url = await place.put(b"<html>Sign in</html>", "image.jpg")
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["attributes"]["image"]["url"] = url
+async def _html(builder):
+    url = await builder.put(b"<html>Sign in</html>", "image.jpg")
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["attributes"]["image"]["url"] = url
 
 
-async def _no_image(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["attributes"]["image"]["url"] += "x"
+async def _no_image(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["attributes"]["image"]["url"] += "x"
 
 
-async def _another_size(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER, image=jpeg(7, 5))
+async def _another_size(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER, image=jpeg(7, 5))
 
 
-async def _category(place):
-    await place.segmented("bad.jpg", np.array([[1]]), [{"id": 1, "category_id": 77}])
+async def _category(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), [{"id": 1, "category_id": 77}])
 
 
-async def _twice(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER * 2)
+async def _twice(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER * 2)
 
 
-async def _cut(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    attributes = place.samples[-1]["labels"]["ground-truth"]["attributes"]
+async def _cut(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    attributes = builder.samples[-1]["labels"]["ground-truth"]["attributes"]
     content = encode_bitmap(np.arange(10_000).reshape(100, 100))
-    attributes["segmentation_bitmap"]["url"] = await place.put(content[:200], "bitmap.png")
+    attributes["segmentation_bitmap"]["url"] = await builder.put(content[:200], "bitmap.png")
 
 
-async def _no_bitmap(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["labels"]["ground-truth"]["attributes"]["segmentation_bitmap"]["url"] = ""
+async def _no_bitmap(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["labels"]["ground-truth"]["attributes"]["segmentation_bitmap"]["url"] = ""
 
 
-async def _same_files(place):
-    await place.segmented("violet.png", np.array([[1]]), FLOWER)
+async def _same_files(builder):
+    await builder.segmented("violet.png", np.array([[1]]), FLOWER)
 
 
-async def _undecodable(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["metadata"] = "none"
+async def _undecodable(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["metadata"] = "none"
 
 
 BROKEN = {
@@ -200,20 +200,20 @@ async def test_a_broken_sample(client, segmentation, tmp_path, case):
     ],
 )
 async def test_a_broken_shape(client, tmp_path, annotation, says):
-    place = Place(client, "vector")
-    await place.drawn("bad.jpg", [{"id": 1, "category_id": 1, **annotation}])
+    builder = ReleaseBuilder(client, "vector")
+    await builder.drawn("bad.jpg", [{"id": 1, "category_id": 1, **annotation}])
 
     for kind in ("coco-instance", "yolo"):
         with pytest.raises(ExportError, match=f"sample 'bad.jpg': {says}"):
-            await client.releases.export(place.write(tmp_path), tmp_path, kind)
+            await client.releases.export(builder.write(tmp_path), tmp_path, kind)
 
 
 async def test_an_image_that_cannot_be_fetched(client, tmp_path):
     """An image in a bucket of the user's is named by COCO without a size; YOLO needs one."""
-    place = Place(client, "bboxes")
+    builder = ReleaseBuilder(client, "bboxes")
     box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
-    place.add("a.jpg", "s3://bucket/a.jpg", {"annotations": [box]})
-    path = place.write(tmp_path)
+    builder.add("a.jpg", "s3://bucket/a.jpg", {"annotations": [box]})
+    path = builder.write(tmp_path)
 
     report = await client.releases.export(path, tmp_path, "coco-instance")
 
@@ -225,12 +225,12 @@ async def test_an_image_that_cannot_be_fetched(client, tmp_path):
 
 async def test_names_stay_inside_the_folder(client, tmp_path):
     """A sample may be called whatever it likes."""
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     names = ["../../etc/passwd", "/abs/a.jpg", "meadow/b.jpg", "..", "x" * 300 + ".jpg", "nul\0.jpg", "c\\d.jpg"]
     for name in names:
-        await place.segmented(name, np.array([[1]]), FLOWER)
+        await builder.segmented(name, np.array([[1]]), FLOWER)
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path / "out", "semantic")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path / "out", "semantic")
 
     assert report.samples == len(names)
     written = files(tmp_path / "out")
@@ -272,12 +272,12 @@ async def test_images_can_be_left_out(client, sandbox, release, tmp_path):
 
 async def test_order_is_that_of_the_release(client, sandbox, tmp_path):
     """However long each sample takes, and however many are under way."""
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     for number in range(30):
         big = 200 if number % 7 == 0 else 5
-        await place.segmented(f"{number}.png", np.ones((big, 5), int), FLOWER)
+        await builder.segmented(f"{number}.png", np.ones((big, 5), int), FLOWER)
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-instance", concurrency=7)
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance", concurrency=7)
 
     found = json.loads(report.file.read_text())
     assert [image["file_name"] for image in found["images"]] == [f"{number}.jpg" for number in range(30)]
@@ -398,12 +398,12 @@ async def test_memory_does_not_grow_with_the_images(client, tmp_path):
     """No more bitmaps are in memory than are under way."""
     import tracemalloc  # noqa: PLC0415 (slow once it is on)
 
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     array = blobs(400, 300, [1, 2, 3], seed=1)
     meaning = [{"id": number, "category_id": 2} for number in (1, 2, 3)]
     for number in range(24):
-        await place.segmented(f"{number}.png", array, meaning)
-    path = place.write(tmp_path)
+        await builder.segmented(f"{number}.png", array, meaning)
+    path = builder.write(tmp_path)
     tracemalloc.start()
     try:
         await client.releases.export(path, tmp_path, "instance", concurrency=2)

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import pytest
-from kinds import LABELS, SAMPLE_OF, SAMPLES, TASK_ATTRIBUTES
+from payloads_of_every_kind import LABELS, SAMPLE_OF, SAMPLES, TASK_ATTRIBUTES
 
 from segments_async import Annotation, Model, unstructure
 from segments_async.models import PointcloudCuboidAnnotation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from call_kit import DEFAULTS, ODD, ODD_PATH, Case, pages
+from request_checks import DEFAULTS, ODD, ODD_PATH, Case, pages
 
 from segments_async import (
     Collaborator,

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from bulk_kit import check_report, drain, names_on, samples
+from bulk_checks import check_report, drain, names_on, samples
 
 from segments_async import (
     AuthenticationError,

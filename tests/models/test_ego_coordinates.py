@@ -5,7 +5,7 @@ from copy import deepcopy
 from math import pi
 
 import pytest
-from kinds import CLOUD, CLOUDS, LABELS, SAMPLE_OF, SAMPLES
+from payloads_of_every_kind import CLOUD, CLOUDS, LABELS, SAMPLE_OF, SAMPLES
 from pydantic import TypeAdapter
 from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 from segments.utils import transform_label_to_ego_coordinates

@@ -6,10 +6,10 @@ import anyio
 import httpx
 import pytest
 from attrs import frozen
-from kinds import LABELS, SAMPLE_OF, SAMPLES
+from payloads_of_every_kind import LABELS, SAMPLE_OF, SAMPLES
 from pydantic import BaseModel
 from segments import SegmentsClient
-from test_official_models import known_to_both
+from test_fields_like_official_models import known_to_both
 
 from segments_async import AsyncSegments, unstructure
 from segments_async.sandbox import Sandbox

@@ -9,7 +9,7 @@ from enum import Enum
 import attrs
 import pytest
 import segments.typing as theirs
-from kinds import LABELS, SAMPLES, TASK_ATTRIBUTES
+from payloads_of_every_kind import LABELS, SAMPLES, TASK_ATTRIBUTES
 from pydantic import BaseModel, TypeAdapter
 from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 

@@ -8,7 +8,7 @@ import os
 import sqlite3
 
 import pytest
-from bulk_kit import check_report, names_on
+from bulk_checks import check_report, names_on
 
 from segments_async import Asset, FileSample, InputError
 

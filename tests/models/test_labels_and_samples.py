@@ -4,7 +4,19 @@ from copy import deepcopy
 
 import attrs
 import pytest
-from kinds import BOX, BROWN_CONRADY, CLOUD, CUBOID, LABELS, LANE, OBJECT, ORTHO, SAMPLES, TASK_ATTRIBUTES, TRACKED
+from payloads_of_every_kind import (
+    BOX,
+    BROWN_CONRADY,
+    CLOUD,
+    CUBOID,
+    LABELS,
+    LANE,
+    OBJECT,
+    ORTHO,
+    SAMPLES,
+    TASK_ATTRIBUTES,
+    TRACKED,
+)
 from strategies import LABEL_TYPES, SAMPLE_TYPES
 
 from segments_async import models as m

@@ -6,7 +6,7 @@ import inspect
 import json
 
 import pytest
-from call_kit import ODD, ODD_PATH, first_request
+from request_checks import ODD, ODD_PATH, first_request
 from test_resource_arguments import OF_A_DATASET, OF_A_NAME
 
 pytestmark = pytest.mark.anyio

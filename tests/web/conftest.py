@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import entry_points
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -85,30 +83,3 @@ def _serving(app):
 def serving():
     """``with serving(app) as port``: a real uvicorn."""
     return _serving
-
-
-PYTEST_INI = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
-BOTH_LOOPS = """
-import pytest
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request):
-    return request.param
-"""
-
-
-@pytest.fixture
-def run_pytest(pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
-    """``run_pytest({"test_it.py": source})``: a project of its own; the outcomes of its tests, and what pytest said."""
-    installed = any(point.value == "segments_async.pytest_plugin" for point in entry_points(group="pytest11"))
-    plugin = () if installed else ("-p", "segments_async.pytest_plugin")
-    pytester.syspathinsert(Path(__file__).parents[2])
-
-    def run(files: dict[str, str], *arguments: str, ini: str = PYTEST_INI) -> tuple[dict[str, int], str]:
-        pytester.makeini(ini)
-        for name, source in {"conftest.py": BOTH_LOOPS, **files}.items():
-            (pytester.path / name).write_text(source, encoding="utf-8")
-        result = pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *arguments)
-        return result.parseoutcomes(), str(result.stdout)
-
-    return run

@@ -95,7 +95,7 @@ async def test_listed_samples(patient, sandbox, urls, tmp_path):
 
 async def test_addresses_that_expired(tmp_path, clock):
     """A sample's are asked for anew, once for all of its files; a bare URL's cannot be."""
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    with Sandbox(clock=clock.time) as sandbox:
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
             await client.datasets.create("flowers", task_type="image-vector-sequence")
             assets = [await client.assets.upload(b"png", f"{number}.png") for number in range(3)]

@@ -10,6 +10,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 from bulk_checks import check_report, drain
 from echo_operation import Echo, bulk
+from waiting import HOUR, expire
 
 from segments_async import (
     BulkError,
@@ -70,9 +71,21 @@ def several(kind, count):
 KINDS = ["list", "tuple", "range", "generator", "async generator", "async iterable"]
 
 
-@pytest.fixture(autouse=True)
-def short_grace(monkeypatch):
-    monkeypatch.setattr(engine, "GRACE_SECONDS", 0.05)
+@pytest.fixture
+def no_grace(monkeypatch):
+    """Cut requests in flight as soon as the run stops."""
+    monkeypatch.setattr(engine, "GRACE_SECONDS", 0.0)
+
+
+async def collect_past_timeout(stream, after=lambda: None):
+    """Collect *stream*, whose total timeout of an hour passes once no task can continue; then call *after*."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(stream.collect)
+        await wait_all_tasks_blocked()
+        stream._feeding.deadline -= HOUR
+        await wait_all_tasks_blocked()
+        after()
+    return stream.report
 
 
 class TestInput:
@@ -289,21 +302,23 @@ class TestStops:
         assert report.exhausted
 
     async def test_total_timeout(self):
-        """What is under way may end; nothing more is taken."""
-        operation = Echo(lambda _: anyio.sleep(0.03), concurrency=2)
+        """Requests in flight may end; no more items are taken."""
+        answered = anyio.Event()
         items = Numbers()
 
-        report = await bulk(items, operation, total_timeout=0.1).collect()
+        stream = bulk(items, Echo(lambda _: answered.wait(), concurrency=2), total_timeout=HOUR)
+        report = await collect_past_timeout(stream, answered.set)
 
         check_report(report)
         assert (report.stopped, report.unknown, report.exhausted) == ("total_timeout", 0, False)
-        assert report.succeeded >= 2
+        assert report.succeeded == 2
         assert items.closed
 
-    async def test_total_timeout_cuts_what_does_not_end(self):
+    @pytest.mark.usefixtures("no_grace")
+    async def test_total_timeout_cuts_requests_that_do_not_end(self):
         operation = Echo(lambda _: anyio.sleep_forever(), batch_size=2, concurrency=2)
 
-        report = await bulk(range(10), operation, total_timeout=0.02).collect()
+        report = await collect_past_timeout(bulk(range(10), operation, total_timeout=HOUR))
 
         check_report(report)
         assert (report.stopped, report.unknown, report.unsent) == ("total_timeout", 4, 6)
@@ -311,9 +326,15 @@ class TestStops:
         assert isinstance(report.results[0].error, OutcomeUnknownError)
         assert report.retry_items == list(range(10))
 
+    @pytest.mark.usefixtures("no_grace")
     async def test_total_timeout_after_the_input_ended(self):
-        """The last requests get the grace too."""
-        report = await bulk([1], Echo(lambda _: anyio.sleep_forever()), total_timeout=0.02).collect()
+        """The last requests are cut too, after the grace."""
+        stream = bulk([1], Echo(lambda _: anyio.sleep_forever()), total_timeout=HOUR)
+        async with anyio.create_task_group() as group:
+            group.start_soon(stream.collect)
+            await wait_all_tasks_blocked()
+            stream._working.deadline -= HOUR
+        report = stream.report
         assert (report.stopped, report.unknown, report.exhausted) == ("total_timeout", 1, True)
 
     async def test_total_timeout_while_the_source_waits(self):
@@ -321,7 +342,7 @@ class TestStops:
             yield 1
             await anyio.sleep_forever()
 
-        report = await bulk(items(), Echo(batch_size=2), total_timeout=0.02).collect()
+        report = await collect_past_timeout(bulk(items(), Echo(batch_size=2), total_timeout=HOUR))
 
         check_report(report)
         assert (report.total, report.unsent, report.stopped) == (1, 1, "total_timeout")
@@ -495,9 +516,11 @@ class TestLeaving:
 
     async def test_timeout_of_the_caller(self):
         stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()))
-        with pytest.raises(TimeoutError):
-            with anyio.fail_after(0.02):
-                await stream.collect()
+        async with anyio.create_task_group() as group:
+            with pytest.raises(TimeoutError):  # noqa: PT012 (the deadline passes inside)
+                with anyio.fail_after(HOUR) as scope:
+                    group.start_soon(expire, scope)
+                    await stream.collect()
         check_report(stream.report)
         assert dict(stream.report.counts) == {"unknown": 2, "unsent": 3}
 
@@ -505,8 +528,10 @@ class TestLeaving:
         """A cancellation inside the block, and caught there, leaves the run alone."""
         gate = anyio.Event()
         async with bulk(range(5), Echo(lambda _: gate.wait())) as outcomes:
-            with anyio.move_on_after(0.02) as scope:
-                await anext(outcomes)
+            async with anyio.create_task_group() as group:
+                with anyio.move_on_after(HOUR) as scope:
+                    group.start_soon(expire, scope)
+                    await anext(outcomes)
             assert scope.cancelled_caught
             gate.set()
             seen = [outcome async for outcome in outcomes]
@@ -571,26 +596,27 @@ class TestNativeCancellation:
 
     async def test_task_that_leaves_early(self):
         """The cancellation comes while the run is being left."""
-        leaving = asyncio.Event()
+        leaving, left = asyncio.Event(), asyncio.Event()
 
-        async def slow_to_die(_):
+        async def slow_to_leave(_):
             try:
                 await anyio.sleep_forever()
             finally:
                 leaving.set()
                 with anyio.CancelScope(shield=True):
-                    await anyio.sleep(0.02)
+                    await left.wait()
 
         async def consume():
             async with stream:
                 await wait_all_tasks_blocked()
 
-        stream = bulk(range(5), Echo(slow_to_die))
+        stream = bulk(range(5), Echo(slow_to_leave))
         task = asyncio.create_task(consume())
         await leaving.wait()
-        await asyncio.sleep(0)  # anyio 4.16 loses a cancellation that comes in the very step of its own
-        await asyncio.sleep(0)
+        await wait_all_tasks_blocked()  # anyio 4.16 loses a cancellation in the same step as its own
         task.cancel()
+        await wait_all_tasks_blocked()
+        left.set()
         with pytest.raises(asyncio.CancelledError):
             await task
         check_report(stream.report)
@@ -762,12 +788,12 @@ class TestProgress:
         assert (told[-1].done, told[-1].failed, told[-1].total, report.unsent) == (1, 1, 10, 9)
         assert [progress.finished for progress in told] == [False] * (len(told) - 1) + [True]
 
+    @pytest.mark.usefixtures("no_grace")
     @pytest.mark.parametrize("how", ["left", "cancelled", "total_timeout"])
     async def test_the_end_is_told_however_it_comes(self, how):
         """What a bar has to clean up, it can."""
         told = []
-        timeout = 0.02 if how == "total_timeout" else None
-        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=told.append, total_timeout=timeout)
+        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=told.append, total_timeout=HOUR)
         if how == "left":
             async with stream:
                 await wait_all_tasks_blocked()
@@ -777,7 +803,7 @@ class TestProgress:
                 await wait_all_tasks_blocked()
                 group.cancel_scope.cancel()
         else:
-            await stream.collect()
+            await collect_past_timeout(stream)
         check_report(stream.report)
         assert stream.report.stopped == how
         assert [(progress.done, progress.finished) for progress in told[-1:]] == [(2, True)]

@@ -16,7 +16,7 @@ DATASET = "sandbox/flowers"
 
 @pytest.fixture
 async def sandbox(clock):
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    with Sandbox(clock=clock.time) as sandbox:
         yield sandbox
 
 

@@ -131,7 +131,7 @@ class Service:
 
 @pytest.fixture
 async def service(clock, anyio_backend):
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    with Sandbox(clock=clock.time) as sandbox:
         sandbox.url_seconds = 60
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
             await client.datasets.create("signed", task_type="vector")

@@ -12,6 +12,7 @@ import anyio
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import settle, until
 
 from segments_async import (
     ClientStateError,
@@ -112,13 +113,11 @@ async def test_what_is_not_wanted_is_not_fetched(client, release, sandbox):
 
 
 async def test_prefetch_is_bounded(client, release, sandbox):
-    """So many samples ahead of the consumer, and no more."""
+    """No more samples than *prefetch* are fetched ahead of the consumer."""
     async with client.releases.iterate(release, prefetch=2, bitmaps=False) as items:
         for count in (2, 3):
-            with anyio.fail_after(10):
-                while len(fetched(sandbox)) < count:  # noqa: ASYNC110 (in the sandbox's thread)
-                    await anyio.sleep(0.005)
-            await anyio.sleep(0.05)
+            await until(lambda: len(fetched(sandbox)) >= count)  # noqa: B023 (called at once)
+            await settle(client)
             assert len(fetched(sandbox)) == count
             await anext(items)
 

@@ -94,7 +94,7 @@ async def test_file_that_changes_meanwhile(large, sandbox, tmp_path):
 async def test_signature_that_expires_on_the_way(tmp_path, clock):
     """The service is asked for a new address, and the download goes on where it was."""
     slow = RetryPolicy(base=100, cap=100, total=1000)
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    with Sandbox(clock=clock.time) as sandbox:
         sandbox.url_seconds = 20
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings, retry=slow) as client:
             await client.datasets.create("flowers", task_type="vector")

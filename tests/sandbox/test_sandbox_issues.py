@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from segments_async.sandbox import Sandbox
+from segments_async.testing import ManualClock
 
 IMAGE = {"image": {"url": "https://example.com/image.png"}}
 ANCHORS = [
@@ -86,14 +87,14 @@ def test_they_go_with_their_sample(api, rose):
 
 
 def test_workunits():
-    now = [1_600_000_000.0]
-    with Sandbox(clock=lambda: now[0]) as sandbox:
+    clock = ManualClock(1_600_000_000.0)
+    with Sandbox(clock=clock.time) as sandbox:
         key = {"Authorization": f"APIKey {sandbox.api_key}"}
         with httpx.Client(base_url=sandbox.url, headers=key, verify=False, trust_env=False) as api:
             api.post("/user/datasets/", json={"name": "flowers"})
             rose = api.post("/datasets/sandbox/flowers/samples/", json={"name": "rose", "attributes": IMAGE}).json()
             for number in range(3):
-                now[0] += 60
+                clock.now += 60
                 sandbox.add_workunit(rose["uuid"], time=number, user="jane", session_time_metrics={"zoom": number})
 
             def times(query):

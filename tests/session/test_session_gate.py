@@ -9,6 +9,7 @@ import anyio
 import attrs
 import httpx
 import pytest
+from waiting import HOUR, until
 
 from segments_async import (
     AsyncSegments,
@@ -145,15 +146,16 @@ async def test_max_wait_behind_a_silence(sandbox, open_client, clock):
 
 async def test_max_wait_behind_other_calls(sandbox, open_client):
     """Waiting for a turn is not the service being slow, and the error says so."""
-    sandbox.latency = 0.3
+    fault = sandbox.fail("GET", "/user", times=None, status=None, delay=HOUR)
     async with open_client(max_connections=1) as client, anyio.create_task_group() as group:
         group.start_soon(client.request, "GET", "/user")
-        await anyio.sleep(0.05)
+        await until(lambda: fault.hits)
         with pytest.raises(RequestTimeoutError, match=r"not sent: 1 calls were in flight for 0\.02 s") as caught:
             await client.with_options(max_wait=0.02).request("GET", "/user")
+        group.cancel_scope.cancel()
 
     assert not caught.value.sent
-    assert len(sandbox.calls) == 1
+    assert fault.hits == 1
 
 
 async def test_calls_that_give_up_leave_no_trace(sandbox, open_client):

@@ -124,7 +124,8 @@ async def test_leaving_early(world, lookahead):
             await anyio.sleep(1)
 
     before = len(world.sandbox.calls)
-    await anyio.sleep(0.05)
+    await anyio.wait_all_tasks_blocked()
+    assert world.client.stats().in_flight == 0
     assert len(world.sandbox.calls) == before
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import uvicorn
 from attrs import define, field
+from waiting import wait_until
 
 
 @define
@@ -44,17 +44,10 @@ def inbox() -> Iterator[Inbox]:
         thread.join()
 
 
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in 20 seconds"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
-    """Wait until something in another thread has come true."""
-    return _until
+    """Wait until a condition is true, by what another thread does."""
+    return wait_until
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from segments_async import (
     webhooks,
 )
 from segments_async.models.webhooks import EVENTS
+from segments_async.testing import ManualClock
 from segments_async.webhooks import ReplayGuard, SampleCreated, UnknownEvent, message_id, parse, sign, verify
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -225,12 +226,12 @@ def test_a_forged_message_takes_no_id():
 
 
 def test_the_guard_forgets_what_is_old_and_what_is_too_much():
-    now = 0.0
-    guard = ReplayGuard(seconds=600, most=2, clock=lambda: now)
+    clock = ManualClock(0.0)
+    guard = ReplayGuard(seconds=600, most=2, clock=clock.time)
     assert guard.claim("a")
-    now = 599.0
+    clock.now = 599.0
     assert not guard.claim("a")
-    now = 600.0
+    clock.now = 600.0
     assert guard.claim("a")
     assert guard.claim("b")
     assert guard.claim("c")

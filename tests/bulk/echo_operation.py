@@ -10,9 +10,9 @@ from segments_async.errors import InputError, SegmentsError
 
 class Echo(Operation[int]):
     """
-    An operation without a service: numbers are answered with themselves, texts are bad input.
+    An operation without a service: it returns the numbers it is given, and refuses text.
 
-    *answer* is awaited for each request, with the numbers in it; what it raises is what befell the request.
+    *answer* is awaited for each request, with its numbers; the request fails with whatever *answer* raises.
     """
 
     items_name = "numbers"

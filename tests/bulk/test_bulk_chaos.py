@@ -1,7 +1,7 @@
 """
-Bulk runs through random faults on a real socket: afterwards the server has what was given, each once.
+Bulk runs with random faults on a real socket: afterwards the server has each item, once.
 
-One request in twelve meets something, drawn from a seed, which is printed; ``CHAOS_SEED`` sets another one.
+One request in twelve meets a random fault. The seed is printed; ``CHAOS_SEED`` sets another one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Weather:
 
     @contextmanager
     def over(self, sandbox, monkeypatch):
-        """Have it strike *sandbox* while the block runs."""
+        """Inject the faults into *sandbox* while the block runs."""
         with monkeypatch.context() as patch:
             patch.setattr(sandbox._faults, "take", self.take)
             yield
@@ -137,9 +137,9 @@ async def client(weather, way, anyio_backend):
 
 async def until_done(run, items, gone=()):
     """
-    Run, and feed back what may succeed later, until nothing is left; returns every outcome that succeeded.
+    Run, and retry what may succeed later, until nothing is left; returns every successful outcome.
 
-    What a run before may have done, and this one finds *gone*, is done.
+    An item that an earlier run may have done, and that this run finds *gone*, is done.
     """
     done = []
     left = items

@@ -1,4 +1,4 @@
-"""Any number of items, one outcome for each, however the run ends. No service takes part here."""
+"""Any number of items, one outcome for each, however the run ends; without a service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Numbers:
-    """Numbers from 0 on, that know how many of them were taken, and whether they were let go."""
+    """Numbers from 0; they count how many were taken, and know whether their iterator was closed."""
 
     def __init__(self, count=None):
         self.count = count
@@ -102,7 +102,7 @@ class TestInput:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_nothing(self, kind):
-        """No items are no failure, and no request."""
+        """Without items, nothing fails and nothing is sent."""
         operation = Echo()
 
         report = await bulk(several(kind, 0), operation, on_error="raise").collect()
@@ -112,7 +112,7 @@ class TestInput:
         report.raise_if_failed()
 
     @pytest.mark.parametrize("items", [5, None, "abc", b"abc", {"name": "a"}])
-    async def test_what_is_no_input(self, items):
+    async def test_value_that_is_not_iterable(self, items):
         with pytest.raises(InputError, match=r"^numbers: expected an iterable or async iterable of items, got \w+$"):
             bulk(items)
 
@@ -135,7 +135,7 @@ class TestInput:
         assert max(ahead) <= batch_size * concurrency + 1
         assert operation.most_running == concurrency
 
-    async def test_slow_consumer_holds_up_the_input(self):
+    async def test_slow_consumer_pauses_the_input(self):
         items = Numbers()
         async with bulk(items, Echo(batch_size=2, concurrency=3)) as outcomes:
             await wait_all_tasks_blocked()
@@ -146,7 +146,7 @@ class TestInput:
             await wait_all_tasks_blocked()
             assert before < items.pulled <= 20 + 2 * 2 * 3
 
-    async def test_slow_consumer_holds_up_bad_items(self):
+    async def test_slow_consumer_pauses_bad_items(self):
         """Items that fail here need no worker, and yet they do not pile up."""
 
         def endless():
@@ -165,7 +165,7 @@ class TestInput:
 
     @pytest.mark.parametrize("kind", ["generator", "async generator", "async iterable"])
     async def test_source_that_raises(self, kind):
-        """Its exception comes out as it is; what was taken before has its outcome."""
+        """Its exception is raised unchanged; items taken before it have their outcomes."""
 
         class Broken(Numbers):
             def __iter__(self):
@@ -233,7 +233,7 @@ class TestInput:
         check_report(stream.report)
 
     async def test_caller_keeps_a_stream_of_its_own(self):
-        """What is no generator was not made for this run, and is not closed with it."""
+        """An iterator that is not a generator may be used elsewhere, so it is not closed."""
         send, receive = anyio.create_memory_object_stream(10)
         async with send, receive:
             for number in range(3):
@@ -287,7 +287,7 @@ class TestStops:
 
     @pytest.mark.parametrize("batch_size", [1, 100])
     async def test_local_failures_stop_at_once(self, batch_size):
-        """Nothing is taken after the failure that was one too many."""
+        """No item is taken after the failure that exceeds `max_failures`."""
         items = iter(["bad", *range(10_000)])
         report = await bulk(items, Echo(batch_size=batch_size), max_failures=0).collect()
         assert report.total == 1
@@ -348,7 +348,7 @@ class TestStops:
         assert (report.total, report.unsent, report.stopped) == (1, 1, "total_timeout")
 
     async def test_total_timeout_raises_if_asked(self):
-        """Nothing failed, but not everything was done either."""
+        """Nothing failed, but the run is incomplete."""
         stream = bulk(Numbers(), Echo(), total_timeout=0.02, on_error="raise")
         with pytest.raises(BulkError, match=r"stopped: total_timeout$") as caught:
             await stream.collect()
@@ -371,7 +371,7 @@ class TestStops:
         assert [outcome.status for outcome in report.results[:2]] == ["done", "failed"]
 
     async def test_throttled_items_are_unsent_when_cut(self):
-        """A request that was refused as one too many has done nothing."""
+        """A request that was answered with 429 has done nothing."""
         cut = anyio.Event()
 
         class Throttled(Echo):
@@ -462,7 +462,7 @@ class TestLeaving:
         gc.collect()
 
     async def test_at_once(self):
-        """Nothing was sent, and nothing is left open."""
+        """Nothing was sent, and no outcome is unknown."""
         operation = Echo()
         async with bulk(Numbers(), operation) as outcomes:
             pass
@@ -470,7 +470,7 @@ class TestLeaving:
         assert outcomes.report.succeeded == 0
         assert outcomes.report.stopped == "left"
 
-    async def test_what_is_under_way_is_cut(self):
+    async def test_requests_in_flight_are_cut(self):
         operation = Echo(lambda _: anyio.sleep_forever(), concurrency=3)
         async with bulk(range(10), operation) as outcomes:
             await wait_all_tasks_blocked()
@@ -638,7 +638,7 @@ class TestNativeCancellation:
         assert asyncio.all_tasks() == before
 
     async def test_source_that_was_cancelled(self):
-        """A task that the input waits for was cancelled: the run ends, and says so."""
+        """A task that the input waits for was cancelled: the run ends as cancelled."""
 
         async def items():
             yield 1
@@ -655,7 +655,7 @@ class TestNativeCancellation:
 
 
 class TestFaultsOfTheProgram:
-    """Errors that are no item's: they come out as they are, and no outcome is lost."""
+    """Errors that no item caused: they are raised unchanged, and no outcome is lost."""
 
     @pytest.mark.parametrize("stage", ["send", "begin"])
     async def test_bare(self, stage):
@@ -676,7 +676,7 @@ class TestFaultsOfTheProgram:
 
     @pytest.mark.parametrize("stage", ["send", "begin"])
     async def test_closed_client(self, stage):
-        """It was closed under the run, so nothing was sent."""
+        """The client was closed during the run, so nothing was sent."""
 
         async def fail(_):
             raise ClientStateError("this AsyncSegments is closed")
@@ -728,7 +728,7 @@ class TestBegin:
         assert operation.requests == [[2, 4]]
         assert str(report.results[0].error) == "numbers[0]: is odd"
 
-    async def test_nothing_more_is_begun_after_a_stop(self):
+    async def test_no_preprocessing_starts_after_a_stop(self):
         begun = []
 
         async def begin(number):
@@ -754,7 +754,7 @@ class TestBegin:
 
 
 class TestProgress:
-    """A callable that is told how far the run is."""
+    """A callable that receives the progress of the run."""
 
     async def test_rate(self, monkeypatch):
         """At most ten times a second, and at the end."""
@@ -782,7 +782,7 @@ class TestProgress:
         await bulk(Numbers(3), Echo(answer), progress=told.append).collect()
         assert (told[-1].total, told[-1].done, told[-1].failed) == (None, 3, 3)
 
-    async def test_the_end_is_told_after_a_stop(self):
+    async def test_the_end_is_reported_after_a_stop(self):
         told = []
         report = await bulk(["bad"] * 10, max_failures=0, progress=told.append).collect()
         assert (told[-1].done, told[-1].failed, told[-1].total, report.unsent) == (1, 1, 10, 9)
@@ -790,8 +790,8 @@ class TestProgress:
 
     @pytest.mark.usefixtures("no_grace")
     @pytest.mark.parametrize("how", ["left", "cancelled", "total_timeout"])
-    async def test_the_end_is_told_however_it_comes(self, how):
-        """What a bar has to clean up, it can."""
+    async def test_every_way_to_end_is_reported(self, how):
+        """A progress bar can clean up."""
         told = []
         stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=told.append, total_timeout=HOUR)
         if how == "left":
@@ -809,8 +809,8 @@ class TestProgress:
         assert [(progress.done, progress.finished) for progress in told[-1:]] == [(2, True)]
         assert not any(progress.finished for progress in told[:-1])
 
-    async def test_waits_are_told(self, monkeypatch):
-        """While nothing comes to an end, what is refused is seen all the same."""
+    async def test_waits_are_reported(self, monkeypatch):
+        """Throttled requests are reported even while no item finishes."""
         monkeypatch.setattr(engine, "SILENCE_SECONDS", 0.002)
         monkeypatch.setattr(reporter, "PROGRESS_SECONDS", 0.0)
         seen = anyio.Event()
@@ -838,7 +838,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("at_end", [True, False])
     async def test_error(self, at_end):
-        """It is asked no more, and its error comes out as it is."""
+        """A callable that raises is not called again, and its error is raised unchanged."""
 
         def tell(progress):
             calls.append(progress)

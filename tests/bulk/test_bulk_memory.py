@@ -1,4 +1,4 @@
-"""What a run needs does not grow with its input."""
+"""The memory of a run does not grow with its input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEPT = 500
 
 
 async def peak_of(work, *arguments):
-    """Bytes that Python held at most while *work* ran."""
+    """The peak of allocated bytes while *work* ran."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -32,7 +32,7 @@ async def peak_of(work, *arguments):
 
 
 async def create(count, batch_size):
-    """Stream so many samples through the whole client; the transport plays the service."""
+    """Stream *count* samples through the whole client; the transport stands in for the service."""
 
     def answer(request):
         rows = [{"uuid": row["name"], **row} for row in orjson.loads(body_of(request))]
@@ -45,7 +45,7 @@ async def create(count, batch_size):
 
 
 async def fail(count):
-    """Have every one of so many items fail."""
+    """Run *count* items that all fail."""
 
     async def refuse(numbers):
         raise ValidationError(400, "PUT", "https://x/", "no " * 50)
@@ -76,7 +76,7 @@ async def test_streaming_in_full():
 
 
 async def test_all_fail(monkeypatch):
-    """The report keeps so many failures and counts the rest, which need no memory."""
+    """The report keeps a limited number of failures and counts the rest, which need no memory."""
     monkeypatch.setattr("segments_async.bulk.report.MAX_KEPT_FAILURES", KEPT)
     few, many = await peak_of(fail, KEPT + 1), await peak_of(fail, 5 * KEPT)
     assert many - few < MEGABYTE

@@ -89,7 +89,7 @@ def test_raise_if_failed():
     + [(status, True) for status in ("failed", "unknown", "unsent")],
 )
 def test_what_counts_as_success(status, raises):
-    """Unsent is no success, although nothing went wrong with it."""
+    """An unsent item is not a success, although nothing went wrong with it."""
     report = report_of([outcome(0, status)])
     if raises:
         with pytest.raises(BulkError):

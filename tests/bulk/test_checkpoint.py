@@ -1,4 +1,4 @@
-"""What a run notes in its checkpoint, and what a later run makes of it."""
+"""What a run writes to its checkpoint, and how a later run uses it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rows(path):
 
 
 class Numbers(Echo):
-    """Numbers whose checkpoint tells them apart by value."""
+    """Numbers that the checkpoint identifies by their values."""
 
     kind, scope, service = "numbers", "all", "https://example.com"
 
@@ -96,7 +96,7 @@ class TestResume:
         assert sandbox.samples(flowers)[2]["priority"] == (7 if if_exists == "update" else 0)
 
     async def test_what_was_only_found_is_compared_once(self, client, sandbox, flowers, path, service_clock):
-        """An answer that returned what was there does not tell that it is what was sent."""
+        """An answer that returned an existing sample does not show that it equals what was sent."""
         await client.samples.create(flowers, "00000.png", {"image": {"url": "https://example.com/other.png"}})
         service_clock.now += 60
         found = await client.samples.create_many(flowers, samples(1), checkpoint=path)
@@ -177,7 +177,7 @@ class TestResume:
         assert report.succeeded == 40
 
     async def test_done_items_are_passed_over_in_large_steps_and_new_ones_are_not_awaited(self, path):
-        """An endless input is read no further than the look-ahead, which shrinks back where something is new."""
+        """An endless input is read no further than the look-ahead, which shrinks when an item is new."""
         await bulk(range(3000), Numbers(batch_size=10), checkpoint=path).collect()
         numbers = Numbers(batch_size=10)
         async with bulk(count(), numbers, checkpoint=path, keep="failures", check_duplicates=False) as outcomes:
@@ -190,7 +190,7 @@ class TestResume:
 
 class TestUncertain:
     async def test_creation_whose_process_died(self, client, sandbox, flowers, path):
-        """With ``if_exists="error"``, a name that is taken by what an earlier process sent is no clash."""
+        """With ``if_exists="error"``, a name that an earlier process of the same run took is not an error."""
         made = await client.samples.create_many(flowers, samples(3), checkpoint=path, if_exists="error")
         uuids = [outcome.uuid for outcome in made.results]
         with sqlite3.connect(path) as db:  # as a process leaves it that was killed before it heard the answer
@@ -335,8 +335,8 @@ class TestDiskTrouble:
 
 
 class TestReport:
-    async def test_stop_of_an_uncounted_input_is_no_success(self, client, flowers):
-        """An empty report is not a success in disguise."""
+    async def test_stop_before_the_first_item_is_not_a_success(self, client, flowers):
+        """An empty report of an incomplete run is not a success."""
 
         async def nothing():
             await anyio.sleep(30)

@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment, and go on where they were."""
+"""Runs that are killed at any moment, and resume from their checkpoint."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ async def test_stream(bars):
 
 @pytest.mark.parametrize("how", ["cancelled", "raised", "left"])
 async def test_cleaned_up(bars, how):
-    """Nothing of the bar is left, however the run ends: no thread draws on."""
+    """The bar is closed however the run ends: no thread continues to draw."""
     tell = bars.make("Numbers")
     before = set(threading.enumerate())
     stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=tell)
@@ -118,7 +118,7 @@ async def broken(stream):
 
 
 async def test_one_after_the_other(bars):
-    """The same bar for the next run starts anew."""
+    """The same bar starts from zero for the next run."""
     tell = bars.make("Numbers")
     await bulk(range(3), progress=tell).collect()
     await bulk(range(4), progress=tell).collect()
@@ -141,7 +141,7 @@ async def test_bars_of_the_caller():
 
 
 def test_remarks():
-    """What is out of the ordinary is said; nothing is, if nothing is."""
+    """Failures and throttling are shown, and nothing if there are none."""
     bars = Tqdm()
     tell = bars.make("Numbers")
     tell(Progress(done=1, failed=0, total=9, elapsed=1))

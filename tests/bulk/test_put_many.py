@@ -38,7 +38,7 @@ CUBOID = {
 
 
 async def labelled(client, count, task_type="bboxes"):
-    """A dataset of so many samples; returns their uuids."""
+    """A dataset with samples; returns their uuids."""
     await client.datasets.create("flowers", task_type=task_type)
     report = await client.samples.create_many("sandbox/flowers", samples(count))
     return [outcome.uuid for outcome in report.results]
@@ -165,7 +165,7 @@ async def test_duplicates(client, uuids):
     ],
 )
 async def test_get_change_put(client, sandbox, task_type, attributes):
-    """Only what was changed changes, whatever the label's type is and whatever keys nobody knows are in it."""
+    """Only the change is written, whatever the label's type and whatever unknown keys are in it."""
     uuids = await labelled(client, 2, task_type)
     attributes = {**attributes, "novel": {"a": None}}
     report = await client.labels.put_many(
@@ -193,7 +193,7 @@ class TestFaults:
     """What the service and the network do to a run."""
 
     async def test_one_bad_among_many(self, client, sandbox, uuids):
-        """A sample that is not there concerns nobody else."""
+        """A missing sample does not affect the others."""
         items = [LabelPut(uuid, BOXES) for uuid in [*uuids[:2], "no-such-uuid", *uuids[2:]]]
         report = await client.labels.put_many(items)
         check_report(report)

@@ -1,7 +1,7 @@
 """
-What is sent again, and what comes of it: every endpoint, under every way in which an answer fails to come.
+Which requests are repeated, and with what result: every endpoint, with every way to lose an answer.
 
-`CALLS` has a row for each endpoint, `EXPECTED` says what each kind of endpoint does under each fault.
+`CALLS` has a row for each endpoint, `EXPECTED` the behaviour of each kind of endpoint under each fault.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ WIRES = pytest.mark.parametrize(
 
 @asynccontextmanager
 async def connected(sandbox: Sandbox, wire: str, clock: Any, **options: Any) -> AsyncIterator[AsyncSegments]:
-    """Open a client over *wire*; at the end nothing is in flight, and no connection of ours stays open."""
+    """Open a client over *wire*; at the end nothing is in flight, and no connection of the client stays open."""
     if wire == "aiohttp":
         options["transport"] = "aiohttp"
     async with AsyncExitStack() as stack:
@@ -176,7 +176,7 @@ def endpoints():
 
 @pytest.mark.parametrize("endpoint", sorted(endpoints(), key=str), ids=lambda one: f"{one.method} {one.path}")
 def test_every_endpoint_has_a_row(endpoint, anyio_backend):
-    """Each says whether it may be sent again, and the table shows that it is so."""
+    """Each endpoint declares whether it may be repeated, and the table checks that."""
     template = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(endpoint.path.replace("{dataset}", "owner/flowers")))
     names = {"dataset": "owner/flowers", "uuid": "u", "issue": "i", "name": "n"}
     rows = [row for row in CALLS if row.origin == "api" and row.method == endpoint.method]

@@ -1,4 +1,4 @@
-"""What each format holds, where that is more or better than the official SDK's files."""
+"""The content of each format, where it is more or better than the official SDK's."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ async def test_frames_become_images(client, tmp_path):
 
 
 @anyio
-async def test_sizes_can_be_said(client, sandbox, shapes, tmp_path):
+async def test_given_sizes(client, sandbox, shapes, tmp_path):
     """Then images need not be fetched."""
     path = shapes.write(tmp_path)
     sandbox.clear_calls()

@@ -59,7 +59,7 @@ def loaded(folder):
 
 
 def pixels(folder):
-    """What the PNGs in a folder hold, by name, with their modes."""
+    """The pixels and modes of the PNGs in a folder, by name."""
     result = {}
     for path in sorted((folder / FOLDER).glob("*_label_ground-truth_*.png")):
         with Image.open(path) as image:
@@ -126,7 +126,7 @@ async def test_id_increment(segmentation, official, ours):
 
 
 async def test_coco_of_shapes(shapes, official, ours):
-    """All that the official file says is in ours, which adds what COCO asks for."""
+    """Our file contains everything that the official one does, and what COCO requires."""
     name, expected = loaded(official(shapes, "coco-instance"))
 
     found_name, found = loaded(await ours(shapes, "coco-instance"))
@@ -154,7 +154,7 @@ async def test_yolo(shapes, official, ours):
 
 
 async def test_yolo_of_a_sequence(client, official, ours):
-    """Each frame with annotations has its file, called alike; the official SDK has to be told the size."""
+    """Each frame with annotations has its file, with the same name; the official SDK needs the size as an argument."""
     builder = ReleaseBuilder(client, "image-vector-sequence")
     box = {"id": 1, "category_id": 2, "track_id": 1, "is_keyframe": True, "index": 0}
     frames = [
@@ -176,7 +176,7 @@ async def test_yolo_of_a_sequence(client, official, ours):
 
 
 async def test_images_are_kept_as_they_came(segmentation, official, ours, sandbox):
-    """The same images under the same names; ours are the very bytes, where the SDK packs JPEGs anew."""
+    """The same images under the same names; ours are the original bytes, where the SDK encodes JPEGs again."""
     theirs = official(segmentation, "coco-instance") / FOLDER
     mine = await ours(segmentation, "coco-instance") / FOLDER
 

@@ -1,4 +1,4 @@
-"""How an export runs: what is fetched, what goes wrong, and what is on disk then."""
+"""How an export runs: what is fetched, what fails, and what is on disk afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def files(folder):
 
 
 async def test_what_is_written(client, release, tmp_path):
-    """The report says where everything is, and there is nothing else."""
+    """The report lists every file, and there are no others."""
     report = await client.releases.export(release, tmp_path / "new" / "out", "coco-panoptic")
 
     assert report.file == tmp_path / "new/out/export_coco-panoptic_jane_flowers_v1.json"
@@ -74,7 +74,7 @@ async def test_samples_can_be_picked(client, release, tmp_path, options, numbers
         (("semantic",), {"concurrency": 0}, "concurrency: expected a whole number from 1"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_at_once(client, sandbox, release, tmp_path, arguments, options, says):
+async def test_invalid_arguments_are_refused_at_once(client, sandbox, release, tmp_path, arguments, options, says):
     """Nothing is fetched, nothing is written."""
     sandbox.clear_calls()
 
@@ -173,7 +173,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 async def test_a_broken_sample(client, segmentation, tmp_path, case):
-    """By default it ends the export with its name, and no file lists half of the samples; or it is skipped and told."""
+    """By default the export fails and names it, and no file lists only some samples; or it is skipped and reported."""
     break_it, says = BROKEN[case]
     await break_it(segmentation)
     await segmentation.segmented("last.jpg", np.array([[1, 1]]), FLOWER)
@@ -271,7 +271,7 @@ async def test_images_can_be_left_out(client, sandbox, release, tmp_path):
 
 
 async def test_order_is_that_of_the_release(client, sandbox, tmp_path):
-    """However long each sample takes, and however many are under way."""
+    """However long each sample takes, and however many are in flight."""
     builder = ReleaseBuilder(client, "segmentation-bitmap")
     for number in range(30):
         big = 200 if number % 7 == 0 else 5
@@ -285,7 +285,7 @@ async def test_order_is_that_of_the_release(client, sandbox, tmp_path):
 
 
 async def test_progress(client, release, tmp_path):
-    """It is told at the beginning and at the end."""
+    """It is reported at the start and at the end."""
     told = []
 
     await client.releases.export(release, tmp_path, "semantic", progress=told.append)
@@ -308,7 +308,7 @@ async def test_an_error_of_progress_comes_out(client, release, tmp_path):
 
 @pytest.mark.parametrize("format", ["coco-instance", "coco-panoptic", "semantic"])
 async def test_cancelling_leaves_no_half_file(client, release, tmp_path, format):
-    """What is there is whole, and the list of all samples is not there."""
+    """Existing files are complete, and there is no list of all samples."""
     with anyio.CancelScope() as scope:
         await client.releases.export(
             release, tmp_path / "out", format, concurrency=1, progress=lambda _: scope.cancel()
@@ -319,7 +319,7 @@ async def test_cancelling_leaves_no_half_file(client, release, tmp_path, format)
 
 
 async def test_cancelled_before_anything_came(client, sandbox, release, tmp_path):
-    """A server that does not answer leaves nothing either."""
+    """No file is left when the server does not answer."""
     sandbox.fail("GET", "*", times=None, delay=60, origin="storage")
     with anyio.move_on_after(0.1) as scope:
         await client.releases.export(release, tmp_path / "out", "coco-instance")
@@ -368,7 +368,7 @@ async def test_a_release_that_is_cut_off(client, release, tmp_path):
             await client.releases.export(release, tmp_path / "out", "semantic", on_error=on_error)
 
 
-async def test_a_file_that_is_no_release(client, tmp_path):
+async def test_a_file_that_is_not_a_release(client, tmp_path):
     path = tmp_path / "release.json"
     path.write_text('{"name": "v1"}')
 
@@ -395,7 +395,7 @@ async def test_the_extra_is_named(client, release, tmp_path, monkeypatch, module
 
 
 async def test_memory_does_not_grow_with_the_images(client, tmp_path):
-    """No more bitmaps are in memory than are under way."""
+    """No more bitmaps are in memory than in progress."""
     import tracemalloc  # noqa: PLC0415 (slow once it is on)
 
     builder = ReleaseBuilder(client, "segmentation-bitmap")

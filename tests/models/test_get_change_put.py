@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 def with_odd_keys(value):
-    """The same JSON with a key nobody knows in every object that is not the caller's own."""
+    """The same JSON with an unknown key in every object that is not the caller's own."""
     if isinstance(value, list):
         return [with_odd_keys(item) for item in value]
     if not isinstance(value, dict):

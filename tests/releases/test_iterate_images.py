@@ -1,4 +1,4 @@
-"""Releases whose samples have several images, whose addresses have expired, or that are gone through again."""
+"""Releases whose samples have several images, whose signed URLs have expired, or that are read again."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_views(attributes, label, views):
 
 
 class Service:
-    """Makes images, samples and releases in a sandbox whose clock is set by hand."""
+    """A sandbox whose clock is set by hand, with methods that make images, samples and releases."""
 
     def __init__(self, client, sandbox, clock):
         self.client, self.sandbox, self.clock = client, sandbox, clock
@@ -179,7 +179,7 @@ async def test_sequences_and_sensors(service):
 
 
 async def test_cameras(service):
-    """Beside a point cloud: the camera says how the image lies; without one, there is no image to have."""
+    """Images beside a point cloud: the camera says how the image is rotated; without a camera there is no image."""
     client = service.client
     await client.datasets.create("flowers", task_type="pointcloud-cuboid")
     camera = {"url": await service.image(7), "name": "left", "rotation": 3.0}
@@ -200,7 +200,7 @@ async def test_cameras(service):
 
 @pytest.mark.parametrize("cached", [False, True])
 async def test_addresses_that_expired(service, tmp_path, cached):
-    """They are asked for anew, once a sample; what the label says now counts only if it is the same bitmap."""
+    """They are renewed, once for each sample; the label's current URL is used only for the same bitmap."""
     client = service.client
     await client.datasets.create("flowers", task_type="image-segmentation-sequence")
     now, old = [await service.image(number, content=encode_bitmap(IDS)) for number in range(2)]
@@ -229,7 +229,7 @@ async def test_addresses_that_expired(service, tmp_path, cached):
     assert len(service.calls("api", f"/samples/{sample.uuid}")) == 1
 
 
-async def test_address_that_nobody_can_renew(service):
+async def test_url_that_cannot_be_renewed(service):
     """A sample that was deleted since is named, and what was wanted of it."""
     client = service.client
     await client.datasets.create("flowers", task_type="vector")
@@ -248,7 +248,7 @@ async def test_address_that_nobody_can_renew(service):
 
 
 async def test_cache(service, tmp_path):
-    """The second epoch fetches nothing; what is no image is not kept; several may share the folder."""
+    """The second epoch fetches nothing; content that is not an image is not kept; several may share the folder."""
     client = service.client
     await client.datasets.create("flowers", task_type="segmentation-bitmap")
     for number in range(3):

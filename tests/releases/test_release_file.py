@@ -58,7 +58,7 @@ async def test_header_and_samples(files):
 
 @pytest.mark.parametrize("order", ["samples first", "dataset first", "an unknown key last"])
 async def test_keys_in_any_order(files, order):
-    """What stands behind the samples is in the header all the same."""
+    """Keys after the samples are in the header too."""
     raw = files.release([files.sample(number) for number in range(3)])
     if order == "samples first":
         raw["dataset"] = {"samples": raw["dataset"].pop("samples"), **raw["dataset"]}
@@ -125,7 +125,7 @@ async def test_pick(files, pick, expected):
         ({"on_error": "ignore"}, "on_error", "'raise' or 'skip'"),
     ],
 )
-async def test_pick_that_makes_no_sense(files, pick, path, words):
+async def test_invalid_pick(files, pick, path, words):
     async with open_release(files.write_release([])) as release:
         with pytest.raises(InputError, match=words) as caught:
             release.samples(**pick)
@@ -150,7 +150,7 @@ BAD = [
 
 @pytest.mark.parametrize(("keys", "path"), BAD)
 async def test_sample_that_does_not_decode(files, keys, path):
-    """It is named, after those before it; or left out and told of."""
+    """The error names it, after the samples before it; or it is skipped and reported."""
     file = files.write_release([files.sample(0), files.sample(1, **keys), files.sample(2)])
     found = []
 
@@ -168,7 +168,7 @@ async def test_sample_that_does_not_decode(files, keys, path):
     assert f"sample {keys.get('name', '1.png')!r}" in str(caught.value)
 
 
-async def test_item_that_is_no_sample(files):
+async def test_item_that_is_not_a_sample(files):
     with pytest.raises(DecodeError, match=r"dataset.samples\[1\]: expected an object, got int"):
         await names(files.write_release([files.sample(0), 7]))
     with pytest.raises(DecodeError, match=r"dataset.samples\[1\]"):
@@ -177,7 +177,7 @@ async def test_item_that_is_no_sample(files):
 
 
 async def test_truncated(files):
-    """It is noticed when it is opened, as the header might go on behind the samples."""
+    """It is noticed on opening, as the header might continue after the samples."""
     text = json.dumps(files.release([files.sample(number) for number in range(9)]))
 
     with pytest.raises(DecodeError, match=r"dataset.samples\[5\]: v1\.json ends before its end; download it again"):
@@ -216,7 +216,7 @@ async def test_foreign_file(files, content, words):
         await names(files.write(content))
 
 
-async def test_path_that_makes_no_sense(files, tmp_path):
+async def test_invalid_path(files, tmp_path):
     for path, words in ((tmp_path / "none.json", "No such file"), (tmp_path, "directory"), ("a\0b", "null")):
         with pytest.raises(InputError, match=f"cannot be read .*{words}") as caught:
             await names(path)
@@ -225,7 +225,7 @@ async def test_path_that_makes_no_sense(files, tmp_path):
         open_release(b"v1.json")
 
 
-async def test_life(files):
+async def test_open_and_close(files):
     """It is read inside its block, once; several walks at a time; a walk ends with the block."""
     path = files.write_release([files.sample(number) for number in range(3)])
     release = open_release(path)
@@ -246,7 +246,7 @@ async def test_life(files):
 
 
 async def test_walk_that_outlives_its_block(files, monkeypatch):
-    """It does not look as if it had come to the end."""
+    """The walk raises; it does not seem to be at its end."""
     monkeypatch.setattr(module, "MAX_READY", 2)
     async with open_release(files.write_release([files.sample(number) for number in range(9)])) as release:
         samples = release.samples()
@@ -329,7 +329,7 @@ async def test_summary(files):
 
 
 async def test_memory_is_flat(files):
-    """Of 16 MB, a small part is held at any time."""
+    """Only a small part of 16 MB is in memory at any time."""
     one = json.dumps(files.sample(0, labels={"ground-truth": files.label("LABELED", *[1] * 50)}))
     head, tail = json.dumps(files.release([])).split("[]}}")[0] + "[", "]}}"
     path = files.write(head + ",".join([one] * 4000) + tail)

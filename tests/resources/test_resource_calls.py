@@ -1,4 +1,4 @@
-"""What each method sends, to the letter, and what it makes of the answer."""
+"""The exact request that each method sends, and the type of its result."""
 
 from __future__ import annotations
 
@@ -401,7 +401,7 @@ def test_classes_name_their_source(cls):
 
 
 class TestAssets:
-    """Two requests: the API says where, the storage takes the bytes."""
+    """Two requests: the API returns an upload form, the storage receives the bytes."""
 
     async def test_upload(self):
         requests = []

@@ -1,4 +1,4 @@
-"""Names hold any character: each travels whole, as one segment of the path or in the body."""
+"""Names contain any character: each is sent whole, as one segment of the path or in the body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 def sends(call):
-    """Whether a call sends anything: a bulk call of nothing does not."""
+    """Whether a call sends anything: a bulk call without items does not."""
     return "[]" not in inspect.getsource(call)
 
 

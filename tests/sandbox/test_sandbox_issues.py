@@ -58,7 +58,7 @@ def test_refused(api, rose, body, problem):
     assert (reply.status_code, reply.json()) == (400, problem)
 
 
-def test_life(api, sandbox, flowers, rose):
+def test_create_read_update_delete(api, sandbox, flowers, rose):
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()
     changed = api.patch(f"/issues/{issue['uuid']}/", json={"status": "CLOSED", "created_by": "me"}).json()
     assert changed == issue | {"status": "CLOSED", "updated_at": changed["updated_at"]}
@@ -70,8 +70,8 @@ def test_life(api, sandbox, flowers, rose):
     assert api.get(f"{flowers}/issues/").json() == []
 
 
-def test_they_are_told(api, sandbox, flowers, rose, monkeypatch):
-    """Webhooks tell of issues and clones as of everything else."""
+def test_webhooks_of_issues_and_clones(api, sandbox, flowers, rose, monkeypatch):
+    """Webhooks report issues and clones like everything else."""
     told = []
     monkeypatch.setattr(sandbox._state, "tell", lambda kind, dataset, describe: told.append((kind, describe())))
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()

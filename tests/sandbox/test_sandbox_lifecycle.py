@@ -158,7 +158,7 @@ def test_extra_not_installed(monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command(number):
-    """It says where it is, serves, and ends with status 0 and without a word."""
+    """It prints its URL and key, serves, and ends with status 0 and without output."""
     command = [sys.executable, "-W", "error", "-m", "segments_async.sandbox", "--api-key", "k-1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         lines = [process.stdout.readline() for _ in range(3)]

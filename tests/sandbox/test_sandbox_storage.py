@@ -42,7 +42,7 @@ def assert_refused(reply, status, code):
     ],
 )
 def test_content_type(api, web, filename, content_type, suffix):
-    """The content type is the one that was issued, not what the client says about its file."""
+    """The content type is the one that was issued, not the one that the client sends."""
     reply = api.post("/assets/", json={"filename": filename})
     asset, form = reply.json(), reply.json()["presignedPostFields"]
     assert asset["url"].endswith(f"{asset['uuid']}{suffix}")
@@ -245,7 +245,7 @@ class TestParts:
         assert_refused(web.get(url, headers={"Range": wanted}), 416, "InvalidRange")
 
     @pytest.mark.parametrize("wanted", ["lines=0-3", "bytes=-", "bytes=0-1,3-4", "bytes=a-b"])
-    def test_what_is_no_range(self, web, url, wanted):
+    def test_invalid_range(self, web, url, wanted):
         answer = web.get(url, headers={"Range": wanted})
         assert (answer.status_code, answer.content) == (200, b"0123456789")
         assert "content-range" not in answer.headers

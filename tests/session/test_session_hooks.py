@@ -1,4 +1,4 @@
-"""Looking on: hooks, the logger, and OpenTelemetry's instrumentation of httpx."""
+"""Hooks, the logger, and OpenTelemetry's instrumentation of httpx."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Told:
-    """Collects what hooks are told, in order."""
+    """Collects the events that hooks receive, in order."""
 
     def __init__(self) -> None:
         self.events = []
@@ -32,7 +32,7 @@ class Told:
         return [name for name, _ in self.events]
 
 
-async def test_hooks_are_told_everything(sandbox, open_client, clock):
+async def test_hooks_receive_every_event(sandbox, open_client, clock):
     """A refusal, a failure and a success, each with what a dashboard wants to know."""
     told = Told()
     sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "7"})
@@ -57,7 +57,7 @@ async def test_hooks_are_told_everything(sandbox, open_client, clock):
     assert answer.seconds >= 0
 
 
-async def test_hooks_learn_no_secret(sandbox, open_client, tmp_path):
+async def test_hooks_receive_no_secret(sandbox, open_client, tmp_path):
     """Neither the key nor the signature of a presigned URL."""
     told = Told()
     async with open_client(hooks=told.hooks) as client:
@@ -72,7 +72,7 @@ async def test_hooks_learn_no_secret(sandbox, open_client, tmp_path):
     assert sandbox.api_key not in shown
 
 
-async def test_an_error_of_a_hook_comes_out_and_harms_nothing(sandbox, open_client):
+async def test_an_error_of_a_hook_is_raised_and_leaves_the_client_usable(sandbox, open_client):
     """It is a bug of the caller's; the turn at the gate is given back."""
 
     def broken(event):
@@ -85,7 +85,7 @@ async def test_an_error_of_a_hook_comes_out_and_harms_nothing(sandbox, open_clie
         assert client.stats().in_flight == 0
 
 
-async def test_the_log_tells_of_repeats(sandbox, open_client, clock, caplog):
+async def test_repeats_are_logged(sandbox, open_client, clock, caplog):
     """INFO for what was sent again, DEBUG for each answer, under one name."""
     caplog.set_level(logging.DEBUG, "segments_async")
     sandbox.fail("GET", "/user", status=503)

@@ -1,4 +1,4 @@
-"""The pool: how many connections there are, which is taken, and what happens when one has died."""
+"""The pool: how many connections are open, which is used, and what happens when one has died."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_one_connection_for_fifty_calls(sandbox, open_client, together):
 
 
 async def test_warmest_connection_is_taken(sandbox, open_client, together):
-    """Last in, first out: after a burst, one connection does the work and the others may go cold."""
+    """Last in, first out: after a burst, one connection is used and the others may go cold."""
     async with open_client() as client:
         sandbox.latency = 0.05
         await together(5, lambda _: client.request("GET", "/user"))
@@ -74,7 +74,7 @@ async def test_cold_connections_are_closed(sandbox, open_client, together, monke
 
 
 async def test_connection_that_the_server_closed(open_client, serving, clock):
-    """It is noticed before the next request is written, so that nothing is sent twice."""
+    """It is noticed before the next request is written, so nothing is sent twice."""
     served = []
 
     def answer_once(connection):
@@ -95,7 +95,7 @@ async def test_connection_that_the_server_closed(open_client, serving, clock):
     assert clock.slept == []
 
 
-async def test_answer_that_says_close(sandbox, open_client, clock):
+async def test_answer_with_connection_close(sandbox, open_client, clock):
     sandbox.fail("GET", "*", times=None, status=200, body="{}", headers={"Connection": "close"})
 
     async with open_client(max_connections=1) as client:
@@ -138,7 +138,7 @@ async def test_closing_leaves_the_others_to_end(sandbox, open_client, together):
 
 
 async def test_bad_request_body_does_not_hurt_the_pool(open_client, together):
-    """An error that is not the transport's passes through, and its connection is thrown away."""
+    """An error of the caller is raised unchanged, and its connection is discarded."""
 
     async def broken():
         yield b"a"

@@ -60,7 +60,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"  # what NOON is called
     ],
 )
 def test_retry_after(headers, detail, expected):
-    """Every form a server may send, and what makes no sense counts as not said."""
+    """Every form that a server may send; an invalid value is ignored."""
     assert parse_retry_after(headers, now=NOON, detail=detail) == expected
 
 
@@ -158,7 +158,7 @@ def test_wait_before_repeat(error, changes, expected):
     st.floats(0, 100),
 )
 def test_a_wait_keeps_all_bounds(error, failures, throttles, jitter, elapsed):
-    """Nothing is sent early, late, or after `total`."""
+    """No repeat is sent early, late, or after `total`."""
     policy = RetryPolicy()
     wait = _wait(error, failures=failures, throttles=throttles, jitter=jitter, elapsed=elapsed)
 

@@ -27,11 +27,11 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 SHARE = 1 / 12
 """Of the requests, what meets a fault."""
 SPEED = 50.0
-"""The client's clock runs so many times faster, so that a second that the service asks to wait is soon over."""
+"""The client's clock runs this many times faster, so that waits that the service asks for are short."""
 READ_SECONDS = 0.3
 FLOWERS = "sandbox/flowers"
 STALE = "stale"
-"""The connection is closed by the server while nobody uses it."""
+"""The server closes the connection while it is idle."""
 FAULTS = {
     "429": {"status": 429},
     "429 for a second": {"status": 429, "headers": {"Retry-After": "1"}},

@@ -729,16 +729,16 @@ class TestBegin:
         assert str(report.results[0].error) == "numbers[0]: is odd"
 
     async def test_no_preprocessing_starts_after_a_stop(self):
-        begun = []
+        started = []
 
         async def begin(number):
-            begun.append(number)
+            started.append(number)
             await anyio.lowlevel.checkpoint()
             raise InputError("no")
 
         report = await bulk(range(20), Echo(begin=begin, preprocess_limit=1, batch_size=5), max_failures=1).collect()
         check_report(report)
-        assert len(begun) == 2
+        assert len(started) == 2
         assert (report.failed, report.unsent) == (2, 18)
 
     async def test_cut(self):
@@ -765,35 +765,35 @@ class TestProgress:
             nonlocal now
             now += 0.01
 
-        told = []
-        report = await bulk(range(100), Echo(answer, concurrency=1), progress=told.append).collect()
+        reported = []
+        report = await bulk(range(100), Echo(answer, concurrency=1), progress=reported.append).collect()
 
         assert report.elapsed == pytest.approx(1)
-        assert 9 <= len(told) <= 11
-        assert [progress.done for progress in told] == sorted(progress.done for progress in told)
-        assert (told[-1].done, told[-1].failed, told[-1].total) == (100, 0, 100)
-        assert told[-1].per_second == pytest.approx(100)
+        assert 9 <= len(reported) <= 11
+        assert [progress.done for progress in reported] == sorted(progress.done for progress in reported)
+        assert (reported[-1].done, reported[-1].failed, reported[-1].total) == (100, 0, 100)
+        assert reported[-1].per_second == pytest.approx(100)
 
     async def test_length_unknown_and_failures(self):
         async def answer(numbers):
             raise TransportError("lost")
 
-        told = []
-        await bulk(Numbers(3), Echo(answer), progress=told.append).collect()
-        assert (told[-1].total, told[-1].done, told[-1].failed) == (None, 3, 3)
+        reported = []
+        await bulk(Numbers(3), Echo(answer), progress=reported.append).collect()
+        assert (reported[-1].total, reported[-1].done, reported[-1].failed) == (None, 3, 3)
 
     async def test_the_end_is_reported_after_a_stop(self):
-        told = []
-        report = await bulk(["bad"] * 10, max_failures=0, progress=told.append).collect()
-        assert (told[-1].done, told[-1].failed, told[-1].total, report.unsent) == (1, 1, 10, 9)
-        assert [progress.finished for progress in told] == [False] * (len(told) - 1) + [True]
+        reported = []
+        report = await bulk(["bad"] * 10, max_failures=0, progress=reported.append).collect()
+        assert (reported[-1].done, reported[-1].failed, reported[-1].total, report.unsent) == (1, 1, 10, 9)
+        assert [progress.finished for progress in reported] == [False] * (len(reported) - 1) + [True]
 
     @pytest.mark.usefixtures("no_grace")
     @pytest.mark.parametrize("how", ["left", "cancelled", "total_timeout"])
     async def test_every_way_to_end_is_reported(self, how):
         """A progress bar can clean up."""
-        told = []
-        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=told.append, total_timeout=HOUR)
+        reported = []
+        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=reported.append, total_timeout=HOUR)
         if how == "left":
             async with stream:
                 await wait_all_tasks_blocked()
@@ -806,8 +806,8 @@ class TestProgress:
             await collect_past_timeout(stream)
         check_report(stream.report)
         assert stream.report.stopped == how
-        assert [(progress.done, progress.finished) for progress in told[-1:]] == [(2, True)]
-        assert not any(progress.finished for progress in told[:-1])
+        assert [(progress.done, progress.finished) for progress in reported[-1:]] == [(2, True)]
+        assert not any(progress.finished for progress in reported[:-1])
 
     async def test_waits_are_reported(self, monkeypatch):
         """Throttled requests are reported even while no item finishes."""
@@ -825,15 +825,15 @@ class TestProgress:
                 return 7
 
         def tell(progress):
-            told.append(progress)
+            reported.append(progress)
             if progress.throttled == 3:
                 seen.set()
 
-        told = []
+        reported = []
         with anyio.fail_after(5):
             report = await bulk(range(1), Refused(), progress=tell).collect()
-        assert (told[0].done, told[0].limit) == (0, 7)
-        assert (told[-1].done, told[-1].throttled, told[-1].bytes_sent) == (1, 3, 500)
+        assert (reported[0].done, reported[0].limit) == (0, 7)
+        assert (reported[-1].done, reported[-1].throttled, reported[-1].bytes_sent) == (1, 3, 500)
         assert (report.throttled, report.bytes_sent) == (3, 500)
 
     @pytest.mark.parametrize("at_end", [True, False])

@@ -61,7 +61,7 @@ async def fail(count):
 
 @pytest.mark.slow
 async def test_streaming():
-    """A tenth of it at every run, also of the batches, so that few items are enough to have all of them under way."""
+    """Few items, in small batches, already fill every place in flight; twenty times as many need no more memory."""
     await create(10, 50)
     few, many = await peak_of(create, 1_000, 50), await peak_of(create, 20_000, 50)
     assert many - few < 4 * MEGABYTE

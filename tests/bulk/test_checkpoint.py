@@ -70,7 +70,7 @@ class TestResume:
             flowers, [*samples(3), sample(""), sample("00001.png")], checkpoint=path
         )
         assert dict(report.counts) == {"created": 3, "failed": 2}
-        # What was refused here, for having no name or one that came before, says nothing of what is there.
+        # A local refusal, of a missing name or a duplicate, says nothing about what the service has.
         assert rows(path) == [(o.key, "created", o.uuid) for o in report.results[:3]]
 
     async def test_more_items(self, client, sandbox, flowers, path):

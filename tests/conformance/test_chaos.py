@@ -40,12 +40,12 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
 SECONDS = 10.0
 FULL_SECONDS = 300.0
 ROUND_SECONDS, FULL_ROUND_SECONDS = 1.5, 8.0
-"""After so much chaos the weather clears, and everything is checked."""
+"""Seconds of a round, at whose end the faults stop and everything is checked."""
 
 CONNECTIONS = 8
 WORKERS = 3 * CONNECTIONS
 SPEED = 20.0
-"""The client's clock runs so many times faster, so that a second that the service asks to wait is soon over."""
+"""The client's clock runs this many times faster, so that waits that the service asks for are short."""
 READ_SECONDS = 0.15
 SLOWEST = 0.3
 PATIENT = 20.0
@@ -303,7 +303,7 @@ def sockets() -> int:
     """Count the open sockets of this process, the server's included; 0 where that is unknown."""
     count, folder = 0, Path("/proc/self/fd")
     for link in folder.iterdir() if folder.is_dir() else ():
-        with suppress(OSError):  # it was closed meanwhile
+        with suppress(OSError):  # it has been closed since
             count += str(link.readlink()).startswith("socket:")
     return count
 

@@ -86,7 +86,7 @@ UNKNOWN_BUT_DONE = Expected(1, OutcomeUnknownError)
 NOT_JSON = Expected(1, DecodeError, done=False)
 ONCE, TWICE, THRICE = Expected(1), Expected(2), Expected(3)
 IGNORED = Expected(1, done=False)
-"""Any 2xx is success, and nobody reads what it says."""
+"""Any 2xx is a success; its body is ignored."""
 
 _KINDS = (READ, WRITE, DELETE, NAMED, SAMPLE, NEVER, UPLOAD, DOWNLOAD)
 _FAILED = Expected(1, ServerError, done=False)
@@ -161,10 +161,10 @@ async def check(call: Call, world: World, expected: Expected) -> None:
         error = caught.__cause__
     except SegmentsError as caught:
         error = caught
-    told = f"{call.name}: {error!r}"
-    assert type(error) is (expected.error or type(None)), told
-    assert call.requests(world) == expected.requests, told
-    assert call.done(world) == (call.after if expected.done else call.before), told
+    message = f"{call.name}: {error!r}"
+    assert type(error) is (expected.error or type(None)), message
+    assert call.requests(world) == expected.requests, message
+    assert call.done(world) == (call.after if expected.done else call.before), message
 
 
 def endpoints():

@@ -296,7 +296,7 @@ def _hurried(monkeypatch):
     monkeypatch.setattr(live, "STREAM_SECONDS", 0.2)
 
 
-async def told(log, position):
+async def read_events(log, position):
     return [piece async for piece in log.stream(position)]
 
 
@@ -310,7 +310,7 @@ async def test_a_page_receives_missed_and_new_events():
     heard = []
 
     async def listen():
-        heard.extend(await told(log, begin))
+        heard.extend(await read_events(log, begin))
 
     async with anyio.create_task_group() as group:
         group.start_soon(listen)
@@ -333,7 +333,7 @@ async def test_a_page_that_is_too_far_behind_has_to_reload(behind):
     for name in "abc":
         log.tell("gone", Gone(uuid=name))
 
-    pieces = await told(log, log.position - behind)
+    pieces = await read_events(log, log.position - behind)
 
     assert [piece for piece in pieces if "event" in piece] == [f"id: {log.position}\nevent: reload\ndata: {{}}\n\n"]
 

@@ -286,12 +286,12 @@ async def test_order_is_that_of_the_release(client, sandbox, tmp_path):
 
 async def test_progress(client, release, tmp_path):
     """It is reported at the start and at the end."""
-    told = []
+    reported = []
 
-    await client.releases.export(release, tmp_path, "semantic", progress=told.append)
+    await client.releases.export(release, tmp_path, "semantic", progress=reported.append)
 
-    assert (told[-1].done, told[-1].total, told[-1].failed) == (3, 3, 0)
-    assert told[0].total is None
+    assert (reported[-1].done, reported[-1].total, reported[-1].failed) == (3, 3, 0)
+    assert reported[0].total is None
 
 
 async def test_an_error_of_progress_comes_out(client, release, tmp_path):

@@ -81,7 +81,7 @@ def sensors_of(task_type="image-vector-sequence", **sensors):
             ],
         ),
         (cloud_of(), None, []),
-        ({"text": "of a kind nobody knows"}, None, []),
+        ({"text": "of an unknown kind"}, None, []),
         (None, None, []),
     ],
 )
@@ -261,7 +261,7 @@ async def test_cache(service, tmp_path):
     report = await client.assets.download_many([url], cache)
     assert report.counts["created"] == 1
 
-    for requests in (4, 1):  # at first what is no image was there; once it is found out, it is fetched again each time
+    for requests in (4, 1):  # first from the cache; a file that is not an image is then fetched again each time
         service.sandbox.clear_calls()
         async with client.releases.iterate(path, cache=cache, on_error="skip") as items:
             found = [item async for item in items]

@@ -140,13 +140,13 @@ async def test_page_of_html(large, sandbox, tmp_path):
 
 async def test_progress(large, sandbox, tmp_path):
     """Bytes so far and in all, and once that it has ended."""
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    path = await large.releases.download(DATASET, "v1", tmp_path / "v1.json", progress=told.append)
+    path = await large.releases.download(DATASET, "v1", tmp_path / "v1.json", progress=reported.append)
 
     size = path.stat().st_size
-    assert (told[-1].done, told[-1].total, told[-1].finished) == (size, size, True)
-    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+    assert (reported[-1].done, reported[-1].total, reported[-1].finished) == (size, size, True)
+    assert [progress.done for progress in reported] == sorted(progress.done for progress in reported)
 
 
 @pytest.mark.parametrize("answer", ["short", "wrong part", "no such part", "no range"])

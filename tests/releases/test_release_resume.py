@@ -102,11 +102,11 @@ async def test_killed(sandbox, release, path):
 async def test_cancelled(client, sandbox, release, path):
     left = await leave_part(client, sandbox, path)
 
-    told = []
-    await client.releases.download(DATASET, "v1", path, progress=told.append)
+    reported = []
+    await client.releases.download(DATASET, "v1", path, progress=reported.append)
 
     assert asked(sandbox) == [(206, f"bytes={left - 1}-")]
-    assert told[-1].done == len(release)
+    assert reported[-1].done == len(release)
     assert path.read_bytes() == release
     assert list(path.parent.iterdir()) == [path]
 

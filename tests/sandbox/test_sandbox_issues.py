@@ -72,12 +72,12 @@ def test_create_read_update_delete(api, sandbox, flowers, rose):
 
 def test_webhooks_of_issues_and_clones(api, sandbox, flowers, rose, monkeypatch):
     """Webhooks report issues and clones like everything else."""
-    told = []
-    monkeypatch.setattr(sandbox._state, "tell", lambda kind, dataset, describe: told.append((kind, describe())))
+    reported = []
+    monkeypatch.setattr(sandbox._state, "tell", lambda kind, dataset, describe: reported.append((kind, describe())))
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()
     closed = api.patch(f"/issues/{issue['uuid']}/", json={"status": "CLOSED"}).json()
     clone = api.post(f"{flowers}/clone/", json={"name": "copy"}).json()
-    assert told == [("issue.created", issue), ("issue.updated", closed), ("dataset.created", clone)]
+    assert reported == [("issue.created", issue), ("issue.updated", closed), ("dataset.created", clone)]
 
 
 def test_they_go_with_their_sample(api, rose):

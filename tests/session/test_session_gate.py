@@ -114,7 +114,7 @@ async def test_next_call_watches_the_time_after_another_was_cancelled():
 
 
 async def test_a_wait_that_ends_too_late_raises_at_once(sandbox, open_client, clock):
-    """`retry.total` bounds the wait behind a closed gate, and nothing is sent meanwhile."""
+    """`retry.total` bounds the wait behind a closed gate, and nothing is sent during it."""
     async with open_client(clock=clock.settings, retry=RetryPolicy(total=5)) as client:
         sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "60"})
         with pytest.raises(RateLimitError) as first:

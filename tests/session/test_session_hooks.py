@@ -15,7 +15,7 @@ from segments_async import Hooks, RateLimitError, ServerError
 pytestmark = pytest.mark.anyio
 
 
-class Told:
+class Recorder:
     """Collects the events that hooks receive, in order."""
 
     def __init__(self) -> None:
@@ -34,24 +34,24 @@ class Told:
 
 async def test_hooks_receive_every_event(sandbox, open_client, clock):
     """A refusal, a failure and a success, each with what a dashboard wants to know."""
-    told = Told()
+    recorder = Recorder()
     sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "7"})
     sandbox.fail("GET", "/user", status=502)
-    async with open_client(hooks=told.hooks, clock=clock.settings) as client:
+    async with open_client(hooks=recorder.hooks, clock=clock.settings) as client:
         await client.request("GET", "/user")
 
-    assert told.names == [
+    assert recorder.names == [
         *("request", "response", "throttle", "retry"),
         *("request", "response", "retry"),
         *("request", "response"),
     ]
-    throttle, first, second = (event for name, event in told.events if name in {"throttle", "retry"})
+    throttle, first, second = (event for name, event in recorder.events if name in {"throttle", "retry"})
     assert throttle.seconds == 7.0
     assert isinstance(first.error, RateLimitError)
     assert (first.status, first.attempt) == (429, 1)
     assert isinstance(second.error, ServerError)
     assert (second.status, second.attempt) == (502, 2)
-    answer = told.events[-1][1]
+    answer = recorder.events[-1][1]
     assert (answer.method, answer.url, answer.status) == ("GET", f"{sandbox.url}/user", 200)
     assert answer.request_id == sandbox.calls[-1].request_id
     assert answer.seconds >= 0
@@ -59,14 +59,14 @@ async def test_hooks_receive_every_event(sandbox, open_client, clock):
 
 async def test_hooks_receive_no_secret(sandbox, open_client, tmp_path):
     """Neither the key nor the signature of a presigned URL."""
-    told = Told()
-    async with open_client(hooks=told.hooks) as client:
+    recorder = Recorder()
+    async with open_client(hooks=recorder.hooks) as client:
         await client.datasets.create("flowers")
         await client.releases.create("sandbox/flowers", "v1")
         await client.releases.wait("sandbox/flowers", "v1", poll=0.01)
         await client.releases.download("sandbox/flowers", "v1", tmp_path / "v1.json")
 
-    shown = repr(told.events)
+    shown = repr(recorder.events)
     assert sandbox.storage_url in shown
     assert "ignature=" not in shown
     assert sandbox.api_key not in shown

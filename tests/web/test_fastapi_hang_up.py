@@ -15,7 +15,7 @@ FORM = b"Content-Type: application/x-www-form-urlencoded"
 
 
 class Counts:
-    begun = cancelled = ended = 0
+    started = cancelled = ended = 0
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def app(sandbox, counts):
     app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url, max_connections=16)))
 
     async def look(client):
-        counts.begun += 1
+        counts.started += 1
         try:
             return (await client.datasets.get("sandbox/flowers")).name
         except asyncio.CancelledError:
@@ -94,7 +94,7 @@ def test_a_thousand_hang_up(serving, sandbox, app, counts, until):
     with serving(app) as port:
         sandbox.latency = 0.2  # so that all hang up before their answer
         asyncio.run(storm(port))
-        until(lambda: counts.begun == counts.ended)
+        until(lambda: counts.started == counts.ended)
         client = app.state.segments
         assert counts.cancelled > 0.9 * ABORTED
         until(lambda: client.stats().in_flight == 0 and client.stats().waiting == 0)

@@ -75,7 +75,7 @@ def by_svix(secret=SECRET, ago=0.0):
         pytest.param(BODY, lambda: by_svix(OTHER), id="forged"),
         pytest.param(BODY, lambda: by_svix(ago=310), id="stale"),
         pytest.param(BODY, lambda: by_svix(ago=-310), id="of the future"),
-        pytest.param(json.dumps(json.loads(BODY)).encode(), by_svix, id="written anew"),
+        pytest.param(json.dumps(json.loads(BODY)).encode(), by_svix, id="serialized again"),
         pytest.param(BODY.replace(b"jane", b"june"), by_svix, id="altered"),
         pytest.param(b"", by_svix, id="empty"),
         pytest.param(b"\xff", by_svix, id="binary"),

@@ -21,7 +21,7 @@ def api(sandbox):
         yield client
 
 
-def told(inbox):
+def events_in(inbox):
     return [json.loads(body) for _, body in inbox.got]
 
 
@@ -41,7 +41,7 @@ def test_every_change_sends_a_webhook_in_order(sandbox, api, inbox, until):
     api.delete(f"{flowers}/")
     until(lambda: len(inbox.got) >= 10 and not sandbox.pending_deliveries)
 
-    assert [event["event_type"] for event in told(inbox)] == [
+    assert [event["event_type"] for event in events_in(inbox)] == [
         "dataset.created",
         "dataset.updated",
         "sample.created",
@@ -64,7 +64,7 @@ def test_content_of_a_message(sandbox, api, inbox, until):
     sample = api.post("/datasets/sandbox/flowers/samples/", json={"name": "rose.png", "attributes": IMAGE}).json()
     until(lambda: inbox.got)
 
-    (event,) = told(inbox)
+    (event,) = events_in(inbox)
     assert event.pop("created_at").endswith("+00:00")
     assert event == {
         "event_type": "sample.created",
@@ -87,7 +87,7 @@ def test_a_release_sends_a_webhook_when_it_is_done(sandbox, api, inbox, until, s
     api.post("/datasets/sandbox/flowers/releases/", json={"name": "v1"})
     until(lambda: inbox.got)
 
-    (event,) = told(inbox)
+    (event,) = events_in(inbox)
     assert event["object"]["name"] == "v1"
     assert event["object"]["status"] == "SUCCEEDED"
     assert httpx.get(event["object"]["attributes"]["url"], verify=False, trust_env=False).status_code == 200
@@ -99,7 +99,7 @@ def test_only_what_was_asked_for_is_sent(sandbox, api, inbox, until):
     api.delete("/datasets/sandbox/flowers/")
     until(lambda: inbox.got)
 
-    assert [event["event_type"] for event in told(inbox)] == ["dataset.deleted"]
+    assert [event["event_type"] for event in events_in(inbox)] == ["dataset.deleted"]
 
 
 def test_a_refused_message_is_sent_again_with_its_id(sandbox, inbox, until):
@@ -110,7 +110,7 @@ def test_a_refused_message_is_sent_again_with_its_id(sandbox, inbox, until):
     sandbox.send_event("robot.created", dataset="jane/flowers", object={"name": "r2"})
     until(lambda: len(inbox.got) == 5 and not sandbox.pending_deliveries)
 
-    assert [event["object"]["name"] for event in told(inbox)] == ["r1", "r1", "r1", "r2", "r2"]
+    assert [event["object"]["name"] for event in events_in(inbox)] == ["r1", "r1", "r1", "r2", "r2"]
     assert len({headers["svix-id"] for headers, _ in inbox.got}) == 2
     assert [(one.attempt, one.status) for one in sandbox.deliveries] == [
         (1, 500),

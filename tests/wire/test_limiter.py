@@ -126,25 +126,25 @@ def test_a_cancelled_call_wakes_the_next():
     """The first in the queue watches for the end of a hold; when it leaves, the next is notified."""
     limiter = Limiter(1)
     limiter.hold(5.0)
-    told: list[str] = []
-    head, second = Ticket(lambda: told.append("head")), Ticket(lambda: told.append("second"))
+    notified: list[str] = []
+    head, second = Ticket(lambda: notified.append("head")), Ticket(lambda: notified.append("second"))
     limiter.enter(head, 0.0)
     limiter.enter(second, 0.0)
     limiter.withdraw(head, 1.0)
 
-    assert told == ["second"]
+    assert notified == ["second"]
     assert limiter.is_head(second)
 
 
 def test_a_hold_wakes_the_next_call():
     """It waited for a free place, and now has to watch for the end of the hold."""
     limiter = Limiter(1)
-    told: list[str] = []
+    notified: list[str] = []
     limiter.enter(Ticket(lambda: None), 0.0)
-    limiter.enter(Ticket(lambda: told.append("next")), 0.0)
+    limiter.enter(Ticket(lambda: notified.append("next")), 0.0)
     limiter.hold(5.0)
 
-    assert told == ["next"]
+    assert notified == ["next"]
 
 
 class Gate(RuleBasedStateMachine):
@@ -207,7 +207,7 @@ class Gate(RuleBasedStateMachine):
         assert self.limiter.waiting == len(self.queue)
         assert 1 <= self.limiter.limit <= self.limiter.capacity
         if self.now >= self.limiter.closed_until and self.running == []:
-            # That it is time is seen by whoever looks; after that, nobody waits for nothing.
+            # The first in the queue sees that its time has come; after that, no call waits without reason.
             self.limiter.advance(self.now)
             assert self.queue == [] or self.running
 

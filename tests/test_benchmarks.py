@@ -83,7 +83,7 @@ def test_import_is_measured():
 
 
 def test_unknown_case_is_refused(capsys):
-    """A name that is no case ends with the names there are."""
+    """The error for an unknown case lists the known ones."""
     with pytest.raises(SystemExit):
         main(["nonsense"])
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: what is dropped is uploaded, what happens elsewhere appears, what is wrong is said."""
+"""The page in a real browser: dropped files are uploaded, changes made elsewhere appear, errors are shown."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_files_that_are_chosen_are_uploaded_and_listed(page, png, tmp_path):
 
 
 def test_a_label_from_elsewhere_appears(page, demo, png):
-    """It is told by webhook; the page is not loaded anew."""
+    """A webhook reports it; the page is not reloaded."""
     page.drop(("violet.png", png(200)))
     page.until(lambda: "violet.png" in page.names)
     page.driver.execute_script("window.same = true")
@@ -161,8 +161,8 @@ def test_a_label_from_elsewhere_appears(page, demo, png):
     assert page.driver.execute_script("return window.same") is True
 
 
-def test_what_is_no_image_is_said(page, png):
-    """In words, beside what is uploaded; a name is shown as it is, whatever it looks like."""
+def test_file_that_is_not_an_image_is_reported(page, png):
+    """The error is shown beside the uploads; a name is shown as text, whatever it looks like."""
     evil = "<img src=x onerror=document.title='taken'>.png"
     page.drop(("good.png", png(1)), ("empty.png", b""), ("notes.png", b"not an image"), (evil, png(2)))
     page.until(lambda: "uploaded." in page.text("#status"))
@@ -200,7 +200,7 @@ def test_the_page_is_used_on_a_telephone(page, png):
 
 
 def test_many_are_uploaded_in_several_forms(page, png, demo):
-    """More than the server takes at once; and one who comes later sees what is there."""
+    """More than the server accepts at once; a page that is opened later shows them all."""
     page.drop(*((f"aster {number}.png", png(number, 4, 3)) for number in range(70)))
     page.until(lambda: page.text("#status") == "70 images of 70 uploaded.")
     page.until(lambda: len(page.names) == 60)
@@ -229,7 +229,7 @@ def own_page(driver, sandbox, tmp_path):
 
 
 def test_an_upload_is_cancelled(own_page, sandbox, png):
-    """What is up by then stays, and the next one goes as if nothing had been."""
+    """Samples uploaded by then stay, and the next upload is not affected."""
     sandbox.latency = 0.1
     own_page.drop(*((f"{number}.png", png(number)) for number in range(40)))
     own_page.until(lambda: " of 40 stored …" in own_page.text("#status") and len(own_page.names) > 2)
@@ -253,4 +253,4 @@ def test_what_failed_is_tried_again_by_a_click(own_page, sandbox, png):
     own_page.all("#again")[0].click()
     own_page.until(lambda: own_page.text("#status") == "3 images of 3 uploaded.")
     own_page.until(lambda: len(own_page.names) == 3)
-    assert own_page.all("#samples button") == []  # nobody plays the labeller here
+    assert own_page.all("#samples button") == []  # no simulated labeller runs here

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: JSON of every model, with keys nobody has heard of at every level."""
+"""Hypothesis strategies: JSON of every model, with unknown keys at every level."""
 
 from datetime import UTC, datetime
 from types import NoneType
@@ -87,7 +87,7 @@ def json_of(kind: Any, depth: int) -> st.SearchStrategy[Any]:
 
 @st.composite
 def one_of_tagged(draw, _union, tagged, depth):
-    """An object of one of the classes that a tag tells apart, or of a class nobody has heard of."""
+    """An object of one of the classes of a tagged union, or of an unknown class."""
     word = draw(st.sampled_from([*tagged.classes, "hologram", None]))
     wire = draw(json_of(dict[str, Any], 0) if word not in tagged.classes else objects(tagged.classes[word], depth))
     return wire if word is None else {**wire, tagged.key: str(word)}
@@ -95,7 +95,7 @@ def one_of_tagged(draw, _union, tagged, depth):
 
 @st.composite
 def objects(draw, model, depth=4):
-    """An object of a model: its fields, and keys nobody has heard of."""
+    """An object of a model: its fields, and unknown keys."""
     fields = fields_of(model)
     known = {key_of(a) for a in fields}
     wire = draw(st.dictionaries(foreign_keys.filter(lambda key: key not in known), anything, max_size=1))

@@ -57,7 +57,7 @@ WHOLE = json.dumps({"name": "é", "dataset": {"samples": [{"a": [1.5, "\ud800", 
 
 @pytest.mark.parametrize("length", range(1, len(WHOLE)))
 def test_cut_anywhere(length):
-    """It is always noticed, and said in one way."""
+    """It is always noticed, with one kind of error."""
     with pytest.raises(DecodeError, match=r"^(dataset.samples\[[01]\]: )?v1.json is truncated"):
         read(WHOLE[:length])
 
@@ -81,7 +81,7 @@ def test_cut_anywhere(length):
         (b'{"dataset": {"samples": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}}", "nested too deeply"),
     ],
 )
-def test_what_is_no_release(data, words):
+def test_file_that_is_not_a_release(data, words):
     with pytest.raises(DecodeError, match=words):
         read(data)
 

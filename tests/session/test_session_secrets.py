@@ -1,4 +1,4 @@
-"""The API key and signatures: where they must not show, and whom they must not reach."""
+"""The API key and signatures: where they must not appear, and which hosts must not receive them."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_redirects_are_not_followed(sandbox, open_client, status):
 
 
 async def test_redirect_of_the_storage_is_followed_without_credentials(sandbox, open_client, tmp_path):
-    """Even back to the API, which must not take what the storage names for a call of ours."""
+    """Even back to the API, which must not treat the URL from the storage as our call."""
     async with open_client() as client:
         await client.datasets.create("flowers")
         await client.releases.create("sandbox/flowers", "v1")

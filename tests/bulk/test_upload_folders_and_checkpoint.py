@@ -1,4 +1,4 @@
-"""Files that are up are not sent again; folders and patterns; names."""
+"""Uploads from folders and patterns, names of files, and checkpoints: no uploaded file is sent again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sqlite3
 
 import pytest
-from bulk_kit import check_report, names_on
+from bulk_checks import check_report, names_on
 
 from segments_async import Asset, FileSample, InputError
 
@@ -98,7 +98,7 @@ class TestFinding:
         assert sandbox.calls == ()
 
     async def test_names(self, client, sandbox, flowers, folder):
-        """Files that are called alike in several folders are told apart by a callable."""
+        """Files with the same name in several folders are distinguished by a callable."""
         (folder / "deep" / "a.png").write_bytes(b"another")
         report = await client.samples.upload_files(flowers, folder)
         assert report.failed == 1
@@ -125,9 +125,7 @@ class TestResume:
         assert sandbox.calls == ()
         assert dict(report.counts) == {"skipped": 4}
 
-    async def test_file_that_is_up_is_not_sent_again_when_its_sample_failed(
-        self, client, sandbox, flowers, folder, path
-    ):
+    async def test_uploaded_file_is_not_sent_again_when_its_sample_failed(self, client, sandbox, flowers, folder, path):
         sandbox.fail("POST", "/samples_bulk/", times=None, status=400)
         failed = await client.samples.upload_files(flowers, folder, checkpoint=path)
         assert (failed.failed, len(uploads(sandbox))) == (4, 4)
@@ -139,7 +137,7 @@ class TestResume:
         assert len(uploads(sandbox)) == 4
         assert set(urls(sandbox).values()) == set(sandbox.assets())
 
-    async def test_what_is_up_is_noted_without_its_credentials(self, client, flowers, folder, path):
+    async def test_uploaded_files_are_recorded_without_credentials(self, client, flowers, folder, path):
         await client.samples.upload_files(flowers, folder, checkpoint=path)
         with sqlite3.connect(path) as db:
             files = db.execute("SELECT key, place, url, asset FROM files ORDER BY key").fetchall()
@@ -170,7 +168,7 @@ class TestResume:
         assert sandbox.assets()[urls(sandbox)["a.png"]] == b"another picture"
 
     async def test_changed_settings(self, client, sandbox, flowers, folder, path):
-        """The file is up, so only the sample is changed."""
+        """The file is uploaded already, so only the sample is changed."""
         rose = FileSample("rose", folder / "a.png", priority=1)
         await client.samples.upload_files(flowers, [rose], checkpoint=path)
         rose.priority = 2
@@ -180,7 +178,7 @@ class TestResume:
         assert sandbox.samples(flowers)[0]["priority"] == 2
 
     async def test_kinds_of_files(self, client, sandbox, flowers, folder, path):
-        """Bytes are compared by content; of an open file nothing can be told, so it is sent again."""
+        """Bytes are compared by content; an open file cannot be compared, so it is sent again."""
         items = [("bytes.png", b"bytes"), FileSample("asset", await client.assets.upload(folder / "a.png"))]
         await client.samples.upload_files(flowers, [*items, ("open.png", io.BytesIO(b"open"))], checkpoint=path)
         sandbox.clear_calls()
@@ -190,7 +188,7 @@ class TestResume:
         assert [o.status in {"created", "existing"} for o in report.results] == [False, False, True]
         assert len(uploads(sandbox)) == 1
 
-    async def test_missing_file_is_no_file_of_before(self, client, flowers, folder, path):
+    async def test_missing_file_is_not_taken_from_the_checkpoint(self, client, flowers, folder, path):
         paths = [folder / "a.png", folder / "b.png"]
         await client.samples.upload_files(flowers, paths, checkpoint=path)
         paths[0].unlink()
@@ -200,7 +198,7 @@ class TestResume:
 
 
 class TestSeveralFiles:
-    """A sample of several files, of which some are up already."""
+    """A sample of several files, some of which are uploaded already."""
 
     def sequence(self, folder):
         frames = [folder / "a.png", folder / "b.png", folder / "deep" / "c.png"]

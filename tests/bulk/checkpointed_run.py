@@ -1,4 +1,4 @@
-"""A process that makes one bulk run with a checkpoint, for `test_kill.py` to kill."""
+"""A process that makes one bulk run with a checkpoint, for `test_killed_process.py` to kill."""
 
 from __future__ import annotations
 

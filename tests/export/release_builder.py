@@ -41,7 +41,7 @@ def blobs(width, height, ids, *, seed):
 
 
 @define
-class Place:
+class ReleaseBuilder:
     """A release that is being made: files on the sandbox, samples in a list."""
 
     client: object

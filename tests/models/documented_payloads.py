@@ -1,7 +1,7 @@
 """
-Every JSON block of the service's API documentation, both pages, with the model it is of.
+Every JSON block of both pages of the service's API documentation, with its model.
 
-Some blocks are no JSON as printed: a comma is missing, or there is one too many. They are marked as mended.
+Some blocks are not JSON as printed: a comma is missing or superfluous. They are marked as mended.
 """
 
 from typing import Any, NamedTuple

@@ -81,10 +81,10 @@ async def build(url, key):
 
 
 @pytest.mark.usefixtures("_libraries")
-def test_training_guide(sandbox, guides):
+def test_training(sandbox, run_page):
     """A reader who copies the blocks, one after the other, sees every sample once each time."""
     anyio.run(build, sandbox.url, sandbox.api_key)
-    assert guides.run("training.md") == [
+    assert run_page("docs/training.md") == [
         [f"s{number} (6, 4) (4, 6) 1" for number in range(COUNT)],
         [f"s{number} None None (6, 4) 1" for number in range(COUNT)],
         [],

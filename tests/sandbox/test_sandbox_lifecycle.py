@@ -14,6 +14,7 @@ import time
 import anyio
 import httpx
 import pytest
+from waiting import HOUR, LIMIT, wait_until
 
 import segments_async.sandbox
 from segments_async.sandbox import Sandbox
@@ -116,10 +117,10 @@ def test_fixed_port():
 
 
 def test_stop_with_open_connections():
-    """Idle connections, half a request, and a request being handled: none of them holds it up."""
+    """Idle connections, half a request, and a request that takes an hour: none of them delays the end."""
     sandbox = Sandbox()
     sandbox.start()
-    slow = sandbox.fail("GET", "/user", status=None, delay=60)
+    slow = sandbox.fail("GET", "/user", status=None, delay=HOUR)
     address = ("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
     request = b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: APIKey sandbox-key\r\n\r\n"
     with (
@@ -133,13 +134,12 @@ def test_stop_with_open_connections():
             answer += idle.recv(4096)
         half.sendall(b"POST /user/datasets/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
         busy.sendall(request % b"/user")
-        while not slow.hits:
-            time.sleep(0.001)
+        wait_until(lambda: slow.hits)
         started = time.monotonic()
         sandbox.stop()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < LIMIT
         for connection in (idle, half, busy):
-            connection.settimeout(5)
+            connection.settimeout(LIMIT)
             with contextlib.suppress(ConnectionResetError):  # which is as good
                 assert connection.recv(1) == b""
     assert not sandbox_threads()
@@ -158,7 +158,7 @@ def test_extra_not_installed(monkeypatch):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command(number):
-    """It says where it is, serves, and ends with status 0 and without a word."""
+    """It prints its URL and key, serves, and ends with status 0 and without output."""
     command = [sys.executable, "-W", "error", "-m", "segments_async.sandbox", "--api-key", "k-1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         lines = [process.stdout.readline() for _ in range(3)]
@@ -167,5 +167,5 @@ def test_command(number):
         headers = {"Authorization": "APIKey k-1"}
         assert httpx.get(f"{url}/user", headers=headers, verify=False, trust_env=False).status_code == 200
         process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=LIMIT)
     assert (process.returncode, errors) == (0, "")

@@ -1,5 +1,5 @@
 """
-Every model of the official SDK has one of ours, with all of its fields; and both read the same from the same JSON.
+Every model of the official SDK has a counterpart with all of its fields, and both read the same from the same JSON.
 
 A class or a field that a newer SDK adds fails here until there is a model of ours or a reason.
 """
@@ -9,7 +9,7 @@ from enum import Enum
 import attrs
 import pytest
 import segments.typing as theirs
-from kinds import LABELS, SAMPLES, TASK_ATTRIBUTES
+from payloads_of_every_kind import LABELS, SAMPLES, TASK_ATTRIBUTES
 from pydantic import BaseModel, TypeAdapter
 from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 

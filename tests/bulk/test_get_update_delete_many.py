@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from bulk_kit import check_report, drain, names_on, samples
+from bulk_checks import check_report, drain, names_on, samples
 
 from segments_async import (
     AuthenticationError,
@@ -48,8 +48,8 @@ def calls_of(sandbox, method, part="/"):
     return [call for call in sandbox.calls if call.method == method and part in call.path]
 
 
-def test_operations_name_themselves():
-    """A checkpoint tells by these whose it is."""
+def test_names_of_operations():
+    """A checkpoint records which operation it belongs to."""
 
     class Session:
         max_connections = 8
@@ -192,7 +192,7 @@ class TestDeleteSamples:
         assert report.deleted_count == 1
 
     async def test_lost_answer(self, patient, sandbox):
-        """What it would have told is not counted, but the samples are done."""
+        """The counts in the lost answer are missing, but the samples are done."""
         await patient.datasets.create("flowers")
         created = await patient.samples.create_many(FLOWERS, samples(4))
         sandbox.fail("DELETE", "/samples_bulk/", drop="after")
@@ -204,7 +204,7 @@ class TestDeleteSamples:
 
     @pytest.mark.parametrize("lost", [True, False])
     async def test_dataset_that_is_not_there(self, patient, sandbox, lost):
-        """It is no success, also where an earlier answer was lost."""
+        """It is not a success, even after a lost answer."""
         await patient.datasets.create("flowers")
         if lost:
             sandbox.fail("DELETE", "/samples_bulk/", status=502)
@@ -216,7 +216,7 @@ class TestDeleteSamples:
 
     @pytest.mark.parametrize("body", [b"<html>", b"[]", b"", b"7"])
     async def test_no_answer(self, client, sandbox, uuids, body):
-        """What is not JSON, or no object, was not said by the service."""
+        """An answer that is not a JSON object did not come from the service."""
         sandbox.fail("DELETE", "/samples_bulk/", status=200, body=body)
         report = await client.samples.delete_many(FLOWERS, uuids)
         assert dict(report.counts) == {"unknown": 5}
@@ -224,7 +224,7 @@ class TestDeleteSamples:
         assert report.retry_items == uuids
 
     async def test_refused_uuid_is_found(self, client, sandbox, uuids):
-        """The service says no more than that the list is wrong: it is halved until the bad one stands alone."""
+        """The service only says that the list is wrong: it is halved until the bad one is alone."""
         fault = sandbox.fail("DELETE", "/samples_bulk/", status=400, json={"uuids": {"0": ["Not valid."]}}, times=3)
         report = await client.samples.delete_many(FLOWERS, uuids[:4])
         check_report(report)
@@ -256,8 +256,8 @@ class TestGetLabels:
         report.raise_if_failed()
 
     @pytest.mark.parametrize("labelset", ["ground-truth", "no-such-labelset"])
-    async def test_what_is_not_there(self, client, uuids, labelset):
-        """A sample or a labelset that does not exist is no sample without a label."""
+    async def test_missing_sample_or_labelset(self, client, uuids, labelset):
+        """A missing sample or labelset is not reported as a sample without a label."""
         given = [uuids[0], "no-such-uuid"] if labelset == "ground-truth" else uuids
         report = await client.labels.get_many(given, labelset=labelset)
 
@@ -365,7 +365,7 @@ class TestDeleteLabels:
 
     @pytest.mark.parametrize("fault", [{"drop": "after"}, {"status": 502, "handled": True}])
     async def test_lost_answer(self, patient, sandbox, fault):
-        """The label is gone, and the repeat finds nothing: it is done."""
+        """The label is deleted, and the repeat finds nothing: it is done."""
         await patient.datasets.create("flowers")
         created = await patient.samples.create_many(FLOWERS, samples(3))
         uuids = [outcome.uuid for outcome in created.results]
@@ -393,7 +393,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 class TestAll:
-    """What holds for each of them."""
+    """Rules for each of them."""
 
     async def test_fatal(self, client, sandbox, uuids, name):
         sandbox.fail("*", "*", status=401, times=None)
@@ -428,7 +428,7 @@ class TestAll:
         with pytest.raises(TypeError, match="did you mean 'max_failures'"):
             await CALLS[name](client, [], max_failure=1)
 
-    async def test_what_is_no_input(self, client, name):
+    async def test_value_that_is_not_iterable(self, client, name):
         calls = {
             "samples.update_many": client.samples.update_many,
             "samples.delete_many": lambda items: client.samples.delete_many(FLOWERS, items),

@@ -1,4 +1,4 @@
-"""The life of a client: opened by its first call, closed once, one event loop, and whatever transport it is given."""
+"""The lifecycle of a client: opened by its first call, closed once, one event loop, any transport."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_call_before_entering(sandbox, open_client):
 
 @pytest.mark.anyio
 async def test_use_after_close(sandbox, open_client):
-    """Everything says in one sentence what to do; closing again does nothing."""
+    """Each call raises an error that says what to do; closing again does nothing."""
     client = open_client()
     await client.request("GET", "/user")
     await client.aclose()
@@ -94,7 +94,7 @@ def test_close_while_a_task_is_cancelled(sandbox):
 
 
 def test_second_event_loop(sandbox):
-    """A client belongs to the loop of its first call, and says so in another, whatever it is asked."""
+    """A client belongs to the loop of its first call, and every call in another loop raises that."""
     _use_in_several_loops(sandbox)
     with warnings.catch_warnings():  # asyncio.run left the connection behind
         warnings.simplefilter("ignore", ResourceWarning)
@@ -134,7 +134,7 @@ def test_second_event_loop_after_the_end(sandbox):
 
 
 def test_made_before_any_loop():
-    """No loop is needed to make one, and none is held: here the first call opens it."""
+    """A client can be made without an event loop; its first call binds it to one."""
     code = """
         import sys, anyio
         from segments_async import AsyncSegments
@@ -159,7 +159,7 @@ def test_made_before_any_loop():
 
 @pytest.mark.anyio
 async def test_client_of_the_user(sandbox, clock, tmp_path):
-    """It is not closed here, and nothing of its own goes with our requests, least of all to the storage."""
+    """A given httpx client is not closed, and its headers and cookies are not sent, least of all to the storage."""
     theirs = httpx.AsyncClient(
         auth=("jane", "hunter2"),
         headers={"X-Theirs": "1", "User-Agent": "theirs"},
@@ -240,7 +240,7 @@ async def test_transport_of_the_user(clock):
         ({"retry": 3}, "retry"),
     ],
 )
-def test_argument_that_makes_no_sense(options, path):
+def test_invalid_argument(options, path):
     with pytest.raises(InputError) as caught:
         AsyncSegments("some-key", **options)
 

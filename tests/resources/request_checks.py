@@ -1,4 +1,4 @@
-"""Calls, and the one request that each makes."""
+"""Check that a call sends exactly one expected request."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Sent(Exception):  # noqa: N818 (it ends the call where it is looked at)
 
 
 async def first_request(call):
-    """The first request that a call of ours sends."""
+    """Return the first request that a call sends."""
     requests = []
 
     def answer(request):

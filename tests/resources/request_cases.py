@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from call_kit import DEFAULTS, ODD, ODD_PATH, Case, pages
+from request_checks import DEFAULTS, ODD, ODD_PATH, Case, pages
 
 from segments_async import (
     Collaborator,
@@ -243,7 +243,7 @@ CASES = [
     # Users
     Case(lambda c: c.users.me(), "GET /user", answer={"username": "jane"}, gives=User),
     Case(lambda c: c.users.get(ODD), f"GET /users/{ODD_PATH}", answer={"username": ODD}, gives=User),
-    # Whether the service is up
+    # Status of the service
     Case(lambda c: c.api_status(), "GET /api_status/", answer={"status": "ok"}),
     Case(lambda c: c.api_status(), "GET /api_status/"),
     Case(lambda c: c.api_status("1.33.0+x"), "GET /api_status/", {"lib_version": "1.33.0+x"}, answer={}),

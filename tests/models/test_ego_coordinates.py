@@ -5,7 +5,7 @@ from copy import deepcopy
 from math import pi
 
 import pytest
-from kinds import CLOUD, CLOUDS, LABELS, SAMPLE_OF, SAMPLES
+from payloads_of_every_kind import CLOUD, CLOUDS, LABELS, SAMPLE_OF, SAMPLES
 from pydantic import TypeAdapter
 from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 from segments.utils import transform_label_to_ego_coordinates
@@ -51,7 +51,7 @@ def test_as_the_official_sdk(tag):
 
 
 def test_only_coordinates_change():
-    """Ids, attributes and keys that nobody knows stay; and what was given is not touched."""
+    """Ids, attributes and unknown keys stay, and the argument is not changed."""
     wire = label_of("pointcloud-cuboid-sequence")
     wire["attributes"] = deepcopy(wire["attributes"])
     cuboid = wire["attributes"]["frames"][0]["annotations"][0]

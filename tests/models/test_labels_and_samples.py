@@ -4,7 +4,19 @@ from copy import deepcopy
 
 import attrs
 import pytest
-from kinds import BOX, BROWN_CONRADY, CLOUD, CUBOID, LABELS, LANE, OBJECT, ORTHO, SAMPLES, TASK_ATTRIBUTES, TRACKED
+from payloads_of_every_kind import (
+    BOX,
+    BROWN_CONRADY,
+    CLOUD,
+    CUBOID,
+    LABELS,
+    LANE,
+    OBJECT,
+    ORTHO,
+    SAMPLES,
+    TASK_ATTRIBUTES,
+    TRACKED,
+)
 from strategies import LABEL_TYPES, SAMPLE_TYPES
 
 from segments_async import models as m
@@ -62,7 +74,7 @@ def test_of_an_unknown_shape_what_may_be_plain_is_plain():
         structure(SAMPLES["image"], m.PointcloudSampleAttributes | m.MultiSensorSampleAttributes)
 
 
-def test_what_nothing_tells_apart_is_a_mistake_of_the_caller():
+def test_ambiguous_union_is_a_mistake_of_the_caller():
     with pytest.raises(TypeError, match=r"^cannot distinguish the members of .*User"):
         structure({}, m.User | m.Dataset)
 
@@ -178,7 +190,7 @@ def test_what_is_essential_is_checked_in_replies_and_arguments(tag, attributes, 
     ],
     ids=["model-in-json", "tuple", "json-in-model"],
 )
-def test_a_mixture_of_models_and_json_is_checked_all_the_same(attributes):
+def test_a_mixture_of_models_and_json_is_checked(attributes):
     with pytest.raises(InputError, match=r"^attributes\.annotations\[0\]\.category_id: expected an integer, got str$"):
         check({"sample_uuid": "u", "attributes": attributes}, m.LabelPut)
 
@@ -228,5 +240,5 @@ def test_annotations_of_every_kind_with_their_sensor_and_frame(tag):
 
 
 @pytest.mark.parametrize("attributes", [None, {}, [], {"hologram": 1}])
-def test_the_unlabelled_and_the_unknown_hold_no_annotations(attributes):
+def test_unlabelled_and_unknown_attributes_have_no_annotations(attributes):
     assert list(structure({"label_type": "vector", "attributes": attributes}, m.Label).annotations()) == []

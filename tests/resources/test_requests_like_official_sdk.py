@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 from attrs import frozen
-from call_kit import Sent, body_of, first_request
-from more_calls import SETTINGS
+from request_cases import SETTINGS
+from request_checks import Sent, body_of, first_request
 from segments import SegmentsClient
 
 pytestmark = pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""Names hold any character: each travels whole, as one segment of the path or in the body."""
+"""Names contain any character: each is sent whole, as one segment of the path or in the body."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import inspect
 import json
 
 import pytest
-from call_kit import ODD, ODD_PATH, first_request
+from request_checks import ODD, ODD_PATH, first_request
 from test_resource_arguments import OF_A_DATASET, OF_A_NAME
 
 pytestmark = pytest.mark.anyio
 
 
 def sends(call):
-    """Whether a call sends anything: a bulk call of nothing does not."""
+    """Whether a call sends anything: a bulk call without items does not."""
     return "[]" not in inspect.getsource(call)
 
 

@@ -6,10 +6,10 @@ import anyio
 import httpx
 import pytest
 from attrs import frozen
-from kinds import LABELS, SAMPLE_OF, SAMPLES
+from payloads_of_every_kind import LABELS, SAMPLE_OF, SAMPLES
 from pydantic import BaseModel
 from segments import SegmentsClient
-from test_official_models import known_to_both
+from test_fields_like_official_models import known_to_both
 
 from segments_async import AsyncSegments, unstructure
 from segments_async.sandbox import Sandbox
@@ -37,7 +37,7 @@ class World:
     """Samples by label type."""
 
     def ours(self, call):
-        """Make a call of ours."""
+        """Make a call with our client."""
 
         async def run():
             async with AsyncSegments(self.key, base_url=self.url) as client:
@@ -47,7 +47,7 @@ class World:
 
 
 def fill(sandbox, api):
-    """Something of everything; keys that nobody knows among it."""
+    """Create some of everything, with unknown keys."""
     uuids = {}
     for tag, attributes in LABELS.items():
         api.post("/user/datasets/", json={"name": tag, "task_type": tag, "odd": {"a": [None]}})

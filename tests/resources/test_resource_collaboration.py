@@ -1,4 +1,4 @@
-"""Who works on what, against the service in memory: users, roles, clones, labelsets, issues, work units."""
+"""Users, roles, clones, labelsets, issues and work units, against the service in memory."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class TestClone:
 class TestLabelsets:
     """Sets of labels."""
 
-    async def test_life(self, client, sample):
+    async def test_create_read_update_delete(self, client, sample):
         created = await client.labelsets.create(DATASET, "model 1", description="Mine.")
         assert created == await client.labelsets.get(DATASET, "model 1")
         with pytest.raises(AlreadyExistsError):
@@ -169,7 +169,7 @@ class TestIssues:
         await client.issues.update(issue.uuid, anchor=issue.anchor)
         assert sandbox.issues(DATASET)[0]["anchor"] == {"type": "basic", "novel": {"deep": [None]}, "frame": 3}
 
-    async def test_life(self, client, other, sandbox, sample):
+    async def test_create_read_update_delete(self, client, other, sandbox, sample):
         await client.datasets.update(DATASET, public=True)
         issue = await other.issues.create(sample.uuid, "Torn.")
         assert (issue.status, issue.created_by, issue.sample_name) == ("OPEN", "jane", "a.png")
@@ -217,7 +217,7 @@ class TestNameless:
     @pytest.mark.parametrize("what", NAMELESS)
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
     async def test_server_error(self, patient, sandbox, sample, what, status):
-        """A gateway cannot tell either."""
+        """An error of the gateway does not say whether the call was carried out."""
         call, route = NAMELESS[what]
         fault = sandbox.fail("POST", route, status=status, handled=True, times=None)
         with pytest.raises(ServerError) as caught:

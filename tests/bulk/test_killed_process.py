@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment, and go on where they were."""
+"""Runs that are killed at any moment, and resume from their checkpoint."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from bulk_kit import names_on, samples
+from bulk_checks import names_on, samples
 
 from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
 
-SCRIPT = Path(__file__).with_name("killable.py")
+SCRIPT = Path(__file__).with_name("checkpointed_run.py")
 KINDS = ["return", "error", "labels", "files"]
 COUNT = 60
 DONE = "SELECT count(*) FROM items WHERE status IN ('created', 'existing', 'updated', 'done')"

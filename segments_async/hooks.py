@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import optional
+
+from segments_async._validators import callback
 
 if TYPE_CHECKING:
     from segments_async.errors import SegmentsError
@@ -39,7 +42,8 @@ class Hooks:
     """
     Callbacks for the requests of a client. They run in its event loop, so they must be fast.
 
-    An exception raised by a hook propagates from the call that triggered it.
+    Hooks only observe: an exception raised by a hook is logged with its traceback on the logger ``segments_async``, and
+    affects no call. Async functions are refused, as they would never be awaited.
 
     Example:
         >>> def log(event: CallEvent) -> None:
@@ -48,11 +52,11 @@ class Hooks:
         True
     """
 
-    on_request: Hook | None = None
+    on_request: Hook | None = field(default=None, validator=optional(callback))
     """Called before each request, to the API or to storage."""
-    on_response: Hook | None = None
+    on_response: Hook | None = field(default=None, validator=optional(callback))
     """Called after each response, whatever its status. A lost response is passed to `on_retry`, or raised."""
-    on_retry: Hook | None = None
+    on_retry: Hook | None = field(default=None, validator=optional(callback))
     """Called before each retry."""
-    on_throttle: Hook | None = None
+    on_throttle: Hook | None = field(default=None, validator=optional(callback))
     """Called when the service throttles a request; `seconds` is the delay that it requests."""

@@ -171,7 +171,9 @@ def test_modules_are_attributes():
 
 GONE_SINCE_0_1 = {
     "segments_async.Pages": {"__init__(most)"},  # made by the client alone
-    "segments_async.ReleaseItems": {"__init__(choice)"},  # likewise
+    "segments_async.Prefetch": {"__init__(begin)"},  # likewise
+    "segments_async.ReleaseItems": {"__init__(choice)"},
+    "segments_async.ReleaseSamples": {"__init__(pick)", "__init__(opened)"},
     "segments_async.resources.Assets": {
         "upload_traced",
         *(f"upload_traced({name})" for name in ("file", "filename", "path", "trace")),

@@ -82,7 +82,7 @@ async def collect_past_timeout(stream, after=lambda: None):
     async with anyio.create_task_group() as group:
         group.start_soon(stream.collect)
         await wait_all_tasks_blocked()
-        stream._feeding.deadline -= HOUR
+        stream._feed_scope.deadline -= HOUR
         await wait_all_tasks_blocked()
         after()
     return stream.report
@@ -333,7 +333,7 @@ class TestStops:
         async with anyio.create_task_group() as group:
             group.start_soon(stream.collect)
             await wait_all_tasks_blocked()
-            stream._working.deadline -= HOUR
+            stream._work_scope.deadline -= HOUR
         report = stream.report
         assert (report.stopped, report.unknown, report.exhausted) == ("total_timeout", 1, True)
 

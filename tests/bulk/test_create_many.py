@@ -514,7 +514,7 @@ class TestFaults:
             async with anyio.create_task_group() as group:
                 group.start_soon(stream.collect)
                 await until(lambda: fault.hits)
-                stream._feeding.deadline -= HOUR
+                stream._feed_scope.deadline -= HOUR
         report = stream.report
         check_report(report)
         assert dict(report.counts) == {"created": 5, "unknown": 5, "unsent": 10}

@@ -82,8 +82,8 @@ async def test_connection_that_the_server_closed(open_client, serving, clock):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     def closed_by_server(client):
-        [[slot]] = pool_of(client)._idle.values()
-        return slot.connection.has_expired()
+        slots = [slot for stack in pool_of(client)._idle.values() for slot in stack]
+        return all(slot.connection.has_expired() for slot in slots)
 
     with serving(answer_once) as port:
         async with open_client(base_url=f"http://127.0.0.1:{port}", max_connections=1) as client:

@@ -57,7 +57,9 @@ def uploads_go_to(storage: str) -> Iterator[RawServer]:
         yield api
 
 
-def file_answer(content: bytes, *, tag: str | None = '"1"', first: int | None = None, total: int | None = None) -> bytes:
+def file_answer(
+    content: bytes, *, tag: str | None = '"1"', first: int | None = None, total: int | None = None
+) -> bytes:
     """
     Make the answer of a host that holds *content*.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from raw_server import RawServer, answer, head
 from raw_storage import uploads_go_to
@@ -48,7 +50,7 @@ TARGETS = {
     "other scheme": "ftp://127.0.0.1/a.png",
     **{
         name: ADDRESSES[name]
-        for name in ("large port", "negative port", "empty label", "long label", "half a bracket", "no host", "port 0")
+        for name in ("large port", "negative port", "empty label", "long label", "half a bracket", "port 0")
     },
     "odd bytes": "http://\xff\xfe/a.png",
     "itself": "",
@@ -124,7 +126,7 @@ async def test_upload(connect, address):
 
 
 @WIRES
-@pytest.mark.parametrize("address", set(ADDRESSES) - {"very long", "surrogate"})
+@pytest.mark.parametrize("address", [name for name in ADDRESSES if name not in {"very long", "surrogate"}])
 async def test_service(connect, address):
     """A `base_url` like that is refused at once, or at the first call; nothing was sent, not even perhaps."""
     with within(6), pytest.raises(SegmentsError) as caught:
@@ -170,10 +172,8 @@ async def test_nested_result(connect, depth):
     """A result that is too deep is a DecodeError, if it is no result."""
     with RawServer(lambda peer, _: peer.send(answer(nested(depth)))) as api, within(4):
         async with connect(api.url, retry=ONCE) as client:
-            for call in (client.users.me(), client.labels.get("u", "gt"), client.samples.get("u")):
+            for call in (client.users.me, lambda: client.labels.get("u", "gt"), lambda: client.samples.get("u")):
                 with pytest.raises(DecodeError):
-                    await call
-            try:
+                    await call()
+            with suppress(DecodeError):
                 await client.request("GET", "/x/")
-            except DecodeError:
-                pass

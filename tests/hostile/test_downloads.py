@@ -41,7 +41,6 @@ WHOLE = {
     "an empty member": coded(gzip.compress(b"") + ZIPPED + gzip.compress(b"")),
     "a hundred members": coded(b"".join(gzip.compress(FILE[at : at + 3000]) for at in range(0, len(FILE), 3000))),
     "deflate": coded(zlib.compress(FILE), "deflate"),
-    "x-gzip": coded(ZIPPED, "x-gzip"),
     "in capitals": coded(ZIPPED, "GZIP"),
     "identity": coded(FILE, "identity"),
     "until it closes": coded(ZIPPED, headers={"Connection": "close"}, length=None),
@@ -71,7 +70,6 @@ CUT = {
     "one byte missing": coded(ZIPPED[:-1]),
     "no checksum": coded(ZIPPED[:-8]),
     "head of gzip": coded(ZIPPED[:5]),
-    "nothing": coded(b""),
     "within the second member": coded(gzip.compress(FILE[:1000]) + gzip.compress(FILE[1000:])[:-9]),
     "half of deflate": coded(zlib.compress(FILE)[:150_000], "deflate"),
     "checksum of deflate": coded(zlib.compress(FILE)[:-2], "deflate"),
@@ -172,11 +170,8 @@ async def test_one_version(connect, tmp_path, later):
     [outcome] = report.results
     assert outcome.error is None
     content = outcome.value[0].read_bytes()
-    assert (len(content), content.count(b"A"), content.count(b"B")) == (
-        len(right),
-        right.count(b"A"),
-        right.count(b"B"),
-    )
+    assert [content.count(letter) for letter in (b"A", b"B")] == [right.count(letter) for letter in (b"A", b"B")]
+    assert len(content) == len(right)
 
 
 @WIRES

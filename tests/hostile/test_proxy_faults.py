@@ -52,7 +52,7 @@ async def test_relay(connect, proxied, trusted):
 @pytest.mark.parametrize("fault", PROXY_FAULTS)
 async def test_no_tunnel(connect, proxied, fault, method):
     """Nothing was sent, so even a POST is tried again; but for a 407, which stays what it is."""
-    with RawServer(lambda peer, request: PROXY_FAULTS[fault](peer, request)) as proxy, within(TIMEOUT * 3 + 1.5):
+    with RawServer(PROXY_FAULTS[fault]) as proxy, within(TIMEOUT * 3 + 1.5):
         proxied(proxy)
         async with connect(SERVICE, timeout=TIMEOUT) as client:
             with pytest.raises(TransportError) as caught:

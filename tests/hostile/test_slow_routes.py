@@ -46,11 +46,13 @@ def application(url, transport):
 )
 @pytest.mark.parametrize("slow", SLOW)
 def test_gateway_timeout(transport, backend, slow):
-    with RawServer(lambda peer, _: SLOW[slow](peer)) as api:
-        with TestClient(application(api.url, transport), backend=backend, raise_server_exceptions=False) as web:
-            started = time.monotonic()
-            answered = web.get("/quick")
-            took = time.monotonic() - started
+    with (
+        RawServer(lambda peer, _: SLOW[slow](peer)) as api,
+        TestClient(application(api.url, transport), backend=backend, raise_server_exceptions=False) as web,
+    ):
+        started = time.monotonic()
+        answered = web.get("/quick")
+        took = time.monotonic() - started
 
     assert answered.status_code == 504
     assert took < 2
@@ -59,8 +61,10 @@ def test_gateway_timeout(transport, backend, slow):
 @pytest.mark.slow
 def test_usual_gateway_timeout():
     """With the limits that `InteractiveSegments` has."""
-    with RawServer(lambda peer, _: SLOW["body"](peer)) as api:
-        with TestClient(application(api.url, None), raise_server_exceptions=False) as web:
-            started = time.monotonic()
-            assert web.get("/usual").status_code == 504
-            assert time.monotonic() - started < 8
+    with (
+        RawServer(lambda peer, _: SLOW["body"](peer)) as api,
+        TestClient(application(api.url, None), raise_server_exceptions=False) as web,
+    ):
+        started = time.monotonic()
+        assert web.get("/usual").status_code == 504
+        assert time.monotonic() - started < 8

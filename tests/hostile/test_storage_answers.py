@@ -28,7 +28,7 @@ async def test_upload_that_is_refused_early(connect, tmp_path, how, kind):
         within(5),
     ):
         async with connect(api.url, timeout=TIMEOUT) as client:
-            with pytest.raises(ApiError, match="AccessDenied: .*Policy expired") as caught:
+            with pytest.raises(ApiError, match=r"AccessDenied: .*Policy expired") as caught:
                 await client.assets.upload(file if kind == "path" else FILE, "a.png")
 
     assert (type(caught.value), caught.value.status) == (ApiError, 403)

@@ -27,7 +27,7 @@ STRAYS = {
 @WIRES
 @pytest.mark.parametrize("stray", STRAYS)
 async def test_with_the_answer(connect, stray, wire):
-    """What follows an answer at once is nobody's; aiohttp may take both for lost, and what is repeatable is repeated."""
+    """What follows an answer at once is nobody's. Over aiohttp both may be lost; what is repeatable is repeated."""
 
     def script(peer, request):
         peer.send(answer({"asked": request.path}) + (STRAYS[stray] if request.number == 0 else b""))

@@ -13,6 +13,7 @@ A server that does what a test says, byte by byte: on plain sockets, in threads,
 from __future__ import annotations
 
 import json
+import math
 import socket
 import ssl
 import struct
@@ -25,8 +26,8 @@ from typing import Any, Self
 
 from attrs import define, field
 
-MOST_SECONDS = 15.0
-"""No wait of a server lasts longer, so that no test hangs for its sake."""
+MOST_SECONDS = 10.0
+"""No connection lives longer, so that no test hangs for the sake of a server."""
 _NO_LINGER = struct.pack("ii", 1, 0)
 _CHUNK_BYTES = 256 * 1024
 
@@ -34,7 +35,7 @@ Script = Callable[["Peer", "Request"], object]
 
 
 class ServerLeftError(OSError):
-    """The server was left while a script was still waiting."""
+    """The server was left, or has had enough, while a script was still waiting."""
 
 
 class HungUpError(OSError):
@@ -75,7 +76,7 @@ class Request:
 class Peer:
     """One connection, from the server's side; every method ends the script by an OSError once the client is gone."""
 
-    def __init__(self, plain: socket.socket, stopping: threading.Event) -> None:
+    def __init__(self, plain: socket.socket, stopping: threading.Event, most_seconds: float) -> None:
         self.requests: list[Request] = []
         """What came over this connection."""
         self.closed = False
@@ -83,6 +84,7 @@ class Peer:
         """The socket, beneath TLS."""
         self._stream: socket.socket = plain
         self._stopping = stopping
+        self._end = time.monotonic() + most_seconds
         self._received = b""
 
     def speak_tls(self, context: ssl.SSLContext) -> None:
@@ -145,21 +147,18 @@ class Peer:
 
     def pause(self, seconds: float) -> None:
         """Wait for so long."""
-        if self._stopping.wait(min(seconds, MOST_SECONDS)):
+        left = self._end - time.monotonic()
+        if self._stopping.wait(max(0.0, min(seconds, left))) or seconds > left:
             raise ServerLeftError
 
     def wait_for(self, event: threading.Event) -> None:
         """Wait until the test sets *event*."""
-        end = time.monotonic() + MOST_SECONDS
         while not event.is_set():
             self.pause(0.01)
-            if time.monotonic() > end:
-                raise ServerLeftError
 
     def stall(self) -> None:
         """Do nothing, and read nothing, until the server is left."""
-        self.pause(MOST_SECONDS)
-        raise ServerLeftError
+        self.pause(math.inf)
 
     def half_close(self) -> None:
         """End what the server says; under TLS, without saying so."""
@@ -191,6 +190,7 @@ class RawServer:
         context: Speak TLS.
         early: Call the script before the body is read; `Peer.read_body` reads it, and what it leaves is read after.
         on_connect: Called with each connection before anything is read.
+        most_seconds: How long a connection lives at most.
         receive_bytes: Size of the sockets' receive buffers, so that a large body cannot hide in them.
     """
 
@@ -202,6 +202,7 @@ class RawServer:
         early: bool = False,
         on_connect: Callable[[Peer], object] | None = None,
         receive_bytes: int | None = None,
+        most_seconds: float = MOST_SECONDS,
     ) -> None:
         self.requests: list[Request] = []
         """What came, over all connections, in order."""
@@ -210,6 +211,7 @@ class RawServer:
         self._context = context
         self._early = early
         self._on_connect = on_connect
+        self._most_seconds = most_seconds
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -258,7 +260,7 @@ class RawServer:
                 plain.close()
                 return
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            peer = Peer(plain, self._stopping)
+            peer = Peer(plain, self._stopping, self._most_seconds)
             self.connections.append(peer)
             self._start(self._serve, peer)
 

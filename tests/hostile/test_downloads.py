@@ -92,11 +92,10 @@ async def test_coded_and_cut(connect, tmp_path, form):
     with RawServer(script) as host, within(4):
         async with connect(NO_API) as client:
             read, saved = await fetch(client, f"{host.url}/a.png", folder)
-            asked_by_read = 3
 
     assert isinstance(read, TransportError)
     assert isinstance(saved, TransportError)
-    assert len(host.requests) > asked_by_read * 2 - 1
+    assert len(host.requests) >= 3 * 2  # by each way three times at least
     assert [path for path in folder.iterdir() if not path.name.startswith(".")] == []
 
 

@@ -70,12 +70,3 @@ def within(seconds: float) -> Iterator[None]:
     if scope.cancelled_caught:
         pytest.fail(f"not over after {seconds:g} s; cancelled, which took {took - seconds:.1f} s")
     assert took <= seconds, f"took {took:.1f} s instead of {seconds:g} s at most"
-
-
-@contextmanager
-def blocked_by(event: Any) -> Iterator[None]:
-    """Set *event*, for which a server waits, at the end of the block, however it ends."""
-    try:
-        yield
-    finally:
-        event.set()

@@ -33,12 +33,13 @@ class Exchange:
 
     Attributes:
         sent: Whether bytes of the request may have left for the server; what a proxy was asked first does not count.
+            None if the transport does not say.
     """
 
     __slots__ = ("sent",)
 
     def __init__(self) -> None:
-        self.sent = False
+        self.sent: bool | None = None
 
 
 class Wire:

@@ -116,6 +116,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*; its connection becomes free when the response is closed."""
+        exchange = request.extensions.get(EXCHANGE) or Exchange()
+        exchange.sent = False
         await self._wait_for_slot(request)
         if self._closed:  # while this request was waiting
             self._free.release()
@@ -125,7 +127,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         slot = None
         try:
             slot = await self._acquire(origin, url)
-            slot.wire.exchange = request.extensions.get(EXCHANGE) or Exchange()
+            slot.wire.exchange = exchange
             response = await slot.transport.handle_async_request(request)
         except BaseException:
             await self._discard(slot)

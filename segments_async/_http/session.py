@@ -305,7 +305,7 @@ class Session:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
-        except httpx.InvalidURL as error:
+        except Exception as error:  # what a parser of URLs raises is not a closed list
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:

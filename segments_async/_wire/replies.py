@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ class Reply:
     def body(self) -> Any:
         """Return the decoded JSON, or the text if it is not JSON."""
         try:
-            return orjson.loads(self.content)
+            return orjson.loads(self.content.removeprefix(codecs.BOM_UTF8))
         except orjson.JSONDecodeError:
             return self.content[:MAX_BODY].decode("utf-8", "replace")
 

@@ -43,13 +43,18 @@ class _Handler(ResponseHandler):
     """
 
     is_idle = False
+    _head: bytes | None = None
+    """What came of the head of the response; None before one is expected, and once it is complete."""
+    _rest: int | None = None
+    """Bytes of the body to come; None if the head does not say."""
+    _is_chunked = False
+    _end = b""
 
     def start(self) -> None:
         """Expect a response."""
         self.is_idle = False
-        self._head: bytes | None = b""
-        self._rest: int | None = None
-        """Bytes of the body to come; None if the head does not say."""
+        self._head = b""
+        self._rest = None
         self._is_chunked = False
         self._end = b""
 

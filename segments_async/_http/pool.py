@@ -23,14 +23,14 @@ from segments_async._http.gate import Gate
 from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import origin_of, redact_url, request_id_in
-from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError
+from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
 from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from segments_async._wire.redaction import KeyRedactor
-    from segments_async.errors import SegmentsError
+    from segments_async.errors import TransportError
     from segments_async.hooks import Hook, Hooks
     from segments_async.settings import Clock
 
@@ -202,6 +202,8 @@ class Pool:
         except BodyTooLargeError:
             problem = f"the answer is larger than max_answer_mb={self.max_answer_bytes / MB:g} allows"
             raise DecodeError(problem, method=call.method, url=call.url) from None
+        except SegmentsError:
+            raise
         except Exception as error:
             raise self._failure(error, call) from error
         except BaseException as error:
@@ -229,6 +231,8 @@ class Pool:
         call = self._start(client, request)
         try:
             response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+        except SegmentsError:
+            raise
         except Exception as error:
             raise self._failure(error, call) from error
         self.counts.bytes_received += response.num_bytes_downloaded
@@ -250,7 +254,7 @@ class Pool:
             _notify(self.hooks.on_request, CallEvent(method=call.method, url=call.url))
         return call
 
-    def _failure(self, error: Exception, call: _Call) -> SegmentsError:
+    def _failure(self, error: Exception, call: _Call) -> TransportError:
         """
         Map an exception of the transport.
 

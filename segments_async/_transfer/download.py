@@ -159,6 +159,8 @@ class _Download:
         try:
             await self._prepare_sink(response)
             await self._receive(response)
+        except SegmentsError:
+            raise
         except Exception as error:
             raise request_error(error, "GET", redact_url(self._url)) from error
         finally:

@@ -134,10 +134,25 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
     return app
 
 
-async def _check_origin(sec_fetch_site: Annotated[str, Header()] = "same-origin") -> None:
-    """Refuse what another site's page makes a browser send."""
-    if sec_fetch_site not in {"same-origin", "none"}:
+async def _check_origin(
+    request: Request,
+    sec_fetch_site: Annotated[str | None, Header()] = None,
+    origin: Annotated[str | None, Header()] = None,
+) -> None:
+    """Refuse what another site's page makes a browser send; programs other than browsers send neither header."""
+    if sec_fetch_site is None:  # an older browser, or a page without TLS
+        own = origin is None or _is_own_origin(origin, request.headers.get("host", ""))
+    else:
+        own = sec_fetch_site in {"same-origin", "none"}
+    if not own:
         raise HTTPException(403, "This is for the application's own page.")
+
+
+def _is_own_origin(origin: str, host: str) -> bool:
+    """Compare an Origin header with the Host header, which names the default port of a scheme or leaves it out."""
+    scheme, _, authority = origin.lower().partition("://")
+    default = {"http": ":80", "https": ":443"}.get(scheme)
+    return default is not None and authority.removesuffix(default) == host.lower().removesuffix(default)
 
 
 FROM_THIS_PAGE: Any = Depends(_check_origin)

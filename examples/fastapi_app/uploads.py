@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from segments_async.bulk import BulkOptions
 
+ACTIVE = {"queued", "running"}
 KEPT = 100
 """Uploads of this process that can still be asked for."""
 
@@ -67,7 +68,7 @@ class PictureUploads:
         return Accepted(upload=upload, refused=refused)
 
     async def _forget_old(self) -> None:
-        while len(self._started) > KEPT and self.jobs.status(self._started[0][0]).state != "running":
+        while len(self._started) > KEPT and self.jobs.status(self._started[0][0]).state not in ACTIVE:
             name, folder = self._started.popleft()
             await self.jobs.forget(name)
             await _remove(folder)

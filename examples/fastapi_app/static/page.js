@@ -5,7 +5,7 @@ import { Uploads } from "./uploads.js";
 const at = (id) => document.getElementById(id);
 
 async function load() {
-  const answer = await fetch("/samples");
+  const answer = await fetch("samples");
   if (!answer.ok) throw new Error((await answer.json()).detail);
   return answer.json();
 }
@@ -19,7 +19,7 @@ samples.show(album.samples);
 listen(album.position);
 
 function listen(position) {
-  const events = new EventSource(`/events?after=${position}`);
+  const events = new EventSource(`events?after=${position}`);
   const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
   on("sample", (sample) => samples.put(sample));
   on("label", ({ uuid, label }) => samples.label(uuid, label));

@@ -91,7 +91,7 @@ class Card {
     this.button.title = "Plays somebody who labels, as this is a sandbox";
     this.button.addEventListener("click", async () => {
       const { naturalWidth: width, naturalHeight: height } = this.image;
-      const answer = await fetch(`/samples/${encodeURIComponent(this.sample.uuid)}/label`, {
+      const answer = await fetch(`samples/${encodeURIComponent(this.sample.uuid)}/label`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ width, height }),

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...]``: run cases, and print medians and ratios."""
+"""``python -m benchmarks [NAME ...]``: run benchmark cases and print medians and ratios."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ import sys
 from pathlib import Path
 
 from benchmarks.cases import CASES, batches, curve
-from benchmarks.harness import FULL, QUICK, hold
+from benchmarks.harness import FULL, QUICK, run_case
 from benchmarks.report import as_json, machine, table
 
 HERE = Path(__file__).parent
 PLOTS = {"curve": (curve.draw, "curve.png"), "batches": (batches.draw, "bulk.png")}
-"""How cases are drawn, and where."""
+"""The plot function and the file name of each case with a plot."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read the command line, run, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure this client beside others.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases, by default all: {', '.join(CASES)}")
-    parser.add_argument("--quick", action="store_true", help="small numbers: to see that it runs, not to quote")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    """Parse the command line, run the cases and print the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmark this client against others.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"cases to run, all by default: {', '.join(CASES)}")
+    parser.add_argument(
+        "--quick", action="store_true", help="use small numbers, to check that it runs; not for publication"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     plots = ", ".join(file for _, file in PLOTS.values())
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"for {plots}; {HERE}, or none with --quick")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"folder for {plots} ({HERE}; none with --quick)")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(CASES):
-        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+        parser.error(f"unknown case: {', '.join(sorted(unknown))}; choose from {', '.join(CASES)}")
     described = machine()
     packages = ", ".join(f"{name} {number}" for name, number in described.pop("packages").items())
     print(", ".join(f"{name}: {value}" for name, value in described.items()), packages, "", sep="\n")
     results = []
     for name in dict.fromkeys(options.names or CASES):
-        result = hold(CASES[name](QUICK if options.quick else FULL), tell=_tell)
-        _tell("")
+        result = run_case(CASES[name](QUICK if options.quick else FULL), on_progress=_show_progress)
+        _show_progress("")
         print(*table(result), sep="\n", flush=True)
         results.append(result)
         folder = options.plots or (None if options.quick else HERE)
@@ -44,8 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
 
 
-def _tell(text: str) -> None:
-    """Show on a terminal what is going on, in one line."""
+def _show_progress(text: str) -> None:
+    """Show the progress in one line, if stderr is a terminal."""
     if sys.stderr.isatty():
         print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)
 

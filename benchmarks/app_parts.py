@@ -1,4 +1,4 @@
-"""The example application and the service behind it, each in a process of its own."""
+"""The example application and a sandbox for it, each in its own process."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Application:
 
     url: str
     cost: dict[str, float] = field(factory=dict)
-    """``cpu`` (seconds) and ``memory`` (MB at most) of its process, once it has ended."""
+    """``cpu`` (in seconds) and ``memory`` (peak, in MB) of its process, once it has ended."""
 
 
 @contextmanager
 def running_application() -> Iterator[Application]:
-    """Start both; the application has one worker."""
+    """Start the sandbox and the application, which has one worker."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener, tempfile.TemporaryDirectory() as folder:
         app = Application(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        with _process("service", app.url) as (_, told):
-            arguments = json.dumps({**told, "folder": folder, "listener": listener.fileno()})
+        with _process("service", app.url) as (_, service):
+            arguments = json.dumps({**service, "folder": folder, "listener": listener.fileno()})
             with _process("application", arguments, pass_fds=[listener.fileno()]) as (process, _):
                 yield app
                 process.send_signal(signal.SIGINT)
@@ -57,7 +57,7 @@ def _process(part: str, argument: str, **options: Any) -> Iterator[tuple[subproc
 
 
 def serve_service(app_url: str) -> None:
-    """Run a sandbox that tells the application of changes."""
+    """Run a sandbox that sends webhooks to the application."""
     import anyio
 
     from examples.fastapi_app.__main__ import make_dataset
@@ -71,22 +71,22 @@ def serve_service(app_url: str) -> None:
 
 
 def serve_application(arguments: str) -> None:
-    """Run the application until it is interrupted, and print what it cost."""
+    """Run the application until it is interrupted, then print its CPU time and peak memory."""
     import uvicorn
 
     from examples.fastapi_app.__main__ import Server
     from examples.fastapi_app.app import Settings, make_app
     from segments_async import AsyncSegments
 
-    given = json.loads(arguments)
-    settings = Settings(dataset=DATASET, secret=given["secret"], folder=given["folder"], plays_labeller=True)
-    app = make_app(settings, lambda: AsyncSegments(given["key"], base_url=given["url"]))
+    options = json.loads(arguments)
+    settings = Settings(dataset=DATASET, secret=options["secret"], folder=options["folder"], plays_labeller=True)
+    app = make_app(settings, lambda: AsyncSegments(options["key"], base_url=options["url"]))
     server = Server(uvicorn.Config(app, log_level="warning"), app.state.live)
     print("{}", flush=True)
-    begun = time.process_time()
-    with suppress(KeyboardInterrupt), socket.socket(fileno=given["listener"]) as listener:
+    started = time.process_time()
+    with suppress(KeyboardInterrupt), socket.socket(fileno=options["listener"]) as listener:
         server.run([listener])
-    print(json.dumps({"cpu": time.process_time() - begun, "memory": peak_memory()}))
+    print(json.dumps({"cpu": time.process_time() - started, "memory": peak_memory()}))
 
 
 if __name__ == "__main__":

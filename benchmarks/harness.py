@@ -1,4 +1,4 @@
-"""The asking side: start servers and contestants, let them take turns, and hold ratios against targets."""
+"""The benchmark runner: starts servers and contestants, alternates them, and compares ratios with targets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from attrs import field, frozen
 from benchmarks.stopwatch import Run
 
 Turn = Mapping[str, Run]
-"""What the contestants did in one turn, by name."""
+"""The measurements of one turn, by contestant."""
 
 
 @frozen
 class Scale:
-    """How much is measured: so many turns, and of the usual numbers so large a part."""
+    """The scale of a benchmark: the number of turns, and a factor for all other numbers."""
 
     turns: int
     part: float = 1.0
@@ -37,31 +37,31 @@ QUICK = Scale(3, 0.2)
 
 @frozen(kw_only=True)
 class Contestant:
-    """Somebody who does the work of a case, in a process of its own."""
+    """A client under test, run in its own process."""
 
     name: str
     work: Callable[..., Run]
-    """A function of a module."""
+    """A module-level function that does the work."""
     arguments: Mapping[str, Any] = field(factory=dict)
-    """For *work*: JSON. If the case has a server, ``url`` is added."""
+    """Arguments of *work*, as JSON values; ``url`` is added if the case has a server."""
     needs: Sequence[str] = ()
-    """Modules without which it does not take part."""
+    """Required modules; without them, it is left out."""
 
     @property
-    def is_here(self) -> bool:
-        """Whether what it needs is installed."""
+    def is_available(self) -> bool:
+        """Whether the required modules are installed."""
         return all(find_spec(module) is not None for module in self.needs)
 
     def run_here(self, url: str | None) -> Run:
-        """Do the work in this process."""
+        """Run in this process."""
         return self.work(**self._all_arguments(url))
 
-    def run_apart(self, url: str | None) -> Run:
-        """Do the work in a process of its own."""
+    def run_in_process(self, url: str | None) -> Run:
+        """Run in a new process."""
         function = f"{self.work.__module__}:{self.work.__qualname__}"
         command = [sys.executable, "-m", "benchmarks.stopwatch", function, json.dumps(self._all_arguments(url))]
-        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        return Run(**json.loads(ended.stdout.splitlines()[-1]))
+        completed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        return Run(**json.loads(completed.stdout.splitlines()[-1]))
 
     def _all_arguments(self, url: str | None) -> dict[str, Any]:
         return {**self.arguments, **({} if url is None else {"url": url})}
@@ -69,34 +69,34 @@ class Contestant:
 
 @frozen(kw_only=True)
 class Check:
-    """A ratio, and what it should be."""
+    """A ratio and its target."""
 
     name: str
     value: Callable[[Turn], float]
-    """Computes it from what was done in one turn."""
+    """Computes the ratio from the measurements of one turn."""
     contestants: Sequence[str]
-    """Whom it is about; it is left out if one of them does not take part."""
+    """The contestants it compares; it is left out if one of them is not available."""
     target: float | None = None
-    """None for a figure that is only told."""
+    """The target; None if the ratio is only reported."""
     at_most: bool = True
-    """Whether the target is the most that is good, or the least."""
+    """Whether the target is a maximum (True) or a minimum (False)."""
 
     def holds(self, value: float) -> bool:
-        """Whether *value* is as good as the target."""
+        """Return whether *value* meets the target."""
         if self.target is None:
             return True
         return value <= self.target if self.at_most else value >= self.target
 
 
 def cost_ratio(name: str, one: str, other: str, at_most: float | None = None) -> Check:
-    """Compare CPU for a unit: *one* / *other*, which is to be small."""
+    """Compare CPU time per unit, *one* / *other*; lower is better."""
     return Check(
         name=name, value=lambda turn: turn[one].cost / turn[other].cost, contestants=(one, other), target=at_most
     )
 
 
 def speed_ratio(name: str, one: str, other: str, at_least: float | None = None) -> Check:
-    """Compare units per CPU second: *one* / *other*, which is to be large."""
+    """Compare units per CPU second, *one* / *other*; higher is better."""
     return Check(
         name=name,
         value=lambda turn: turn[other].cost / turn[one].cost,
@@ -107,7 +107,7 @@ def speed_ratio(name: str, one: str, other: str, at_least: float | None = None) 
 
 
 def rate_ratio(name: str, one: str, other: str, at_least: float | None = None) -> Check:
-    """Compare units per second: *one* / *other*, which is to be large."""
+    """Compare units per second, *one* / *other*; higher is better."""
     return Check(
         name=name,
         value=lambda turn: turn[one].rate / turn[other].rate,
@@ -119,7 +119,7 @@ def rate_ratio(name: str, one: str, other: str, at_least: float | None = None) -
 
 @frozen(kw_only=True)
 class Case:
-    """What is measured: the same work, done by some contestants."""
+    """A benchmark case: the same work, done by several contestants."""
 
     name: str
     about: str
@@ -129,16 +129,16 @@ class Case:
     turns: int
     has_server: bool = True
     delay: float = 0.0
-    """Seconds that the server takes for an answer."""
+    """Seconds that the server waits before each response."""
     limit: tuple[float, int] = (0.0, 0)
-    """Calls a second that the server allows, and how many at once; 0 allows all."""
+    """The rate limit of the server, in calls per second, and its burst; a rate of 0 is unlimited."""
     whole_seconds: bool = False
-    """Whether it names waits in whole seconds, instead of exactly."""
+    """Whether the server sends ``Retry-After`` in whole seconds, instead of exact ones."""
 
 
 @frozen(kw_only=True)
 class Result:
-    """What came out of a case."""
+    """The result of a case."""
 
     case: Case
     turns: Sequence[Turn]
@@ -146,17 +146,17 @@ class Result:
     """Contestants that are not installed."""
 
     def runs(self, contestant: str) -> list[Run]:
-        """What one contestant did in each turn."""
+        """Return the measurements of one contestant in all turns."""
         return [turn[contestant] for turn in self.turns]
 
     @property
     def checks(self) -> list[tuple[Check, list[float]]]:
-        """The checks about those who took part, with the value of each turn."""
-        took_part = set(self.turns[0])
+        """The checks whose contestants are all available, with the value for each turn."""
+        available = set(self.turns[0])
         return [
             (check, [check.value(turn) for turn in self.turns])
             for check in self.case.checks
-            if took_part.issuperset(check.contestants)
+            if available.issuperset(check.contestants)
         ]
 
 
@@ -164,7 +164,7 @@ class Result:
 def running_server(
     delay: float = 0.0, limit: tuple[float, int] = (0.0, 0), *, whole_seconds: bool = False
 ) -> Iterator[str]:
-    """Start the server in a process of its own; gives its URL."""
+    """Start the server in its own process and yield its URL."""
     command = [sys.executable, "-m", "benchmarks.server", *map(str, (delay, *limit, int(whole_seconds)))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -174,35 +174,35 @@ def running_server(
             server.terminate()
 
 
-def hold(
+def run_case(
     case: Case,
     *,
-    run: Callable[[Contestant, str | None], Run] = Contestant.run_apart,
-    tell: Callable[[str], None] = lambda _: None,
+    run: Callable[[Contestant, str | None], Run] = Contestant.run_in_process,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Result:
     """
-    Let the contestants of *case* take turns.
+    Run a case: all contestants in each turn.
 
     Args:
         case: The case.
-        run: How a contestant is run.
-        tell: Called with what is done next.
+        run: Runs a contestant.
+        on_progress: Called with a description of the next step.
     """
-    present = [contestant for contestant in case.contestants if contestant.is_here]
+    available = [contestant for contestant in case.contestants if contestant.is_available]
     turns = []
     server = running_server(case.delay, case.limit, whole_seconds=case.whole_seconds)
     with server if case.has_server else nullcontext() as url:
         for number in range(case.turns):
             turn = {}
-            for contestant in present:
-                tell(f"{case.name}: turn {number + 1} of {case.turns}, {contestant.name}")
+            for contestant in available:
+                on_progress(f"{case.name}: turn {number + 1} of {case.turns}, {contestant.name}")
                 turn[contestant.name] = run(contestant, url)
             turns.append(turn)
-    missing = [contestant.name for contestant in case.contestants if not contestant.is_here]
+    missing = [contestant.name for contestant in case.contestants if not contestant.is_available]
     return Result(case=case, turns=turns, missing=missing)
 
 
 def median_of(runs: Sequence[Run], figure: Callable[[Run], float | None]) -> float | None:
-    """Take the median of a figure, if the runs have it."""
+    """Return the median of a figure over *runs*; None if no run has it."""
     values = [value for run in runs if (value := figure(run)) is not None]
     return statistics.median(values) if values else None

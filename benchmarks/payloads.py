@@ -1,4 +1,4 @@
-"""What is sent and answered: the shapes of the service's documentation, always the same."""
+"""Deterministic request and response payloads, in the formats of the service's documentation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABEL: dict[str, Any] = {
 
 
 def new_sample(number: int) -> dict[str, Any]:
-    """Describe a sample to create."""
+    """Return the request to create a sample."""
     name = f"violet-{number:06}.jpg"
     return {
         "name": name,
@@ -40,7 +40,7 @@ def new_sample(number: int) -> dict[str, Any]:
 
 
 def stored(sample: dict[str, Any]) -> dict[str, Any]:
-    """Add to a sample what the service adds."""
+    """Return a sample with the fields that the service adds."""
     return {
         "uuid": f"602a3eec-a61c-4a77-9fcc-{sum(sample['name'].encode()):012x}",
         **sample,
@@ -53,7 +53,7 @@ def stored(sample: dict[str, Any]) -> dict[str, Any]:
 
 
 def vector_label(shapes: int) -> dict[str, Any]:
-    """Make a label of so many polygons, each of 12 corners."""
+    """Return a label with *shapes* polygons of 12 points each."""
     annotations = [
         {
             "id": number + 1,
@@ -68,7 +68,7 @@ def vector_label(shapes: int) -> dict[str, Any]:
 
 
 def cuboid_label(frames: int, cuboids: int) -> dict[str, Any]:
-    """Make a label of so many frames of a point cloud, each with so many cuboids."""
+    """Return a label of a point cloud sequence with *frames* frames of *cuboids* cuboids each."""
     return {
         **LABEL,
         "label_type": "pointcloud-cuboid-sequence",
@@ -101,11 +101,11 @@ def _cuboid(number: int, frame: int) -> dict[str, Any]:
 
 
 PAINTED = 540, 960, 40
-"""Height, width and objects of the bitmaps of a release."""
+"""Height, width and number of objects of the bitmaps in a release."""
 
 
 def painted_ids(height: int, width: int, objects: int, *, part: float = 1.0, seed: int = 7) -> tuple[Any, Any]:
-    """Paint ellipses, as a label's bitmap has objects; gives the ids, and the annotations they belong to."""
+    """Draw ellipses like the objects of a label bitmap; return the ids of the pixels and the annotations."""
     import numpy as np
 
     height, width = max(8, round(height * part)), max(8, round(width * part))
@@ -121,7 +121,7 @@ def painted_ids(height: int, width: int, objects: int, *, part: float = 1.0, see
 
 @cache
 def painted_image() -> bytes:
-    """A JPEG as large as the bitmaps of a release, of soft noise, as photographs have it."""
+    """Return a JPEG of smooth noise, similar to a photograph, in the size of the bitmaps in a release."""
     import numpy as np
     from PIL import Image
 
@@ -134,7 +134,7 @@ def painted_image() -> bytes:
 
 @cache
 def small_image() -> bytes:
-    """A JPEG as small as a thumbnail."""
+    """Return a JPEG in the size of a thumbnail."""
     import numpy as np
     from PIL import Image
 
@@ -146,7 +146,7 @@ def small_image() -> bytes:
 
 @cache
 def painted_bitmap() -> bytes:
-    """Its bitmap, as the service has it."""
+    """Return the label bitmap for `painted_image`, in the format of the service."""
     from segments_async.images import encode_bitmap
 
     return encode_bitmap(painted_ids(*PAINTED)[0])

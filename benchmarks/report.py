@@ -1,4 +1,4 @@
-"""Tables for people and JSON for machines."""
+"""Results as text tables and JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def machine() -> dict[str, Any]:
-    """Describe where the figures come from."""
+    """Describe the machine and the installed packages."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -48,42 +48,42 @@ def _version(package: str) -> str | None:
 
 
 def table(result: Result) -> Iterator[str]:
-    """Lay out what the contestants did, and the ratios with their targets."""
+    """Yield the lines of a table with the measurements of each contestant, and the ratios with their targets."""
     case = result.case
     names = list(result.turns[0])
     width = max(len(name) for name in [*names, *(check.name for check, _ in result.checks)])
     columns = [column for column in COLUMNS if median_of(result.runs(names[0]), column[1]) is not None]
     yield f"{case.name}: {case.about}"
-    yield f"medians of {case.turns} turns; CPU is that of one {case.unit}, with its least and most"
+    yield f"medians of {case.turns} turns; CPU time per {case.unit}, with minimum and maximum"
     yield ""
     yield f"{'':{width}}{'CPU us':>10}{'spread':>18}" + "".join(f"{title:>12}" for title, _, _ in columns)
     for name in names:
         runs = result.runs(name)
         costs = [run.cost for run in runs]
-        cells = (f"{median_of(runs, figure):{form}}" for _, figure, form in columns)
+        cells = (f"{median_of(runs, value):{spec}}" for _, value, spec in columns)
         spread = f"{min(costs):,.0f} - {max(costs):,.0f}"
         yield f"{name:{width}}{statistics.median(costs):10,.0f}{spread:>18}" + "".join(f"{cell:>12}" for cell in cells)
     if result.missing:
         yield f"not installed: {', '.join(result.missing)}"
     if result.checks:
         yield ""
-        yield f"{'ratio':{width}}{'here':>10}{'spread':>18}{'target':>12}"
+        yield f"{'ratio':{width}}{'median':>10}{'spread':>18}{'target':>12}"
         for check, values in result.checks:
-            yield _line(check, values, width)
+            yield _check_line(check, values, width)
     yield ""
 
 
-def _line(check: Check, values: Sequence[float], width: int) -> str:
-    here = statistics.median(values)
+def _check_line(check: Check, values: Sequence[float], width: int) -> str:
+    median = statistics.median(values)
     spread = f"{min(values):.2f} - {max(values):.2f}"
     if check.target is None:
-        return f"{check.name:{width}}{here:10.2f}{spread:>18}"
+        return f"{check.name:{width}}{median:10.2f}{spread:>18}"
     target = f"{'<=' if check.at_most else '>='} {check.target:g}"
-    return f"{check.name:{width}}{here:10.2f}{spread:>18}{target:>12}  {'holds' if check.holds(here) else 'MISSED'}"
+    return f"{check.name:{width}}{median:10.2f}{spread:>18}{target:>12}  {'met' if check.holds(median) else 'MISSED'}"
 
 
 def as_json(results: Sequence[Result]) -> dict[str, Any]:
-    """Give every figure of every turn, and the ratios."""
+    """Return all measurements of all turns, and the ratios."""
     return {
         "machine": machine(),
         "cases": {

@@ -1,4 +1,4 @@
-"""Clients that do the same work: each function makes so many calls over so many connections, and tells what it cost."""
+"""Competing clients: each function makes *requests* calls over *connections* connections and returns the cost."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ KEY = {"Authorization": "APIKey key"}
 
 @frozen
 class Action:
-    """A call as it goes over the wire, and what its answer has to say."""
+    """A call on the wire, and a field that its response must contain."""
 
     method: str
     path: str
     body: dict[str, Any]
-    says: tuple[str, object]
+    expected: tuple[str, object]
 
-    def check(self, answer: Any) -> None:
-        """Refuse a wrong answer, decoded or structured."""
-        name, value = self.says
-        assert (answer[name] if isinstance(answer, dict) else getattr(answer, name)) == value
+    def check(self, result: Any) -> None:
+        """Assert that *result*, JSON or a model, contains the expected field."""
+        name, value = self.expected
+        assert (result[name] if isinstance(result, dict) else getattr(result, name)) == value
 
 
 ACTIONS = {
@@ -66,7 +66,7 @@ def ours(url: str, action: str, requests: int, connections: int, transport: Lite
 
 
 def official(url: str, action: str, requests: int, connections: int) -> Run:
-    """Run the official SDK: one client for all threads, as its users have it."""
+    """Run the official SDK, with one client for all threads, as its users do."""
     from segments import SegmentsClient
 
     client = SegmentsClient("key", url)
@@ -78,13 +78,13 @@ def official(url: str, action: str, requests: int, connections: int) -> Run:
 
 
 def stock(url: str, action: str, requests: int, connections: int) -> Run:
-    """Run httpx as it comes, with its limits raised to the number of connections."""
+    """Run plain httpx, with its limits raised to the number of connections."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     return _plain(lambda: httpx.AsyncClient(limits=limits, timeout=TIMEOUT), url, action, requests, connections)
 
 
 def httpx2(url: str, action: str, requests: int, connections: int) -> Run:
-    """Run httpx2 in the same way."""
+    """Run httpx2, configured like httpx."""
     module = import_module("httpx2")
     limits = module.Limits(max_connections=connections, max_keepalive_connections=connections)
     return _plain(lambda: module.AsyncClient(limits=limits, timeout=TIMEOUT), url, action, requests, connections)
@@ -107,17 +107,17 @@ def over_aiohttp(url: str, action: str, requests: int, connections: int) -> Run:
 
 
 def bare_aiohttp(url: str, action: str, requests: int, connections: int) -> Run:
-    """Run aiohttp, which does no more than send JSON and read JSON: the limit."""
+    """Run plain aiohttp, which only sends and reads JSON: the lower bound of the cost."""
     import aiohttp
 
-    asked = ACTIONS[action]
+    spec = ACTIONS[action]
 
     async def run() -> Run:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
 
             async def call() -> None:
-                async with session.request(asked.method, url + asked.path, json=asked.body, headers=KEY) as response:
-                    asked.check(await response.json())
+                async with session.request(spec.method, url + spec.path, json=spec.body, headers=KEY) as response:
+                    spec.check(await response.json())
 
             return await measure_tasks(call, url, requests, connections)
 
@@ -125,15 +125,15 @@ def bare_aiohttp(url: str, action: str, requests: int, connections: int) -> Run:
 
 
 def _plain(make: Callable[[], Any], url: str, action: str, requests: int, connections: int) -> Run:
-    """Run a client with the methods of httpx, which does no more than send JSON and read JSON."""
-    asked = ACTIONS[action]
+    """Run a client with the interface of httpx, which only sends and reads JSON."""
+    spec = ACTIONS[action]
 
     async def run() -> Run:
         async with make() as client:
 
             async def call() -> None:
-                response = await client.request(asked.method, url + asked.path, json=asked.body, headers=KEY)
-                asked.check(response.json())
+                response = await client.request(spec.method, url + spec.path, json=spec.body, headers=KEY)
+                spec.check(response.json())
 
             return await measure_tasks(call, url, requests, connections)
 

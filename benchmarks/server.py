@@ -1,4 +1,4 @@
-"""A server that does so little that it is not what is measured: ``python -m benchmarks.server [SECONDS]``."""
+"""A minimal server that does not affect the measurements: ``python -m benchmarks.server [SECONDS]``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import orjson
 
 from benchmarks.payloads import LABEL, VECTOR, new_sample, painted_bitmap, painted_image, small_image, stored
 
-Answer = Callable[[bytes], bytes | None]
-REFUSED = (b"400 Bad Request", b"{}")
-NO_PAGE = (b"404 Not Found", b'{"detail": "Invalid page."}')
+Handler = Callable[[bytes], bytes | None]
+"""Returns the response to a request body; None for a wrong body."""
+BAD_REQUEST = (b"400 Bad Request", b"{}")
+INVALID_PAGE = (b"404 Not Found", b'{"detail": "Invalid page."}')
 
 
 def _put_label(body: bytes) -> bytes | None:
@@ -35,16 +36,16 @@ def _create_batch(body: bytes) -> bytes:
     return orjson.dumps([stored(sample) for sample in orjson.loads(body)])
 
 
-def _tell_cpu(_: bytes) -> bytes:
+def _get_cpu(_: bytes) -> bytes:
     return orjson.dumps({"cpu": time.process_time()})
 
 
 @lru_cache(200)
 def list_samples(target: str) -> bytes | None:
-    """Give the page of samples that *target* asks for, of a dataset whose name says how many it has."""
+    """Return the page of samples that *target* requests, from a dataset whose name ends with its number of samples."""
     path, _, query = target.partition("?")
-    asked = dict(pair.split("=", 1) for pair in query.split("&"))
-    total, per_page, page = int(path.split("-")[-1].split("/")[0]), int(asked["per_page"]), int(asked["page"])
+    params = dict(pair.split("=", 1) for pair in query.split("&"))
+    total, per_page, page = int(path.split("-")[-1].split("/")[0]), int(params["per_page"]), int(params["page"])
     numbers = range(total)[(page - 1) * per_page : page * per_page]
     return orjson.dumps([stored(new_sample(number)) for number in numbers]) if numbers else None
 
@@ -52,26 +53,26 @@ def list_samples(target: str) -> bytes | None:
 _LABEL = orjson.dumps(LABEL)
 _NEW_SAMPLE = new_sample(0)
 _SAMPLE = orjson.dumps(stored(_NEW_SAMPLE))
-_ROUTES: dict[str, Answer] = {
+_ROUTES: dict[str, Handler] = {
     "labels": _put_label,
     "samples": _create_sample,
     "samples_bulk": _create_batch,
-    "cpu": _tell_cpu,
+    "cpu": _get_cpu,
     "image.jpg": lambda _: painted_image(),
     "small": lambda _: small_image(),
     "bitmap.png": lambda _: painted_bitmap(),
-    "api_status": lambda _: b"{}",  # which the official SDK asks for when its client is made
+    "api_status": lambda _: b"{}",  # requested by the official SDK when its client is created
 }
 
 
 class Bucket:
     """
-    Allow so many calls a second.
+    A token bucket that limits calls per second.
 
     Args:
-        rate: Calls a second; 0 allows all.
-        burst: Calls at once.
-        whole_seconds: Whether waits are named as HTTP has them, rounded up, instead of exactly.
+        rate: Calls per second; 0 for no limit.
+        burst: Calls allowed at once.
+        whole_seconds: Whether waits are rounded up to whole seconds, as HTTP requires, instead of exact.
     """
 
     def __init__(self, rate: float, burst: int, *, whole_seconds: bool = False) -> None:
@@ -81,7 +82,7 @@ class Bucket:
         self._filled = time.monotonic()
 
     def take(self) -> float:
-        """Seconds to wait before a call is allowed; 0 lets it through."""
+        """Take a token; return the seconds to wait if there is none, else 0."""
         if not self._rate:
             return 0.0
         now = time.monotonic()
@@ -96,11 +97,11 @@ class Bucket:
 
 class Connection(asyncio.Protocol):
     """
-    One connection: every whole request gets its answer, a body that is not what was to be sent a 400.
+    A connection: responds to each complete request, and with a 400 to an unexpected body.
 
     Args:
-        delay: Seconds before each answer.
-        bucket: What all connections take from.
+        delay: Seconds before each response.
+        bucket: The rate limit shared by all connections.
     """
 
     def __init__(self, delay: float, bucket: Bucket) -> None:
@@ -109,53 +110,53 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by its class
+        """Store the transport."""
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's transport is not a subclass
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that has arrived whole."""
+        """Respond to every request that is complete."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end].lower()
             _, found, length = head.partition(b"content-length:")
-            whole = end + 4 + (int(length.split(b"\r\n", 1)[0]) if found else 0)
-            if len(self._received) < whole:
+            size = end + 4 + (int(length.split(b"\r\n", 1)[0]) if found else 0)
+            if len(self._received) < size:
                 return
-            body = bytes(self._received[end + 4 : whole])
-            del self._received[:whole]
-            self._answer(bytes(head), body)
+            body = bytes(self._received[end + 4 : size])
+            del self._received[:size]
+            self._respond(bytes(head), body)
 
-    def _answer(self, head: bytes, body: bytes) -> None:
+    def _respond(self, head: bytes, body: bytes) -> None:
         if b"content-encoding: gzip" in head:
             body = zlib.decompress(body, zlib.MAX_WBITS | 16)
         method, target, _ = head.split(b" ", 2)
         if method == b"get" and b"/samples/?" in target:
-            answer, refusal = list_samples(target.decode()), NO_PAGE
+            content, error = list_samples(target.decode()), INVALID_PAGE
         elif target != b"/cpu" and (wait := self._bucket.take()):
-            answer, refusal = None, (b"429 Too Many Requests\r\nRetry-After: %g" % wait, b"{}")
+            content, error = None, (b"429 Too Many Requests\r\nRetry-After: %g" % wait, b"{}")
         else:
-            answer, refusal = _ROUTES[_route(target)](body), REFUSED
-        status, answer = refusal if answer is None else (b"200 OK", answer)
-        whole = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-        text = whole % (status, len(answer), answer)
+            content, error = _ROUTES[_route_of(target)](body), BAD_REQUEST
+        status, content = error if content is None else (b"200 OK", content)
+        template = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        response = template % (status, len(content), content)
         if self._delay:
-            asyncio.get_running_loop().call_later(self._delay, self._write, text)
+            asyncio.get_running_loop().call_later(self._delay, self._write, response)
         else:
-            self._write(text)
+            self._write(response)
 
-    def _write(self, text: bytes) -> None:
+    def _write(self, response: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(text)
+            self._transport.write(response)
 
 
-def _route(target: bytes) -> str:
-    """Tell what is called: ``labels/...``, ``datasets/{owner}/{name}/samples/``, ``cpu``."""
+def _route_of(target: bytes) -> str:
+    """Return the route of a path such as ``labels/...``, ``datasets/{owner}/{name}/samples/`` or ``cpu``."""
     parts = target.decode().split("?")[0].strip("/").split("/")
     return parts[3] if parts[0] == "datasets" else parts[0]
 
 
 async def serve(delay: float, rate: float, burst: int, *, whole_seconds: bool) -> None:
-    """Listen on a free port, print it, and serve until the process is ended."""
+    """Listen on a free port, print it, and serve until the process is terminated."""
     bucket = Bucket(rate, burst, whole_seconds=whole_seconds)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(delay, bucket), "127.0.0.1", 0, backlog=512)
@@ -164,7 +165,7 @@ async def serve(delay: float, rate: float, burst: int, *, whole_seconds: bool) -
 
 
 def main() -> None:
-    """Serve on uvloop if it is installed."""
+    """Serve, on uvloop if it is installed."""
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
     if find_spec("uvloop") is not None:
         run = import_module("uvloop").run

@@ -1,4 +1,4 @@
-"""The measuring side, inside the process of one contestant: run a piece of work, and tell what it cost."""
+"""Measurement in the process of a contestant: run some work and return what it cost."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 WARM_UP = 64
-"""Calls before the clock runs, or as many as there are connections."""
+"""Minimum number of calls before the measurement; at least one per connection."""
 
 
 @frozen(kw_only=True)
 class Run:
-    """What one contestant did in one process."""
+    """The measurements of one contestant in one process."""
 
     units: int
-    """Requests, samples, labels: what the case counts."""
+    """Number of requests, samples or labels, depending on the case."""
     cpu: float
-    """CPU seconds of this process, all threads."""
+    """CPU seconds of this process, including all threads."""
     wall: float
-    """Seconds that passed."""
+    """Wall time in seconds."""
     memory: float
-    """The most that was resident at any time, in MB (10**6 bytes)."""
+    """Peak resident memory in MB (10**6 bytes)."""
     median: float | None = None
-    """Seconds that half of the calls took at most."""
+    """Median latency of a call in seconds."""
     p99: float | None = None
-    """Seconds that 99 of 100 calls took at most."""
+    """99th percentile of the latency of a call in seconds."""
     server_cpu: float | None = None
-    """CPU seconds of the server meanwhile."""
+    """CPU seconds of the server during the run."""
 
     @property
     def cost(self) -> float:
-        """CPU microseconds for a unit."""
+        """CPU microseconds per unit."""
         return self.cpu / self.units * 1e6
 
     @property
@@ -55,16 +55,16 @@ class Run:
 
     @property
     def server_cost(self) -> float | None:
-        """CPU microseconds of the server for a unit."""
+        """CPU microseconds of the server per unit."""
         return None if self.server_cpu is None else self.server_cpu / self.units * 1e6
 
 
 class Stopwatch:
     """
-    Measure what happens inside ``with``; `run` tells.
+    Measure a ``with`` block; `run` returns the result.
 
     Args:
-        server: The server whose CPU is measured too.
+        server: URL of a server whose CPU time is measured too.
     """
 
     def __init__(self, server: str | None = None) -> None:
@@ -72,7 +72,7 @@ class Stopwatch:
 
     def __enter__(self) -> Self:
         gc.collect()
-        self._server_cpu = self._ask_server()
+        self._server_cpu = self._read_server_cpu()
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
         return self
@@ -80,10 +80,10 @@ class Stopwatch:
     def __exit__(self, *_: object) -> None:
         self._cpu = time.process_time() - self._cpu
         self._wall = time.perf_counter() - self._wall
-        self._server_cpu = self._ask_server() - self._server_cpu
+        self._server_cpu = self._read_server_cpu() - self._server_cpu
 
     def run(self, units: int, times: Sequence[float] = ()) -> Run:
-        """Sum up: so many units were done, and single calls took so many seconds."""
+        """Return the measurements, given the number of *units* done and the *times* of single calls in seconds."""
         return Run(
             units=units,
             cpu=self._cpu,
@@ -94,19 +94,19 @@ class Stopwatch:
             server_cpu=None if self._server is None else self._server_cpu,
         )
 
-    def _ask_server(self) -> float:
+    def _read_server_cpu(self) -> float:
         if self._server is None:
             return 0.0
-        with urllib.request.urlopen(f"{self._server}/cpu") as answer:  # noqa: S310 (our own server)
-            cpu: float = json.load(answer)["cpu"]
+        with urllib.request.urlopen(f"{self._server}/cpu") as response:  # noqa: S310 (our own server)
+            cpu: float = json.load(response)["cpu"]
         return cpu
 
 
 def peak_memory() -> float:
     """
-    Tell the most memory this process ever had resident, in MB.
+    Return the peak resident memory of this process in MB.
 
-    ``ru_maxrss`` is the second choice: on Linux a child begins with what its parent had.
+    ``ru_maxrss`` is only a fallback: on Linux, a child process starts with the value of its parent.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -116,17 +116,17 @@ def peak_memory() -> float:
 
 
 async def measure_tasks(call: Callable[[], Awaitable[object]], url: str, requests: int, connections: int) -> Run:
-    """Warm up, so that every connection is open, and make so many calls from so many tasks."""
+    """Measure *requests* calls from one task per connection, after warming up every connection."""
 
     async def make(count: int) -> list[float]:
-        left = iter(range(count))
+        remaining = iter(range(count))
         times = []
 
         async def work() -> None:
-            for _ in left:
-                begun = time.perf_counter()
+            for _ in remaining:
+                started = time.perf_counter()
                 await call()
-                times.append(time.perf_counter() - begun)
+                times.append(time.perf_counter() - started)
 
         await asyncio.gather(*(work() for _ in range(connections)))
         return times
@@ -139,40 +139,40 @@ async def measure_tasks(call: Callable[[], Awaitable[object]], url: str, request
 
 
 def measure_threads(call: Callable[[], object], url: str, requests: int, threads: int) -> Run:
-    """Warm up, and make so many calls from so many threads, or from this one if that is all."""
+    """Measure *requests* calls from *threads* threads after warming up; a single thread is the current one."""
 
     def timed(_: int) -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         call()
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     with ThreadPoolExecutor(threads) as pool:
-        spread = map if threads == 1 else pool.map
-        list(spread(timed, range(max(WARM_UP, threads))))
+        map_calls = map if threads == 1 else pool.map
+        list(map_calls(timed, range(max(WARM_UP, threads))))
         with Stopwatch(url) as watch:
-            times = list(spread(timed, range(requests)))
+            times = list(map_calls(timed, range(requests)))
     return watch.run(requests, times)
 
 
 def measure_loop(work: Callable[[], object], *, repeats: int, units: int = 1) -> Run:
-    """Warm up, and do the same thing again and again; each time is worth so many units."""
+    """Measure *repeats* calls of *work* after a warm-up call; each call counts as *units* units."""
     work()
     times = []
     with Stopwatch() as watch:
         for _ in range(repeats):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             work()
-            times.append(time.perf_counter() - begun)
+            times.append(time.perf_counter() - started)
     return watch.run(units * repeats, times)
 
 
 def main(function: str, arguments: str) -> None:
-    """Call ``package.module:function`` with arguments in JSON, and print its Run as the last line."""
+    """Call ``package.module:function`` with JSON arguments and print its `Run` as the last line."""
     module, name = function.split(":")
     work: Callable[..., Any] = getattr(import_module(module), name)
     print(json.dumps(asdict(work(**json.loads(arguments)))))
 
 
 if __name__ == "__main__":
-    # Imported by its name, this module is another one than __main__, and so is its Run.
+    # Under its own name, this module is a different one from __main__, with a different class Run.
     import_module("benchmarks.stopwatch").main(*sys.argv[1:])

@@ -1,1 +1,1 @@
-"""Applications that are built on the client."""
+"""Example applications built on the client."""

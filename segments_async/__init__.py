@@ -365,7 +365,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "unstructure",
 ]
 
-_HOMES = {
+_MODULE_OF = {
     "AsyncSegments": "_client",
     "BulkError": "bulk",
     "BulkOptions": "bulk",
@@ -392,19 +392,19 @@ _HOMES = {
     "structure": "_serialization.converter",
     "unstructure": "_serialization.converter",
 }
-"""The modules of what is imported when it is first asked for; every other name is a model's."""
+"""The module of each name that is imported on first access; all other such names are in `models`."""
 
-_MODULES = frozenset({"bulk", "hooks", "models", "resources", "settings"})
-"""What can be reached as an attribute without an import of its own."""
+_SUBMODULES = frozenset({"bulk", "hooks", "models", "resources", "settings"})
+"""Submodules that are imported on first access as an attribute."""
 
-if not TYPE_CHECKING:  # a type checker would take any name for one that is here
+if not TYPE_CHECKING:  # with __getattr__, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
-        if name in _MODULES:
+        if name in _SUBMODULES:
             return import_module(f"segments_async.{name}")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f"segments_async.{_HOMES.get(name, 'models')}"), name)
+        value = globals()[name] = getattr(import_module(f"segments_async.{_MODULE_OF.get(name, 'models')}"), name)
         return value
 
     def __dir__() -> list[str]:

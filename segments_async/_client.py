@@ -38,7 +38,7 @@ _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"
 
 class AsyncSegments:
     """
-    Talk to Segments.ai.
+    An async client of Segments.ai.
 
     Example:
         ::
@@ -47,33 +47,34 @@ class AsyncSegments:
                 async for sample in client.samples.list("jane/flowers"):
                     print(sample.name)
 
-    One client serves any number of tasks of one event loop, over one pool of connections. Nothing is opened before
-    the first call; outside ``async with``, call `aclose` at the end. The first client of a process loads most of this
-    package, which an import alone does not: make it where the program starts, and no call waits for that.
+    One client serves any number of tasks of one event loop, with one connection pool. The first call opens the first
+    connection; outside ``async with``, call `aclose` at the end. Most of this package is imported when the first
+    client of a process is created, so create it when the program starts.
 
     Args:
-        api_key: By default the environment's ``SEGMENTS_API_KEY``.
-        base_url: By default the environment's ``SEGMENTS_API_URL``, else ``https://api.segments.ai``.
+        api_key: The API key; by default the environment variable ``SEGMENTS_API_KEY``.
+        base_url: The URL of the service; by default the environment variable ``SEGMENTS_API_URL``, otherwise
+            ``https://api.segments.ai``.
         timeout: Seconds for each phase of a request, or an `httpx.Timeout`. By default 5 to connect, 30 to write, and
-            30 to wait for the answer (120 for a batch or a page of samples).
-        max_connections: Connections at most, and so requests in flight; further calls wait their turn. Files go over
-            as many again, to the storage hosts.
-        retry: How often and how patiently a failed request is sent again.
-        transport: How requests are sent: an `httpx.AsyncBaseTransport`, or ``"aiohttp"`` (an extra; asyncio only).
-        http_client: A whole client of yours, for a proxy or a certificate authority of your own; excludes
-            *transport*. It is not closed here, and its auth, headers and cookies are not applied.
-        hooks: Functions of yours that look on.
-        clock: Where time and chance come from; for tests.
+            30 to wait for the response (120 for a batch or a page of samples).
+        max_connections: Maximum connections to the API, and so requests in flight; further calls wait. Uploads to and
+            downloads from storage hosts use up to as many additional connections.
+        retry: How often, and after which delays, a failed request is retried.
+        transport: The transport for requests: an `httpx.AsyncBaseTransport`, or ``"aiohttp"`` (an extra; asyncio only).
+        http_client: Your own httpx client, for example with a proxy or a custom certificate authority; cannot be
+            combined with *transport*. `aclose` does not close it. Its auth, headers and cookies are not used.
+        hooks: Callbacks that observe requests.
+        clock: The sources of time and randomness; for tests.
 
     Raises:
-        AuthenticationError: There is no key.
-        InputError: An argument makes no sense.
+        AuthenticationError: There is no API key.
+        InputError: An argument is invalid.
     """
 
     datasets: Datasets
-    """Datasets and who works on them."""
+    """Datasets and their collaborators."""
     samples: Samples
-    """Samples: what is labelled."""
+    """Samples, the items that are labelled."""
     labels: Labels
     """Labels, by sample and labelset."""
     releases: Releases
@@ -81,13 +82,13 @@ class AsyncSegments:
     labelsets: Labelsets
     """Sets of labels, such as ``ground-truth``."""
     issues: Issues
-    """What people note about samples."""
+    """Issues that people report about samples."""
     workunits: Workunits
-    """The time that people spend on samples."""
+    """Work units: the time that people spend on samples."""
     users: Users
     """Users and organisations."""
     assets: Assets
-    """Files in the service's own storage."""
+    """Files in the storage of the service."""
 
     def __init__(
         self,
@@ -102,15 +103,18 @@ class AsyncSegments:
         hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
     ) -> None:
-        # All that knows models is loaded with the first client: not by an import, and before any call waits for it.
+        # Importing the models is slow, so it happens with the first client: not at import time, and not in a call.
         from segments_async._http.session import Session  # noqa: PLC0415
 
         check_count(max_connections, "max_connections", MAX_CONNECTIONS)
         if http_client is not None and transport is not None:
-            raise InputError("excludes transport; give the transport to the client instead", path="http_client")
+            raise InputError(
+                "cannot be combined with transport; pass the transport to the httpx.AsyncClient instead",
+                path="http_client",
+            )
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             raise InputError(f"expected an httpx.AsyncClient, got {type(http_client).__name__}", path="http_client")
-        _check_policy(retry)
+        _check_retry(retry)
         key = api_key_from(api_key)
         pool = Pool(
             base_url=base_url_from(base_url or os.environ.get("SEGMENTS_API_URL") or DEFAULT_BASE_URL),
@@ -121,9 +125,9 @@ class AsyncSegments:
             hooks=hooks,
         )
         self._derived = False
-        self._use(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
+        self._set_session(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
 
-    def _use(self, session: Session) -> None:
+    def _set_session(self, session: Session) -> None:
         from segments_async import resources  # noqa: PLC0415 (as in __init__)
 
         self._session = session
@@ -146,7 +150,7 @@ class AsyncSegments:
         max_wait: float | None = None,
     ) -> AsyncSegments:
         """
-        Make a client with other options over the same connections; it costs no connection and little memory.
+        Create a client with other options that shares the connections of this one; it needs little memory.
 
         Example:
             ::
@@ -154,28 +158,28 @@ class AsyncSegments:
                 interactive = client.with_options(timeout=3, max_wait=1)
                 for_jane = client.with_options(api_key=jane.api_key)
 
-        Clients of one key wait at one gate; another key has a gate of its own. Closing a derived client does nothing,
-        closing the first one closes all.
+        Clients with the same key share one rate limiter; each other key has its own. Closing a derived client does
+        nothing; closing the original client closes all.
 
         Args:
-            api_key: Another key; None keeps this one's.
-            timeout: As for `AsyncSegments`; None keeps this one's.
-            retry: Another policy; None keeps this one's.
-            max_wait: Seconds that a call waits for its turn at most: longer behind a service that asked for silence
-                is a `RateLimitError` at once, longer behind other calls a `RequestTimeoutError`. None keeps this
-                one's; `math.inf` takes it away.
+            api_key: Another API key; None keeps the current one.
+            timeout: As for `AsyncSegments`; None keeps the current timeout.
+            retry: Another policy; None keeps the current one.
+            max_wait: Maximum seconds that a call waits before its request is sent. If throttling by the service
+                requires a longer wait, the call raises `RateLimitError` at once; if it waits longer for other calls,
+                it raises `RequestTimeoutError`. None keeps the current limit; `math.inf` removes it.
 
         Raises:
-            AuthenticationError: *api_key* cannot be a key.
-            InputError: An argument makes no sense.
+            AuthenticationError: *api_key* cannot be an API key.
+            InputError: An argument is invalid.
         """
         if retry is not None:
-            _check_policy(retry)
+            _check_retry(retry)
         if max_wait is not None and (not is_number(max_wait) or not max_wait >= 0):
             raise InputError(f"expected seconds of at least 0, got {max_wait!r}", path="max_wait")
         client = object.__new__(type(self))
         client._derived = True
-        client._use(
+        client._set_session(
             self._session.derive(
                 api_key=None if api_key is None else api_key_from(api_key),
                 timeout=None if timeout is None else timeout_from(timeout),
@@ -187,19 +191,19 @@ class AsyncSegments:
 
     def stats(self) -> Stats:
         """
-        Tell what this client, with all that were derived from it, has done so far, and what it does now.
+        Return the counters and the current state of this client and all clients derived from it.
 
         Example:
             ::
 
                 stats = client.stats()
-                print(f"{stats.requests} requests, {stats.retries} of them repeats, {stats.limit} at once")
+                print(f"{stats.requests} requests, {stats.retries} of them retries, up to {stats.limit} in flight")
         """
         return self._session.pool.stats(self._session.gate)
 
     async def api_status(self, lib_version: str | None = None) -> None:
         """
-        Ask whether the service is up and takes this key, such as in a readiness check.
+        Check that the service is available and accepts the API key, for example in a readiness check.
 
         Example:
             ::
@@ -207,12 +211,12 @@ class AsyncSegments:
                 await client.with_options(timeout=3, max_wait=1).api_status()
 
         Args:
-            lib_version: A version of the official SDK, whose successor the service may ask for; None asks for no
-                version's sake.
+            lib_version: A version of the official SDK, to check whether the service still supports it; None skips this
+                check.
 
         Raises:
-            ApiError: It is not up. With status 426 it wants a newer *lib_version*.
-            AuthenticationError: It does not take the key.
+            ApiError: The service is not available. Status 426 means that it requires a newer *lib_version*.
+            AuthenticationError: The service rejects the API key.
         """
         await self._session.call(API_STATUS, params={"lib_version": lib_version})
 
@@ -226,7 +230,7 @@ class AsyncSegments:
         repeatable: bool | None = None,
     ) -> Any:
         """
-        Call any other endpoint of the service.
+        Call any endpoint of the service, for example one that has no method in this package.
 
         Example:
             ::
@@ -234,22 +238,23 @@ class AsyncSegments:
                 latest = await client.request("GET", "/any/other/endpoint/", params={"page": 1})
 
         Args:
-            method: Such as ``"GET"``.
-            path: As written, from ``/`` on: escape what is odd in it, and mind the trailing slash.
-            params: The query; each value is escaped, None is left out.
-            json: The body: JSON, or models.
-            repeatable: Whether it may be sent again after its answer was lost; by default all but POST.
+            method: The HTTP method, such as ``"GET"``.
+            path: The path, starting with ``/``. It is sent unchanged: escape special characters, and include the
+                trailing slash if there is one.
+            params: Query parameters; values are escaped, and None values are omitted.
+            json: The request body: JSON values or models.
+            repeatable: Whether the request may be sent again if its response is lost; by default True except for POST.
 
         Returns:
-            The decoded JSON; None if the answer is empty.
+            The decoded JSON; None if the response is empty.
 
         Raises:
-            OutcomeUnknownError: The answer was lost, and it may not be sent again.
+            OutcomeUnknownError: The response was lost, and the request may not be sent again.
         """
         if not isinstance(method, str) or method.upper() not in _METHODS:
             raise InputError(f"expected one of {', '.join(sorted(_METHODS))}, got {method!r}", path="method")
         if not isinstance(path, str) or not path.startswith("/") or not path.isprintable():
-            raise InputError(f"expected a path from '/' on, got {path!r}", path="path")
+            raise InputError(f"expected a path that starts with '/', got {path!r}", path="path")
         safe = method.upper() != "POST" if repeatable is None else repeatable
         endpoint = Endpoint(
             method=method.upper(),
@@ -290,9 +295,9 @@ class AsyncSegments:
         return f"<AsyncSegments {self._session.pool.base_url}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an AsyncSegments cannot be copied or pickled: it holds connections and a key; make another")
+        raise TypeError("an AsyncSegments cannot be copied or pickled: it contains connections; create another one")
 
 
-def _check_policy(retry: object) -> None:
+def _check_retry(retry: object) -> None:
     if not isinstance(retry, RetryPolicy):
         raise InputError(f"expected a RetryPolicy, got {type(retry).__name__}", path="retry")

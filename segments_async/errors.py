@@ -1,33 +1,33 @@
 """
-Everything that can go wrong, as one tree.
+The errors of this package.
 
 ::
 
     SegmentsError
-      ApiError                  the service answered, and said no
+      ApiError                  the service returned an error status
         ValidationError           400
-        AuthenticationError       401, or no key at all
+        AuthenticationError       401, or a missing API key
         SubscriptionError         402
         AuthorizationError        403
         NotFoundError             404
         RateLimitError            429 (APILimitError is another name for it)
         ServerError               5xx
-        AlreadyExistsError        400 whose words say so
-        CollaboratorError         400 whose words say so
-      TransportError            no usable answer came
+        AlreadyExistsError        400 with a message that says so
+        CollaboratorError         400 with a message that says so
+      TransportError            no usable response was received
         ConnectError              no connection; nothing was sent
-        RequestTimeoutError       too slow (also a builtin TimeoutError)
-        OutcomeUnknownError       sent, answer lost, and sending again might do it twice
-      DecodeError               the answer is not what it should be
-      InputError                refused before anything was sent (also a ValueError)
+        RequestTimeoutError       a timeout expired (also a builtin TimeoutError)
+        OutcomeUnknownError       sent, but the response was lost; sending again might do it twice
+      DecodeError               the response has an unexpected form
+      InputError                an invalid argument; nothing was sent (also a ValueError)
       ReleaseFailedError        the service could not build a release
       ExportError               a sample that cannot be exported
-      segments_async.BulkError  a bulk run that was asked to raise
+      segments_async.BulkError  a bulk run that was configured to raise
       ClientStateError          the client is closed, or belongs to another event loop (also a RuntimeError)
-      WebhookError              a webhook that is forged, altered, stale, replayed, empty, or no event
+      WebhookError              a webhook that is forged, altered, stale, replayed, empty, or not an event
 
-Any call may raise `ApiError`, `TransportError` and `DecodeError`; docstrings of methods list only what is special
-to them. Every error pickles, and none shows the API key.
+Any call may raise `ApiError`, `TransportError` and `DecodeError`; the docstrings of methods list only errors that are
+specific to them. Every error can be pickled, and no error contains the API key.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 class SegmentsError(Exception):
     """
-    Base of all errors of this package.
+    Base class of all errors of this package.
 
     Example:
         >>> try:
@@ -64,17 +64,17 @@ def _restore(cls: type[SegmentsError], args: tuple[Any, ...], state: dict[str, A
 
 class ApiError(SegmentsError):
     """
-    The service answered with an error status.
+    The service returned an error status.
 
     Attributes:
         status: The HTTP status; None for an error raised locally.
         method: The request's method; None for an error raised locally.
         url: The request's URL, without the signature of a presigned one; None for an error raised locally.
-        detail: The service's own words in one line.
-        fields: Problems by field, as Django REST Framework reports them: ``{"name": ["This field is required."]}``.
-        request_id: What to quote to the service's support; None if the answer had none.
-        body: The answer, decoded if it was JSON, else its text.
-        retry_after: Seconds the service asked to wait; None if it did not say.
+        detail: The error message of the service, in one line.
+        fields: Error messages by field, as in Django REST Framework: ``{"name": ["This field is required."]}``.
+        request_id: The id to quote when contacting Segments.ai support; None if the response had none.
+        body: The body of the response, decoded if it was JSON, otherwise as text.
+        retry_after: Seconds to wait, as requested by the service; None if it did not specify any.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class ApiError(SegmentsError):
 
 
 class ValidationError(ApiError):
-    """HTTP 400: the service does not accept what was sent; `fields` says where, if it said."""
+    """HTTP 400: the service rejected the request as invalid; `fields` says where, if known."""
 
 
 class AuthenticationError(ApiError):
@@ -109,7 +109,7 @@ class AuthenticationError(ApiError):
 
 
 class SubscriptionError(ApiError):
-    """HTTP 402, or words to that effect: the plan, the trial or the number of users is used up."""
+    """HTTP 402, or a message that says so: the plan, the trial or the number of users is exhausted."""
 
 
 class AuthorizationError(ApiError):
@@ -117,15 +117,15 @@ class AuthorizationError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """HTTP 404: there is no such thing, or the key may not see it."""
+    """HTTP 404: the resource does not exist, or the key may not see it."""
 
 
 class RateLimitError(ApiError):
     """
-    HTTP 429: refused before any work was done, so sending again is always safe.
+    HTTP 429: rejected before any work was done, so sending again is always safe.
 
     Attributes:
-        retry_after: Seconds the service asked to wait; None if it did not say.
+        retry_after: Seconds to wait, as requested by the service; None if it did not specify any.
     """
 
 
@@ -138,21 +138,21 @@ class ServerError(ApiError):
 
 
 class AlreadyExistsError(ApiError):
-    """A thing of this name exists."""
+    """Something with this name already exists."""
 
 
 class CollaboratorError(ApiError):
-    """This user cannot be added as a collaborator, or is one already."""
+    """The user cannot be added as a collaborator, or already is one."""
 
 
 class TransportError(SegmentsError):
     """
-    No usable answer came.
+    No usable response was received.
 
     Attributes:
         method: The request's method.
         url: The request's URL, without the signature of a presigned one.
-        sent: False if surely nothing reached the server, so that sending again is safe.
+        sent: False if certainly nothing reached the server, so that sending again is safe.
     """
 
     def __init__(self, problem: str, *, method: str | None = None, url: str | None = None, sent: bool = True) -> None:
@@ -163,28 +163,28 @@ class TransportError(SegmentsError):
 
 
 class ConnectError(TransportError):
-    """No connection could be made, so nothing was sent."""
+    """No connection could be established, so nothing was sent."""
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """The connection or the service was slower than `timeout` allows."""
+    """The connection or the service took longer than `timeout` allows."""
 
 
 class OutcomeUnknownError(TransportError):
-    """The request was sent, its answer was lost, and sending it again might do it twice."""
+    """The request was sent but its response was lost; sending it again might do it twice."""
 
 
 class DecodeError(SegmentsError):
     """
-    The answer is not what it should be.
+    The response has an unexpected form.
 
     Attributes:
-        path: Where in the answer, such as ``[3].attributes.image.url``; empty for the whole.
-        payload: The answer as it came: decoded JSON, or text if it was not JSON; if a row of a list is at fault, that
-            row alone.
-        status, method, url, request_id: Of the call; None where a value was structured without one.
-        page: If a row of a list is at fault: the number of its page, from 1.
-        row: Its index in the whole list, from 0.
+        path: Location in the response, such as ``[3].attributes.image.url``; empty for the whole response.
+        payload: The response as received: decoded JSON, or text if it was not JSON. If a row of a list is invalid,
+            only that row.
+        status, method, url, request_id: The call; None if the value did not come from a call.
+        page: If a row of a list is invalid: the number of its page, from 1.
+        row: The index of that row in the whole list, from 0.
     """
 
     def __init__(
@@ -209,8 +209,8 @@ class DecodeError(SegmentsError):
         self.request_id = request_id
         self.page = page
         self.row = row
-        place = path if row is None else f"{path} (row {row} of the list, on page {page})"
-        where = f"{place}: {problem}" if place else problem
+        location = path if row is None else f"{path} (row {row} of the list, on page {page})"
+        where = f"{location}: {problem}" if location else problem
         if method is None:
             super().__init__(where)
         else:
@@ -219,11 +219,11 @@ class DecodeError(SegmentsError):
 
 class InputError(SegmentsError, ValueError):
     """
-    An argument was refused before anything was sent.
+    An argument is invalid; nothing was sent.
 
     Attributes:
-        path: Where in the arguments, such as ``samples[17].attributes.image.url``; empty if it has no place.
-        problem: What is wrong there.
+        path: Location in the arguments, such as ``samples[17].attributes.image.url``; empty if there is none.
+        problem: What is wrong.
     """
 
     def __init__(self, problem: str, *, path: str = "") -> None:
@@ -232,7 +232,7 @@ class InputError(SegmentsError, ValueError):
         super().__init__(f"{path}: {problem}" if path else problem)
 
     def under(self, parent: str) -> Self:
-        """The same problem, one level further out: ``under("samples[3]")`` puts that before `path`."""
+        """Return a copy whose `path` is prefixed with *parent*, such as ``samples[3]``."""
         joint = "" if not self.path or self.path.startswith("[") else "."
         return type(self)(self.problem, path=f"{parent}{joint}{self.path}")
 
@@ -249,17 +249,17 @@ class ReleaseFailedError(SegmentsError):
     def __init__(self, dataset: str, name: str) -> None:
         self.dataset = dataset
         self.name = name
-        super().__init__(f"release {name!r} of {dataset} failed; create another one, or ask the service why")
+        super().__init__(f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support")
 
 
 class ExportError(SegmentsError):
     """
-    A sample of a release cannot be exported; ``__cause__`` is the error behind it, if there is one.
+    A sample of a release cannot be exported; ``__cause__`` is the underlying error, if any.
 
     Attributes:
         sample: The sample's name.
-        uuid: The sample's uuid; None if the release does not say.
-        problem: What is wrong with it.
+        uuid: The sample's uuid; None if the release does not contain it.
+        problem: What is wrong with the sample.
     """
 
     def __init__(self, problem: str, *, sample: str, uuid: str | None = None) -> None:
@@ -270,11 +270,11 @@ class ExportError(SegmentsError):
 
 
 class ClientStateError(SegmentsError, RuntimeError):
-    """The client cannot be used here: it is closed, or belongs to another event loop."""
+    """The client cannot be used: it is closed, or belongs to another event loop."""
 
 
 class WebhookError(SegmentsError):
-    """A webhook that is forged, altered, stale, replayed, empty, or no event: answer 400, and do nothing else."""
+    """A webhook is forged, altered, stale, replayed, empty, or not an event: respond with 400, and do nothing else."""
 
 
 def _describe(status: int | None, method: str | None, url: str | None, detail: str, request_id: str | None) -> str:
@@ -284,5 +284,5 @@ def _describe(status: int | None, method: str | None, url: str | None, detail: s
         reason = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         reason = str(status)
-    text = f"{reason} on {method} {url}: {detail or 'the service gave no reason'}"
+    text = f"{reason} on {method} {url}: {detail or 'no details from the service'}"
     return f"{text} [request id {request_id}]" if request_id else text

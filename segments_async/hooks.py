@@ -1,11 +1,14 @@
-"""Looking on while a client works: plain functions of yours, and the logger ``segments_async``."""
+"""Observe the requests of a client: callbacks, in addition to the logger ``segments_async``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import optional
+
+from segments_async._validators import callback
 
 if TYPE_CHECKING:
     from segments_async.errors import SegmentsError
@@ -13,22 +16,22 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class CallEvent:
-    """What a hook is told. Nothing in it is secret: no key, no body, no signature of a presigned URL."""
+    """The event passed to a hook. It contains no secrets: no API key, no body, no signature of a presigned URL."""
 
     method: str
-    """Such as ``"GET"``."""
+    """The HTTP method, such as ``"GET"``."""
     url: str
-    """Without the signature of a presigned one."""
+    """The URL, without the signature of a presigned one."""
     status: int | None = None
-    """Of the answer; None where there is none."""
+    """Status of the response; None if there is no response."""
     request_id: str | None = None
-    """Of the answer."""
+    """Request id of the response."""
     seconds: float | None = None
-    """How long the answer took; before a repeat, how long is waited."""
+    """Seconds until the response arrived; before a retry, seconds to wait."""
     attempt: int | None = None
-    """Before a repeat: how often the request was sent so far."""
+    """Before a retry: number of attempts so far."""
     error: SegmentsError | None = None
-    """Before a repeat: what went wrong."""
+    """Before a retry: the error of the last attempt."""
 
 
 Hook = Callable[[CallEvent], object]
@@ -37,22 +40,23 @@ Hook = Callable[[CallEvent], object]
 @frozen(kw_only=True)
 class Hooks:
     """
-    Functions that are called while a client works, in its event loop, so they must be quick.
+    Callbacks for the requests of a client. They run in its event loop, so they must be fast.
 
-    What a hook raises comes out of the call it was told of.
+    Hooks only observe: an exception raised by a hook is logged with its traceback on the logger ``segments_async``, and
+    affects no call. Async functions are refused, as they would never be awaited.
 
     Example:
-        >>> def tell(event: CallEvent) -> None:
+        >>> def log(event: CallEvent) -> None:
         ...     print(event.method, event.url, event.status)
-        >>> Hooks(on_response=tell).on_request is None
+        >>> Hooks(on_response=log).on_request is None
         True
     """
 
-    on_request: Hook | None = None
-    """Before each request, to the API or to storage."""
-    on_response: Hook | None = None
-    """After each answer, whatever its status; a lost one is seen by `on_retry`, or raised."""
-    on_retry: Hook | None = None
-    """Before each repeat."""
-    on_throttle: Hook | None = None
-    """When the service refuses a request as one too many; `seconds` is the silence it asks for."""
+    on_request: Hook | None = field(default=None, validator=optional(callback))
+    """Called before each request, to the API or to storage."""
+    on_response: Hook | None = field(default=None, validator=optional(callback))
+    """Called after each response, whatever its status. A lost response is passed to `on_retry`, or raised."""
+    on_retry: Hook | None = field(default=None, validator=optional(callback))
+    """Called before each retry."""
+    on_throttle: Hook | None = field(default=None, validator=optional(callback))
+    """Called when the service throttles a request; `seconds` is the delay that it requests."""

@@ -8,8 +8,8 @@ Example:
 
         await client.labels.put_many(labels, progress=tqdm_progress("Labels"))
 
-A bar appears when its run has something to tell and is closed when the run ends, also where that is by an error or a
-cancellation. It can be used for one run after the other, not for two at once.
+A bar appears with the first progress report of its run. It is closed when the run ends, even after an error or a
+cancellation. It can be reused for several runs in sequence, but not for two at the same time.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["rich_progress", "tqdm_progress"]
 
-WORTH_SAYING = 50_000
-"""Bytes a second that are not shown as 0.0 MB/s."""
+_MIN_BYTES_PER_SECOND = 50_000
+"""Minimum bytes per second that are not displayed as 0.0 MB/s."""
 
 
 def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[Progress], None]:
     """
-    Make a bar of tqdm, in a terminal or a notebook.
+    Create a tqdm progress bar, for a terminal or a notebook.
 
     Example:
         ::
@@ -40,68 +40,68 @@ def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[P
             await client.samples.create_many("jane/flowers", samples, progress=tqdm_progress("Samples"))
 
     Args:
-        description: What stands before it.
+        description: Text before the bar.
         options: Arguments of `tqdm.tqdm`, such as ``leave=False``.
 
     Returns:
-        Something to give as ``progress=``.
+        A callback to pass as ``progress=``.
 
     Raises:
         ImportError: tqdm is not installed.
     """
-    make = _imported("tqdm.auto").tqdm
+    make = _import("tqdm.auto").tqdm
     bar: Any = None
 
-    def tell(progress: Progress) -> None:
+    def update(progress: Progress) -> None:
         nonlocal bar
         if bar is None:
             bar = make(**{"desc": description, "total": progress.total, "unit": " items", **options})
-        bar.set_postfix_str(_remarks(progress), refresh=False)
+        bar.set_postfix_str(_format_remarks(progress), refresh=False)
         bar.update(progress.done - bar.n)
         if progress.finished:
-            bar, ended = None, bar
-            ended.close()
+            bar, finished_bar = None, bar
+            finished_bar.close()
 
-    return tell
+    return update
 
 
 def rich_progress(
     description: str = "", *, progress: rich.progress.Progress | None = None
 ) -> Callable[[Progress], None]:
     """
-    Make a bar of rich.
+    Create a rich progress bar.
 
     Example:
         ::
 
             await client.samples.create_many("jane/flowers", samples, progress=rich_progress("Samples"))
 
-            with rich.progress.Progress() as bars:  # yours, for several runs at the same time
+            with rich.progress.Progress() as bars:  # shared by several concurrent runs
                 await client.labels.put_many(labels, progress=rich_progress("Labels", progress=bars))
 
     Args:
-        description: What stands before it.
-        progress: A `rich.progress.Progress` of yours that a task is added to; starting and stopping it is your
-            business then. Its columns can show ``{task.fields[remarks]}``.
+        description: Text before the bar.
+        progress: Your own `rich.progress.Progress`, to which a task is added. You start and stop it yourself. Its
+            columns can show ``{task.fields[remarks]}``.
 
     Returns:
-        Something to give as ``progress=``.
+        A callback to pass as ``progress=``.
 
     Raises:
         ImportError: rich is not installed.
     """
-    module = _imported("rich.progress")
+    module = _import("rich.progress")
     bars: Any = progress
     task: Any = None
 
-    def tell(state: Progress) -> None:
+    def update(state: Progress) -> None:
         nonlocal bars, task
         if task is None:
             if bars is None:
                 bars = _rich_bars(module)
                 bars.start()
             task = bars.add_task(description, total=state.total, remarks="")
-        bars.update(task, completed=state.done, remarks=_remarks(state))
+        bars.update(task, completed=state.done, remarks=_format_remarks(state))
         if state.finished:
             bars.stop_task(task)
             task = None
@@ -109,11 +109,11 @@ def rich_progress(
                 bars.stop()
                 bars = None
 
-    return tell
+    return update
 
 
 def _rich_bars(module: Any) -> Any:
-    """The usual columns, and what there is to remark."""
+    """Create the usual columns, and one for failures, throttling and throughput."""
     return module.Progress(
         module.TextColumn("{task.description}"),
         module.BarColumn(),
@@ -124,22 +124,22 @@ def _rich_bars(module: Any) -> Any:
     )
 
 
-def _remarks(progress: Progress) -> str:
-    """What is out of the ordinary, and how many bytes go out."""
-    words = [
+def _format_remarks(progress: Progress) -> str:
+    """Describe failures, throttling and throughput."""
+    parts = [
         f"{progress.failed:,} failed" if progress.failed else "",
         f"throttled {progress.throttled:,}x, {progress.limit} at once" if progress.throttled else "",
-        f"{progress.bytes_per_second / 1e6:.1f} MB/s" if progress.bytes_per_second >= WORTH_SAYING else "",
+        f"{progress.bytes_per_second / 1e6:.1f} MB/s" if progress.bytes_per_second >= _MIN_BYTES_PER_SECOND else "",
     ]
-    return ", ".join(filter(None, words))
+    return ", ".join(filter(None, parts))
 
 
-def _imported(name: str) -> Any:
+def _import(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
         library = name.partition(".")[0]
         raise ImportError(
-            f'a progress bar of {library} needs the extra: pip install "segments-async[progress]" ({error})',
+            f'{library} is not available; install it with: pip install "segments-async[progress]" ({error})',
             name=library,
         ) from error

@@ -1,7 +1,7 @@
 """
-Fixtures for tests of code that uses segments_async: docs/testing.md tells what they do.
+pytest fixtures for tests of code that uses segments_async; docs/testing.md describes them.
 
-pytest imports this at every start, so nothing but the lazy package around it is imported before a test asks for a
+pytest imports this module at every start, so other modules of this package are imported only when a test requests a
 fixture.
 """
 
@@ -26,15 +26,15 @@ _LOOP_SCOPES: tuple[_LoopScope, ...] = get_args(_LoopScope)
 
 @pytest.fixture
 def segments_clock() -> ManualClock:
-    """Time that passes when somebody sleeps or the test says so, for the sandbox and the client of this test."""
-    from segments_async.testing import ManualClock  # noqa: PLC0415 (not before a test asks)
+    """A clock that advances only on sleep or when set, for the sandbox and the client of this test."""
+    from segments_async.testing import ManualClock  # noqa: PLC0415 (only if a test requests it)
 
     return ManualClock()
 
 
 @pytest.fixture
 def segments_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """The Segments.ai service in memory, on a socket of this machine, new for each test."""
+    """An in-memory Segments.ai service on a local socket, new for each test."""
     from segments_async.sandbox import Sandbox  # noqa: PLC0415 (likewise)
 
     options: dict[str, Any] = {"clock": _clock(request).time} if _wants_clock(request) else {}
@@ -44,7 +44,7 @@ def segments_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def segments_client(request: pytest.FixtureRequest) -> AsyncSegments:
-    """A client of `segments_sandbox`, for async tests under pytest-asyncio or the plugin of anyio."""
+    """A client of `segments_sandbox`, for async tests with pytest-asyncio or the plugin of anyio."""
     client: AsyncSegments = request.getfixturevalue(_fixture_for(request))
     return client
 
@@ -52,14 +52,14 @@ def segments_client(request: pytest.FixtureRequest) -> AsyncSegments:
 @pytest.fixture
 async def _segments_client_anyio(
     request: pytest.FixtureRequest,
-    anyio_backend: object,  # noqa: ARG001 (what has anyio's plugin run this)
+    anyio_backend: object,  # noqa: ARG001 (makes anyio's plugin run this fixture)
 ) -> AsyncIterator[AsyncSegments]:
     async with _open_client(request) as client:
         yield client
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Add the fixtures that only pytest-asyncio can run, one for each kind of loop that it has."""
+    """Register the fixtures that only pytest-asyncio can run, one for each loop scope."""
     if any(map(config.pluginmanager.hasplugin, ("asyncio", "pytest_asyncio", "pytest_asyncio.plugin"))):
         plugin = ModuleType("segments_async.asyncio")
         for scope in _LOOP_SCOPES:
@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _asyncio_fixture(scope: _LoopScope) -> object:
-    import pytest_asyncio  # noqa: PLC0415 (its plugin is loaded, so this costs nothing)
+    import pytest_asyncio  # noqa: PLC0415 (only if its plugin is loaded)
 
     @pytest_asyncio.fixture(loop_scope=scope)
     async def open_client(request: pytest.FixtureRequest) -> AsyncIterator[AsyncSegments]:
@@ -87,14 +87,15 @@ def _fixture_for(request: pytest.FixtureRequest) -> str:
         scope = asyncio.kwargs.get("loop_scope") or asyncio.kwargs.get("scope") or default or "function"
         return f"_segments_client_asyncio_{scope}"
     raise pytest.UsageError(
-        "segments_client is for async tests: mark this one with pytest.mark.asyncio or pytest.mark.anyio. In any other "
-        "make a client where it is used: AsyncSegments(segments_sandbox.api_key, base_url=segments_sandbox.url)."
+        "segments_client requires an async test: mark it with pytest.mark.asyncio or pytest.mark.anyio. In a "
+        "synchronous test, create a client instead: "
+        "AsyncSegments(segments_sandbox.api_key, base_url=segments_sandbox.url)."
     )
 
 
 @asynccontextmanager
 async def _open_client(request: pytest.FixtureRequest) -> AsyncIterator[AsyncSegments]:
-    from segments_async import AsyncSegments  # noqa: PLC0415 (not before a test asks)
+    from segments_async import AsyncSegments  # noqa: PLC0415 (only if a test requests it)
 
     sandbox: Sandbox = request.getfixturevalue("segments_sandbox")
     options: dict[str, Any] = {"clock": _clock(request).settings} if _wants_clock(request) else {}

@@ -1,4 +1,4 @@
-"""Settings: small frozen values with safe defaults. All times are seconds."""
+"""Settings of a client: small immutable values with safe defaults. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://api.segments.ai"
 
 DEFAULT_TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=None)
-"""Waiting for a free connection is not limited: every call ahead in the queue is."""
+"""There is no timeout for getting a connection: each call ahead in the queue has its own timeouts."""
 
 
 @frozen
 class RetryPolicy:
     """
-    Say how often and how patiently a failed request is sent again.
+    Configure how often, and after which delays, a failed request is retried.
 
     Before attempt *n* + 1 the client waits ``random() * min(cap, base * 2 ** (n - 1))`` seconds (full jitter).
-    Where the service names a wait (``Retry-After``), at least that is waited instead, and the refused attempt does
-    not count. What may be sent again at all is decided by the endpoint, not here.
+    If the service requests a delay (``Retry-After``), the client waits at least that long instead, and the throttled
+    attempt does not count. Which requests may be retried at all depends on the endpoint, not on this policy.
 
     Example:
         >>> RetryPolicy(attempts=1)  # never send anything twice
@@ -39,21 +39,21 @@ class RetryPolicy:
     """
 
     attempts: int = field(default=3, validator=count())
-    """How often a single call is sent at most; 1 turns repeating off."""
+    """Maximum attempts of a single call; 1 disables retries."""
     bulk_attempts: int = field(default=8, validator=count())
-    """How often an item of a bulk run is sent at most; 1 turns repeating off."""
+    """Maximum attempts of an item of a bulk run; 1 disables retries."""
     base: float = field(default=0.25, validator=number(0))
-    """Upper bound of the first wait, in seconds."""
+    """Upper bound of the first delay, in seconds."""
     cap: float = field(default=20.0, validator=number(0))
-    """Upper bound of every wait that the service did not name, in seconds."""
+    """Upper bound of every delay that the service did not request, in seconds."""
     total: float = field(default=60.0, validator=number(0))
-    """No attempt starts later than this after the first one, in seconds."""
+    """Seconds after the start of the first attempt, after which no further attempt starts."""
 
 
 @frozen
 class Clock:
     """
-    Say where time and chance come from; tests give their own, so that nothing sleeps.
+    The sources of time and randomness; tests replace them to avoid real delays.
 
     Example:
         >>> Clock(random=lambda: 0.0).random()
@@ -61,21 +61,21 @@ class Clock:
     """
 
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds since some start; only differences mean something."""
+    """Seconds since an arbitrary start; only differences are meaningful."""
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    """Wait for so many seconds."""
+    """Wait for the given number of seconds."""
     time: Callable[[], float] = time.time
-    """Seconds since 1970; used only where the service names a date without saying what time it has."""
+    """Seconds since 1970; used only if the service sends a date without its own current time."""
     random: Callable[[], float] = random.random
-    """A number from 0 to below 1, for jitter."""
+    """Return a number from 0 (inclusive) to 1 (exclusive), for jitter."""
 
 
 def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
     """
-    Read the `timeout` argument: None is the default, a number bounds each phase.
+    Convert the `timeout` argument: None is the default, a number applies to each phase.
 
-    The ``pool`` phase of an `httpx.Timeout` is not used: calls wait for their turn at the gate, which
-    ``with_options(max_wait=)`` bounds.
+    The ``pool`` phase of an `httpx.Timeout` is not used: calls wait in the client's own queue, which
+    ``with_options(max_wait=)`` limits.
     """
     if value is None:
         return DEFAULT_TIMEOUT
@@ -88,31 +88,31 @@ def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
 
 def base_url_from(value: object) -> str:
     """
-    Read the `base_url` argument; the trailing slash goes.
+    Check the `base_url` argument, and remove its trailing slash.
 
     Raises:
-        InputError: It is no http(s) URL with a host, or has a user, a query or a fragment.
+        InputError: It is not an http(s) URL with a host, or it contains a username, a query or a fragment.
     """
     try:
         url = httpx.URL(value) if isinstance(value, str) else None
     except httpx.InvalidURL:
         url = None
     if url is not None and url.userinfo:
-        raise InputError("must not hold a user or a password", path="base_url")
+        raise InputError("must not contain a username or a password", path="base_url")
     if url is None or url.scheme not in {"http", "https"} or not url.host:
-        shown = "something with an '@'" if "@" in str(value) else repr(value)  # which may be a password
-        raise InputError(f'expected a URL such as "https://api.segments.ai", got {shown}', path="base_url")
+        displayed = "a value with an '@'" if "@" in str(value) else repr(value)  # it may contain a password
+        raise InputError(f'expected a URL such as "https://api.segments.ai", got {displayed}', path="base_url")
     if url.query or url.fragment:
-        raise InputError(f"must not hold a query or a fragment: {value!r}", path="base_url")
+        raise InputError(f"must not contain a query or a fragment, got {value!r}", path="base_url")
     return str(url.copy_with(query=None, fragment=None)).rstrip("/")
 
 
 def api_key_from(api_key: str | None) -> str:
     """
-    Read the `api_key` argument, else the environment.
+    Return the `api_key` argument, or the key from the environment.
 
     Raises:
-        AuthenticationError: There is none, or it cannot be one.
+        AuthenticationError: There is no key, or it cannot be an API key.
     """
     key = os.environ.get("SEGMENTS_API_KEY") if api_key is None else api_key
     if not isinstance(key, str) or not key.strip():
@@ -121,8 +121,6 @@ def api_key_from(api_key: str | None) -> str:
         )
     key = key.strip()  # a key read from a file ends with a line break
     if not key.isascii() or not key.isprintable() or " " in key:
-        # The key itself is not shown, not even a wrong one.
-        raise AuthenticationError(
-            detail="the API key holds characters that no key has; look at api_key, or SEGMENTS_API_KEY"
-        )
+        # The message must not contain the key, even if it is wrong.
+        raise AuthenticationError(detail="the API key contains invalid characters; check api_key or SEGMENTS_API_KEY")
     return key

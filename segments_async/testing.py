@@ -1,4 +1,4 @@
-"""For tests of code that uses this package; the fixtures of its pytest plugin are in docs/testing.md."""
+"""Helpers for tests of code that uses this package; docs/testing.md describes the pytest fixtures."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from segments_async.settings import Clock
 
 class ManualClock:
     """
-    Time that passes when a client sleeps, which then costs none, or when `now` is set.
+    A clock that advances only when a client sleeps, without real delay, or when `now` is set.
 
     Example:
         ::
 
             clock = ManualClock()
             async with AsyncSegments(clock=clock.settings) as client:
-                ...  # retries, and waits that the service asks for, are over at once
+                ...  # retries and requested delays take no real time
             print(clock.slept)
 
     Args:
-        now: Seconds since 1970; by default the time it is.
+        now: Seconds since 1970; by default the current time.
 
     Attributes:
-        now: What time it is; set it to whatever a test needs.
-        slept: The seconds of each wait so far.
-        jitter: What chance comes to, from 0 to below 1.
+        now: The current time of the clock; tests can set it.
+        slept: The seconds of each sleep so far.
+        jitter: The value returned as random number, from 0 (inclusive) to 1 (exclusive).
     """
 
     def __init__(self, now: float | None = None) -> None:
@@ -37,12 +37,12 @@ class ManualClock:
 
     @property
     def settings(self) -> Clock:
-        """What `AsyncSegments` takes as *clock*."""
+        """The `Clock` to pass to `AsyncSegments` as *clock*."""
         return Clock(monotonic=self.time, sleep=self.sleep, time=self.time, random=lambda: self.jitter)
 
     def time(self) -> float:
         """
-        Tell what time it is; what `Sandbox` takes as *clock*.
+        Return the current time; pass this method to `Sandbox` as *clock*.
 
         Example:
             >>> ManualClock(7.0).time()
@@ -52,7 +52,7 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         """
-        Let *seconds* pass at once.
+        Advance the clock by *seconds* without waiting.
 
         Example:
             ::

@@ -1,5 +1,5 @@
 """
-Webhooks of the service: proven to be genuine, and read.
+Verify and parse webhooks of the service.
 
 Example:
     ::
@@ -9,13 +9,13 @@ Example:
         try:
             event = verify(body, headers, secret)
         except WebhookError as error:
-            ...  # answer 400, and do nothing else
+            ...  # respond with 400, and do nothing else
         match event:
             case LabelUpdated():
                 print(event.dataset, event.text)
 
-In FastAPI, `segments_async.fastapi.WebhookRouter` does all this. Source: docs.segments.ai/how-to-integrate/webhooks;
-the service sends by Svix, whose scheme is that of standardwebhooks.com.
+In FastAPI, `segments_async.fastapi.WebhookRouter` does all this. Source: docs.segments.ai/how-to-integrate/webhooks.
+The service sends webhooks with Svix, which follows the specification of standardwebhooks.com.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import uuid4
 
 if find_spec("standardwebhooks") is None:
-    raise ImportError(
-        'Webhooks need standardwebhooks, which their extra installs: pip install "segments-async[webhooks]"'
-    )
+    raise ImportError('webhooks require standardwebhooks; install it with: pip install "segments-async[webhooks]"')
 
 from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
@@ -80,27 +78,27 @@ __all__ = [
     "verify",
 ]
 
-FAMILIES = ("svix", "webhook")
-"""What the names of the headers begin with: as the service sends them, and as the specification calls them."""
+_HEADER_PREFIXES = ("svix", "webhook")
+"""Prefixes of the header names: that of the service (Svix), and that of the specification."""
 
 
 class MessageIds(Protocol):
     """
-    What remembers the ids of messages, such as a table that several processes share.
+    A store of message ids, such as a database table that several processes share.
 
-    Either method may be ``async`` where `segments_async.fastapi` uses it.
+    With `segments_async.fastapi`, both methods may be ``async``.
     """
 
     def claim(self, message_id: str, /) -> bool | Awaitable[bool]:
-        """Remember *message_id*; False if it was known."""
+        """Store *message_id*; return False if it is already stored."""
 
     def release(self, message_id: str, /) -> object:
-        """Forget *message_id*, as what it asked for could not be done: its repetition is welcome."""
+        """Remove *message_id* because its processing failed, so that it can be delivered again."""
 
 
 class ReplayGuard:
     """
-    Remember in this process which messages were taken, so that each is taken once.
+    Remember the ids of received messages in this process, so that each message is accepted only once.
 
     Example:
         >>> guard = ReplayGuard()
@@ -108,10 +106,10 @@ class ReplayGuard:
         (True, False)
 
     Args:
-        seconds: How long a message is remembered: at least 600, as the time it names may be five minutes ahead and
-            is accepted until it is five minutes old.
-        most: How many are remembered; the oldest ones are forgotten first.
-        clock: Seconds since some start; for tests.
+        seconds: How long an id is remembered. At least 600, because timestamps are accepted from five minutes ahead
+            to five minutes old.
+        most: Maximum number of ids; the oldest ones are removed first.
+        clock: Returns seconds since an arbitrary start; for tests.
 
     Raises:
         InputError: *seconds* or *most* is too small.
@@ -127,41 +125,41 @@ class ReplayGuard:
         self._seconds = seconds
         self._most = most
         self._clock = clock
-        self._taken: OrderedDict[str, float] = OrderedDict()
+        self._claimed: OrderedDict[str, float] = OrderedDict()
 
     def claim(self, message_id: str, /) -> bool:
         """
-        Remember a message; False if it was taken before.
+        Remember a message id; return False if it was already remembered.
 
         Example:
             >>> ReplayGuard().claim("msg_1")
             True
         """
         now = self._clock()
-        while self._taken and next(iter(self._taken.values())) <= now - self._seconds:
-            self._taken.popitem(last=False)
-        if message_id in self._taken:
+        while self._claimed and next(iter(self._claimed.values())) <= now - self._seconds:
+            self._claimed.popitem(last=False)
+        if message_id in self._claimed:
             return False
-        self._taken[message_id] = now
-        if len(self._taken) > self._most:
-            self._taken.popitem(last=False)
+        self._claimed[message_id] = now
+        if len(self._claimed) > self._most:
+            self._claimed.popitem(last=False)
         return True
 
     def release(self, message_id: str, /) -> None:
         """
-        Forget a message, as what it asked for could not be done: the sender will repeat it.
+        Forget a message id because its processing failed, so that the message can be delivered again.
 
         Example:
             >>> ReplayGuard().release("msg_1")
         """
-        self._taken.pop(message_id, None)
+        self._claimed.pop(message_id, None)
 
 
 def verify(
     body: bytes, headers: Mapping[str, str], secret: str | Sequence[str], *, replay: ReplayGuard | None = None
 ) -> WebhookEvent:
     """
-    Read a webhook, if it is genuine, whole, and not older or newer than five minutes.
+    Verify and parse a webhook: its signature must match, and its timestamp must be within five minutes of now.
 
     Example:
         >>> body = b'{"event_type": "sample.created", "dataset": "jane/flowers"}'
@@ -171,69 +169,71 @@ def verify(
         (True, 'jane/flowers')
 
     Args:
-        body: The body of the request, byte for byte: JSON that was decoded and written again has another signature.
-        headers: Of the request: ``svix-id``, ``svix-timestamp`` and ``svix-signature``, or the same with ``webhook-``.
-        secret: The endpoint's, ``whsec_...``; several while it is being replaced.
-        replay: Takes each message only once. Release the `message_id` if what the event asks for cannot be done.
+        body: The raw bytes of the request body. JSON that was decoded and encoded again has another signature.
+        headers: The request headers: ``svix-id``, ``svix-timestamp`` and ``svix-signature``, or the same with
+            ``webhook-``.
+        secret: The signing secret of the endpoint, ``whsec_...``; several during a rotation.
+        replay: Rejects messages that were already accepted. Release the `message_id` if the processing fails.
 
     Returns:
         An instance of the event's class; an `UnknownEvent` for a type newer than this version.
 
     Raises:
-        WebhookError: It is forged, altered, stale, replayed, empty, or no event. Answer 400, and do nothing else.
-        InputError: *body* is no bytes, or *secret* no secret.
+        WebhookError: The webhook is forged, altered, stale, replayed, empty, or not an event. Respond with 400, and do
+            nothing else.
+        InputError: *body* is not bytes, or *secret* is invalid.
     """
     if not isinstance(body, bytes | bytearray):
-        raise InputError(f"expected the bytes of the request as they came, got {type(body).__name__}", path="body")
+        raise InputError(f"expected the raw bytes of the request body, got {type(body).__name__}", path="body")
     signers = _signers(secret)
     if not body:
-        raise WebhookError("the webhook is empty")
+        raise WebhookError("the body of the webhook is empty")
     sent = _standard_headers(headers)
     _check_signature(bytes(body), sent, signers)
     event = parse(bytes(body))
     if replay is not None and not replay.claim(sent["webhook-id"]):
-        raise WebhookError(f"webhook {sent['webhook-id']} was taken before")
+        raise WebhookError(f"webhook {sent['webhook-id']} was already received")
     return event
 
 
 def parse(body: bytes) -> WebhookEvent:
     """
-    Read the body of a webhook without asking whether it is genuine, which `verify` does.
+    Parse the body of a webhook without verifying its signature; to verify it, use `verify`.
 
     Example:
         >>> parse(b'{"event_type": "robot.created"}').event_type
         'robot.created'
 
     Args:
-        body: JSON.
+        body: The JSON body of the request.
 
     Returns:
         An instance of the event's class; an `UnknownEvent` for a type newer than this version.
 
     Raises:
-        WebhookError: It is no event.
+        WebhookError: The body is not an event.
     """
     try:
         payload = decode_json(body)
         kind = payload.get("event_type") if isinstance(payload, dict) else None
         return structure(payload, EVENTS.get(kind, UnknownEvent) if isinstance(kind, str) else UnknownEvent)
     except DecodeError as error:
-        raise WebhookError(f"the webhook is no event: {error}") from error
+        raise WebhookError(f"the webhook is not an event: {error}") from error
 
 
 def message_id(headers: Mapping[str, str]) -> str:
     """
-    Tell the id of a webhook, which stays the same when it is repeated.
+    Return the id of a webhook, which stays the same when it is delivered again.
 
     Example:
         >>> message_id({"svix-id": "msg_1", "svix-timestamp": "1614265330", "svix-signature": "v1,..."})
         'msg_1'
 
     Args:
-        headers: Of the request.
+        headers: The request headers.
 
     Raises:
-        WebhookError: They are not the headers of a webhook.
+        WebhookError: These are not the headers of a webhook.
     """
     return _standard_headers(headers)["webhook-id"]
 
@@ -255,22 +255,22 @@ def sign(
         ['svix-id', 'svix-signature', 'svix-timestamp']
 
     Args:
-        body: What is sent, byte for byte.
-        secret: The endpoint's.
-        message_id: By default a new one.
-        timestamp: An aware time; by default now.
-        family: What the names of the headers begin with.
+        body: The raw bytes of the request body.
+        secret: The signing secret of the endpoint.
+        message_id: The id of the message; by default a new one.
+        timestamp: An aware datetime; by default now.
+        family: The prefix of the header names.
 
     Returns:
         The headers to send.
 
     Raises:
-        InputError: *secret* is no secret, *timestamp* has no zone, or *body* is not UTF-8.
+        InputError: *secret* is invalid, *timestamp* has no time zone, or *body* is not UTF-8.
     """
     (signer,) = _signers(secret)
     at = datetime.now(UTC) if timestamp is None else timestamp
     if at.tzinfo is None:
-        raise InputError("expected a time with a zone", path="timestamp")
+        raise InputError("expected a datetime with a time zone", path="timestamp")
     name = f"msg_{uuid4().hex}" if message_id is None else message_id
     try:
         signature = signer.sign(name, at.astimezone(UTC), body.decode())
@@ -284,10 +284,10 @@ def sign(
 
 
 def _signers(secret: str | Sequence[str]) -> list[Webhook]:
-    """Read the secrets; what is wrong with one is told without showing it."""
+    """Parse the secrets; error messages must not contain them."""
     secrets = [secret] if isinstance(secret, str) else list(secret)
     if not secrets:
-        raise InputError("expected one secret at least", path="secret")
+        raise InputError("expected at least one secret", path="secret")
     return [_signer(one) for one in secrets]
 
 
@@ -297,18 +297,18 @@ def _signer(secret: object) -> Webhook:
     try:
         return Webhook(secret.strip())
     except (ValueError, EmptyWebhookSecretError):
-        pass  # whose traceback might show it
-    raise InputError("expected 'whsec_' and base64, as the page of the endpoint shows it", path="secret")
+        pass  # its traceback could contain the secret
+    raise InputError("expected 'whsec_' followed by base64, as displayed on the page of the endpoint", path="secret")
 
 
 def _standard_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give the headers the names of the specification; those of one family, never mixed."""
-    given = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
-    for family in FAMILIES:
-        found: dict[str, Any] = {part: given.get(f"{family}-{part}") for part in ("id", "timestamp", "signature")}
+    """Return the headers under the names of the specification; both families are never mixed."""
+    lowercase = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+    for family in _HEADER_PREFIXES:
+        found: dict[str, Any] = {part: lowercase.get(f"{family}-{part}") for part in ("id", "timestamp", "signature")}
         if all(isinstance(value, str) and value for value in found.values()):
             return {f"webhook-{part}": value for part, value in found.items()}
-    raise WebhookError("the webhook is not signed: it has neither all svix-* nor all webhook-* headers")
+    raise WebhookError("the webhook is not signed: it lacks some svix-* headers and some webhook-* headers")
 
 
 def _check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Webhook]) -> None:
@@ -318,7 +318,7 @@ def _check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Web
             signer.verify(body, headers, json_parse=False)
         except WebhookVerificationError as error:
             problem = str(error)
-        except ValueError:  # what is not even the form of a signature, or not UTF-8
+        except ValueError:  # malformed, or not UTF-8
             problem = "malformed signature or body"
         else:
             return

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import os
-import re
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anyio.lowlevel
 import pytest
 from hypothesis import settings
 
-from segments_async import AsyncSegments, Clock
+from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
+from segments_async.testing import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-DOCS = Path(__file__).parents[1] / "docs"
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 # The same examples at every run of CI, so that it fails only for a change; new ones at every run elsewhere.
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
@@ -44,65 +41,41 @@ async def client(sandbox: Sandbox, anyio_backend: str) -> AsyncIterator[AsyncSeg
         yield client
 
 
-class FakeClock:
-    """Time that passes only when somebody sleeps; `slept` tells how long, `settings` is for the client."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.slept: list[float] = []
-        self.jitter = 0.5
-        self.settings = Clock(
-            monotonic=lambda: self.now, sleep=self.sleep, time=lambda: self.now, random=lambda: self.jitter
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-        await anyio.lowlevel.checkpoint()
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that passes only when a client sleeps; it starts at second 1,000."""
+    return ManualClock(1_000.0)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def patient(sandbox: Sandbox, clock: FakeClock, anyio_backend: str) -> AsyncIterator[AsyncSegments]:
+async def patient(sandbox: Sandbox, clock: ManualClock, anyio_backend: str) -> AsyncIterator[AsyncSegments]:
     """A client of the sandbox whose waits cost no time; `clock.slept` lists them."""
     async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
         yield client
 
 
-class Guides:
-    """The pages of the documentation, whose Python blocks run as they stand."""
+PYTEST_INI = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+BOTH_LOOPS = """
+import pytest
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def text(self, page: str) -> str:
-        return (DOCS / page).read_text(encoding="utf-8")
-
-    def blocks(self, page: str) -> list[str]:
-        return BLOCK.findall(self.text(page))
-
-    def run(self, page: str) -> list[list[str]]:
-        """Run the blocks, one after another, but for those that are tests; returns the lines that each has printed."""
-        names: dict[str, Any] = {"__name__": "__main__"}
-        printed = []
-        for number, block in enumerate(self.blocks(page)):
-            if not block.startswith("# test_"):
-                source = block.replace("jane/flowers", "sandbox/flowers")
-                exec(compile(source, f"{page}, Python block {number}", "exec"), names)
-                printed.append(self._capsys.readouterr().out.splitlines())
-        return printed
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+"""
 
 
 @pytest.fixture
-def guides(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Guides:
-    """The pages of the documentation, in an empty folder, with the sandbox as the service."""
-    monkeypatch.setenv("SEGMENTS_API_URL", sandbox.url)
-    monkeypatch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
-    monkeypatch.chdir(tmp_path)
-    return Guides(capsys)
+def run_pytest(pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
+    """``run_pytest({"test_it.py": source})``: run a project; returns the outcomes of its tests, and the output."""
+    installed = any(point.value == "segments_async.pytest_plugin" for point in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "segments_async.pytest_plugin")
+    pytester.syspathinsert(Path(__file__).parents[1])
+
+    def run(files: dict[str, str], *arguments: str, ini: str = PYTEST_INI) -> tuple[dict[str, int], str]:
+        pytester.makeini(ini)
+        for name, source in {"conftest.py": BOTH_LOOPS, **files}.items():
+            (pytester.path / name).write_text(source, encoding="utf-8")
+        result = pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *arguments)
+        return result.parseoutcomes(), str(result.stdout)
+
+    return run

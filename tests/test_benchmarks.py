@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES, app, batches, curve, imports, json_models, latency
-from benchmarks.harness import Contestant, Scale, hold
+from benchmarks.harness import Contestant, Scale, run_case
 from benchmarks.payloads import cuboid_label, new_sample, stored, vector_label
 from benchmarks.report import as_json, table
 
@@ -40,7 +40,7 @@ def _short(monkeypatch):
 @pytest.mark.parametrize("name", [name for name in CASES if name not in OTHERWISE])
 def test_case_runs(name):
     """Every contestant of the case does its work, whose results it checks, and the table has a line for each."""
-    result = hold(CASES[name](TINY), run=Contestant.run_here)
+    result = run_case(CASES[name](TINY), run=Contestant.run_here)
 
     printed = "\n".join(table(result))
     [turn] = result.turns
@@ -76,14 +76,14 @@ def test_users_of_the_application_find_no_error(capsys):
 
 def test_import_is_measured():
     """A statement is run in a new interpreter."""
-    run = imports.run_anew("import colorsys")
+    run = imports.run_in_new_interpreter("import colorsys")
 
     assert run.wall > 0
     assert run.memory > 0
 
 
 def test_unknown_case_is_refused(capsys):
-    """A name that is no case ends with the names there are."""
+    """The error for an unknown case lists the known ones."""
     with pytest.raises(SystemExit):
         main(["nonsense"])
 
@@ -95,7 +95,7 @@ def test_unknown_case_is_refused(capsys):
 @pytest.mark.parametrize("case", [curve, batches])
 def test_curves_are_drawn(tmp_path, case):
     """They become pictures."""
-    result = hold(case.case(TINY), run=Contestant.run_here)
+    result = run_case(case.case(TINY), run=Contestant.run_here)
 
     case.draw(result, tmp_path / "curve.png")
 

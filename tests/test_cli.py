@@ -13,7 +13,7 @@ from segments_async.cli.pictures import digits
 
 @pytest.fixture
 def images(tmp_path):
-    """A folder with three images, one of them deeper, and something else."""
+    """A folder with three images, one of them in a subfolder, and another file."""
     (tmp_path / "more").mkdir()
     for number, name in enumerate(["a.png", "b c.jpg", "more/é.webp"]):
         Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / name)
@@ -30,7 +30,7 @@ def test_demo_of_a_folder(images, capsys):
     assert "retries" in shown
 
 
-def test_demo_tells_what_failed(images, capsys):
+def test_demo_reports_failures(images, capsys):
     """An image that cannot be uploaded is named, and the exit status is not 0."""
     (images / "empty.png").touch()
 
@@ -40,7 +40,7 @@ def test_demo_tells_what_failed(images, capsys):
 
 @pytest.mark.parametrize("change", ["uuid", "labels", "name"])
 def test_demo_finds_a_difference(images, monkeypatch, capsys, change):
-    """The verdict depends on what the release holds."""
+    """The verdict depends on the content of the release."""
     real = demo._compare
 
     def compare(pictures, uploads, released, stored):
@@ -70,7 +70,7 @@ def test_version_and_usage():
 
 
 def test_digits_are_the_real_ones():
-    """1,797 images with a box around the ink, by scikit-learn's own pixels."""
+    """1,797 images with a box around the ink, compared with scikit-learn's pixels."""
     pictures = digits()
 
     assert len(pictures) == 1797

@@ -1,4 +1,4 @@
-"""What is promised of the package as a whole."""
+"""Promises of the package as a whole."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ def names_for_type_checkers():
 
 
 def test_all_is_sorted_and_complete():
-    """Every public name is listed once, and nothing else."""
+    """Every public name is listed once, and no other."""
     assert sorted(segments_async.__all__) == segments_async.__all__
     assert sorted(name for _, name in names_for_type_checkers()) == segments_async.__all__
 
 
 @pytest.mark.parametrize(("module", "name"), names_for_type_checkers())
-def test_every_name_is_what_type_checkers_take_it_for(module, name):
-    """What is imported when it is first asked for comes from where the package says."""
+def test_every_name_comes_from_its_declared_module(module, name):
+    """A lazily imported name is the one that the package declares for type checkers."""
     assert getattr(segments_async, name) is getattr(import_module(module), name)
 
 
 def test_names_that_do_not_exist_are_refused():
-    """As without lazy imports: an AttributeError, an ImportError, and nothing that `dir` would not show."""
+    """As without lazy imports: an AttributeError or an ImportError; and `dir` lists every public name."""
     with pytest.raises(AttributeError, match="no attribute 'Sampel'"):
         _ = segments_async.Sampel
     with pytest.raises(ImportError, match="Sampel"):
         from segments_async import Sampel  # noqa: F401, PLC0415
     assert set(segments_async.__all__) <= set(dir(segments_async))
-    assert set(segments_async._HOMES) <= set(segments_async.__all__)
+    assert set(segments_async._MODULE_OF) <= set(segments_async.__all__)
 
 
 def test_every_error_is_exported():
-    """Whoever may meet an error can name it."""
+    """Every error can be imported by its name."""
     classes = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
 
     assert classes <= set(segments_async.__all__)
@@ -64,7 +64,7 @@ def test_every_error_is_exported():
 
 @pytest.mark.parametrize("name", segments_async.__all__)
 def test_every_public_name_is_documented(name):
-    """`help` says something about each class and function."""
+    """Each class and function has a docstring."""
     value = getattr(segments_async, name)
     if inspect.isclass(value) or inspect.isfunction(value):
         assert inspect.getdoc(value)
@@ -109,7 +109,7 @@ def test_import_is_light(statement):
 
 
 def test_the_first_client_loads_what_calls_need():
-    """No call, in the event loop, waits for an import of ours."""
+    """No call in the event loop waits for an import of the package."""
     loaded = in_new_interpreter("""
         import asyncio, sys
         import httpx
@@ -135,8 +135,8 @@ def test_the_first_client_loads_what_calls_need():
     assert not [name for name in loaded if name.startswith("segments_async")]
 
 
-def test_threads_may_ask_first():
-    """Several at once, each for something else, get the same objects."""
+def test_first_imports_in_threads():
+    """Several threads that import different names at once get the same objects."""
     printed = in_new_interpreter("""
         from concurrent.futures import ThreadPoolExecutor
         from threading import Barrier
@@ -171,7 +171,9 @@ def test_modules_are_attributes():
 
 GONE_SINCE_0_1 = {
     "segments_async.Pages": {"__init__(most)"},  # made by the client alone
-    "segments_async.ReleaseItems": {"__init__(choice)"},  # likewise
+    "segments_async.Prefetch": {"__init__(begin)"},  # likewise
+    "segments_async.ReleaseItems": {"__init__(choice)"},
+    "segments_async.ReleaseSamples": {"__init__(pick)", "__init__(opened)"},
     "segments_async.resources.Assets": {
         "upload_traced",
         *(f"upload_traced({name})" for name in ("file", "filename", "path", "trace")),

@@ -1,4 +1,4 @@
-"""The cases, by name, in the order in which they run."""
+"""All benchmark cases by name, in running order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from benchmarks.cases import (
     bitmaps,
     bulk,
     checkpoint,
+    compiled,
     create,
     curve,
     downloads,
@@ -40,6 +41,7 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "list": listing.slow_case,
     "list-all": listing.large_case,
     "json": json_models.case,
+    "compiled": compiled.case,
     "bitmaps": bitmaps.case,
     "export": export.case,
     "download": downloads.case,

@@ -1,4 +1,4 @@
-"""How many samples a second go through ``samples_bulk``, by batch size and batches in flight: a table and a plot."""
+"""Samples per second with ``samples_bulk``, by batch size and concurrency, as a table and a plot."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 SIZES = (1, 10, 50, 100, 250, 500)
 CONCURRENCIES = (1, 2, 4, 8, 16)
 DELAY = 0.05
-MOST_SAMPLES = 10_000
+MAX_SAMPLES = 10_000
 ROUNDS = 20
-"""Requests of each worker, as far as `MOST_SAMPLES` go."""
+"""Requests per worker, up to `MAX_SAMPLES` samples."""
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     return Case(
         name="batches",
         about=f"samples in batches of {SIZES[0]} to {SIZES[-1]}, {CONCURRENCIES[0]} to {CONCURRENCIES[-1]} at a time; "
@@ -35,7 +35,7 @@ def case(scale: Scale) -> Case:
                 name=_name(size, concurrency),
                 work=create,
                 arguments={
-                    "samples": scale.of(min(MOST_SAMPLES, size * concurrency * ROUNDS), least=size * concurrency),
+                    "samples": scale.of(min(MAX_SAMPLES, size * concurrency * ROUNDS), least=size * concurrency),
                     "size": size,
                     "concurrency": concurrency,
                 },
@@ -53,7 +53,7 @@ def _name(size: int, concurrency: int) -> str:
 
 
 def create(url: str, samples: int, size: int, concurrency: int) -> Run:
-    """Create samples from a list, once every connection is open."""
+    """Create samples from a list, after opening every connection."""
     items = [new_sample(number if size > 1 else 0) for number in range(samples)]
 
     async def run() -> Run:
@@ -74,19 +74,19 @@ def create(url: str, samples: int, size: int, concurrency: int) -> Run:
 
 
 def draw(result: Result, path: Path) -> None:
-    """Plot samples per second, and CPU for a sample, against batch size, with a line for each concurrency."""
+    """Plot samples per second and CPU time per sample by batch size, with one line per concurrency."""
     matplotlib = import_module("matplotlib")
     matplotlib.use("agg")
     figure, axes = import_module("matplotlib.pyplot").subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     panels: list[tuple[str, Callable[[Run], float]]] = [
         ("samples per second", lambda run: run.rate),
-        ("CPU for a sample, microseconds", lambda run: run.cost),
+        ("CPU time per sample, microseconds", lambda run: run.cost),
     ]
     for axis, (title, value) in zip(axes, panels, strict=True):
         for concurrency in CONCURRENCIES:
             points = [median_of(result.runs(_name(size, concurrency)), value) for size in SIZES]
             axis.plot(SIZES, points, marker="o", markersize=4, label=f"{concurrency} in flight")
-        axis.set(title=title, xlabel="samples in a batch")
+        axis.set(title=title, xlabel="samples per batch")
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xticks(SIZES, labels=[str(size) for size in SIZES])

@@ -1,4 +1,4 @@
-"""Label bitmaps of two million pixels, between arrays and PNGs."""
+"""Conversion of label bitmaps of two million pixels between arrays and PNGs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TARGETS = {"encode": 2.0, "decode": 0.9, "semantic": 1.0}
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     contestants, checks = [], []
     for way, target in TARGETS.items():
         arguments = {"way": way, "repeats": scale.of(20), "side": scale.part}
@@ -39,7 +39,7 @@ def case(scale: Scale) -> Case:
 
 
 def ours(way: str, repeats: int, side: float) -> Run:
-    """Encode, decode or interpret as this package does."""
+    """Encode, decode or convert to semantic with this package."""
     from segments_async.images import decode_bitmap, encode_bitmap, semantic
 
     array, annotations = painted_ids(HEIGHT, WIDTH, OBJECTS, part=side)
@@ -54,16 +54,16 @@ def ours(way: str, repeats: int, side: float) -> Run:
 
 
 def official(way: str, repeats: int, side: float) -> Run:
-    """Do it as the official SDK does, which decodes what it has downloaded."""
+    """Do the same with the official SDK, which decodes downloaded content."""
     from segments import utils
 
     array, annotations = painted_ids(HEIGHT, WIDTH, OBJECTS, part=side)
     png = utils.bitmap2file(array).getvalue()
-    answer = type("Answer", (), {"content": png})
+    response = type("Response", (), {"content": png})
     work: dict[str, Callable[[], Any]] = {
         "encode": lambda: utils.bitmap2file(array).getvalue(),
         "decode": lambda: utils.load_label_bitmap_from_url(""),
         "semantic": lambda: utils.get_semantic_bitmap(array, annotations),
     }
-    with patch.object(utils.session, "get", lambda _: answer):
+    with patch.object(utils.session, "get", lambda _: response):
         return measure_loop(work[way], repeats=repeats)

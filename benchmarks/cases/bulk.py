@@ -1,4 +1,4 @@
-"""Many samples through ``samples_bulk``, in the same batches."""
+"""Bulk creation of samples with ``samples_bulk``, in equal batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 500
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     arguments = {"samples": scale.of(20_000, least=BATCH)}
     return Case(
         name="bulk",
@@ -50,7 +50,7 @@ def ours(url: str, samples: int) -> Run:
 async def create(
     client: AsyncSegments, items: Iterable[dict[str, object]], keep: Literal["all", "failures"] = "all"
 ) -> int:
-    """Create *items*, and return how many there were."""
+    """Create *items* and return their number."""
     report = await client.samples.create_many(DATASET, items, batch_size=BATCH, keep=keep)
     assert report.succeeded == report.total
     if keep == "all":
@@ -59,7 +59,7 @@ async def create(
 
 
 def official(url: str, samples: int) -> Run:
-    """Run the official SDK, which wants its batches made."""
+    """Run the official SDK, which leaves batching to the caller."""
     from segments import SegmentsClient
 
     client: Any = SegmentsClient("key", url)  # its lists are invariant

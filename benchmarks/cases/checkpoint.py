@@ -1,4 +1,4 @@
-"""What a checkpoint costs a run, and what it saves the next."""
+"""The cost of a checkpoint for a run, and its savings for the next one."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ BATCH = 500
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     samples = scale.of(20_000, least=BATCH)
 
-    def contestant(name: str, *, noted: bool, resumed: bool = False) -> Contestant:
-        return Contestant(name=name, work=create, arguments={"samples": samples, "noted": noted, "resumed": resumed})
+    def contestant(name: str, *, checkpointed: bool, resumed: bool = False) -> Contestant:
+        return Contestant(
+            name=name, work=create, arguments={"samples": samples, "checkpointed": checkpointed, "resumed": resumed}
+        )
 
     return Case(
         name="checkpoint",
         about=f"{samples:,} samples in batches of {BATCH}",
         unit="sample",
         contestants=[
-            contestant("without", noted=False),
-            contestant("with a checkpoint", noted=True),
-            contestant("again with it", noted=True, resumed=True),
+            contestant("without", checkpointed=False),
+            contestant("with a checkpoint", checkpointed=True),
+            contestant("resumed", checkpointed=True, resumed=True),
         ],
         checks=[
             cost_ratio("CPU with a checkpoint / without", "with a checkpoint", "without", 1.25),
-            cost_ratio("CPU of a run whose items are done / without", "again with it", "without", 1),
+            cost_ratio("CPU of a resumed run with all items done / without", "resumed", "without", 1),
         ],
         turns=scale.turns,
     )
 
 
-def create(url: str, samples: int, *, noted: bool, resumed: bool) -> Run:
-    """Create samples, or find that all of them are done."""
+def create(url: str, samples: int, *, checkpointed: bool, resumed: bool) -> Run:
+    """Create samples, or resume a run with all of them done."""
     items = [new_sample(number) for number in range(samples)]
 
     async def run(folder: Path) -> Run:
-        path = folder / "run.db" if noted else None
+        path = folder / "run.db" if checkpointed else None
         async with AsyncSegments("key", base_url=url) as client:
             await client.samples.create_many(DATASET, items[:BATCH], batch_size=BATCH)
             if resumed:

@@ -7,12 +7,12 @@ from benchmarks.harness import Case, Contestant, Scale, cost_ratio
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     requests = scale.of(600)
     arguments = {"action": "create", "requests": requests, "connections": 32}
     return Case(
         name="create",
-        about=f"{requests:,} samples, one a POST, 32 at a time",
+        about=f"{requests:,} samples, one per POST, 32 at a time",
         unit="POST",
         contestants=[
             Contestant(name="ours", work=rivals.ours, arguments=arguments),

@@ -1,4 +1,4 @@
-"""How rate and cost change from 1 connection to 256, as a table and as a plot."""
+"""Throughput and cost from 1 to 256 connections, as a table and a plot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINES: dict[str, Work] = {
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     requests = scale.of(CONNECTIONS[-1])
     most, least = CONNECTIONS[-1], CONNECTIONS[0]
     return Case(
@@ -47,13 +47,13 @@ def case(scale: Scale) -> Case:
 
 
 def draw(result: Result, path: Path) -> None:
-    """Plot requests per second, and CPU for a request, against connections."""
+    """Plot requests per second and CPU time per request by number of connections."""
     matplotlib = import_module("matplotlib")
     matplotlib.use("agg")
     figure, axes = import_module("matplotlib.pyplot").subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     panels: list[tuple[str, Callable[[Run], float]]] = [
         ("requests per second", lambda run: run.rate),
-        ("CPU for a request, microseconds", lambda run: run.cost),
+        ("CPU time per request, microseconds", lambda run: run.cost),
     ]
     for axis, (title, value) in zip(axes, panels, strict=True):
         for line in LINES:

@@ -1,4 +1,4 @@
-"""Many small images to a folder in memory, from a host that takes its time."""
+"""Download of many small images to a folder in memory, from a slow host."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from segments_async import AsyncSegments
 DELAY = 0.05
 CONNECTIONS = 128
 OURS = f"ours, {CONNECTIONS} connections"
-OURS_AS_IT_COMES = "ours, 32 connections"
+OURS_BY_DEFAULT = "ours, 32 connections"
 OVER_AIOHTTP = f"ours over aiohttp, {CONNECTIONS} connections"
 OFFICIAL = "official SDK, preload"
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     images = scale.of(2000, least=4)
     arguments = {"images": images}
     return Case(
         name="download",
-        about=f"{images:,} images of {len(small_image()) / 1000:.1f} kB, each answered after {DELAY * 1000:g} ms",
+        about=f"{images:,} images of {len(small_image()) / 1000:.1f} kB, each with a latency of {DELAY * 1000:g} ms",
         unit="image",
         contestants=[
             Contestant(name=OURS, work=ours, arguments={**arguments, "connections": CONNECTIONS}),
-            Contestant(name=OURS_AS_IT_COMES, work=ours, arguments={**arguments, "connections": 32}),
+            Contestant(name=OURS_BY_DEFAULT, work=ours, arguments={**arguments, "connections": 32}),
             Contestant(
                 name=OVER_AIOHTTP,
                 work=ours,
@@ -42,7 +42,7 @@ def case(scale: Scale) -> Case:
         ],
         checks=[
             rate_ratio(f"{CONNECTIONS} connections / official SDK", OURS, OFFICIAL, at_least=4),
-            rate_ratio("32 connections / official SDK", OURS_AS_IT_COMES, OFFICIAL),
+            rate_ratio("32 connections / official SDK", OURS_BY_DEFAULT, OFFICIAL),
             rate_ratio(f"over aiohttp, {CONNECTIONS} connections / official SDK", OVER_AIOHTTP, OFFICIAL, at_least=4),
             speed_ratio("images per CPU second, ours / official SDK", OURS, OFFICIAL),
         ],
@@ -52,24 +52,24 @@ def case(scale: Scale) -> Case:
 
 
 def ours(url: str, images: int, connections: int, transport: Literal["aiohttp"] | None = None) -> Run:
-    """Download as this package does."""
+    """Download with this package."""
 
     async def run(folder: Path) -> Run:
         async with AsyncSegments("key", base_url=url, max_connections=connections, transport=transport) as client:
-            await client.assets.read(f"{url}/small/0.jpg")  # which imports what the official SDK has imported by now
+            await client.assets.read(f"{url}/small/0.jpg")  # imports everything, as the official SDK has done by now
             with Stopwatch(url) as watch:
                 report = await client.assets.download_many(_samples(url, images), folder)
             report.raise_if_failed()
         return watch.run(images)
 
     with _folder() as folder:
-        done = asyncio.run(run(Path(folder)))
+        result = asyncio.run(run(Path(folder)))
         assert [path.stat().st_size for path in Path(folder).iterdir()] == [len(small_image())] * images
-        return done
+        return result
 
 
 def official(url: str, images: int) -> Run:
-    """Have the official SDK fill its cache, in its 16 threads; it writes each image anew."""
+    """Let the official SDK fill its cache with its 16 threads; it re-encodes each image."""
     from segments.dataset import SegmentsDataset
 
     with _folder() as folder:
@@ -91,11 +91,11 @@ def official(url: str, images: int) -> Run:
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
     """
-    Make a folder in memory, where there can be one.
+    Create a temporary folder, in memory if possible.
 
-    Some disks take ten times as long for a new file if thousands were deleted a minute ago, as the turn before did.
+    Some disks create files ten times slower after thousands were deleted, as in the previous turn.
     """
-    memory = Path("/dev/shm")  # noqa: S108 (the folder in it has a name of its own)
+    memory = Path("/dev/shm")  # noqa: S108 (the folder in it has a random name)
     return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
 
 

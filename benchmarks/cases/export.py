@@ -1,4 +1,4 @@
-"""A release with its images and bitmaps, into other formats."""
+"""Export of a release with its images and bitmaps to other formats."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FORMATS: dict[ExportFormat, list[str]] = {
     "semantic": [],
     "semantic-color": [],
 }
-"""Formats with the modules they need."""
-MANY = 10, 30
-"""Times the samples, to see whether memory grows with them."""
+"""The modules that each format requires."""
+MULTIPLES = 10, 30
+"""Multiples of the number of samples, to see whether memory grows with it."""
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     contestants, checks = [], []
     arguments = {"samples": scale.of(24, least=2)}
     for kind, modules in FORMATS.items():
@@ -55,7 +55,7 @@ def case(scale: Scale) -> Case:
                 target=1.0,
             )
         )
-    more = [f"coco-instance, ours, {times * arguments['samples']} samples" for times in MANY]
+    more = [f"coco-instance, ours, {times * arguments['samples']} samples" for times in MULTIPLES]
     contestants += [
         Contestant(
             name=name,
@@ -63,11 +63,13 @@ def case(scale: Scale) -> Case:
             arguments={"format": "coco-instance", "samples": times * arguments["samples"]},
             needs=["numpy", "PIL", "pycocotools"],
         )
-        for name, times in zip(more, MANY, strict=True)
+        for name, times in zip(more, MULTIPLES, strict=True)
     ]
     checks.append(
         Check(
-            name=f"MB that {MANY[1] * arguments['samples']} samples need more than {MANY[0] * arguments['samples']}",
+            name="additional MB for {1} samples over {0}".format(
+                *(times * arguments["samples"] for times in MULTIPLES)
+            ),
             value=lambda turn: turn[more[1]].memory - turn[more[0]].memory,
             contestants=more,
             target=20,
@@ -86,33 +88,33 @@ def case(scale: Scale) -> Case:
 
 
 def ours(url: str, samples: int, format: ExportFormat) -> Run:
-    """Export as this package does."""
-    import segments_async.export  # noqa: F401 (its import is not what is measured)
+    """Export with this package."""
+    import segments_async.export  # noqa: F401 (the import is not measured)
 
     async def run(folder: Path) -> Run:
         path = _release(folder, url, samples)
         async with AsyncSegments("key", base_url=url) as client:
             with Stopwatch(url) as watch:
                 report = await client.releases.export(path, folder, format)
-            done = watch.run(samples)  # the check needs memory of its own
+            result = watch.run(samples)  # before the check, which needs memory too
         assert report.samples == samples
         _check(folder, samples, format)
-        return done
+        return result
 
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(run(Path(folder)))
 
 
 def official(url: str, samples: int, format: str) -> Run:
-    """Export as the official SDK does, which writes below the current folder."""
+    """Export with the official SDK, which writes to the current folder."""
     import numpy as np
-    import segments.export  # noqa: F401 (its import is not what is measured)
+    import segments.export  # noqa: F401 (the import is not measured)
     from PIL import Image
     from segments import utils
     from segments.dataset import SegmentsDataset
 
     class Images:
-        """What Pillow wrote before it had no PNGs of 32 bits: the SDK's cache has 16."""
+        """Writes 16-bit PNGs to the SDK's cache, as older versions of Pillow did for 32-bit arrays."""
 
         open = staticmethod(Image.open)
 
@@ -124,13 +126,13 @@ def official(url: str, samples: int, format: str) -> Run:
         path = _release(Path(folder), url, samples)
         with chdir(folder), patch.object(utils, "Image", Images), Stopwatch(url) as watch:
             utils.export_dataset(SegmentsDataset(str(path)), export_format=format)  # type: ignore[arg-type]
-        done = watch.run(samples)  # the check needs memory of its own
+        result = watch.run(samples)  # before the check, which needs memory too
         _check(Path(folder), samples, format)
-    return done
+    return result
 
 
 def _release(folder: Path, url: str, samples: int) -> Path:
-    """Write the file of a release whose images and bitmaps the server has."""
+    """Write a release file with images and bitmaps from the server."""
     _, annotations = painted_ids(*PAINTED)
     attributes = {"annotations": annotations, "segmentation_bitmap": {"url": f"{url}/bitmap.png"}}
     release = {
@@ -165,7 +167,7 @@ def _release(folder: Path, url: str, samples: int) -> Path:
 
 
 def _check(folder: Path, samples: int, format: str) -> None:
-    """Refuse an export that lacks something."""
+    """Assert that the export is complete."""
     images = folder / "segments" / "jane_flowers" / "v1"
     assert len(list(images.glob("*.jpg"))) == samples
     for path in folder.glob("export_*.json"):

@@ -1,4 +1,4 @@
-"""JSON text to models and back, as each client does it for an answer and for a body."""
+"""Conversion between JSON text and models, as each client does it for responses and request bodies."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ TIMES = {"created_at", "updated_at"}
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     contestants = []
     checks: list[Check] = []
     for payload, target in READ_TARGETS.items():
-        for way, aim in [("read", target), ("write", WRITE_TARGET)]:
+        for way, at_least in [("read", target), ("write", WRITE_TARGET)]:
             arguments = {"payload": payload, "way": way, "repeats": scale.of(20)}
             us, them = f"{way} {payload}, ours", f"{way} {payload}, official SDK"
             contestants += [
                 Contestant(name=us, work=ours, arguments=arguments),
                 Contestant(name=them, work=official, arguments=arguments, needs=["segments"]),
             ]
-            checks.append(speed_ratio(f"{way} {payload}, times as fast", us, them, at_least=aim))
+            checks.append(speed_ratio(f"{way} {payload}, times as fast", us, them, at_least=at_least))
     return Case(
         name="json",
         about="a label of 1,000 polygons, one of 100 frames x 50 cuboids, a page of samples, between text and models",
@@ -53,28 +53,28 @@ def case(scale: Scale) -> Case:
 
 
 def ours(payload: str, way: str, repeats: int) -> Run:
-    """Read or write as this package does."""
+    """Read or write with this package."""
     plain = PAYLOADS[payload]()
     text = orjson.dumps(plain)
-    model = _model(payload, Label, Sample)
+    model = model_of(payload, Label, Sample)
 
     def read() -> Any:
         return structure(decode_json(text), model)
 
     models = read()
-    assert _is_typed(models)  # reading JSON as JSON would be no comparison
-    assert _kept(plain, orjson.loads(encode_json(models)))
+    assert is_typed(models)  # JSON without models would not be a fair comparison
+    assert is_lossless(plain, orjson.loads(encode_json(models)))
     return measure_loop(read if way == "read" else partial(encode_json, models), repeats=repeats)
 
 
 def official(payload: str, way: str, repeats: int) -> Run:
-    """Read or write as the official SDK does: `convert_model` and the methods that send models."""
+    """Read or write like the official SDK, in `convert_model` and the methods that send models."""
     from pydantic import TypeAdapter
     from segments.resource_api import Label as TheirLabel, Sample as TheirSample
 
     plain = PAYLOADS[payload]()
     text = json.dumps(plain).encode()
-    model = _model(payload, TheirLabel, TheirSample)
+    model = model_of(payload, TheirLabel, TheirSample)
 
     def read() -> Any:
         return TypeAdapter(model).validate_python(json.loads(text))
@@ -91,19 +91,20 @@ def official(payload: str, way: str, repeats: int) -> Run:
     return measure_loop(read if way == "read" else write, repeats=repeats)
 
 
-def _model(payload: str, label: Any, sample: Any) -> Any:
+def model_of(payload: str, label: Any, sample: Any) -> Any:
+    """Choose the type to read a payload as, given a client's classes for a label and a sample."""
     return list[sample] if payload == "1000 samples" else label
 
 
-def _is_typed(read: Any) -> bool:
-    """Whether there are models all the way down."""
+def is_typed(read: Any) -> bool:
+    """Return whether all levels are models."""
     if isinstance(read, list):
         return all(isinstance(sample.attributes, Model) for sample in read)
     return next(read.annotations(), None) is not None
 
 
-def _kept(plain: Any, written: Any) -> bool:
-    """Whether all that was read was written; what is null is not, and a time may lose its zeros."""
+def is_lossless(plain: Any, written: Any) -> bool:
+    """Return whether everything that was read is written, except nulls and trailing zeros of times."""
     return bool(_comparable(plain) == _comparable(written))
 
 

@@ -1,4 +1,4 @@
-"""A service that takes 50 ms to answer: how near to the ideal rate the connections are used."""
+"""Throughput with a service that has 50 ms latency, compared with the ideal rate of its connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDEAL = CONNECTIONS / DELAY
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     requests = scale.of(800, least=2 * CONNECTIONS)
 
     def contestant(name: str, work: Callable[..., Run], *needs: str, **more: Any) -> Contestant:
@@ -27,7 +27,7 @@ def case(scale: Scale) -> Case:
 
     return Case(
         name="latency",
-        about=f"{requests:,} label PUTs over {CONNECTIONS} connections, answered after {DELAY * 1000:g} ms",
+        about=f"{requests:,} label PUTs over {CONNECTIONS} connections, with a latency of {DELAY * 1000:g} ms",
         unit="PUT",
         contestants=[
             contestant("ours", rivals.ours),
@@ -36,19 +36,19 @@ def case(scale: Scale) -> Case:
             contestant("official SDK, threads", rivals.official, "segments"),
         ],
         checks=[
-            _share("ours", 0.75),
-            _share("ours + aiohttp"),
-            _share("httpx"),
-            _share("official SDK, threads"),
+            _ideal_share("ours", 0.75),
+            _ideal_share("ours + aiohttp"),
+            _ideal_share("httpx"),
+            _ideal_share("official SDK, threads"),
         ],
         turns=scale.turns,
         delay=DELAY,
     )
 
 
-def _share(name: str, at_least: float | None = None) -> Check:
+def _ideal_share(name: str, at_least: float | None = None) -> Check:
     return Check(
-        name=f"{name} / ideal {IDEAL:g} a second",
+        name=f"{name} / ideal {IDEAL:g} per second",
         value=lambda turn: turn[name].rate / IDEAL,
         contestants=[name],
         target=at_least,

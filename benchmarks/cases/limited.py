@@ -1,4 +1,4 @@
-"""A server that allows so many calls a second: how near a bulk run comes to the time that this takes at least."""
+"""Bulk runs against a rate-limited server, compared with the minimum time that the limit allows."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ NAMES = {"one run": 1, "two runs on one client": 2}
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case where the server names its waits exactly."""
+    """Return the case where the server sends exact waits."""
     return _case("limited", scale.of(1_000, least=BURST + 20), BURST, turns=min(3, scale.turns))
 
 
 def whole_seconds(scale: Scale) -> Case:
-    """Describe the case where it names them as HTTP has them, in whole seconds, and so the rate has to be found out."""
+    """Return the case where waits are in whole seconds, as in HTTP, so the client has to estimate the rate."""
     labels = scale.of(3_000, least=BURST + 20)
     return _case("limited-whole", labels, SMALL_BURST, turns=min(2, scale.turns), whole_seconds=True)
 
 
 def _case(name: str, labels: int, burst: int, *, turns: int, whole_seconds: bool = False) -> Case:
     waits = "in whole seconds" if whole_seconds else "exactly"
-    limit = f"{RATE:g} a second are allowed, {burst} at once, and waits named {waits}"
+    limit = f"a limit of {RATE:g} per second, a burst of {burst}, and waits sent {waits}"
     return Case(
         name=name,
-        about=f"{labels:,} label PUTs where {limit}; {DELAY * 1e3:g} ms latency",
+        about=f"{labels:,} label PUTs with {limit}; {DELAY * 1e3:g} ms latency",
         unit="PUT",
         contestants=[
             Contestant(name=name, work=put, arguments={"labels": labels, "runs": runs}) for name, runs in NAMES.items()
@@ -45,7 +45,7 @@ def _case(name: str, labels: int, burst: int, *, turns: int, whole_seconds: bool
         checks=[
             Check(
                 name=f"time of {name} / (calls - burst) / rate",
-                value=partial(_of_ideal, name, burst),
+                value=partial(_relative_to_ideal, name, burst),
                 contestants=[name],
                 target=AT_MOST,
             )
@@ -58,13 +58,13 @@ def _case(name: str, labels: int, burst: int, *, turns: int, whole_seconds: bool
     )
 
 
-def _of_ideal(name: str, burst: int, turn: Turn) -> float:
+def _relative_to_ideal(name: str, burst: int, turn: Turn) -> float:
     run = turn[name]
     return run.wall / ((run.units - burst) / RATE)
 
 
 def put(url: str, labels: int, runs: int) -> Run:
-    """Put labels in so many runs at the same time."""
+    """Put labels in *runs* concurrent runs."""
 
     def items(count: int) -> Iterator[dict[str, Any]]:
         return ({"sample_uuid": UUID, "attributes": VECTOR, "score": SCORE} for _ in range(count))
@@ -79,8 +79,8 @@ def put(url: str, labels: int, runs: int) -> Run:
 
             shares = [labels // runs + (number < labels % runs) for number in range(runs)]
             with Stopwatch(url) as watch:
-                refused = await asyncio.gather(*map(put_some, shares))
-            assert sum(refused) > 0
+                throttled = await asyncio.gather(*map(put_some, shares))
+            assert sum(throttled) > 0
             return watch.run(labels)
 
     return asyncio.run(run())

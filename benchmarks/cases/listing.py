@@ -1,4 +1,4 @@
-"""All samples of a dataset, in pages of 1,000: from a service that takes its time, and from one that does not."""
+"""Listing all samples of a dataset in pages of 1,000, from a slow and from a fast service."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ OFFICIAL = "official SDK, page loop"
 
 
 def slow_case(scale: Scale) -> Case:
-    """Describe the case of a service that takes 50 ms."""
+    """Return the case of a service with 50 ms latency."""
     samples = scale.of(20_000, least=2 * PER_PAGE)
     return Case(
         name="list",
-        about=f"{samples:,} samples in pages of {PER_PAGE:,}, each answered after {DELAY * 1000:g} ms",
+        about=f"{samples:,} samples in pages of {PER_PAGE:,}, each with a latency of {DELAY * 1000:g} ms",
         unit="sample",
         contestants=_contestants(samples),
         checks=[
@@ -45,11 +45,11 @@ def slow_case(scale: Scale) -> Case:
 
 
 def large_case(scale: Scale) -> Case:
-    """Describe the case of a large dataset."""
+    """Return the case of a large dataset."""
     samples = scale.of(100_000, least=2 * PER_PAGE)
     return Case(
         name="list-all",
-        about=f"{samples:,} samples in pages of {PER_PAGE:,}, looked at one after the other, answered at once",
+        about=f"{samples:,} samples in pages of {PER_PAGE:,}, iterated one by one, without latency",
         unit="sample",
         contestants=_contestants(samples),
         checks=[
@@ -69,7 +69,7 @@ def _contestants(samples: int) -> list[Contestant]:
 
 
 def dataset_of(samples: int) -> str:
-    """Name the dataset that has so many samples."""
+    """Return the name of the dataset with *samples* samples."""
     return f"jane/flowers-{samples}"
 
 
@@ -97,14 +97,14 @@ def ours(url: str, samples: int, way: str) -> Run:
 
 
 def official(url: str, samples: int) -> Run:
-    """Run the official SDK, whose users write the loop themselves."""
+    """Run the official SDK, whose users write the page loop themselves."""
     from segments import SegmentsClient
     from segments.exceptions import NotFoundError
 
     client = SegmentsClient("key", url)
     client.get_samples(dataset_of(samples), per_page=PER_PAGE)
     names = []
-    with Stopwatch(url) as watch, suppress(NotFoundError):  # which a page beyond the last raises
+    with Stopwatch(url) as watch, suppress(NotFoundError):  # raised for the page after the last
         for page in count(1):
             names += [sample.name for sample in client.get_samples(dataset_of(samples), per_page=PER_PAGE, page=page)]
     _check(names, samples)

@@ -1,4 +1,4 @@
-"""Streaming: twenty times the items in about the same memory, of the process and of Python's own objects."""
+"""Streaming: memory for twenty times the items, of the process and of Python objects alone."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     few, many = scale.of(10_000, least=BATCH), scale.of(200_000, least=2 * BATCH)
     kinds: dict[str, Callable[..., Run]] = {"resident": stream, "traced": stream_traced}
     return Case(
         name="memory",
-        about="samples from a generator, of which only failures are kept",
+        about="samples from a generator, keeping only failures",
         unit="sample",
         contestants=[
             Contestant(name=_name(count, kind), work=work, arguments={"samples": count})
@@ -35,7 +35,7 @@ def case(scale: Scale) -> Case:
         ],
         checks=[
             Check(
-                name=f"MB that {many:,} need more than {few:,}, {kind}",
+                name=f"additional MB for {many:,} over {few:,}, {kind}",
                 value=partial(_growth, _name(few, kind), _name(many, kind)),
                 contestants=[_name(few, kind), _name(many, kind)],
                 target=40,
@@ -55,7 +55,7 @@ def _growth(few: str, many: str, turn: Turn) -> float:
 
 
 def stream(url: str, samples: int) -> Run:
-    """Create samples that are made when they are asked for."""
+    """Create samples from a generator."""
 
     async def run() -> Run:
         async with AsyncSegments("key", base_url=url) as client:
@@ -68,7 +68,7 @@ def stream(url: str, samples: int) -> Run:
 
 
 def stream_traced(url: str, samples: int) -> Run:
-    """Do the same while Python counts what its objects need; the memory of the run is what they needed at most."""
+    """Run `stream` with `tracemalloc`; the memory of the run is the peak of Python objects."""
     gc.collect()
     tracemalloc.start()
     run = stream(url, samples)

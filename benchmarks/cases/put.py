@@ -1,4 +1,4 @@
-"""Single PUTs of labels: what a request costs, and that this does not grow with the number of connections."""
+"""Single PUTs of labels: the cost of a request, and whether it grows with the number of connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     requests = scale.of(600)
 
     def contestant(name: str, work: Callable[..., Run], connections: int, *needs: str, **more: Any) -> Contestant:
@@ -23,7 +23,7 @@ def case(scale: Scale) -> Case:
 
     return Case(
         name="put",
-        about=f"{requests:,} label PUTs, each with so many at a time",
+        about=f"{requests:,} label PUTs at various concurrencies",
         unit="PUT",
         contestants=[
             contestant("ours, 8", rivals.ours, 8),

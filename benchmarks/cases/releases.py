@@ -1,4 +1,4 @@
-"""A release file larger than what one wants in memory, read sample by sample and as a whole."""
+"""Reading a large release file, sample by sample and as a whole."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from segments_async import ImageVectorLabelAttributes, open_release
 
 MEGABYTES = 500
 SHAPES = 10
-"""Polygons on each sample: about 3 kB of JSON."""
+"""Polygons per sample, about 3 kB of JSON."""
 OFFICIAL = "official SDK, as a whole"
 
 
 def case(scale: Scale) -> Case:
-    """Describe the case."""
+    """Return the case."""
     arguments = {"megabytes": scale.of(MEGABYTES)}
     return Case(
         name="release",
-        about=f"a release file of {arguments['megabytes']} MB, {SHAPES} polygons a sample",
+        about=f"a release file of {arguments['megabytes']} MB, {SHAPES} polygons per sample",
         unit="kB",
         contestants=[
             Contestant(name="ours, every sample typed", work=read, arguments=arguments),
@@ -52,7 +52,7 @@ def case(scale: Scale) -> Case:
 
 
 def read(megabytes: int) -> Run:
-    """Read every sample with its label, typed."""
+    """Read every sample with its label as models."""
 
     async def run(path: Path, samples: int) -> None:
         found = 0
@@ -65,14 +65,14 @@ def read(megabytes: int) -> Run:
         assert found == samples
 
     with tempfile.TemporaryDirectory() as folder:
-        path, samples = _written(Path(folder), megabytes)
+        path, samples = _write_release(Path(folder), megabytes)
         with Stopwatch() as watch:
             asyncio.run(run(path, samples))
         return watch.run(path.stat().st_size // 1000)
 
 
 def count(megabytes: int) -> Run:
-    """Count what is in it."""
+    """Compute the summary of the release."""
 
     async def run(path: Path, samples: int) -> None:
         async with open_release(path) as release:
@@ -81,18 +81,18 @@ def count(megabytes: int) -> Run:
         assert sum(summary.labelsets["ground-truth"].categories.values()) == samples * SHAPES
 
     with tempfile.TemporaryDirectory() as folder:
-        path, samples = _written(Path(folder), megabytes)
+        path, samples = _write_release(Path(folder), megabytes)
         with Stopwatch() as watch:
             asyncio.run(run(path, samples))
         return watch.run(path.stat().st_size // 1000)
 
 
 def official(megabytes: int) -> Run:
-    """Open it as the official SDK does, which reads it whole, and look at every sample; nothing is typed."""
+    """Read every sample with the official SDK, which loads the whole file and returns plain dicts."""
     from segments.dataset import SegmentsDataset
 
     with tempfile.TemporaryDirectory() as folder:
-        path, samples = _written(Path(folder), megabytes)
+        path, samples = _write_release(Path(folder), megabytes)
         with Stopwatch() as watch:
             dataset = SegmentsDataset(str(path), segments_dir=None, preload=False, load_images=False)  # type: ignore[arg-type]
             found = sum(len(dataset[index]["annotations"]) == SHAPES for index in range(len(dataset)))
@@ -100,8 +100,8 @@ def official(megabytes: int) -> Run:
         return watch.run(path.stat().st_size // 1000)
 
 
-def _written(folder: Path, megabytes: int) -> tuple[Path, int]:
-    """Write a release of about so many megabytes; gives the file and the number of samples."""
+def _write_release(folder: Path, megabytes: int) -> tuple[Path, int]:
+    """Write a release of about *megabytes* MB; return its path and its number of samples."""
     owner, _, name = DATASET.partition("/")
     dataset = {
         "name": name,
@@ -115,8 +115,8 @@ def _written(folder: Path, megabytes: int) -> tuple[Path, int]:
     with path.open("wb") as file:
         file.write(orjson.dumps({"name": "v1", "description": "", "dataset": dataset})[:-2] + b',"samples":[')
         while size < megabytes * 1_000_000:
-            made = new_sample(samples)
-            sample = {"uuid": f"u-{samples}", **made, "metadata": {}, "labels": {"ground-truth": label}}
+            created = new_sample(samples)
+            sample = {"uuid": f"u-{samples}", **created, "metadata": {}, "labels": {"ground-truth": label}}
             size += file.write((b"," if samples else b"") + orjson.dumps(sample))
             samples += 1
         file.write(b"]}}")

@@ -1,1 +1,1 @@
-"""A web page on which images are dropped and uploaded, and on which their labels appear. README.md says more."""
+"""A web page to upload images and watch their labels arrive; see README.md."""

@@ -1,4 +1,4 @@
-"""``python -m examples.fastapi_app``: the application, and the service in memory for it to speak to."""
+"""``python -m examples.fastapi_app``: run the application with a sandbox in the same process."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ CATEGORIES = [{"name": "flower", "id": 1}, {"name": "leaf", "id": 2}]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the command line, and serve."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m examples.fastapi_app", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="of the page; 0 takes a free one (%(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="port of the page; 0 picks a free port (%(default)s)")
     options = parser.parse_args(arguments)
-    # Set by hand, as a shell starts background processes with SIGINT ignored.
+    # Install the handler explicitly: a shell starts background processes with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         listener = socket.create_server(("127.0.0.1", options.port))
     except OSError as error:
-        print(f"port {options.port} cannot be had ({error.strerror}); try --port 0", file=sys.stderr)
+        print(f"cannot listen on port {options.port} ({error.strerror}); try --port 0", file=sys.stderr)
         return 1
     with contextlib.suppress(KeyboardInterrupt), listener:
         serve(listener)
@@ -51,8 +51,8 @@ def serve(listener: socket.socket) -> None:
         settings = Settings(dataset=dataset, secret=secret, folder=Path(folder), plays_labeller=True)
         app = make_app(settings, lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url))
         print(
-            f"Open {url} and drop some images. Ctrl-C ends it.",
-            "The service it speaks to is a sandbox, for scripts of yours at:",
+            f"Open {url} and drop some images. Press Ctrl-C to stop.",
+            "It uses a sandbox, which your own scripts can reach with:",
             f"export SEGMENTS_API_URL={sandbox.url}",
             f"export SEGMENTS_API_KEY={sandbox.api_key}",
             sep="\n",
@@ -63,11 +63,11 @@ def serve(listener: socket.socket) -> None:
 
 class Server(uvicorn.Server):
     """
-    A server that ends its streams of events when it is to stop, instead of waiting for them.
+    A server that ends event streams on shutdown, instead of waiting for them.
 
     Args:
-        config: Of uvicorn.
-        live: The streams.
+        config: The uvicorn configuration.
+        live: The log whose streams to end.
     """
 
     def __init__(self, config: uvicorn.Config, live: Live) -> None:
@@ -75,13 +75,13 @@ class Server(uvicorn.Server):
         self._live = live
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, when all answers are given."""
+        """End the event streams, then shut down once all responses are sent."""
         self._live.close()
         await super().shutdown(sockets)
 
 
 async def make_dataset(sandbox: Sandbox) -> str:
-    """Make the dataset that images are dropped into; returns its full name."""
+    """Create the dataset for the images and return its full name."""
     async with AsyncSegments(sandbox.api_key, base_url=sandbox.url) as client:
         await client.datasets.create(
             DATASET, task_type="vector", task_attributes={"format_version": "0.1", "categories": CATEGORIES}

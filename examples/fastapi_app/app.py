@@ -1,4 +1,4 @@
-"""The application: its routes, and what it does with webhooks."""
+"""The application: routes and webhook handlers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fastapi.staticfiles import StaticFiles
 from examples.fastapi_app import labeller
 from examples.fastapi_app.live import Live
 from examples.fastapi_app.pictures import MAX_BODY_BYTES, MAX_FILE_BYTES, MAX_FILES
-from examples.fastapi_app.shown import Album, Gone, LabelChange, shown_label, shown_sample
 from examples.fastapi_app.uploads import Accepted, PictureUploads
+from examples.fastapi_app.views import LabelChange, PageData, SampleRemoved, label_view, sample_view
 from segments_async import AsyncSegments, Label, Sample
 from segments_async.fastapi import InteractiveSegments, WebhookRouter, add_error_handlers, lifespan, own_choice
 from segments_async.webhooks import (
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 LABELSET = "ground-truth"
-SHOWN = 60
-"""Samples on the page."""
+MAX_SAMPLES = 60
+"""Maximum number of samples on the page."""
 PAGE_HEADERS = {
-    # Nothing but the page's own files runs in it, whatever a file is called; images may come from the storage.
+    # Only the page's own scripts run, whatever an uploaded file contains; images may come from the storage.
     "Content-Security-Policy": "default-src 'self'; img-src * data:; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -46,21 +46,21 @@ STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 @frozen(kw_only=True)
 class Settings:
-    """What differs from one installation to another; the key is the client's."""
+    """Settings of an installation; the API key belongs to the client."""
 
     dataset: str
-    """``"owner/name"``."""
+    """The dataset, as ``"owner/name"``."""
     secret: str = field(repr=False)
-    """Of the webhook endpoint."""
+    """The secret of the webhook endpoint."""
     folder: Path = field(converter=Path)
-    """For what survives a restart."""
+    """For data that survives a restart."""
     plays_labeller: bool = False
-    """Whether the page may ask for labels; for sandboxes."""
+    """Whether the page may request simulated labels; for sandboxes."""
 
 
 def from_environment() -> FastAPI:
     """
-    Make the application for a dataset of yours.
+    Create the application for your own dataset, configured by environment variables.
 
     Example:
         ::
@@ -78,29 +78,29 @@ def from_environment() -> FastAPI:
 
 def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAPI:
     """
-    Make the application.
+    Create the application.
 
     Args:
-        settings: Of this installation.
-        factory: Makes the client.
+        settings: The settings of this installation.
+        factory: Creates the client.
     """
     live, uploads, categories = Live(), PictureUploads(settings.dataset, settings.folder), dict[int, str]()
 
     @asynccontextmanager
-    async def know_categories(app: FastAPI) -> AsyncIterator[None]:
-        """Learn what categories are called; a dataset or a key that is wrong shows here, not at the first visit."""
+    async def load_categories(app: FastAPI) -> AsyncIterator[None]:
+        """Load the category names; a wrong dataset or API key fails here, not at the first request."""
         dataset = await app.state.segments.datasets.get(settings.dataset)
-        known = dataset.task_attributes and dataset.task_attributes.categories
-        categories.update({category.id: category.name for category in known or ()})
+        found = dataset.task_attributes and dataset.task_attributes.categories
+        categories.update({category.id: category.name for category in found or ()})
         yield
 
-    app = FastAPI(title="Images to label", lifespan=lifespan(factory, know_categories))
+    app = FastAPI(title="Images to label", lifespan=lifespan(factory, load_categories))
     app.state.live = live
     add_error_handlers(app)
-    app.include_router(uploads.jobs, prefix="/uploads", dependencies=[FROM_THIS_PAGE])
+    app.include_router(uploads.jobs, prefix="/uploads", dependencies=[SAME_ORIGIN_ONLY])
     app.include_router(_hooks(settings, live, categories), prefix="/webhooks/segments")
     if settings.plays_labeller:
-        app.include_router(labeller.router, dependencies=[FROM_THIS_PAGE])
+        app.include_router(labeller.router, dependencies=[SAME_ORIGIN_ONLY])
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.get("/")
@@ -108,13 +108,13 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
         return FileResponse(STATIC / "index.html", headers=PAGE_HEADERS)
 
     @app.get("/samples")
-    async def samples(client: InteractiveSegments) -> Album:
-        position = live.position  # before the list is read, so that nothing falls in between
+    async def samples(client: InteractiveSegments) -> PageData:
+        position = live.position  # read before the list, so that no event is missed in between
         with own_choice():
             newest = await _newest(client, settings.dataset)
-        return Album(
+        return PageData(
             dataset=settings.dataset,
-            samples=[shown_sample(sample, categories) for sample in newest],
+            samples=[sample_view(sample, categories) for sample in newest],
             position=position,
             plays_labeller=settings.plays_labeller,
             max_files=MAX_FILES,
@@ -127,7 +127,7 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
         stream = live.stream(after if last_event_id is None else last_event_id)
         return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
-    @app.post("/images", status_code=202, dependencies=[FROM_THIS_PAGE])
+    @app.post("/images", status_code=202, dependencies=[SAME_ORIGIN_ONLY])
     async def receive(request: Request) -> Accepted:
         return await uploads.receive(request)
 
@@ -139,23 +139,25 @@ async def _check_origin(
     sec_fetch_site: Annotated[str | None, Header()] = None,
     origin: Annotated[str | None, Header()] = None,
 ) -> None:
-    """Refuse what another site's page makes a browser send; programs other than browsers send neither header."""
-    if sec_fetch_site is None:  # an older browser, or a page without TLS
-        own = origin is None or _is_own_origin(origin, request.headers.get("host", ""))
-    else:
-        own = sec_fetch_site in {"same-origin", "none"}
-    if not own:
-        raise HTTPException(403, "This is for the application's own page.")
+    """Reject requests that a page of another site makes a browser send."""
+    if sec_fetch_site is not None:
+        allowed = sec_fetch_site in {"same-origin", "none"}
+    else:  # older browsers send only an Origin, and programs that are not browsers neither
+        allowed = origin is None or _is_own_origin(origin, request.headers.get("host", ""))
+    if not allowed:
+        raise HTTPException(403, "Only requests from the application's own page are allowed.")
 
 
 def _is_own_origin(origin: str, host: str) -> bool:
-    """Compare an Origin header with the Host header, which names the default port of a scheme or leaves it out."""
+    """Compare an Origin header with a Host header; either may omit the default port of the scheme."""
     scheme, _, authority = origin.lower().partition("://")
-    default = {"http": ":80", "https": ":443"}.get(scheme)
-    return default is not None and authority.removesuffix(default) == host.lower().removesuffix(default)
+    default_port = {"http": ":80", "https": ":443"}.get(scheme)
+    if default_port is None:
+        return False
+    return authority.removesuffix(default_port) == host.lower().removesuffix(default_port)
 
 
-FROM_THIS_PAGE: Any = Depends(_check_origin)
+SAME_ORIGIN_ONLY: Any = Depends(_check_origin)
 
 
 async def _newest(client: AsyncSegments, dataset: str) -> list[Sample]:
@@ -165,32 +167,32 @@ async def _newest(client: AsyncSegments, dataset: str) -> list[Sample]:
         include_full_label=True,
         sort="created_at",
         direction="desc",
-        per_page=SHOWN,
+        per_page=MAX_SAMPLES,
     ).pages()
     return await anext(pages, [])
 
 
 def _hooks(settings: Settings, live: Live, categories: dict[int, str]) -> WebhookRouter:
-    """Pass on what happens in the dataset to the pages that are open."""
+    """Publish changes of the dataset to all open pages."""
     hooks = WebhookRouter(settings.secret, replay=ReplayGuard())
 
     @hooks.on(SampleCreated, SampleUpdated)
     async def sample(event: SampleCreated | SampleUpdated) -> None:
         if event.dataset == settings.dataset and isinstance(event.object, Sample):
-            live.tell("sample", shown_sample(event.object, categories))
+            live.publish("sample", sample_view(event.object, categories))
 
     @hooks.on(SampleDeleted)
-    async def gone(event: SampleDeleted) -> None:
+    async def deleted(event: SampleDeleted) -> None:
         if event.dataset == settings.dataset and isinstance(event.object, Sample):
-            live.tell("gone", Gone(uuid=event.object.uuid))
+            live.publish("gone", SampleRemoved(uuid=event.object.uuid))
 
     @hooks.on(LabelUpdated, LabelDeleted)
     async def label(event: LabelUpdated | LabelDeleted) -> None:
-        thing = event.object
-        if event.dataset != settings.dataset or not isinstance(thing, Label) or thing.sample_uuid is None:
+        changed = event.object
+        if event.dataset != settings.dataset or not isinstance(changed, Label) or changed.sample_uuid is None:
             return
-        if thing.labelset in {None, LABELSET}:
-            shown = shown_label(thing, categories) if isinstance(event, LabelUpdated) else None
-            live.tell("label", LabelChange(uuid=thing.sample_uuid, label=shown))
+        if changed.labelset in {None, LABELSET}:
+            view = label_view(changed, categories) if isinstance(event, LabelUpdated) else None
+            live.publish("label", LabelChange(uuid=changed.sample_uuid, label=view))
 
     return hooks

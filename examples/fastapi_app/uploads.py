@@ -1,4 +1,4 @@
-"""Uploads of the page: images that were received become samples, in the background."""
+"""Background uploads: create samples from the images received from the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import uuid4
 from anyio import to_thread
 from pydantic import BaseModel
 
-from examples.fastapi_app.pictures import Picture, Refusal, receive
+from examples.fastapi_app.pictures import Picture, RejectedFile, receive
 from segments_async import AlreadyExistsError, AsyncSegments, BulkReport, FileSample, InputError
 from segments_async.fastapi import Upload, UploadJobs, UploadStatus
 
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 
     from segments_async.bulk import BulkOptions
 
-ACTIVE = {"queued", "running"}
-KEPT = 100
-"""Uploads of this process that can still be asked for."""
+MAX_UPLOADS = 100
+"""Number of uploads whose status stays available; older finished ones are deleted."""
 
 
 class Accepted(BaseModel):
-    """What became of a form."""
+    """The response to an upload form."""
 
     upload: UploadStatus | None
-    """None if all files were refused."""
-    refused: list[Refusal]
+    """The status of the upload; None if all files were rejected."""
+    refused: list[RejectedFile]
 
 
 class PictureUploads:
@@ -40,8 +39,8 @@ class PictureUploads:
     Receive images and upload them to one dataset.
 
     Args:
-        dataset: ``"owner/name"``.
-        folder: For images on their way, and for what `UploadJobs` keeps.
+        dataset: The dataset, as ``"owner/name"``.
+        folder: For pending images and the state of `UploadJobs`.
     """
 
     def __init__(self, dataset: str, folder: Path) -> None:
@@ -52,7 +51,7 @@ class PictureUploads:
         self.jobs.kind(upload_pictures)
 
     async def receive(self, request: Request) -> Accepted:
-        """Take the images of a form, and begin to upload them."""
+        """Store the images of a form and start uploading them."""
         folder = self._folder / uuid4().hex
         pictures, refused = await receive(request, folder)
         if not pictures:
@@ -68,27 +67,31 @@ class PictureUploads:
         return Accepted(upload=upload, refused=refused)
 
     async def _forget_old(self) -> None:
-        while len(self._started) > KEPT and self.jobs.status(self._started[0][0]).state not in ACTIVE:
+        while len(self._started) > MAX_UPLOADS and _has_ended(self.jobs.status(self._started[0][0])):
             name, folder = self._started.popleft()
             await self.jobs.forget(name)
             await _remove(folder)
 
 
+def _has_ended(status: UploadStatus) -> bool:
+    return status.state not in {"queued", "running"}
+
+
 async def upload_pictures(
     upload: Upload, client: AsyncSegments, *, dataset: str, folder: str, pictures: Sequence[dict[str, str]]
 ) -> BulkReport[Any] | None:
-    """Make samples of images, and delete the images once all of them are."""
-    kept = [Picture.model_validate(picture) for picture in pictures]
+    """Create samples from images, and delete the images once all are uploaded."""
+    images = [Picture.model_validate(picture) for picture in pictures]
     if not await to_thread.run_sync(Path(folder).exists):
-        return None  # the server was stopped just after the last image
-    files = [FileSample(picture.name, picture.path) for picture in kept]
-    options: BulkOptions = {**upload.options(), "if_exists": "error"}  # never another picture under an old name
+        return None  # the server stopped right after the last image was uploaded
+    files = [FileSample(image.name, image.path) for image in images]
+    options: BulkOptions = {**upload.options(), "if_exists": "error"}  # an existing sample keeps its image
     report = await client.samples.upload_files(dataset, files, **options)
     if report.succeeded == report.total:
         await _remove(Path(folder))
     taken = [str(failure.key) for failure in report.failures if isinstance(failure.error, AlreadyExistsError)]
     if taken:
-        raise InputError(f"The dataset has images of these names already: {', '.join(taken)}")
+        raise InputError(f"The dataset already has images with these names: {', '.join(taken)}")
     return report
 
 

@@ -19,6 +19,8 @@ import anyio
 import httpx
 from attrs import define
 
+from segments_async._http.network import CLOSE_SECONDS, Backend, Exchange, Wire
+from segments_async._threads import run_sync
 from segments_async.errors import ClientStateError, InputError
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept; less than the service's load balancer keeps it."""
-CLOSE_SECONDS = 2.0
-"""Maximum time for closing a connection."""
+
+EXCHANGE = "segments_async.exchange"
+"""The extension of a request that has its `Exchange`."""
 
 Origin = tuple[str, str, int | None]
 
@@ -66,7 +69,7 @@ async def _ssl_context_for(scheme: str, proxy: httpx.Proxy | None) -> ssl.SSLCon
         return _unused_ssl_context()
     if _certificate_paths() not in _ssl_contexts:
         # Reading the certificates would block the event loop for 50 to 80 ms.
-        return await anyio.to_thread.run_sync(shared_ssl_context)
+        return await run_sync(shared_ssl_context)
     return shared_ssl_context()
 
 
@@ -77,6 +80,7 @@ class _Slot:
     transport: httpx.AsyncHTTPTransport
     """Sends requests over the connection."""
     connection: httpcore.AsyncConnectionInterface
+    wire: Wire
     idle_since: float = 0.0
 
 
@@ -121,6 +125,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         slot = None
         try:
             slot = await self._acquire(origin, url)
+            slot.wire.exchange = request.extensions.get(EXCHANGE) or Exchange()
             response = await slot.transport.handle_async_request(request)
         except BaseException:
             await self._discard(slot)
@@ -159,7 +164,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
             # The bottom of the stack has been idle longest. has_expired() also detects that the server has closed it.
             if len(stack) > 1 and anyio.current_time() - stack[0].idle_since > IDLE_SECONDS:
                 await self._close(stack.popleft())
-            elif (slot := stack.pop()).connection.has_expired():
+            elif (slot := stack.pop()).connection.has_expired() or slot.wire.has_unread_bytes:
                 await self._close(slot)
             else:
                 return slot
@@ -188,14 +193,14 @@ class SlotTransport(httpx.AsyncBaseTransport):
         )
         # httpx has no argument for the network backend, nor one for using a connection without a pool.
         pool = transport._pool  # noqa: SLF001
-        uses_tls = context is not _unused_ssl_context()
-        pool._network_backend = _Backend(pool._network_backend, self._on_connect, uses_tls=uses_tls)  # type: ignore[assignment]  # noqa: SLF001
+        wire = Wire(uses_tls=url.scheme == "https")
+        pool._network_backend = Backend(pool._network_backend, wire, self._on_connect)  # type: ignore[assignment]  # noqa: SLF001
         connection = pool.create_connection(_origin_of(url))
         transport._pool = connection  # type: ignore[assignment]  # noqa: SLF001
-        return _Slot(transport, connection)
+        return _Slot(transport, connection, wire)
 
     async def _release(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
-        if clean and not self._closed and not slot.connection.is_closed():
+        if clean and not self._closed and _is_drained(slot):
             slot.idle_since = anyio.current_time()
             self._idle.setdefault(origin, deque()).append(slot)
             self._free.release()
@@ -218,6 +223,21 @@ class SlotTransport(httpx.AsyncBaseTransport):
             self.connections -= 1
 
 
+def _is_drained(slot: _Slot) -> bool:
+    """
+    Return whether a connection may carry another request.
+
+    That takes proof that nothing is left of the exchange: bytes after the response would be the next call's answer.
+    """
+    connection: Any = slot.connection
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    if connection.is_closed():
+        return False
+    parser = getattr(connection, "_h11_state", None)
+    return parser is not None and parser.trailing_data == (b"", False) and not slot.wire.has_unread_bytes
+
+
 def _origin_of(url: httpx.URL) -> httpcore.Origin:
     import httpcore  # noqa: PLC0415 (it imports trio, which is slow)
 
@@ -229,61 +249,6 @@ def _with_ssl_context(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> htt
     if proxy is None or proxy.url.scheme != "https":
         return proxy
     return httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
-
-
-class _Backend:
-    """
-    Report new connections, and close the socket if a TLS handshake is cancelled.
-
-    httpcore closes the socket after an error but not after a cancellation, so it would stay open until garbage
-    collection. This class implements `httpcore.AsyncNetworkBackend` without inheriting from it, because importing
-    httpcore imports trio.
-    """
-
-    def __init__(
-        self, backend: httpcore.AsyncNetworkBackend, on_connect: Callable[[], None], *, uses_tls: bool
-    ) -> None:
-        self._backend = backend
-        self._on_connect = on_connect
-        self._uses_tls = uses_tls
-
-    async def connect_tcp(self, *args: Any, **kwargs: Any) -> _ClosingStream | httpcore.AsyncNetworkStream:
-        stream = await self._backend.connect_tcp(*args, **kwargs)
-        self._on_connect()
-        return _ClosingStream(stream) if self._uses_tls else stream
-
-    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        return await self._backend.connect_unix_socket(*args, **kwargs)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._backend.sleep(seconds)
-
-
-class _ClosingStream:
-    """A socket up to its TLS handshake; httpcore's own stream replaces it afterwards."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        try:
-            return await self._stream.start_tls(*args, **kwargs)
-        except BaseException:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                await self._stream.aclose()
-            raise
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
 
 class _SlotStream(httpx.AsyncByteStream):

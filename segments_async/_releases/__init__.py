@@ -1,4 +1,4 @@
-"""Release files: read sample by sample, picked, typed and counted, with only a window of the text in memory."""
+"""Release files: read, filter and count samples one by one, with only a window of the file in memory."""
 
 from segments_async._releases.file import ReleaseFile, ReleaseSamples, open_release
 from segments_async._releases.summary import LabelsetSummary, ReleaseSummary

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import anyio
 from anyio.to_thread import run_sync
 
-from segments_async._releases.pick import Pick
+from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
 from segments_async._serialization.converter import structure
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 BATCH_CHARACTERS = 256 * 1024
-"""One hop to a worker thread reads samples of so much text, or one that is larger."""
-MAX_READY = 500
-"""One hop gives so many samples at most."""
+"""Text read per call of a worker thread; a larger sample is read whole."""
+MAX_BATCH_SAMPLES = 500
+"""Samples read per call of a worker thread, at most."""
 _USUAL_END = b"]}}"
-"""The samples stand last in the files of the service."""
+"""The end of a file whose samples come last, as in the files of the service."""
 _HEADER_KEYS = frozenset({"name", "dataset"})
 _DATASET_KEYS = frozenset({"name", "task_type", "task_attributes", "labelsets"})
 
 
 class ReleaseFile:
     """
-    The file of a release, read sample by sample: however large it is, only a few samples are in memory.
+    The file of a release, read sample by sample: only a few samples are in memory, whatever the size of the file.
 
-    It comes from `open_release` (a file on disk; needs neither client nor key) or ``client.releases.open``, and is an
-    async context manager. Samples are read and structured in worker threads, so the event loop stays free.
+    Open it with `open_release` (a file on disk; needs neither a client nor a key) or ``client.releases.open``, and use
+    it as an async context manager. Samples are read and decoded in worker threads, so the event loop is not blocked.
 
     Example:
         ::
@@ -49,23 +49,23 @@ class ReleaseFile:
                     print(sample.name, label.attributes)
 
     Attributes:
-        path: Where the file is; one that was fetched is deleted when the block is left.
+        path: The path of the file; a downloaded file is deleted at the end of the block.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._header: ReleaseHeader | None = None
-        self._open: set[ReleaseSamples] = set()
-        self._left = False
+        self._open_iterators: set[ReleaseSamples] = set()
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"<ReleaseFile {str(self.path)!r}>"
 
     @property
     def header(self) -> ReleaseHeader:
-        """All of the file but the samples, wherever in the file it stands."""
+        """Everything in the file except the samples, in whatever order the file has it."""
         if self._header is None:
-            raise ClientStateError("a release file is read inside 'async with'")
+            raise ClientStateError("a release file can be read only inside its 'async with'")
         return self._header
 
     @property
@@ -75,21 +75,21 @@ class ReleaseFile:
 
     @property
     def dataset(self) -> ReleaseDataset:
-        """The dataset it was made of, with its `task_type`, `task_attributes` and `labelsets`."""
+        """The dataset of the release, with its `task_type`, `task_attributes` and `labelsets`."""
         return self.header.dataset
 
     async def __aenter__(self) -> Self:
-        if self._left:
-            raise ClientStateError("this release file was left before; open it anew")
+        if self._closed:
+            raise ClientStateError("this release file is closed; open it again")
         self._header = await run_sync(_read_header, self.path)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._left = True
+        self._closed = True
         with anyio.CancelScope(shield=True):
-            for samples in list(self._open):
+            for samples in list(self._open_iterators):
                 await run_sync(samples.leave)
 
     def samples(
@@ -101,7 +101,7 @@ class ReleaseFile:
         on_error: OnError = "raise",
     ) -> ReleaseSamples:
         """
-        Iterate over the samples, in the order of the file; as often as you like, each time from the beginning.
+        Iterate over the samples, in the order of the file. Each call starts at the first sample.
 
         Example:
             ::
@@ -110,31 +110,31 @@ class ReleaseFile:
                     print(sample.name, sample.labels["ground-truth"])
 
         Args:
-            labelset: Give each sample its label of this labelset alone, which is faster if there are several; samples
-                without one come too, with None. By default all labels.
-            label_status: Only samples whose label (of *labelset*, else of ``"ground-truth"``) has one of these
-                statuses; ``"UNLABELED"`` takes those that have no label.
+            labelset: Keep only the labels of this labelset, which is faster if there are several. Samples without a
+                label there are included, with None. By default all labels are kept.
+            label_status: Only samples whose label (in *labelset*, by default in ``"ground-truth"``) has one of these
+                statuses; ``"UNLABELED"`` includes samples without a label.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `ReleaseSamples.skipped`.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `ReleaseSamples.skipped`.
 
         Returns:
-            An iterator of `ReleaseSample`; a label that does not say its `label_type` has the dataset's task type.
+            An iterator of `ReleaseSample`. A label without a `label_type` gets the dataset's task type.
 
         Raises:
             InputError: There is no such labelset.
-            DecodeError: A sample does not decode, and `path` says where; or the file is damaged after the samples
-                that came before.
+            DecodeError: A sample does not decode, and `path` says where; or the file is damaged. It is raised after
+                the samples before it.
         """
         header = self.header
-        if self._left:
-            raise ClientStateError("this release file was left; open it anew")
+        if self._closed:
+            raise ClientStateError("this release file is closed; open it again")
         check_on_error(on_error)
-        pick = Pick.of(header.dataset, labelset, label_status, metadata)
-        return ReleaseSamples(self.path, pick, skip=on_error == "skip", opened=self._open)
+        sample_filter = SampleFilter.of(header.dataset, labelset, label_status, metadata)
+        return ReleaseSamples(self.path, sample_filter, skip=on_error == "skip", open_iterators=self._open_iterators)
 
     async def summary(self) -> ReleaseSummary:
         """
-        Count samples, labels by status, and annotations by category; nothing but the counts is kept.
+        Count samples, labels by status, and annotations by category; only the counts are kept in memory.
 
         Example:
             ::
@@ -147,13 +147,13 @@ class ReleaseFile:
         """
         header = self.header
         count = SummaryCount(header)
-        steps = _Steps(self.path)
+        reader = _BatchReader(self.path)
         try:
-            while await run_sync(steps.take, BATCH_CHARACTERS, count.add):
+            while await run_sync(reader.read, BATCH_CHARACTERS, count.add):
                 pass
         finally:
             with anyio.CancelScope(shield=True):
-                await run_sync(steps.close)
+                await run_sync(reader.close)
         return count.summary()
 
 
@@ -164,71 +164,73 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
     Several tasks may iterate: each sample goes to one of them.
 
     Attributes:
-        skipped: What was left out with ``on_error="skip"``, an error for each sample, in order; each has the sample
-            as its `payload`.
+        skipped: The errors of the samples left out with ``on_error="skip"``, in order; each has the sample as its
+            `payload`.
     """
 
-    def __init__(self, path: Path, pick: Pick, *, skip: bool, opened: set[ReleaseSamples]) -> None:
+    def __init__(
+        self, path: Path, sample_filter: SampleFilter, *, skip: bool, open_iterators: set[ReleaseSamples]
+    ) -> None:
         self.skipped: list[DecodeError] = []
-        self._pick = pick
+        self._filter = sample_filter
         self._skip = skip
-        self._opened = opened
-        self._steps = _Steps(path)
-        self._ready: deque[ReleaseSample] = deque()
-        self._problem: SegmentsError | None = None
+        self._open_iterators = open_iterators
+        self._reader = _BatchReader(path)
+        self._buffer: deque[ReleaseSample] = deque()
+        self._error: SegmentsError | None = None
         self._ended = False
-        self._turn = anyio.Lock(fast_acquire=True)
-        opened.add(self)
+        self._lock = anyio.Lock(fast_acquire=True)
+        open_iterators.add(self)
 
     async def __anext__(self) -> ReleaseSample:
-        if not self._ready:
-            async with self._turn:
-                await self._read_on()
-        if self._ready:
-            return self._ready.popleft()
-        if self._problem is not None:
-            problem, self._problem = self._problem, None
-            raise problem
+        if not self._buffer:
+            async with self._lock:
+                await self._fill_buffer()
+        if self._buffer:
+            return self._buffer.popleft()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
         raise StopAsyncIteration
 
     def leave(self) -> None:
-        """Give no more, as the block is left that it was opened in."""
+        """Stop the iteration, as the block of the release file has ended."""
         if not self._ended:
-            self._ready.clear()
-            self._end(ClientStateError("this release file was left; open it anew"))
+            self._buffer.clear()
+            self._end(ClientStateError("this release file is closed; open it again"))
 
-    async def _read_on(self) -> None:
-        while not (self._ready or self._ended):
-            await run_sync(self._take)
+    async def _fill_buffer(self) -> None:
+        while not (self._buffer or self._ended):
+            await run_sync(self._read_batch)
 
-    def _take(self) -> None:
-        """Take a step, in a thread that puts what it finds where a cancellation does not lose it."""
+    def _read_batch(self) -> None:
+        """Read a batch in a worker thread. It is stored on the object, so that a cancellation does not lose it."""
         try:
-            if not self._steps.take(BATCH_CHARACTERS, self._add):
+            if not self._reader.read(BATCH_CHARACTERS, self._add):
                 self._end()
         except SegmentsError as error:
             self._end(error)
 
-    def _end(self, problem: SegmentsError | None = None) -> None:
-        self._problem = problem
+    def _end(self, error: SegmentsError | None = None) -> None:
+        self._error = error
         self._ended = True
-        self._opened.discard(self)
-        self._steps.close()
+        self._open_iterators.discard(self)
+        self._reader.close()
 
     def _add(self, index: int, raw: Any) -> bool:
         try:
-            if self._pick.takes(raw):
-                self._ready.append(structure(self._pick.prepared(raw), ReleaseSample))
+            if self._filter.matches(raw):
+                self._buffer.append(structure(self._filter.select_labels(raw), ReleaseSample))
         except DecodeError as error:
-            placed = _placed(error, index, raw)
+            located = _locate(error, index, raw)
             if not self._skip:
-                raise placed from None
-            self.skipped.append(placed)
-        return len(self._ready) < MAX_READY
+                raise located from None
+            self.skipped.append(located)
+        return len(self._buffer) < MAX_BATCH_SAMPLES
 
 
-class _Steps:
-    """Reads a file in steps, each in a worker thread; the lock is for threads that a cancellation left behind."""
+class _BatchReader:
+    """Reads a file in batches, in worker threads. The lock is needed as a cancelled call's thread may still run."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -236,18 +238,18 @@ class _Steps:
         self._closed = False
         self._lock = Lock()
 
-    def take(self, characters: int, add: Callable[[int, Any], bool]) -> bool:
+    def read(self, characters: int, add: Callable[[int, Any], bool]) -> bool:
         """
-        Hand samples of so much text to *add*, with their index, until that says that it is enough.
+        Pass samples with their index to *add*, until it returns False or this many characters are read.
 
         Returns:
-            Whether there may be more.
+            Whether there may be more samples.
         """
         with self._lock:
             if self._closed:
                 return False
             if self._file is None:
-                self._file = _opened(self._path)
+                self._file = _open_file(self._path)
                 self._text = ReleaseText(self._file, self._path.name)
                 self._samples = enumerate(self._text)
             until = self._text.position + characters
@@ -276,47 +278,48 @@ def open_release(path: str | os.PathLike[str]) -> ReleaseFile:
         path: The file, as ``client.releases.download`` or the web page gives it.
 
     Returns:
-        An async context manager, which raises InputError if there is no such file, and DecodeError if it is no release.
+        An async context manager. It raises InputError if there is no such file, and DecodeError if it is not a release.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"expected a path, got {type(path).__name__}", path="path")
     return ReleaseFile(Path(path))
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_file(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
-    except (OSError, ValueError) as error:  # a null character is a ValueError
+    except (OSError, ValueError) as error:  # a null character in the path raises ValueError
         raise InputError(f"cannot be read ({getattr(error, 'strerror', error)}): {path}", path="path") from error
 
 
 def _read_header(path: Path) -> ReleaseHeader:
-    """Read what stands before the samples, and only if that is not all, walk past them."""
-    with _opened(path) as file:
+    """Read the header; the samples are parsed only if a part of the header may come after them."""
+    with _open_file(path) as file:
         text = ReleaseText(file, path.name)
         for _ in text:
-            if _is_whole(text.header) and _ends_as_usual(path):
+            if _is_complete(text.header) and _ends_with_samples(path):
                 break
     try:
         return structure(text.header, ReleaseHeader)
     except DecodeError as error:
-        raise DecodeError(f"{path.name} is no release: {error.problem}", path=error.path, payload=text.header) from None
+        message = f"{path.name} is not a release: {error.problem}"
+        raise DecodeError(message, path=error.path, payload=text.header) from None
 
 
-def _is_whole(header: Mapping[str, Any]) -> bool:
+def _is_complete(header: Mapping[str, Any]) -> bool:
     dataset = header.get("dataset")
     return header.keys() >= _HEADER_KEYS and isinstance(dataset, dict) and dataset.keys() >= _DATASET_KEYS
 
 
-def _ends_as_usual(path: Path) -> bool:
-    with _opened(path) as file:
+def _ends_with_samples(path: Path) -> bool:
+    with _open_file(path) as file:
         file.seek(max(0, path.stat().st_size - 1024))
         return b"".join(file.read().split()).endswith(_USUAL_END)
 
 
-def _placed(error: DecodeError, index: int, raw: Any) -> DecodeError:
-    """Say which sample is at fault."""
-    joint = "." if error.path and not error.path.startswith("[") else ""
+def _locate(error: DecodeError, index: int, raw: Any) -> DecodeError:
+    """Add the sample's index and name to an error."""
+    separator = "." if error.path and not error.path.startswith("[") else ""
     name = raw.get("name") if isinstance(raw, dict) else None
-    whose = "" if name is None else f" (sample {name!r})"
-    return DecodeError(f"{error.problem}{whose}", path=f"dataset.samples[{index}]{joint}{error.path}", payload=raw)
+    suffix = "" if name is None else f" (sample {name!r})"
+    return DecodeError(f"{error.problem}{suffix}", path=f"dataset.samples[{index}]{separator}{error.path}", payload=raw)

@@ -1,4 +1,4 @@
-"""The images that a sample is made of, and what was labelled of each."""
+"""The images of a sample, each with its part of the label."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class View:
     """One image of a sample."""
 
     image: URL | None
-    """None for a sample as a whole."""
+    """None for the sample as a whole."""
     label: Any = None
-    """What the label says of this image, or of the frame it belongs to."""
+    """The part of the label for this image, or for the frame it belongs to."""
     sensor: str | None = None
     frame: int | None = None
     camera: CalibratedImage | None = None
@@ -43,22 +43,22 @@ class View:
 
     @property
     def annotations(self) -> Sequence[Annotation | dict[str, Any]]:
-        """What was annotated in this image, or in the point cloud beside it."""
+        """The annotations in this image, or in its point cloud."""
         return getattr(self.label, "annotations", None) or ()
 
     def __str__(self) -> str:
-        """Say which of a sample's images it is."""
+        """Format the sensor, the camera and the frame, for errors."""
         camera = None if self.camera is None else self.camera.name
-        named = {"sensor": self.sensor, "camera": camera, "frame": self.frame}
-        return "".join(f", {word} {name!r}" for word, name in named.items() if name is not None)
+        parts = {"sensor": self.sensor, "camera": camera, "frame": self.frame}
+        return "".join(f", {kind} {name!r}" for kind, name in parts.items() if name is not None)
 
 
 def views_of(attributes: object, label: object = None) -> Iterator[View]:
     """
-    Go through the images of a sample: frame by frame, and in each sensor by sensor, camera by camera.
+    Iterate over the images of a sample: frame by frame, and within a frame by sensor and camera.
 
     Args:
-        attributes: The sample's.
+        attributes: The attributes of the sample.
         label: The attributes of its label.
     """
     match attributes:
@@ -70,7 +70,7 @@ def views_of(attributes: object, label: object = None) -> Iterator[View]:
         case ImageSequenceSampleAttributes() | PointcloudSequenceSampleAttributes():
             labels = getattr(label, "frames", None)
             for index, frame in enumerate(attributes.frames):
-                for view in views_of(frame, _at(labels, index)):
+                for view in views_of(frame, _get(labels, index)):
                     yield evolve(view, frame=index)
         case MultiSensorSampleAttributes():
             yield from sorted(_views_of_sensors(attributes, label), key=lambda view: view.frame or 0)
@@ -79,13 +79,13 @@ def views_of(attributes: object, label: object = None) -> Iterator[View]:
 
 
 def _views_of_sensors(attributes: MultiSensorSampleAttributes, label: object) -> Iterator[View]:
-    """Go through the sensors, whose labels stand in the same order."""
+    """Iterate over the sensors; their labels are in the same order."""
     labels = label.sensors if isinstance(label, MultiSensorLabelAttributes) else None
     for index, sensor in enumerate(attributes.sensors):
-        of_sensor = _at(labels, index)
-        for view in views_of(sensor.attributes, None if of_sensor is None else of_sensor.attributes):
+        sensor_label = _get(labels, index)
+        for view in views_of(sensor.attributes, None if sensor_label is None else sensor_label.attributes):
             yield evolve(view, sensor=sensor.name)
 
 
-def _at(things: Sequence[Any] | None, index: int) -> Any:
-    return things[index] if things is not None and index < len(things) else None
+def _get(items: Sequence[Any] | None, index: int) -> Any:
+    return items[index] if items is not None and index < len(items) else None

@@ -1,4 +1,4 @@
-"""The images of a release with their samples, labels and bitmaps, for training loops."""
+"""Iterate over the images of a release with their samples, labels and bitmaps, for training loops."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _CACHE = "cache"
 
 class _Parts(NamedTuple):
     sample: ReleaseSample
-    """The sample as the release has it."""
+    """The sample, as in the release."""
     image: Image.Image | None
-    """An image of it, decoded and upright; None with ``images=False``."""
+    """One of its images, decoded and upright; None with ``images=False``."""
     label: Label | None
     """Its label in the labelset; None if it is not labelled."""
     bitmap: npt.NDArray[np.uint32] | None
@@ -52,25 +52,25 @@ class _Parts(NamedTuple):
 
 
 class ReleaseItem(_Parts):
-    """An image of a release with what belongs to it: unpacks to these four; see ``releases.iterate``."""
+    """An image of a release; unpacks to the sample, the image, the label and the bitmap. See ``releases.iterate``."""
 
     frame: int | None = None
-    """Which frame it is, from 0; None if the sample is no sequence."""
+    """Index of the frame, from 0; None if the sample is not a sequence."""
     sensor: str | None = None
-    """The name of the sensor that took it; None if the sample is not of several."""
+    """Name of the sensor; None if the sample does not have several."""
     camera: CalibratedImage | None = None
-    """The camera that took it beside a point cloud: its name, place and lens; None for any other image."""
+    """The camera of a point cloud, with its name, pose and intrinsics; None for any other image."""
     annotations: Sequence[Annotation | dict[str, Any]] = ()
-    """Those of `label` that are in this image, or in the point cloud beside it; typed, but for unknown types."""
+    """The annotations of `label` in this image, or in its point cloud; dicts if their type is unknown."""
 
 
 class SkippedItem(NamedTuple):
     """One sample that was left out with ``on_error="skip"``."""
 
     sample: ReleaseSample | None
-    """The sample; None if it did not decode, and then it is the `payload` of the error."""
+    """The sample; None if it does not decode, in which case it is the `payload` of the error."""
     error: SegmentsError
-    """What is wrong with it, its image or its bitmap."""
+    """The error of the sample, its image or its bitmap."""
 
 
 def _on_error(_: Any, _attribute: Any, value: Any) -> None:
@@ -90,7 +90,7 @@ def _shard(_: Any, attribute: Any, value: Any) -> None:
 
 @frozen(kw_only=True)
 class IterateOptions:
-    """What of a release is wanted; the arguments of ``releases.iterate``, where they are explained."""
+    """The arguments of ``releases.iterate``, which explains them."""
 
     images: bool = field(validator=flag)
     bitmaps: bool = field(validator=flag)
@@ -113,8 +113,8 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
                 async for sample, image, label, bitmap in items:
                     train_on(image, bitmap)
 
-    Items come in the order of the file. An error comes out of the iteration bare, after the items that were earlier;
-    going on after it tries its sample again. Several tasks may iterate: each item goes to one of them.
+    Items come in the order of the file. An error is raised without an exception group, after the items before it;
+    continuing after it tries its image again. Several tasks may iterate: each item goes to one of them.
     """
 
     def __init__(
@@ -124,35 +124,35 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         options: IterateOptions,
     ) -> None:
         if options.images or options.bitmaps:
-            import segments_async.images  # noqa: F401, PLC0415 (an extra: what is missing is said here)
+            import segments_async.images  # noqa: F401, PLC0415 (an extra: raises early if it is not installed)
         self._opened = opened
         self._file: ReleaseFile | None = None
         self._files = files
-        self._choice = options
+        self._options = options
         self._entered = False
-        self._stack = AsyncExitStack()  # what is to be left with the block
-        self._ahead: Prefetcher[ReleaseItem | SkippedItem] | None = None
+        self._stack = AsyncExitStack()
+        self._prefetcher: Prefetcher[ReleaseItem | SkippedItem] | None = None
         self._samples: ReleaseSamples | None = None
         self._skipped: list[SkippedItem] = []
 
     @property
     def release(self) -> ReleaseFile:
-        """The file: its ``dataset.task_attributes`` tell what categories there are, its ``summary()`` counts them."""
+        """The release file: ``dataset.task_attributes`` lists the categories, and ``summary()`` counts them."""
         if self._file is None:
-            raise ClientStateError("this release is read only inside its 'async with'")
+            raise ClientStateError("this release can be read only inside its 'async with'")
         return self._file
 
     @property
     def skipped(self) -> list[SkippedItem]:
-        """What was left out so far with ``on_error="skip"``: samples that did not decode, then others, in order."""
-        mismatches = () if self._samples is None else self._samples.skipped
-        return [*(SkippedItem(None, error) for error in mismatches), *self._skipped]
+        """Items left out so far with ``on_error="skip"``: first samples that do not decode, then others, in order."""
+        undecoded = () if self._samples is None else self._samples.skipped
+        return [*(SkippedItem(None, error) for error in undecoded), *self._skipped]
 
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ClientStateError("this block was entered before; make another")
         self._entered = True
-        options = self._choice
+        options = self._options
         async with AsyncExitStack() as stack:
             await self._files.open()
             self._file = await stack.enter_async_context(self._opened)
@@ -162,8 +162,8 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
                 metadata=options.metadata,
                 on_error=options.on_error,
             )
-            self._ahead = Prefetcher(_Jobs(self._samples, self._jobs_of, options.shard), options.prefetch)
-            await stack.enter_async_context(self._ahead)
+            self._prefetcher = Prefetcher(_Jobs(self._samples, self._jobs_of, options.shard), options.prefetch)
+            await stack.enter_async_context(self._prefetcher)
             self._stack = stack.pop_all()
         return self
 
@@ -173,36 +173,36 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         await self._stack.__aexit__(kind, error, traceback)
 
     async def __anext__(self) -> ReleaseItem:
-        if self._ahead is None:
+        if self._prefetcher is None:
             raise ClientStateError("this can be iterated over only inside its 'async with'")
-        while isinstance(item := await self._ahead.take(), SkippedItem):
+        while isinstance(item := await self._prefetcher.take(), SkippedItem):
             self._skipped.append(item)
         return item
 
     def _jobs_of(self, sample: ReleaseSample) -> list[_Job]:
-        """Make a job of each image of a sample; without images, one of the whole sample."""
-        label = sample.labels.get(self._choice.labelset)
+        """Return a job for each image of a sample; without images, a single one for the sample."""
+        label = sample.labels.get(self._options.labelset)
         attributes = None if label is None else label.attributes
         views = [View(image=None, label=attributes)]
-        if self._choice.images:
+        if self._options.images:
             views = list(views_of(sample.attributes, attributes)) or views
-        files = self._files.of(sample)
+        files = self._files.of_sample(sample)
         return [partial(self._load, sample, files, label, view) for view in views]
 
     async def _load(
         self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View
     ) -> ReleaseItem | SkippedItem:
-        """Fetch what belongs to an image of *sample*."""
+        """Fetch and decode an image of *sample* and its bitmap."""
         image = bitmap = None
         try:
-            if self._choice.images:
+            if self._options.images:
                 image = await self._image(sample, files, view)
-            if self._choice.bitmaps and view.bitmap is not None:
+            if self._options.bitmaps and view.bitmap is not None:
                 bitmap = await self._bitmap(sample, files, view, view.bitmap)
         except ClientStateError:
             raise
         except SegmentsError as error:
-            if self._choice.on_error == "raise" or _concerns_all(error):
+            if self._options.on_error == "raise" or _affects_all_samples(error):
                 raise
             return SkippedItem(sample, error)
         item = ReleaseItem(sample, image, label, bitmap)
@@ -215,7 +215,7 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         if view.image is None:
             raise InputError(f"sample {sample.name!r} has no image; pass images=False", path="images")
         what = f"the image of sample {sample.name!r}{view}"
-        return await _decoded(files, files.image, view.image, load_image, what)
+        return await _fetch_and_decode(files, files.image, view.image, load_image, what)
 
     async def _bitmap(
         self, sample: ReleaseSample, files: SampleFiles, view: View, bitmap: URL
@@ -223,29 +223,29 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
 
         what = f"the label bitmap of sample {sample.name!r}{view}"
-        return await _decoded(files, files.bitmap, bitmap, decode_bitmap, what)
+        return await _fetch_and_decode(files, files.bitmap, bitmap, decode_bitmap, what)
 
 
-async def _decoded(
+async def _fetch_and_decode(
     files: SampleFiles,
     fetch: Callable[[URL], Awaitable[bytes]],
     url: URL,
     decode: Callable[[bytes], T],
     what: str,
 ) -> T:
-    """Fetch a file, and decode it in a worker thread; an error says *what* it is about."""
+    """Fetch a file, and decode it in a worker thread; errors name *what* was fetched."""
     try:
         return await run_sync(partial(decode, await fetch(url)), abandon_on_cancel=True)
     except DecodeError as error:
-        await files.forget(url)
+        await files.remove(url)
         raise DecodeError(f"{what} ({redact_url(url.url)}): {error.problem}", payload=error.payload) from None
     except SegmentsError as error:
-        error.add_note(f"it was {what}")
+        error.add_note(f"while fetching {what}")
         raise
 
 
-def _concerns_all(error: SegmentsError) -> bool:
-    """Whether it would be the same for every sample, such as a full disk."""
+def _affects_all_samples(error: SegmentsError) -> bool:
+    """Return whether every other sample would fail too, such as on a full disk."""
     return isinstance(error, InputError) and error.path == _CACHE
 
 
@@ -257,14 +257,14 @@ class _Jobs(AsyncIterator["_Job"]):
     ) -> None:
         self._samples = samples
         self._jobs_of = jobs_of
-        self._to_skip, self._count = shard
-        self._ready: deque[_Job] = deque()
+        self._to_skip, self._shard_count = shard
+        self._queue: deque[_Job] = deque()
 
     async def __anext__(self) -> _Job:
-        if not self._ready:
+        if not self._queue:
             while self._to_skip:
                 await anext(self._samples)
                 self._to_skip -= 1
-            self._to_skip = self._count - 1
-            self._ready.extend(self._jobs_of(await anext(self._samples)))
-        return self._ready.popleft()
+            self._to_skip = self._shard_count - 1
+            self._queue.extend(self._jobs_of(await anext(self._samples)))
+        return self._queue.popleft()

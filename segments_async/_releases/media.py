@@ -1,4 +1,4 @@
-"""The images and bitmaps of a release, wherever they can be read now, or in the folder where they are kept."""
+"""Read the images and bitmaps of a release, from their hosts or from a cache folder."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 class ReleaseFiles:
     """
-    Read what the samples of a release name.
+    The files that the samples of a release refer to.
 
     Args:
         session: Makes the calls.
-        labelset: Whose labels have the bitmaps.
-        cache: Folder in which files are kept; None keeps none.
+        labelset: The labelset of the bitmaps.
+        cache: Folder that caches the files; None caches nothing.
     """
 
     def __init__(self, session: Session, labelset: str, cache: Path | None = None) -> None:
@@ -38,10 +38,10 @@ class ReleaseFiles:
 
     async def open(self) -> None:
         """
-        Look at what is kept from earlier runs.
+        Open the cache, and list the files that earlier runs left in it.
 
         Raises:
-            InputError: The folder can neither be made nor read.
+            InputError: The folder can be neither created nor read.
         """
         if self._folder is not None:
             try:
@@ -49,29 +49,29 @@ class ReleaseFiles:
             except InputError as error:
                 raise InputError(error.problem, path="cache") from error
 
-    def of(self, sample: ReleaseSample) -> SampleFiles:
-        """Read those of one sample."""
+    def of_sample(self, sample: ReleaseSample) -> SampleFiles:
+        """Return the files of one sample."""
         return SampleFiles(self, sample)
 
-    async def keep(self, name: str, url: str, renew: Renew | None) -> Path:
-        """Say where the file of the release itself is kept, once it is there."""
+    async def cache_release(self, name: str, url: str, renew: Renew | None) -> Path:
+        """Download the release file to the cache unless it is there, and return its path."""
         assert self._folder is not None
 
         async def fetch(path: Path) -> None:
-            await get_file(self.session, url, path, renew=renew, what="cache", keep=True)
+            await get_file(self.session, url, path, renew=renew, argument="cache", resume=True)
 
         path, _ = await self._folder.path_for(url, name, fetch)
         return path
 
     async def read(self, addresses: SignedUrls, url: URL, name: str) -> bytes:
-        """Fetch a file, or read it where it is kept."""
+        """Read a file from the cache, or fetch it."""
         if self._folder is None:
-            first = await addresses.first(url.url, url.signed_url)
+            first = await addresses.resolve(url.url, url.signed_url)
             return await read_file(self.session, first, renew=addresses.renewal(url.url))
 
         async def fetch(path: Path) -> None:
-            first, renew = await addresses.first(url.url, url.signed_url), addresses.renewal(url.url)
-            await get_file(self.session, first, path, renew=renew, what="cache", batcher=self._batcher)
+            first, renew = await addresses.resolve(url.url, url.signed_url), addresses.renewal(url.url)
+            await get_file(self.session, first, path, renew=renew, argument="cache", batcher=self._batcher)
 
         path, _ = await self._folder.path_for(url.url, name, fetch)
         try:
@@ -79,29 +79,29 @@ class ReleaseFiles:
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror}): {path}", path="cache") from error
 
-    async def forget(self, url: URL) -> None:
-        """Keep a file no longer."""
+    async def remove(self, url: URL) -> None:
+        """Remove a file from the cache."""
         if self._folder is not None:
-            await self._folder.forget(url.url)
+            await self._folder.delete(url.url)
 
 
 class SampleFiles:
-    """The images of a sample and the bitmaps of its label, whose addresses are signed anew when they have expired."""
+    """The images of a sample and the bitmaps of its label; expired signed addresses are renewed."""
 
     def __init__(self, files: ReleaseFiles, sample: ReleaseSample) -> None:
         self._files = files
         self._name = sample.name
-        self._images = SignedUrls(ask=signed_by_sample(files.session, sample.uuid))
-        self._bitmaps = SignedUrls(ask=signed_by_label(files.session, sample.uuid, files.labelset))
+        self._images = SignedUrls(refresh=signed_by_sample(files.session, sample.uuid))
+        self._bitmaps = SignedUrls(refresh=signed_by_label(files.session, sample.uuid, files.labelset))
 
     async def image(self, url: URL) -> bytes:
         """Fetch an image."""
         return await self._files.read(self._images, url, self._name)
 
     async def bitmap(self, url: URL) -> bytes:
-        """Fetch a bitmap; if the label has another by now, there is no new address for this one."""
+        """Fetch a bitmap; its address cannot be renewed once the label has another bitmap."""
         return await self._files.read(self._bitmaps, url, self._name)
 
-    async def forget(self, url: URL) -> None:
-        """Keep a file no longer that is not what it should be."""
-        await self._files.forget(url)
+    async def remove(self, url: URL) -> None:
+        """Remove a file from the cache that turned out not to be an image."""
+        await self._files.remove(url)

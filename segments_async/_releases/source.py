@@ -1,4 +1,4 @@
-"""Where a release is read from: a file on disk, or one that has to be fetched first."""
+"""Where a release file comes from: the disk, or an address to download it from."""
 
 from __future__ import annotations
 
@@ -24,33 +24,38 @@ if TYPE_CHECKING:
     from segments_async._http.session import Session
 
 ReleaseSource: TypeAlias = Release | ReleaseFile | Dataset | str | os.PathLike[str]
-"""A dataset whose release is named beside it, a release, the URL of its file, or the file."""
+"""A dataset (with the release's name in another argument), a release, the URL of its file, or the path of its file."""
 
-_ADDRESS = ("https://", "http://")
+_URL_PREFIXES = ("https://", "http://")
 
 
-def path_of(source: object, name: str | None) -> Path | None:
-    """The file on disk that is meant; None if the file has to be fetched."""
-    if name is None and isinstance(source, str | os.PathLike) and not str(source).startswith(_ADDRESS):
+def local_path(source: object, name: str | None) -> Path | None:
+    """Return the path of a file on disk; None if *source* is anything else, which has to be downloaded."""
+    if name is None and isinstance(source, str | os.PathLike) and not str(source).startswith(_URL_PREFIXES):
         return Path(source)
     return None
 
 
-def dataset_of(source: object) -> str | Dataset:
-    """The dataset that is meant, as the release is named beside it."""
+def check_dataset(source: object) -> str | Dataset:
+    """
+    Refuse a source that is not a dataset although the release's name is given.
+
+    Raises:
+        InputError: It is something else.
+    """
     if not isinstance(source, str | Dataset):
-        raise InputError(f"expected a dataset before the release's name, got {type(source).__name__}", path="source")
+        raise InputError(f"expected a dataset with the release's name, got {type(source).__name__}", path="source")
     return source
 
 
-def file_of(release: object, dataset: str | None = None) -> str:
+def release_url(release: object, dataset: str | None = None) -> str:
     """
-    The address of a release's file.
+    Return the address of a release's file.
 
     Raises:
-        InputError: It is still being built.
-        ReleaseFailedError: The service could not build it.
-        DecodeError: It has none.
+        InputError: The release is still being built.
+        ReleaseFailedError: The service failed to build it.
+        DecodeError: It has no file.
     """
     if isinstance(release, Dataset):
         raise InputError("needs the release's name", path="name")
@@ -61,19 +66,20 @@ def file_of(release: object, dataset: str | None = None) -> str:
     if release.status != "SUCCEEDED":
         raise InputError(f"release {release.name!r} is {release.status}; wait for it with releases.wait()", path="name")
     url = release.attributes.url if release.attributes is not None else None
-    if not url or not url.startswith(_ADDRESS):
+    if not url or not url.startswith(_URL_PREFIXES):
         raise DecodeError("the release has no file", path="attributes.url", payload=url)
     return url
 
 
-async def address_of(session: Session, dataset: str | Dataset, name: str) -> str:
-    """Ask where the file of a release can be read now."""
-    return file_of(await session.call(GET_RELEASE, Release, path={"dataset": dataset, "name": name}), shown(dataset))
+async def fetch_release_url(session: Session, dataset: str | Dataset, name: str) -> str:
+    """Ask the service for the current address of a release's file."""
+    release = await session.call(GET_RELEASE, Release, path={"dataset": dataset, "name": name})
+    return release_url(release, identifier(dataset))
 
 
 @asynccontextmanager
 async def temporary_folder() -> AsyncIterator[Path]:
-    """Make a folder that is deleted with all that is in it."""
+    """Create a folder, and delete it with its content at the end of the block."""
     folder = Path(await run_sync(partial(mkdtemp, prefix="segments-async-")))
     try:
         yield folder
@@ -82,19 +88,19 @@ async def temporary_folder() -> AsyncIterator[Path]:
             await run_sync(partial(rmtree, folder, ignore_errors=True))
 
 
-def shown(dataset: str | Dataset) -> str:
-    """What a dataset is called in errors."""
+def identifier(dataset: str | Dataset) -> str:
+    """Return the name of a dataset for errors."""
     return dataset if isinstance(dataset, str) else dataset.identifier
 
 
 def check_writable(path: Path) -> None:
     """
-    Refuse where no file can be written.
+    Refuse a path that cannot be written.
 
     Raises:
-        InputError: It is a folder, or in one that may not be written.
+        InputError: It is a folder, or its folder is not writable.
     """
     if path.is_dir():
-        raise InputError(f"is a folder; name the file: {path}", path="path")
+        raise InputError(f"is a folder, expected a file: {path}", path="path")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot be written in {path.parent}", path="path")

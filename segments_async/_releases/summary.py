@@ -1,4 +1,4 @@
-"""What is in a release, in numbers."""
+"""Counts of a release's samples, labels and annotations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from segments_async._releases.pick import status_of
+from segments_async._releases.filters import status_of
 from segments_async.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class LabelsetSummary:
-    """The labels of one labelset, in numbers."""
+    """Counts of the labels of one labelset."""
 
     labels: int
     """Samples that have a label."""
     statuses: Mapping[str, int]
     """Samples by label status; ``"UNLABELED"`` counts those without a label too."""
     categories: Mapping[str, int]
-    """Annotations by the category's name (by its id, as text, where the dataset does not know it); in a sequence an
-    object counts once for each frame it is in."""
+    """Annotations by category name, or by the category's id as text if the dataset has no such category. An object in
+    a sequence counts once for each frame it appears in."""
 
 
 @frozen(kw_only=True)
 class ReleaseSummary:
-    """A release, in numbers."""
+    """Counts of a release."""
 
     name: str
     """The release's name."""
@@ -55,7 +55,7 @@ class SummaryCount:
         self._categories: dict[str, Counter[Any]] = {name: Counter() for name in names}
 
     def add(self, index: int, sample: Any) -> bool:
-        """Count one sample, as JSON; True, as there is always room for more."""
+        """Count one sample, as JSON; always True, for more samples."""
         labels = sample.get("labels", {}) if isinstance(sample, dict) else None
         if not isinstance(labels, dict):
             raise DecodeError("expected a sample with labels", path=f"dataset.samples[{index}]", payload=sample)
@@ -71,7 +71,7 @@ class SummaryCount:
         return True
 
     def summary(self) -> ReleaseSummary:
-        """Sum up."""
+        """Return the counts so far."""
         attributes = self._header.dataset.task_attributes
         categories = (attributes.categories if attributes is not None else None) or ()
         names = {category.id: category.name for category in categories}
@@ -99,7 +99,7 @@ def _by_name(counts: Counter[Any], names: Mapping[Any, str]) -> dict[str, int]:
 
 
 def _categories_in(attributes: Any) -> Iterator[Any]:
-    """The category of each annotation, in all shapes of labels: single, sequences, several sensors."""
+    """Yield the category of each annotation in a label of any type: single, sequence, or several sensors."""
     if not isinstance(attributes, dict):
         return
     for annotation in _objects(attributes, "annotations"):

@@ -1,8 +1,8 @@
 """
-Walk through the JSON text of a release, of which only a window is in memory. Nothing here is async.
+Parse the JSON of a release file incrementally, with only a window of the text in memory. Nothing here is async.
 
-Each sample is read by the standard library's own scanner, so that it equals what ``json.loads`` makes of it: numbers of
-any size, lone surrogates and all. Keys come in any order.
+Each sample is parsed by the standard library's scanner, so the result equals that of ``json.loads``, including large
+numbers and lone surrogates. Keys may come in any order.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WINDOW_BYTES = 256 * 1024
-"""So much is read at once; a sample that is larger is read whole."""
+"""Bytes per read. A larger sample is still read whole."""
 MAX_VALUE_CHARACTERS = 256 * 1024 * 1024
-"""No sample is so large: a file with such a value is something else, and would fill the memory."""
-NEAR = 16
-"""Text that ends inside a number, word or escape is found wrong at most so many characters before its end."""
-SHOWN = 40
+"""Larger values are refused: such a file is not a release, and the value would exhaust memory."""
+MAX_TOKEN_CHARACTERS = 16
+"""If the window ends inside a number, literal or escape, the scanner stops at most this far before its end."""
+EXCERPT_CHARACTERS = 40
 
 _space = re.compile(r"[ \t\r\n]*")
 _read_value = json.JSONDecoder().raw_decode
@@ -31,11 +31,11 @@ _read_value = json.JSONDecoder().raw_decode
 
 class JsonText:
     """
-    A file of JSON, read value by value.
+    A JSON file, parsed value by value.
 
     Args:
-        file: Opened for reading bytes.
-        name: What it is called in errors.
+        file: Opened in binary mode.
+        name: Name of the file in errors.
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
@@ -43,70 +43,77 @@ class JsonText:
         self._name = name
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._text = ""
-        self._at = 0
-        self._before = 0
-        self._usual = 0
-        """Length of the value before; the next one is probably as long."""
-        self._ended = False
-        self._item: int | None = None
+        """The window."""
+        self._index = 0
+        """Position in the window."""
+        self._offset = 0
+        """Characters before the window."""
+        self._expected_length = 0
+        """Estimated from the previous value, as samples have similar lengths."""
+        self._at_end = False
+        self._sample_index: int | None = None
 
     @property
     def position(self) -> int:
-        """Characters behind us."""
-        return self._before + self._at
+        """Characters parsed so far."""
+        return self._offset + self._index
 
     def peek(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """Return the next character that is not white space; empty at the end."""
         while True:
-            match = _space.match(self._text, self._at)
+            match = _space.match(self._text, self._index)
             assert match is not None
-            self._at = match.end()
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if self._ended:
+            self._index = match.end()
+            if self._index < len(self._text):
+                return self._text[self._index]
+            if self._at_end:
                 return ""
             self._fill(WINDOW_BYTES)
 
     def take(self, expected: str) -> str:
-        """Go past one of the characters *expected*, and return it."""
+        """Consume one of the *expected* characters, and return it."""
         found = self.peek()
         if not found:
-            raise self.error("ends before its end; download it again")
+            raise self.error("is truncated; download it again")
         if found not in expected:
-            shown = self._text[self._at : self._at + SHOWN]
-            raise self.error(f"is not JSON: expected {' or '.join(expected)} at character {self.position}: {shown!r}")
-        self._at += 1
+            excerpt = self._text[self._index : self._index + EXCERPT_CHARACTERS]
+            raise self.error(f"is not JSON: expected {' or '.join(expected)} at character {self.position}: {excerpt!r}")
+        self._index += 1
         return found
 
     def value(self) -> Any:
-        """Read the next value, whatever it is."""
+        """Parse the next value of any type."""
         self.peek()
-        more = max(WINDOW_BYTES, self._usual)
-        if len(self._text) - self._at < self._usual:
+        more = max(WINDOW_BYTES, self._expected_length)
+        if len(self._text) - self._index < self._expected_length:
             self._fill(more)
         while True:
             problem = None
             try:
-                value, end = _read_value(self._text, self._at)
+                value, end = _read_value(self._text, self._index)
             except json.JSONDecodeError as error:
                 problem = error
             except RecursionError:
                 raise self.error(f"is nested too deeply at character {self.position}") from None
-            # A number might go on: of "0.5" cut after the point, the scanner reads the 0.
-            cut = problem is None and isinstance(value, int | float) and end > len(self._text) - NEAR
-            if problem is None and (self._ended or not cut):
-                self._usual = (end - self._at) * 5 // 4
-                self._at = end
+            # A number at the end of the window may be incomplete: from "0." of "0.5", the scanner reads 0.
+            incomplete = (
+                problem is None and isinstance(value, int | float) and end > len(self._text) - MAX_TOKEN_CHARACTERS
+            )
+            if problem is None and (self._at_end or not incomplete):
+                self._expected_length = (end - self._index) * 5 // 4
+                self._index = end
                 return value
-            if problem is not None and (self._ended or not self._may_go_on(problem)):
-                raise self._broken(problem)
-            if len(self._text) - self._at > MAX_VALUE_CHARACTERS:
-                raise self.error(f"holds a value of more than {MAX_VALUE_CHARACTERS} characters; it is no release")
+            if problem is not None and (self._at_end or not self._may_be_incomplete(problem)):
+                raise self._syntax_error(problem)
+            if len(self._text) - self._index > MAX_VALUE_CHARACTERS:
+                raise self.error(
+                    f"contains a value of more than {MAX_VALUE_CHARACTERS} characters; it is not a release"
+                )
             self._fill(more)
             more *= 2
 
     def members(self) -> Iterator[str]:
-        """Walk through an object: gives each key, and its value is read before the next."""
+        """Iterate over the keys of an object; the caller reads each value before the next key."""
         self.take("{")
         if self.peek() == "}":
             self.take("}")
@@ -121,69 +128,69 @@ class JsonText:
                 return
 
     def samples(self) -> Iterator[Any]:
-        """Read the array of samples, one by one; errors meanwhile say which one it is."""
+        """Iterate over the array of samples; errors raised meanwhile have the sample's index."""
         self.take("[")
-        self._item = 0
+        self._sample_index = 0
         if self.peek() == "]":
             self.take("]")
         else:
             yield self.value()
             while self.take(",]") == ",":
-                self._item += 1
+                self._sample_index += 1
                 yield self.value()
-        self._item = None
+        self._sample_index = None
 
     def end(self) -> None:
-        """Refuse what follows the end."""
+        """Refuse text after the end of the value."""
         if self.peek():
-            raise self.error(f"goes on after its end, at character {self.position}")
+            raise self.error(f"continues after its end, at character {self.position}")
 
     def error(self, problem: str, path: str = "") -> DecodeError:
-        """Make an error that names the file, and the sample that it is about."""
-        if self._item is not None:
-            path = f"dataset.samples[{self._item}]"
+        """Return an error with the name of the file and the index of the current sample."""
+        if self._sample_index is not None:
+            path = f"dataset.samples[{self._sample_index}]"
         return DecodeError(f"{self._name} {problem}", path=path)
 
-    def _may_go_on(self, problem: json.JSONDecodeError) -> bool:
-        """Whether text beyond the window may cure *problem*."""
-        return problem.msg.startswith("Unterminated string") or problem.pos > len(self._text) - NEAR
+    def _may_be_incomplete(self, problem: json.JSONDecodeError) -> bool:
+        """Return whether the problem may only be that the window ends too early."""
+        return problem.msg.startswith("Unterminated string") or problem.pos > len(self._text) - MAX_TOKEN_CHARACTERS
 
-    def _broken(self, problem: json.JSONDecodeError) -> DecodeError:
-        if self._ended and self._may_go_on(problem):
-            return self.error("ends before its end; download it again")
-        shown = self._text[problem.pos : problem.pos + SHOWN]
-        return self.error(f"is not JSON: {problem.msg} at character {self._before + problem.pos}: {shown!r}")
+    def _syntax_error(self, problem: json.JSONDecodeError) -> DecodeError:
+        if self._at_end and self._may_be_incomplete(problem):
+            return self.error("is truncated; download it again")
+        excerpt = self._text[problem.pos : problem.pos + EXCERPT_CHARACTERS]
+        return self.error(f"is not JSON: {problem.msg} at character {self._offset + problem.pos}: {excerpt!r}")
 
     def _fill(self, size: int) -> None:
         data = self._file.read(size)
-        self._ended = not data
+        self._at_end = not data
         try:
-            text = self._decoder.decode(data, final=self._ended)
+            text = self._decoder.decode(data, final=self._at_end)
         except UnicodeDecodeError:
             raise self.error("is not JSON: its text is not UTF-8") from None
-        self._text = self._text[self._at :] + text
-        self._before += self._at
-        self._at = 0
+        self._text = self._text[self._index :] + text
+        self._offset += self._index
+        self._index = 0
 
 
 class ReleaseText:
     """
-    The file of a release: iterate over it for its samples, and `header` is filled on the way with all the rest.
+    A release file: iterating yields its samples, and fills `header` with everything else.
 
     Args:
-        file: Opened for reading bytes.
-        name: What it is called in errors.
+        file: Opened in binary mode.
+        name: Name of the file in errors.
     """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._text = JsonText(file, name)
-        self._found = False
+        self._has_samples = False
         self.header: dict[str, Any] = {}
-        """Keys of the file as far as they were met; ``dataset`` without its samples."""
+        """The keys parsed so far; ``dataset`` without its samples."""
 
     @property
     def position(self) -> int:
-        """Characters that were read."""
+        """Characters parsed so far."""
         return self._text.position
 
     def __iter__(self) -> Iterator[Any]:
@@ -196,14 +203,14 @@ class ReleaseText:
             else:
                 self.header[key] = text.value()
         text.end()
-        if not self._found:
-            raise text.error("is no release: it holds no samples", path="dataset.samples")
+        if not self._has_samples:
+            raise text.error("is not a release: it has no samples", path="dataset.samples")
 
     def _dataset(self) -> Iterator[Any]:
         dataset = self.header["dataset"] = {}
         for key in self._text.members():
             if key == "samples" and self._text.peek() == "[":
-                self._found = True
+                self._has_samples = True
                 yield from self._text.samples()
             else:
                 dataset[key] = self._text.value()

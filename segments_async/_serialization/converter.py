@@ -1,9 +1,9 @@
 """
-JSON to models and back, through one cattrs converter.
+Convert JSON to models and back, with one cattrs converter.
 
-Its hooks are strict, where cattrs' own would turn None into ``"None"`` and ``"7"`` into 7, and keep what they
-do not know. They are made when a class is first met, and run in one pass: a problem collects its path on the
-way out of the hooks, which costs nothing as long as there is none.
+Its hooks are strict, unlike the default hooks of cattrs, which convert None to ``"None"`` and ``"7"`` to 7. They keep
+unknown data. Hooks are created when a class is first used, and run in one pass: an error collects its path while it
+propagates through the hooks, so valid data has no overhead.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from segments_async._serialization.compile import (
 )
 from segments_async._serialization.json import ATOMS, decode_json, encode_json, read_time, to_plain
 from segments_async._serialization.mismatch import StructureError
-from segments_async.models._base import CHOOSE, WORDS, Choose, Model, Tagged, is_essential
+from segments_async.models._base import CHOOSE, KNOWN_VALUES, Choose, Model, Tagged, is_required
 from segments_async.models.label_attributes import LabelAttributes, choose_label_attributes
 from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
 
@@ -47,7 +47,7 @@ _BY_SHAPE: dict[frozenset[Any], Choose] = {
     arms_of(LabelAttributes): choose_label_attributes,
     arms_of(SampleAttributes): choose_sample_attributes,
 }
-_WORDS = {
+_JSON_TYPE_NAMES = {
     str: "a string",
     int: "an integer",
     float: "a number",
@@ -63,7 +63,7 @@ def structure(value: Any, model: type[T]) -> T: ...
 def structure(value: Any, model: UnionType) -> Any: ...
 def structure(value: Any, model: Any) -> Any:
     """
-    Make models of plain JSON values, by the same rules as on the wire.
+    Convert plain JSON values to models, by the same rules as for responses of the service.
 
     Example:
         >>> sample = structure({"uuid": "u-1", "name": "a.png", "robot": 3}, Sample)
@@ -71,8 +71,8 @@ def structure(value: Any, model: Any) -> Any:
         ('a.png', {'robot': 3})
 
     Args:
-        value: Decoded JSON. It is not changed, but parts that no model describes are shared with the result.
-        model: A model, or a type made of models: ``list[Sample]``, ``Sample | None``.
+        value: Decoded JSON. It is not changed, but the result shares the parts that no model describes.
+        model: A model class, or a type that contains models: ``list[Sample]``, ``Sample | None``.
 
     Returns:
         An instance of *model*.
@@ -82,13 +82,13 @@ def structure(value: Any, model: Any) -> Any:
     """
     try:
         return _structure(value, model)
-    except StructureError as mismatch:
-        raise mismatch.as_decode_error(value) from None
+    except StructureError as error:
+        raise error.as_decode_error(value) from None
 
 
 def check(value: Any, model: Any, path: str = "") -> None:
     """
-    Refuse an argument that does not fit a model; what no model knows passes.
+    Check that an argument matches a model; unknown data is accepted.
 
     Example:
         >>> check({"name": "a.png", "attributes": {"image": {"url": 7}}}, SampleCreate, "samples[17]")
@@ -96,40 +96,40 @@ def check(value: Any, model: Any, path: str = "") -> None:
         segments_async.errors.InputError: samples[17].attributes.image.url: expected a string, got int
 
     Args:
-        value: JSON, models, or a mixture.
-        model: What it should be, as in `structure`.
-        path: Where the argument stands among the others.
+        value: JSON, models, or JSON that contains models.
+        model: The expected type, as in `structure`.
+        path: The location of the argument, for error messages.
 
     Raises:
         InputError: A value is of the wrong type or an essential one is missing; `path` says where.
     """
     try:
         _structure(value, model)
-    except StructureError as mismatch:
-        raise mismatch.as_input_error(path) from None
+    except StructureError as error:
+        raise error.as_input_error(path) from None
 
 
 def unstructure(value: Any) -> Any:
     """
-    Make plain JSON values of models, wherever in *value* they are.
+    Convert models to plain JSON values, at any depth in *value*.
 
     Example:
         >>> unstructure(ImageSampleAttributes.from_url("https://example.com/a.png"))
         {'image': {'url': 'https://example.com/a.png'}}
 
     Args:
-        value: A model, or JSON that holds models, times, enum members, UUIDs, numpy scalars or arrays.
+        value: A model, or JSON that contains models, datetimes, enum members, UUIDs, numpy scalars or arrays.
 
     Returns:
-        New containers, all the way down: changing them changes no model.
+        New containers at every level, so changing them does not change a model.
 
     Raises:
-        InputError: Something in it has no form in JSON, such as a time without a zone; `path` says where.
+        InputError: A value cannot be represented in JSON, such as a naive datetime; `path` says where.
     """
     try:
         return to_plain(value)
-    except StructureError as mismatch:
-        raise mismatch.as_input_error() from None
+    except StructureError as error:
+        raise error.as_input_error() from None
 
 
 def _structure(value: Any, model: Any) -> Any:
@@ -138,14 +138,14 @@ def _structure(value: Any, model: Any) -> Any:
     except RecursionError:
         raise StructureError("nested too deeply") from None
     except StructureError:
-        # Rarely the value is right but not plain JSON: it holds models, tuples, enum members, numpy arrays.
+        # In rare cases, the value is valid but contains models, tuples, enum members or numpy arrays.
         return converter.structure(to_plain(value), model)
 
 
 def _model_reader(model: type[Model]) -> Read:
     fields = fields_of(model)
-    words = {key_of(a): a.metadata[WORDS] for a in fields if WORDS in a.metadata}
-    return compile_reader(model, [_reader_field(a) for a in fields], partial(_unexpected, model), words)
+    known_values = {key_of(a): a.metadata[KNOWN_VALUES] for a in fields if KNOWN_VALUES in a.metadata}
+    return compile_reader(model, [_reader_field(a) for a in fields], partial(_type_error, model), known_values)
 
 
 def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
@@ -154,15 +154,15 @@ def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
     return Field(
         name=attribute.name,
         key=key_of(attribute),
-        required=is_essential(attribute),
-        passes=_passing(kind) if choose is None else (),
+        required=is_required(attribute),
+        passes=_unconverted_types(kind) if choose is None else (),
         call=converter.get_structure_hook(kind) if choose is None else _chosen_reader(kind, choose),
         default=default_of(attribute),
     )
 
 
 def _chosen_reader(kind: Any, choose: Choose) -> Read:
-    """Read a field whose class depends on its neighbours or its shape; what is of no class stays as it is."""
+    """Read a field whose class depends on other fields or on its shape; a value without a class stays plain JSON."""
     read_as = ByType(converter.get_structure_hook)
     read_as[None] = _union_reader(kind, [arm for arm in arms_of(kind) if not _is_model(arm)])
 
@@ -170,8 +170,8 @@ def _chosen_reader(kind: Any, choose: Choose) -> Read:
         model = None if value is None else choose(parent, value)
         try:
             return read_as[model](value, parent)
-        except StructureError as mismatch:
-            if model is None or not mismatch.is_of_unknown_kind:
+        except StructureError as error:
+            if model is None or not error.is_of_unknown_kind:
                 raise
             return read_as[None](value, parent)
 
@@ -179,22 +179,22 @@ def _chosen_reader(kind: Any, choose: Choose) -> Read:
 
 
 def _tagged_reader(kind: Any) -> Read:
-    """Read a union whose members say in one of their keys which one they are."""
+    """Read a union whose members are identified by the value of a key."""
     union, tagged = get_args(kind)
-    readers = {word: converter.get_structure_hook(model) for word, model in tagged.classes.items()}
+    readers = {tag: converter.get_structure_hook(model) for tag, model in tagged.classes.items()}
 
     def read(value: Any, parent: Any) -> Any:
         if type(value) is not dict:
-            raise _unexpected(union, value)
-        word = value.get(tagged.key)
-        read_arm = readers.get(word) if type(word) is str else None
+            raise _type_error(union, value)
+        tag = value.get(tagged.key)
+        read_arm = readers.get(tag) if type(tag) is str else None
         return value if read_arm is None else read_arm(value, parent)
 
     return read
 
 
 def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
-    """Read a union whose members differ in their JSON types or in their shapes, so that the value tells which it is."""
+    """Read a union whose members differ in their JSON types or shapes."""
     if arms is None and sum(map(_is_model, arms_of(kind))) > 1:
         return _chosen_reader(kind, _chooser_by_shape(kind))
     readers: dict[type, Read] = {}
@@ -205,7 +205,7 @@ def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
     def read(value: Any, parent: Any) -> Any:
         read_arm = readers.get(type(value))
         if read_arm is None:
-            raise _unexpected(kind, value)
+            raise _type_error(kind, value)
         return read_arm(value, parent)
 
     return read
@@ -216,7 +216,7 @@ def _chooser_by_shape(kind: Any) -> Choose:
     for known, choose in _BY_SHAPE.items():
         if models <= known:
             return lambda _, value: model if (model := choose({}, value)) in models else None
-    raise TypeError(f"nothing tells the members of {kind} apart")
+    raise TypeError(f"cannot distinguish the members of {kind}")
 
 
 def _list_reader(kind: Any) -> Read:
@@ -228,24 +228,25 @@ def _list_reader(kind: Any) -> Read:
 
     def read(value: Any, parent: Any) -> list[Any]:
         if type(value) is not list:
-            raise _unexpected(kind, value)
-        if atoms and _holds_only(atoms, value, depth):
+            raise _type_error(kind, value)
+        if atoms and _contains_only(atoms, value, depth):
             return value
-        read_item = converter.get_structure_hook(item_kind)  # not above, as models hold lists of their kind
+        # Not looked up outside of this function, because models may contain lists of themselves.
+        read_item = converter.get_structure_hook(item_kind)
         items: list[Any] = []
         try:
             for item in value:
-                items.append(read_item(item, parent))  # noqa: PERF401 - its length is the path of a mismatch
-        except StructureError as mismatch:
-            mismatch.steps.append(len(items))
+                items.append(read_item(item, parent))  # noqa: PERF401 - its length is the index for the path of an error
+        except StructureError as error:
+            error.steps.append(len(items))
             raise
         return items
 
     return read
 
 
-def _holds_only(atoms: frozenset[type], items: list[Any], depth: int) -> bool:
-    """Whether *items*, lists of lists for *depth* levels, hold only *atoms*; fast, as points are many."""
+def _contains_only(atoms: frozenset[type], items: list[Any], depth: int) -> bool:
+    """Whether *items*, nested lists of *depth* levels, contain only *atoms*; fast, as labels have many points."""
     for _ in range(depth):
         if not _LISTS.issuperset(map(type, items)):
             return False
@@ -258,13 +259,13 @@ def _object_reader(kind: Any) -> Read:
 
     def read(value: Any, parent: Any) -> dict[str, Any]:
         if type(value) is not dict:
-            raise _unexpected(kind, value)
+            raise _type_error(kind, value)
         items = {}
         try:
             for key, item in value.items():
                 items[key] = read_item(item, parent)
-        except StructureError as mismatch:
-            mismatch.steps.append(key)
+        except StructureError as error:
+            error.steps.append(key)
             raise
         return items
 
@@ -277,19 +278,19 @@ def _plain_reader(kind: Any) -> Read:
     def read(value: Any, _: Any) -> Any:
         if type(value) in json_types:
             return value
-        raise _unexpected(kind, value)
+        raise _type_error(kind, value)
 
     return read
 
 
-def _passing(kind: Any) -> frozenset[type]:
-    """The types whose values are of *kind* just as they come."""
+def _unconverted_types(kind: Any) -> frozenset[type]:
+    """Return the types whose values match *kind* without conversion."""
     plain = [arm for arm in arms_of(kind) - {NoneType, datetime} if _is_plain(arm)]
     return frozenset().union(*map(_json_types, plain)) - ({str} if datetime in arms_of(kind) else set())
 
 
 def _json_types(kind: Any) -> frozenset[type]:
-    """The types that JSON of *kind* has in Python."""
+    """Return the Python types of decoded JSON of *kind*."""
     if kind is float:
         return _NUMBERS
     if kind is datetime:
@@ -303,17 +304,17 @@ def _json_types(kind: Any) -> frozenset[type]:
     return _LISTS if _is_list(kind) else frozenset({dict})
 
 
-def _unexpected(kind: Any, value: Any) -> StructureError:
+def _type_error(kind: Any, value: Any) -> StructureError:
     json_types = _json_types(kind)
     if type(value) in json_types:
-        return StructureError("of an unknown shape")
-    words = [
-        word
-        for json_type, word in _WORDS.items()
+        return StructureError("unknown shape")
+    expected = [
+        name
+        for json_type, name in _JSON_TYPE_NAMES.items()
         if json_type in json_types and not (json_type is int and float in json_types)
     ]
     got = "null" if value is None else type(value).__name__
-    return StructureError(f"expected {' or '.join(words)}, got {got}")
+    return StructureError(f"expected {' or '.join(expected)}, got {got}")
 
 
 def _is_list(kind: Any) -> bool:
@@ -334,7 +335,7 @@ def _is_model(kind: Any) -> bool:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether nothing has to be done to a value but to look at its type."""
+    """Whether a value only needs a type check, and no conversion."""
     return kind in ATOMS or ((_is_object(kind) or _is_list(kind)) and get_args(kind)[-1] is Any)
 
 
@@ -346,6 +347,6 @@ converter.register_structure_hook_factory(_is_tagged, _tagged_reader)
 converter.register_structure_hook_factory(_is_object, _object_reader)
 converter.register_structure_hook_factory(_is_list, _list_reader)
 converter.register_structure_hook_factory(_is_plain, _plain_reader)
-for _atom in ATOMS:  # cattrs looks at functions for single classes first
+for _atom in ATOMS:  # cattrs looks up hooks for single classes first
     converter.register_structure_hook(_atom, _plain_reader(_atom))
 converter.register_unstructure_hook_func(_is_model, to_plain)

@@ -24,7 +24,7 @@ import orjson
 from segments_async._serialization.compile import ByType, Field, Write, arms_of, compile_writer, fields_of, key_of
 from segments_async._serialization.mismatch import StructureError
 from segments_async.errors import DecodeError, InputError
-from segments_async.models._base import Model, is_essential
+from segments_async.models._base import Model, is_required
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -221,10 +221,10 @@ def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
     return Field(
         name=attribute.name,
         key=key_of(attribute),
-        required=is_essential(attribute),
+        required=is_required(attribute),
         passes=passes if write is not None else (),
         call=write,
-        nullable=is_essential(attribute) and NoneType in kinds,
+        nullable=is_required(attribute) and NoneType in kinds,
     )
 
 

@@ -1,4 +1,4 @@
-"""A value that does not fit: what becomes a DecodeError in a reply and an InputError in an argument."""
+"""The internal error for an invalid value, which becomes a DecodeError or an InputError."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ _MAX_PATH_STEPS = 32
 
 
 class StructureError(Exception):
-    """A value that does not fit, and the keys and indices that lead there, innermost first."""
+    """An invalid value, and the keys and indices of its location, innermost first."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
         self.steps: list[str | int] = []
         self.is_of_unknown_kind = False
-        """Whether it is in an object that calls itself something no class describes."""
+        """Whether the value is in an object with an unknown type tag."""
 
     @property
     def path(self) -> str:
-        """Where it is, such as ``[3].attributes.image.url``; of a very long way, the beginning."""
-        way = self.steps[: -_MAX_PATH_STEPS - 1 : -1]
-        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in way)
-        return "".join(steps).removeprefix(".") + ("..." if len(way) < len(self.steps) else "")
+        """The location, such as ``[3].attributes.image.url``; only the beginning if it is very long."""
+        outermost = self.steps[: -_MAX_PATH_STEPS - 1 : -1]
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in outermost)
+        return "".join(steps).removeprefix(".") + ("..." if len(outermost) < len(self.steps) else "")
 
     def as_decode_error(self, payload: object) -> DecodeError:
-        """Blame a reply, *payload*."""
+        """Convert to an error about the response *payload*."""
         return DecodeError(self.problem, path=self.path, payload=payload)
 
     def as_input_error(self, parent: str = "") -> InputError:
-        """Blame an argument; *parent* is where it stands among the others."""
+        """Convert to an error about an argument; *parent* is the location of the argument."""
         error = InputError(self.problem, path=self.path)
         return error.under(parent) if parent else error

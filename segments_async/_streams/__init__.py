@@ -1,1 +1,1 @@
-"""Lists of the service, page by page, and work done ahead."""
+"""Iterate over paginated lists, and run jobs ahead of their consumer."""

@@ -1,4 +1,4 @@
-"""Lists of the service, page by page."""
+"""Paginated lists."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ T = TypeVar("T")
 
 @frozen
 class Page(Generic[T]):
-    """One page as it was received."""
+    """One page of a list."""
 
     rows: list[T]
     received: int
-    """Rows that the service sent, among them those that were skipped."""
+    """Number of rows that the service sent, including skipped ones."""
     skipped: Sequence[DecodeError] = field(default=())
 
     @classmethod
     def row_by_row(cls, error: DecodeError, model: type[T], *, page: int, first: int, skip: bool) -> Self:
         """
-        Read a page row by row that could not be read as a whole.
+        Structure a page row by row, after structuring it as a whole has failed.
 
         Args:
-            error: What that ended with.
-            model: What a row is.
+            error: The error of structuring the whole page.
+            model: The type of a row.
             page: The page's number.
             first: The index of its first row in the whole list.
-            skip: Whether rows that do not fit are left out.
+            skip: Whether to skip invalid rows.
 
         Raises:
-            DecodeError: It is no list of rows; or, unless *skip*, a row does not fit.
+            DecodeError: The page is not a list; or, unless *skip*, a row is invalid.
         """
         if not isinstance(error.payload, list):
             raise error
@@ -56,19 +56,19 @@ class Page(Generic[T]):
             try:
                 rows.append(structure(row, model))
             except DecodeError as mismatch:
-                placed = _placed(mismatch, index, error, page=page, row=first + index)
+                located = _with_location(mismatch, index, error, page=page, row=first + index)
                 if not skip:
-                    raise placed from None
-                skipped.append(placed)
+                    raise located from None
+                skipped.append(located)
         return cls(rows, len(payload), skipped)
 
 
-def _placed(mismatch: DecodeError, index: int, error: DecodeError, *, page: int, row: int) -> DecodeError:
-    """Say of what is wrong with one row where the row is, and which call gave it: that of *error*."""
-    joint = "" if not mismatch.path or mismatch.path.startswith("[") else "."
+def _with_location(mismatch: DecodeError, index: int, error: DecodeError, *, page: int, row: int) -> DecodeError:
+    """Add the position of the row, and the call of *error*, to the error of one row."""
+    separator = "" if not mismatch.path or mismatch.path.startswith("[") else "."
     return DecodeError(
         mismatch.problem,
-        path=f"[{index}]{joint}{mismatch.path}",
+        path=f"[{index}]{separator}{mismatch.path}",
         payload=mismatch.payload,
         status=error.status,
         method=error.method,
@@ -81,7 +81,7 @@ def _placed(mismatch: DecodeError, index: int, error: DecodeError, *, page: int,
 
 class Pages(Generic[T]):
     """
-    A list of the service, fetched only when it is asked for.
+    A paginated list: await it for all rows, or iterate over rows or pages, which are fetched as needed.
 
     Example:
         ::
@@ -96,11 +96,11 @@ class Pages(Generic[T]):
 
             async with client.samples.list("jane/flowers").prefetch(4) as samples:
                 async for sample in samples:
-                    await work_on(sample)  # meanwhile the next pages are fetched
+                    await work_on(sample)  # the next pages are fetched in the background
 
             newest = await client.samples.list("jane/flowers", sort="created_at", direction="desc").first()
 
-    Each use starts anew, so that what was created in between is seen.
+    Every use starts from the first page, so it includes what was created since the last one.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class Pages(Generic[T]):
         limit: int = 1,
     ) -> None:
         """
-        Describe the list.
+        Create a list; nothing is fetched yet.
 
         Args:
-            fetch: Gives page number n (from 1) with so many rows at most; None where the list has ended before.
-            per_page: Rows a page; None where the service gives the list in one piece.
-            lookahead: Pages that are fetched at the same time.
-            limit: Pages that may be fetched at the same time.
+            fetch: Takes a page number (from 1) and a maximum number of rows, and returns that page; None past the end.
+            per_page: Rows per page; None if the list has only one page.
+            lookahead: Pages fetched at the same time.
+            limit: Maximum of *lookahead* and of the argument of `prefetch`.
         """
         self._fetch = fetch
         self._per_page = per_page
@@ -129,7 +129,7 @@ class Pages(Generic[T]):
     @property
     def skipped(self) -> list[DecodeError]:
         """
-        What was left out with ``on_error="skip"`` by the use that began last: an error for each row, in order.
+        The rows that the latest use skipped with ``on_error="skip"``: one error per row, in order.
 
         Example:
             ::
@@ -144,22 +144,23 @@ class Pages(Generic[T]):
         return self._skipped
 
     def __await__(self) -> Generator[Any, None, list[T]]:
-        return self._everything().__await__()
+        return self._collect().__await__()
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return _Rows(self.pages())
+        return _RowIterator(self.pages())
 
     def pages(self) -> AsyncIterator[list[T]]:
         """
         Iterate over whole pages; none of them is empty.
 
-        The end is where a page is short or missing. No task outlives a step, so leaving early costs nothing.
+        The iteration ends after a page that is shorter than *per_page*, or missing. No task runs between two steps, so
+        the loop may be left early.
         """
-        return self._walk(self._per_page, self._lookahead)
+        return self._iterate(self._per_page, self._lookahead)
 
     def prefetch(self, pages: int = 4) -> Prefetch[T]:
         """
-        Fetch pages in the background, while you work on those that came before.
+        Fetch pages in the background while you process earlier ones.
 
         Example:
             ::
@@ -169,34 +170,35 @@ class Pages(Generic[T]):
                         await work_on(sample)
 
         Args:
-            pages: Pages ahead of you at most, under way or waiting for you; so much memory it takes.
+            pages: Maximum pages fetched or buffered ahead; bounds memory.
 
         Returns:
-            A block, inside which there are rows, or `Prefetch.pages`. Leaving it early cancels what is under way.
+            An async context manager that iterates over rows; see also `Prefetch.pages`. Leaving it early cancels the
+            requests in flight.
 
         Raises:
-            InputError: *pages* is no whole number from 1 to `max_connections`.
+            InputError: *pages* is not a whole number from 1 to `max_connections`.
         """
         check_count(pages, "prefetch", self._limit)
-        return Prefetch(self._fetch, self._per_page, pages, self._begin)
+        return Prefetch(self._fetch, self._per_page, pages, self._reset_skipped)
 
     async def first(self) -> T | None:
-        """Fetch one row; None if the list is empty."""
-        async for page in self._walk(None if self._per_page is None else 1, 1):
+        """Fetch only the first row; None if the list is empty."""
+        async for page in self._iterate(None if self._per_page is None else 1, 1):
             return page[0]
         return None
 
-    async def _everything(self) -> list[T]:
-        everything: list[T] = []
+    async def _collect(self) -> list[T]:
+        rows: list[T] = []
         async for page in self.pages():
-            everything += page
-        return everything
+            rows += page
+        return rows
 
-    def _walk(self, per_page: int | None, lookahead: int) -> _Walk[T]:
-        return _Walk(_Steps(self._fetch, per_page, lookahead).take, per_page, self._begin())
+    def _iterate(self, per_page: int | None, lookahead: int) -> _PageIterator[T]:
+        return _PageIterator(_PageFetcher(self._fetch, per_page, lookahead).take, per_page, self._reset_skipped())
 
-    def _begin(self) -> list[DecodeError]:
-        """Begin a use, which has a report of its own."""
+    def _reset_skipped(self) -> list[DecodeError]:
+        """Start a use with its own list of skipped rows."""
         self._skipped = []
         return self._skipped
 
@@ -212,36 +214,36 @@ class Prefetch(Generic[T]):
                 async for sample in samples:
                     await work_on(sample)
 
-    Rows come in the list's order. An error comes out of the iteration bare, after the rows that were earlier; going on
-    after it asks for its page again. Several tasks may iterate: each row goes to one of them.
+    Rows arrive in the list's order. An error is raised after the rows of earlier pages, not wrapped in an exception
+    group; resuming the iteration requests its page again. Several tasks may iterate: each row goes to one of them.
     """
 
     def __init__(
-        self, fetch: Fetch[T], per_page: int | None, pages: int, begin: Callable[[], list[DecodeError]]
+        self, fetch: Fetch[T], per_page: int | None, pages: int, reset_skipped: Callable[[], list[DecodeError]]
     ) -> None:
-        self._ahead = Prefetcher(_Jobs(fetch, per_page), pages if per_page is not None else 1)
-        self._begin = begin
-        self._walk = _Walk(self._ahead.take, per_page, [])
-        self._rows = _Rows(self._walk)
+        self._prefetcher = Prefetcher(_PageJobs(fetch, per_page), pages if per_page is not None else 1)
+        self._reset_skipped = reset_skipped
+        self._pages = _PageIterator(self._prefetcher.take, per_page, [])
+        self._rows = _RowIterator(self._pages)
 
     @property
     def skipped(self) -> list[DecodeError]:
-        """What was left out with ``on_error="skip"``: an error for each row, in order."""
-        return self._walk.skipped
+        """The rows skipped with ``on_error="skip"``: one error per row, in order."""
+        return self._pages.skipped
 
     def pages(self) -> AsyncIterator[list[T]]:
         """Iterate over whole pages instead of rows; none of them is empty."""
-        return self._walk
+        return self._pages
 
     async def __aenter__(self) -> Self:
-        await self._ahead.__aenter__()
-        self._walk.skipped = self._begin()
+        await self._prefetcher.__aenter__()
+        self._pages.skipped = self._reset_skipped()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._ahead.__aexit__(kind, error, traceback)
+        await self._prefetcher.__aexit__(kind, error, traceback)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self._rows
@@ -251,13 +253,13 @@ class Prefetch(Generic[T]):
 
 
 def _is_last(page: Page[T] | None, per_page: int | None) -> bool:
-    """Whether the list ends with *page*."""
+    """Return whether the list ends with *page*."""
     return page is None or per_page is None or page.received < per_page
 
 
-# Classes instead of async generators: trio complains of a generator that was left before its end.
-class _Walk(AsyncIterator[list[T]]):
-    """One walk over a list, page by page; the lock lets several tasks share it."""
+# Classes instead of async generators: trio warns about a generator that is not exhausted.
+class _PageIterator(AsyncIterator[list[T]]):
+    """Iterate once over the pages of a list; the lock lets several tasks share the iterator."""
 
     def __init__(
         self, take: Callable[[], Awaitable[Page[T] | None]], per_page: int | None, skipped: list[DecodeError]
@@ -280,8 +282,8 @@ class _Walk(AsyncIterator[list[T]]):
         raise StopAsyncIteration
 
 
-class _Rows(AsyncIterator[T]):
-    """The rows of pages that are not empty; the lock lets several tasks share them."""
+class _RowIterator(AsyncIterator[T]):
+    """Iterate over the rows of non-empty pages; the lock lets several tasks share the iterator."""
 
     def __init__(self, pages: AsyncIterator[list[T]]) -> None:
         self._pages = pages
@@ -293,13 +295,13 @@ class _Rows(AsyncIterator[T]):
             return row
         async with self._lock:
             for row in self._rows:
-                return row  # of a page that another task has fetched meanwhile
+                return row  # of a page that another task has just fetched
             self._rows = iter(await anext(self._pages))
             return next(self._rows)
 
 
-class _Steps(Generic[T]):
-    """Pages that are fetched when they are asked for, some at once."""
+class _PageFetcher(Generic[T]):
+    """Fetch pages on demand, *lookahead* at a time."""
 
     def __init__(self, fetch: Fetch[T], per_page: int | None, lookahead: int) -> None:
         self._fetch = fetch
@@ -309,14 +311,14 @@ class _Steps(Generic[T]):
         self._next_number = 1
 
     async def take(self) -> Page[T] | None:
-        """Give the next page."""
+        """Return the next page; None past the end."""
         if not self._fetched:
-            self._fetched.extend(await self._fetch_several())
+            self._fetched.extend(await self._fetch_batch())
             self._next_number += len(self._fetched)
         return self._fetched.popleft()
 
-    async def _fetch_several(self) -> list[Page[T] | None]:
-        """Fetch some pages at once, up to the last one; one beyond that may fail without harm."""
+    async def _fetch_batch(self) -> list[Page[T] | None]:
+        """Fetch the next pages concurrently; errors of pages after the last one are ignored."""
         if self._lookahead == 1:
             return [await self._fetch(self._next_number, self._per_page)]
         fetched: dict[int, Page[T] | Exception | None] = {}
@@ -324,7 +326,7 @@ class _Steps(Generic[T]):
         async def fetch(offset: int) -> None:
             try:
                 fetched[offset] = await self._fetch(self._next_number + offset, self._per_page)
-            except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
+            except Exception as error:  # noqa: BLE001 (raised below, outside the exception group)
                 fetched[offset] = error
 
         async with anyio.create_task_group() as group:
@@ -341,8 +343,8 @@ class _Steps(Generic[T]):
         return pages
 
 
-class _Jobs(AsyncIterator["Callable[[], Awaitable[Page[T] | None]]"]):
-    """One job for each page, until one of them was the last."""
+class _PageJobs(AsyncIterator["Callable[[], Awaitable[Page[T] | None]]"]):
+    """Give a job for each page, until a job has fetched the last page."""
 
     def __init__(self, fetch: Fetch[T], per_page: int | None) -> None:
         self._fetch = fetch

@@ -1,1 +1,1 @@
-"""Files to and from storage hosts."""
+"""Upload files to storage and download them: streaming, resuming, signed URLs, and files on disk."""

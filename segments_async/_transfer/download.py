@@ -1,4 +1,4 @@
-"""Files from the storage host, or any other: streamed, gone on with after a cut, never with our credentials."""
+"""Download files from any host: streamed, resumed after a lost connection, and without the API key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segments_async._http.session import USER_AGENT
 from segments_async._transfer.file_names import address_digest
 from segments_async._transfer.partial import AtomicFile, MemorySink
 from segments_async._transfer.resumable import ResumableFile
-from segments_async._transfer.upload import check_answer, storage_request
+from segments_async._transfer.upload import check_response, storage_request
 from segments_async._wire.etags import strong_etag
 from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import redact_url
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from segments_async._transfer.thread_batch import ThreadBatcher
 
     Renew = Callable[[], Awaitable[str]]
-    Tell = Callable[[int, int | None], object]
+    OnProgress = Callable[[int, int | None], object]
 
 CHUNK_BYTES = 256 * 1024
 SMALL_BYTES = CHUNK_BYTES
-"""A file up to this is taken in one piece, which costs less."""
+"""Maximum size of a file that is received in one piece, which is faster."""
 MAX_READ_BYTES = 100_000_000
-"""An asset has 100 MB at most (`api.md`)."""
+"""Maximum size of an asset; see ``docs/service.md``, "Assets and storage"."""
 PROGRESS_BYTES = 1024 * 1024
-"""After so much more of a file, its attempts are counted anew: what moves on is not given up."""
+"""Bytes of progress that reset the count of attempts, so that a download that advances does not fail."""
 MAX_REDIRECTS = 5
-_PARTIAL = 206
-_NO_SUCH_PART = 416
+_PARTIAL_CONTENT = 206
+_RANGE_NOT_SATISFIABLE = 416
 _EXPIRED = frozenset({400, 401, 403, 410})
-"""What storage hosts say of a signature whose time is over."""
+"""Statuses with which storage hosts reject an expired signature."""
 
 _content_range = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.ASCII).fullmatch
 
@@ -54,36 +54,36 @@ async def get_file(
     path: Path,
     *,
     renew: Renew | None = None,
-    tell: Tell | None = None,
+    on_progress: OnProgress | None = None,
     stats: CallStats | None = None,
-    what: str = "path",
+    argument: str = "path",
     batcher: ThreadBatcher | None = None,
-    keep: bool = False,
+    resume: bool = False,
 ) -> None:
     """
-    Stream what *url* holds into *path*, which appears only when it is whole.
+    Stream the file at *url* to *path*, which is created or replaced only when the download is complete.
 
     Args:
-        session: Whose connections to use.
-        url: Where the file is.
-        path: Where it is to be.
-        renew: Gives another address of the same file, if the signature of *url* is no longer taken.
-        tell: Called with the bytes so far, and the bytes in all, if they are known.
+        session: The session whose connections are used.
+        url: The URL of the file.
+        path: Where to write it.
+        renew: Returns a new URL of the same file when the signature of *url* has expired.
+        on_progress: Called with the bytes received so far, and the total if it is known.
         stats: Collects the counts of the calls.
-        what: What *path* is called in errors.
-        batcher: Writes small files, several at a time; shared by those who fetch many.
-        keep: Whether to leave what came if this fails, and to go on with what an earlier call has left.
+        argument: The name of the argument for *path* in errors.
+        batcher: Writes small files in batches; shared by concurrent downloads.
+        resume: Whether to keep the partial file if this fails, and to resume one that an earlier call left.
 
     Raises:
         InputError: *path* cannot be written.
-        DecodeError: A page of HTML came instead of a file.
+        DecodeError: The response is an HTML page instead of a file.
     """
-    kept = ResumableFile(path, address_digest(url), what) if keep else None
-    partial = kept or AtomicFile(path, what, batcher)
+    resumable = ResumableFile(path, address_digest(url), argument) if resume else None
+    partial = resumable or AtomicFile(path, argument, batcher)
     try:
-        if kept is not None:
-            await kept.open()
-        await _Fetch(session, url, partial, renew, tell, stats or CallStats()).run()
+        if resumable is not None:
+            await resumable.open()
+        await _Download(session, url, partial, renew, on_progress, stats or CallStats()).run()
         await partial.finish()
     finally:
         await partial.discard()
@@ -98,42 +98,47 @@ async def read_file(
     stats: CallStats | None = None,
 ) -> bytes:
     """
-    Fetch what *url* holds, whole.
+    Return the content of the file at *url*.
 
     Raises:
         InputError: It has more than *max_bytes* bytes.
-        DecodeError: A page of HTML came instead of a file.
+        DecodeError: The response is an HTML page instead of a file.
     """
     memory = MemorySink(max_bytes)
-    await _Fetch(session, url, memory, renew, None, stats or CallStats()).run()
+    await _Download(session, url, memory, renew, None, stats or CallStats()).run()
     return memory.content
 
 
-class _Fetch:
-    """One file on its way."""
+class _Download:
+    """The download of one file, over several requests if necessary."""
 
     def __init__(
-        self, session: Session, url: str, sink: Sink, renew: Renew | None, tell: Tell | None, stats: CallStats
+        self,
+        session: Session,
+        url: str,
+        sink: Sink,
+        renew: Renew | None,
+        on_progress: OnProgress | None,
+        stats: CallStats,
     ) -> None:
         self._session = session
         self._url = url
         self._sink = sink
         self._renew = renew
-        self._tell = tell
-        self._trace = stats
+        self._on_progress = on_progress
+        self._stats = stats
         self._total: int | None = None
-        self._problem: InputError | None = None
 
     async def run(self) -> None:
-        """Fetch until it is whole."""
+        """Send requests until the file is complete."""
         renewed_at: int | None = None
         while True:
-            before = self._sink.size
-            state = self._session.retry_state(self._trace, may_repeat=True)
+            size_before = self._sink.size
+            state = self._session.retry_state(self._stats, may_repeat=True)
             try:
-                await self._session.repeat(self._attempt, state, self._trace, self._session.pool.storage_gate)
+                await self._session.repeat(self._attempt, state, self._stats, self._session.pool.storage_gate)
             except SegmentsError as error:
-                if is_retryable(error) and self._sink.size - before >= PROGRESS_BYTES:
+                if is_retryable(error) and self._sink.size - size_before >= PROGRESS_BYTES:
                     continue
                 if self._renew is None or not _is_expired(error) or renewed_at == self._sink.size:
                     raise
@@ -143,14 +148,14 @@ class _Fetch:
                 return
 
     async def _attempt(self) -> None:
-        """Ask for what is missing."""
-        if self._sink.tag is None:
+        """Request the missing part."""
+        if self._sink.etag is None:
             self._total = None
         elif self._sink.size == self._total:
             return
-        response = await self._answer()
+        response = await self._request()
         try:
-            await self._begin(response)
+            await self._prepare_sink(response)
             await self._receive(response)
         except Exception as error:
             if not is_transport_failure(error):
@@ -160,13 +165,17 @@ class _Fetch:
             await response.aclose()
             self._session.pool.counts.bytes_received += response.num_bytes_downloaded
         if self._total is not None and self._sink.size != self._total:
-            raise self._lost(f"{self._sink.size} of {self._total} bytes came")
+            raise self._error(f"received {self._sink.size} of {self._total} bytes")
 
-    async def _answer(self) -> httpx.Response:
-        """Send the request, and go where it is sent to: nothing in it is secret but the address itself."""
+    async def _request(self) -> httpx.Response:
+        """Send the request and follow redirects, which is safe: it carries no credentials but the URL's signature."""
         headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-        if self._sink.tag is not None and self._sink.size:
-            headers |= {"Accept-Encoding": "identity", "Range": f"bytes={self._sink.size}-", "If-Range": self._sink.tag}
+        if self._sink.etag is not None and self._sink.size:
+            headers |= {
+                "Accept-Encoding": "identity",
+                "Range": f"bytes={self._sink.size}-",
+                "If-Range": self._sink.etag,
+            }
         extensions = {"timeout": self._session.timeout.as_dict()}
         request = storage_request("GET", self._url, headers=headers, extensions=extensions)
         pool = self._session.pool
@@ -179,43 +188,43 @@ class _Fetch:
             request = storage_request("GET", url, headers=headers, extensions=extensions)
         raise DecodeError(f"redirected more than {MAX_REDIRECTS} times: {redact_url(self._url)}")
 
-    async def _begin(self, response: httpx.Response) -> None:
-        """Look at what comes: the part that was asked for, or all of it."""
-        if response.status_code == _NO_SUCH_PART and self._sink.size:
+    async def _prepare_sink(self, response: httpx.Response) -> None:
+        """Check the headers of a response, and clear the sink if it does not continue from there."""
+        if response.status_code == _RANGE_NOT_SATISFIABLE and self._sink.size:
             await self._restart()
-            raise self._lost("the file has changed meanwhile")
+            raise self._error("the file changed during the download")
         if not response.is_success:
             await response.aread()
-            check_answer(self._session, response)
-        _refuse_page(response)
-        if response.status_code == _PARTIAL:
+            check_response(self._session, response)
+        _reject_html(response)
+        if response.status_code == _PARTIAL_CONTENT:
             match = _content_range(response.headers.get("content-range", ""))
             if match is None or int(match[1]) != self._sink.size:
                 await self._restart()
-                raise self._lost("another part came than was asked for")
+                raise self._error("the response has a different range than requested")
             self._total = int(match[2]) if match[2] != "*" else None
             return
-        total = tag = None
+        total = etag = None
         if "content-encoding" not in response.headers:
             length = response.headers.get("content-length", "")
             total = int(length) if length.isdecimal() else None
-            tag = strong_etag(response.headers.get("etag"))
-        await self._restart(total, tag)
+            etag = strong_etag(response.headers.get("etag"))
+        await self._restart(total, etag)
 
-    async def _restart(self, total: int | None = None, tag: str | None = None) -> None:
+    async def _restart(self, total: int | None = None, etag: str | None = None) -> None:
         self._total = total
-        await self._sink.restart(tag)
+        await self._sink.restart(etag)
 
     async def _receive(self, response: httpx.Response) -> None:
         """
-        Take in a body.
+        Write the body to the sink.
 
-        Its iterator is left by its own end or error only, not by ours: left halfway, it would be an async generator
-        that trio complains of. So a cancellation waits until a chunk is written, and meets the next read.
+        trio warns about async generators that are not exhausted. So the loop never leaves the body's iterator early:
+        writing is shielded, and a cancellation or an error of the sink takes effect at the next read.
         """
         if self._total is not None and self._total <= SMALL_BYTES:
             await self._sink.write(await response.aread())
-            self._told()
+            self._report_progress()
             return
         problem: InputError | None = None
         with anyio.CancelScope() as reading:
@@ -228,30 +237,30 @@ class _Fetch:
                         problem = error
                         reading.cancel()
                     else:
-                        self._told()
+                        self._report_progress()
         if problem is not None:
             raise problem
 
-    def _told(self) -> None:
-        if self._tell is not None:
-            self._tell(self._sink.size, self._total)
+    def _report_progress(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._sink.size, self._total)
 
-    def _lost(self, problem: str) -> TransportError:
+    def _error(self, problem: str) -> TransportError:
         return TransportError(problem, method="GET", url=redact_url(self._url))
 
 
 def _is_expired(error: SegmentsError) -> bool:
     if not isinstance(error, ApiError) or error.status not in _EXPIRED:
         return False
-    return error.status != 400 or "expired" in error.detail.lower()  # noqa: PLR2004 (the rest is no matter of time)
+    return error.status != 400 or "expired" in error.detail.lower()  # noqa: PLR2004 (other 400s will not succeed later)
 
 
-def _refuse_page(response: httpx.Response) -> None:
-    """Take no page, such as one that asks to sign in, for a file."""
-    kind = response.headers.get("content-type", "")
-    if kind.lower().startswith("text/html") and not response.request.url.path.lower().endswith((".html", ".htm")):
+def _reject_html(response: httpx.Response) -> None:
+    """Reject an HTML page, such as a sign-in page, that was returned instead of a file."""
+    content_type = response.headers.get("content-type", "").lower()
+    if content_type.startswith("text/html") and not response.request.url.path.lower().endswith((".html", ".htm")):
         raise DecodeError(
-            "a page of HTML came instead of a file",
+            "received an HTML page instead of a file",
             status=response.status_code,
             method="GET",
             url=redact_url(str(response.request.url)),
@@ -260,7 +269,7 @@ def _refuse_page(response: httpx.Response) -> None:
 
 def file_url(url: Any, path: str = "url") -> str:
     """
-    Refuse what is no address of a file.
+    Check that *url* is an HTTP(S) URL, and return it.
 
     Raises:
         InputError: It is not.

@@ -1,4 +1,4 @@
-"""What a file is called, whoever signs its address and whatever its sample is called."""
+"""Names for downloaded files: stable when the URL is signed again, unique, and safe on any file system."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from hashlib import sha256
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 STEM_BYTES = 120
-"""File systems take 255 bytes; the digest, the ending and a temporary name need some."""
+"""Maximum bytes of a stem. File systems allow 255; the digest, the extension and a temporary name need the rest."""
 
-_SIGNED = re.compile(r"x-(amz|goog|oss)-.+", re.IGNORECASE)
+_SIGNING_KEY = re.compile(r"x-(amz|goog|oss)-.+", re.IGNORECASE)
 _KEYS_BY_SIGNATURE = {
     "signature": frozenset(
         {"signature", "expires", "awsaccesskeyid", "googleaccessid", "ossaccesskeyid", "key-pair-id", "policy"}
     ),
     "sig": frozenset({"sig", "se", "sp", "sv", "sr", "st", "spr", "sip", "skoid", "sktid", "skt", "ske", "sks", "skv"}),
 }
-"""Amazon's older way, CloudFront and Google; Azure."""
+"""Query parameters of older signatures: Amazon S3, CloudFront and Google (``signature``), and Azure (``sig``)."""
 _unsafe = re.compile(r"[^\w.\- ]+")
-_ending = re.compile(r"\.[A-Za-z0-9]{1,8}$")
+_extension = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
 def content_address(url: str) -> str:
     """
-    The address of a file without what signs it, so that it stays the same when it is signed anew.
+    Return a file's URL without its signature, so that it stays the same when the URL is signed again.
 
     Example:
         >>> content_address("https://s3.test/a.png?X-Amz-Date=20261124&X-Amz-Signature=1f&versionId=3")
@@ -35,47 +35,47 @@ def content_address(url: str) -> str:
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     names = {name.lower() for name, _ in pairs}
     signing = frozenset().union(*(keys for name, keys in _KEYS_BY_SIGNATURE.items() if name in names))
-    kept = [(name, value) for name, value in pairs if name.lower() not in signing and not _SIGNED.fullmatch(name)]
+    kept = [(name, value) for name, value in pairs if name.lower() not in signing and not _SIGNING_KEY.fullmatch(name)]
     return parts._replace(query=urlencode(kept), fragment="").geturl()
 
 
 def address_digest(url: str) -> str:
-    """Name a content address in 16 letters."""
+    """Return a digest of the content address, as 16 hexadecimal digits."""
     return sha256(content_address(url).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def file_name(url: str, name: str | None = None, digest: str | None = None) -> str:
     """
-    Name the file that *url* is kept in: readable, unique, and inside whatever folder it is put.
+    Return a file name for *url*: readable, unique, and without path separators.
 
     Example:
         >>> file_name("https://s3.test/4f1e.JPG?X-Amz-Signature=1f", "../../etc/passwd")
         'etc_passwd-93677730015806c6.jpg'
 
     Args:
-        url: Where the file is.
-        name: What it is called; by default as in *url*.
-        digest: What `address_digest` says of *url*, if that is known.
+        url: The URL of the file.
+        name: A name for the stem; by default the last part of *url*.
+        digest: The `address_digest` of *url*, if it is known.
     """
     last = unquote(_split(url).path.rpartition("/")[2])
-    found = _ending.search(last)
-    ending = found[0].lower() if found else ""
+    match = _extension.search(last)
+    extension = match[0].lower() if match else ""
     stem = name if name is not None else last
-    if ending and stem.lower().endswith(ending):
-        stem = stem[: -len(ending)]
+    if extension and stem.lower().endswith(extension):
+        stem = stem[: -len(extension)]
     stem = _unsafe.sub("_", stem.encode("utf-8", "replace").decode()).strip("._ ")
     stem = stem.encode()[:STEM_BYTES].decode(errors="ignore")
-    return f"{stem or 'file'}-{digest or address_digest(url)}{ending}"
+    return f"{stem or 'file'}-{digest or address_digest(url)}{extension}"
 
 
 def digest_in(file_name: str) -> str | None:
-    """The digest that a name carries which `file_name` gave; a hidden file is none of its."""
+    """Return the digest in a name that `file_name` returned; None for other names and for hidden files."""
     match = re.fullmatch(r"[^.].*-([0-9a-f]{16})(\.[a-z0-9]{1,8})?", file_name)
     return None if match is None else match[1]
 
 
 def _split(url: str) -> SplitResult:
-    """Take an address apart; what is none is all path, so that it has a name until it is asked for."""
+    """Split a URL; an invalid one is treated as a path, so that it has a name and fails only when it is requested."""
     try:
         return urlsplit(url)
     except ValueError:

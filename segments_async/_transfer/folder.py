@@ -17,60 +17,60 @@ if TYPE_CHECKING:
 
 class DownloadFolder:
     """
-    Files on disk, one for each content address, whatever they are called.
+    A folder of downloaded files, one for each content address.
 
     Args:
-        path: Where they are; made if it is not there.
+        path: The folder; created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._names: dict[str, str] = {}
-        self._under_way: dict[str, anyio.Event | None] = {}
-        """Digests of what is being fetched, with what tells of the end, if somebody waits for it."""
+        self._in_flight: dict[str, anyio.Event | None] = {}
+        """Digests of files being downloaded, each with an event for its end if another task waits for it."""
 
     async def open(self) -> None:
         """
-        Look at what is there from earlier runs.
+        Create the folder, or list the files that earlier runs downloaded.
 
         Raises:
-            InputError: It can neither be made nor read.
+            InputError: It cannot be created or read.
         """
         try:
-            await run_sync(self._look)
-        except (OSError, ValueError) as error:  # a null character is a ValueError
-            words = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot be used ({words}): {self._path}", path="folder") from error
+            await run_sync(self._scan)
+        except (OSError, ValueError) as error:  # a null character in the path raises ValueError
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot be used ({reason}): {self._path}", path="folder") from error
 
-    def _look(self) -> None:
+    def _scan(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True)
         with os.scandir(self._path) as entries:
             self._names = {digest: entry.name for entry in entries if (digest := digest_in(entry.name))}
 
     async def path_for(self, url: str, name: str | None, fetch: Callable[[Path], Awaitable[None]]) -> tuple[Path, bool]:
-        """Say where the file is, after *fetch* has put it there unless it was; and whether it was."""
+        """Return the path of the file, downloaded by *fetch* if necessary, and whether it existed before."""
         digest = address_digest(url)
         while digest not in self._names:
-            if digest in self._under_way:
-                await self._end_of(digest)
+            if digest in self._in_flight:
+                await self._wait_for(digest)
                 continue
-            self._under_way[digest] = None
+            self._in_flight[digest] = None
             file = file_name(url, name, digest)
             try:
                 await fetch(self._path / file)
                 self._names[digest] = file
             finally:
-                if (ended := self._under_way.pop(digest)) is not None:
+                if (ended := self._in_flight.pop(digest)) is not None:
                     ended.set()
             return self._path / file, False
         return self._path / self._names[digest], True
 
-    async def forget(self, url: str) -> None:
-        """Delete the file, so that it is fetched when it is asked for again."""
+    async def delete(self, url: str) -> None:
+        """Delete the file, so that the next `path_for` downloads it again."""
         if (name := self._names.pop(address_digest(url), None)) is not None:
             await run_sync(partial((self._path / name).unlink, missing_ok=True))
 
-    async def _end_of(self, digest: str) -> None:
-        """Wait until somebody else has fetched it, or failed to."""
-        ended = self._under_way[digest] = self._under_way[digest] or anyio.Event()
+    async def _wait_for(self, digest: str) -> None:
+        """Wait until another task has downloaded the file, or failed to."""
+        ended = self._in_flight[digest] = self._in_flight[digest] or anyio.Event()
         await ended.wait()

@@ -1,4 +1,4 @@
-"""A file that is not finished yet: beside its place on disk, or in memory."""
+"""Receive a download: into a temporary file that replaces the target when it is complete, or into memory."""
 
 from __future__ import annotations
 
@@ -20,57 +20,62 @@ if TYPE_CHECKING:
     from segments_async._transfer.thread_batch import ThreadBatcher
 
 BUFFER_BYTES = 256 * 1024
-"""So much is held before it is written, so that a small file costs one hop to a worker thread."""
+"""Bytes that are buffered before a write, so that a small file needs one call in a worker thread."""
 
 
 class Sink(Protocol):
-    """Where the bytes of a download go, which may begin anew."""
+    """The destination of a download, which can be restarted."""
 
-    tag: str | None
-    """The strong ETag of what this is a part of; None if it cannot be gone on with."""
+    etag: str | None
+    """The strong ETag of the file; None if the download cannot be resumed."""
 
     @property
     def size(self) -> int:
-        """Bytes that came so far."""
+        """Bytes received so far."""
         raise NotImplementedError
 
-    async def restart(self, tag: str | None = None) -> None:
-        """Forget what came so far; what comes now is part of what *tag* names."""
+    async def restart(self, etag: str | None = None) -> None:
+        """Discard the bytes received so far; the next ones belong to the file with *etag*."""
 
     async def write(self, chunk: bytes) -> None:
-        """Append."""
+        """Append a chunk."""
 
 
 class MemorySink:
     """
-    A download that is kept in memory.
+    A download into memory.
 
     Args:
-        max_bytes: Bytes it may have.
+        max_bytes: Maximum size in bytes.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self.tag: str | None = None
+        self.etag: str | None = None
         self._max_bytes = max_bytes
         self._content = bytearray()
 
     @property
     def size(self) -> int:
-        """Bytes that came so far."""
+        """Bytes received so far."""
         return len(self._content)
 
     @property
     def content(self) -> bytes:
-        """All of them."""
+        """The bytes received."""
         return bytes(self._content)
 
-    async def restart(self, tag: str | None = None) -> None:
-        """Forget what came so far."""
-        self.tag = tag
+    async def restart(self, etag: str | None = None) -> None:
+        """Discard the bytes received so far."""
+        self.etag = etag
         self._content.clear()
 
     async def write(self, chunk: bytes) -> None:
-        """Append; InputError if it is too much."""
+        """
+        Append a chunk.
+
+        Raises:
+            InputError: The content exceeds *max_bytes*.
+        """
         if len(self._content) + len(chunk) > self._max_bytes:
             raise InputError(f"is larger than {self._max_bytes} bytes", path="url")
         self._content += chunk
@@ -78,56 +83,56 @@ class MemorySink:
 
 class AtomicFile:
     """
-    The unfinished file beside *path*, written in worker threads: *path* is whole or not there.
+    A temporary file beside *path*, written in worker threads, that replaces *path* when it is complete.
 
-    A task that asyncio cancels leaves its thread behind; the lock and `_discarded` see to it that such a thread
-    leaves no file.
+    A worker thread continues when asyncio cancels the task that waits for it. The lock and `_discarded` ensure that
+    such a thread leaves no file.
 
     Args:
-        path: Where the file is to be.
-        what: What the path is called in errors.
-        batcher: Writes it if it is small.
+        path: Where to write the file.
+        argument: The name of the argument for *path* in errors.
+        batcher: Writes the file if it is small.
     """
 
-    def __init__(self, path: Path, what: str = "path", batcher: ThreadBatcher | None = None) -> None:
-        self.tag: str | None = None
+    def __init__(self, path: Path, argument: str = "path", batcher: ThreadBatcher | None = None) -> None:
+        self.etag: str | None = None
         self._size = 0
         self._path = path
-        self._what = what
+        self._argument = argument
         self._batcher = batcher
         self._temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._file: IO[bytes] | None = None
         self._lock = Lock()
         self._discarded = False
 
     @property
     def size(self) -> int:
-        """Bytes that came so far."""
+        """Bytes received so far."""
         return self._size
 
-    async def restart(self, tag: str | None = None) -> None:
-        """Forget what came so far."""
-        self.tag = tag
+    async def restart(self, etag: str | None = None) -> None:
+        """Discard the bytes received so far."""
+        self.etag = etag
         self._size = 0
-        self._held.clear()
+        self._buffer.clear()
         if self._file is not None:
             await self._run(self._truncate)
 
     async def write(self, chunk: bytes) -> None:
-        """Append."""
+        """Append a chunk."""
         self._size += len(chunk)
-        self._held += chunk
-        if len(self._held) >= BUFFER_BYTES:
+        self._buffer += chunk
+        if len(self._buffer) >= BUFFER_BYTES:
             await self._run(self._flush)
 
     async def finish(self) -> None:
-        """Take the place of what is there."""
-        small = self._file is None
-        await self._run(self._replace, self._batcher.run if small and self._batcher is not None else run_sync)
+        """Move the complete file to its path, replacing an existing one."""
+        is_small = self._file is None
+        await self._run(self._replace, self._batcher.run if is_small and self._batcher is not None else run_sync)
 
     async def discard(self) -> None:
-        """Clean up, unless it is finished."""
+        """Clean up; does nothing after `finish`."""
         if not self._discarded:
             with anyio.CancelScope(shield=True):
                 await run_sync(self._remove)
@@ -136,11 +141,11 @@ class AtomicFile:
         self, step: Callable[[], None], in_thread: Callable[[Callable[[], None]], Awaitable[None]] = run_sync
     ) -> None:
         try:
-            await in_thread(partial(self._locked, step))
+            await in_thread(partial(self._run_locked, step))
         except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}): {self._path}", path=self._what) from error
+            raise InputError(f"cannot be written ({error.strerror}): {self._path}", path=self._argument) from error
 
-    def _locked(self, step: Callable[[], None]) -> None:
+    def _run_locked(self, step: Callable[[], None]) -> None:
         with self._lock:
             if not self._discarded:
                 step()
@@ -148,8 +153,8 @@ class AtomicFile:
     def _flush(self) -> None:
         if self._file is None:
             self._file = self._open()
-        self._file.write(self._held)
-        self._held.clear()
+        self._file.write(self._buffer)
+        self._buffer.clear()
 
     def _open(self) -> IO[bytes]:
         return self._temporary.open("xb")
@@ -170,9 +175,9 @@ class AtomicFile:
         with self._lock:
             self._discarded = True
             if self._file is not None:
-                self._give_up(self._file)
+                self._abandon(self._file)
 
-    def _give_up(self, file: IO[bytes]) -> None:
+    def _abandon(self, file: IO[bytes]) -> None:
         with suppress(OSError):
             file.close()
         with suppress(OSError):

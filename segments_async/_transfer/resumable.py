@@ -1,4 +1,4 @@
-"""A file that is not finished yet, and that another call or another process can go on with."""
+"""Receive a download into a partial file that a later call, or another process, can resume."""
 
 from __future__ import annotations
 
@@ -19,76 +19,76 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIN_RESUMABLE_BYTES = 1024 * 1024
-"""Less than that is sooner fetched anew than explained."""
+"""Minimum size of a partial file that is kept; a smaller one is cheap to download again."""
 
 
 class ResumableFile(AtomicFile):
     """
-    The unfinished file beside *path*, which stays there when it can be gone on with.
+    A partial file beside *path* that is kept if the download fails and can be resumed.
 
-    Its name is always the same, and a note beside it says what it is a part of. Who writes it holds a lock on it, which
-    ends with the process. Whoever comes meanwhile writes to a file of his own, which does not stay; so does everybody
-    on Windows, where there are no such locks.
+    Its name is fixed, and a metadata file beside it records its address and ETag. The writer holds a lock on it, which
+    the operating system releases when the process ends. If another writer holds the lock, the download uses a random
+    temporary name and cannot be resumed. The same applies on Windows, where such locks are not available.
 
     Args:
-        path: Where the file is to be.
-        address: Says what it holds, as the tag alone is unique to one address only.
-        what: What the path is called in errors.
+        path: Where to write the file.
+        address: Identifies the URL of the file: an ETag is unique for one URL only.
+        argument: The name of the argument for *path* in errors.
     """
 
-    def __init__(self, path: Path, address: str, what: str = "path") -> None:
-        super().__init__(path, what)
+    def __init__(self, path: Path, address: str, argument: str = "path") -> None:
+        super().__init__(path, argument)
         self._address = address
         self._part = path.with_name(f".{path.name}.part")
-        self._note = path.with_name(f".{path.name}.part.json")
-        self._noted: str | None = ""
-        """The tag that the note tells; empty before anybody knows."""
+        self._metadata = path.with_name(f".{path.name}.part.json")
+        self._recorded_etag: str | None = ""
+        """The ETag in the metadata file; empty if it is unknown."""
         self._failed = False
 
     async def open(self) -> None:
-        """Look for what an earlier call has left."""
-        await self._run(self._look)
+        """Resume from the partial file of an earlier call, if there is one."""
+        await self._run(self._open_existing)
 
-    def _look(self) -> None:
+    def _open_existing(self) -> None:
         if not os.path.exists(self._part):  # noqa: PTH110 (pathlib's raises if the name is too long)
             return
-        self._file = self._take()
+        self._file = self._open_part()
         if self._file is None:
             return
-        self.tag = self._read_note()
-        if self.tag is None:
+        self.etag = self._read_metadata()
+        if self.etag is None:
             self._file.truncate()
         else:
-            self._noted = self.tag
-            # The last byte is fetched again: so the server is asked about a part that is whole, too.
+            self._recorded_etag = self.etag
+            # The last byte is requested again, so that the server validates even a complete part.
             self._size = self._file.seek(max(0, self._file.seek(0, os.SEEK_END) - 1))
 
-    def _take(self) -> IO[bytes] | None:
-        """Open the part that stays, unless somebody else has it."""
+    def _open_part(self) -> IO[bytes] | None:
+        """Open the resumable part; None if another writer has locked it."""
         file = _open_locked(self._part)
         if file is not None:
             self._temporary = self._part
         return file
 
     @property
-    def _stays(self) -> bool:
+    def _is_resumable(self) -> bool:
         return self._temporary is self._part
 
-    def _read_note(self) -> str | None:
+    def _read_metadata(self) -> str | None:
         try:
-            note = json.loads(self._note.read_bytes())
-            return strong_etag(note["etag"]) if note["address"] == self._address else None
+            metadata = json.loads(self._metadata.read_bytes())
+            return strong_etag(metadata["etag"]) if metadata["address"] == self._address else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def _write_note(self) -> None:
-        self._note.unlink(missing_ok=True)
-        with self._note.open("x", encoding="utf-8") as file:  # made anew, as a symlink would be followed
-            json.dump({"address": self._address, "etag": self.tag}, file)
-        self._noted = self.tag
+    def _write_metadata(self) -> None:
+        self._metadata.unlink(missing_ok=True)
+        with self._metadata.open("x", encoding="utf-8") as file:  # a new file, so that no symlink is followed
+            json.dump({"address": self._address, "etag": self.etag}, file)
+        self._recorded_etag = self.etag
 
     def _open(self) -> IO[bytes]:
-        file = self._take()
+        file = self._open_part()
         if file is None:
             return super()._open()
         file.truncate()
@@ -98,49 +98,49 @@ class ResumableFile(AtomicFile):
         try:
             if self._file is None:
                 self._file = self._open()
-            if self._stays and self._noted != self.tag:
-                self._write_note()
+            if self._is_resumable and self._recorded_etag != self.etag:
+                self._write_metadata()
             super()._flush()
         except OSError:
             self._failed = True
             raise
 
     def _replace(self) -> None:
-        if self._file is None:  # so little came that nobody would have gone on with it
+        if self._file is None:  # the file is too small to be resumed
             self._file = super()._open()
-        if not self._stays:
+        if not self._is_resumable:
             super()._replace()
             return
         self._flush()
         self._file.flush()
-        # While the lock holds: nobody may go on with it now, nor lose a note of his own.
-        self._note.unlink(missing_ok=True)
+        # Rename before closing releases the lock: no other process may resume this part or lose its own metadata.
+        self._metadata.unlink(missing_ok=True)
         self._part.replace(self._path)
         self._discarded = True
         self._file.close()
 
-    def _give_up(self, file: IO[bytes]) -> None:
-        if not self._stays:
-            super()._give_up(file)
+    def _abandon(self, file: IO[bytes]) -> None:
+        if not self._is_resumable:
+            super()._abandon(file)
             return
         with suppress(OSError):
-            if not self._is_worth_it(file):  # while the lock holds
-                self._note.unlink(missing_ok=True)
+            if not self._is_worth_keeping(file):  # deleted before the lock is released
+                self._metadata.unlink(missing_ok=True)
                 self._part.unlink(missing_ok=True)
         with suppress(OSError):
             file.close()
 
-    def _is_worth_it(self, file: IO[bytes]) -> bool:
-        """Whether it can be gone on with, now that all is in it that came. On a full disk it would be in the way."""
+    def _is_worth_keeping(self, file: IO[bytes]) -> bool:
+        """Write the buffer, and return whether the part can be resumed. After a write error it only takes up space."""
         with suppress(OSError):
-            if self.tag is not None and not self._failed:
+            if self.etag is not None and not self._failed:
                 self._flush()
                 return file.seek(0, os.SEEK_END) >= MIN_RESUMABLE_BYTES
         return False
 
 
 def _open_locked(path: Path) -> IO[bytes] | None:
-    """Open or make a file that nobody else has open in this way; None if that cannot be."""
+    """Open or create a file and lock it; None if another process has locked it, or if that is not possible."""
     if sys.platform == "win32":
         return None
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -150,9 +150,9 @@ def _open_locked(path: Path) -> IO[bytes] | None:
         return None
     with suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        found = os.fstat(file.fileno())
-        # Another may have renamed or deleted it before the lock was ours, and strangers may have laid it there.
-        if os.path.samestat(found, path.lstat()) and stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+        opened = os.fstat(file.fileno())
+        # Another process may have renamed or deleted the file before we got the lock, or another user created it.
+        if os.path.samestat(opened, path.lstat()) and stat.S_ISREG(opened.st_mode) and opened.st_uid == os.geteuid():
             return file
     file.close()
     return None

@@ -1,4 +1,4 @@
-"""Where the files of a sample or a label can be read now: signed addresses expire, and the service gives others."""
+"""Signed URLs of the files of a sample or a label, renewed through the service when they expire."""
 
 from __future__ import annotations
 
@@ -23,82 +23,82 @@ if TYPE_CHECKING:
 
 class SignedUrls:
     """
-    Where files can be read now that something names.
+    The readable URLs of a group of files.
 
     Args:
-        files: Their URLs, each with where it can be read; None if nobody but the service knows.
-        ask: Gets the attributes that name them, signed anew; None if nobody can be asked.
+        files: The URL of each file, with the URL to read it from; None if only the service can provide one.
+        refresh: Returns the attributes that contain the files, with new signed URLs; None if they cannot be renewed.
     """
 
     def __init__(
-        self, files: Mapping[str, str | None] | None = None, ask: Callable[[], Awaitable[Any]] | None = None
+        self, files: Mapping[str, str | None] | None = None, refresh: Callable[[], Awaitable[Any]] | None = None
     ) -> None:
-        self._now = dict(files or {})
-        self._used: dict[str, str | None] = {}
-        """What was given last for each URL."""
-        self._answer: dict[str, str] = {}
-        """What was said when it was asked, by content address."""
-        self._ask = ask
+        self._current = dict(files or {})
+        self._returned: dict[str, str | None] = {}
+        """The URL that was last returned for each file."""
+        self._refreshed: dict[str, str] = {}
+        """The signed URLs of the last refresh, by content address."""
+        self._refresh = refresh
         self._lock: anyio.Lock | None = None
 
-    async def first(self, url: str, signed: str | None = None) -> str:
-        """Say where *url* can be read, as far as it is known: at its *signed* address, if it has one."""
-        if url not in self._now:
-            self._now[url] = signed or _open_to_all(url)
-            self._look_up(url)
-        address = self._used[url] = self._now[url]
+    async def resolve(self, url: str, signed: str | None = None) -> str:
+        """Return the URL to read *url* from: its *signed* URL if it has one; refresh if none is known."""
+        if url not in self._current:
+            self._current[url] = signed or _public_url(url)
+            self._apply_refresh(url)
+        address = self._returned[url] = self._current[url]
         return address or await self._renew(url)
 
     def renewal(self, url: str) -> Callable[[], Awaitable[str]] | None:
-        """What gives another address of *url*; None if nobody can be asked."""
-        return None if self._ask is None else partial(self._renew, url)
+        """Return a function that gives a new URL for *url*; None if it cannot be renewed."""
+        return None if self._refresh is None else partial(self._renew, url)
 
     async def _renew(self, url: str) -> str:
-        """Ask the service, unless that was done since the last answer about *url*."""
+        """Refresh, unless another task has done so since the last URL for *url* was returned."""
         if self._lock is None:
             self._lock = anyio.Lock()
         async with self._lock:
-            if self._ask is not None and self._now[url] == self._used[url]:
+            if self._refresh is not None and self._current[url] == self._returned[url]:
                 try:
-                    attributes = await self._ask()
+                    attributes = await self._refresh()
                 except ApiError as error:
-                    why = "nobody else knows one" if self._now[url] is None else "the one at hand has expired"
-                    error.add_note(f"it was asked for a new address of {redact_url(url)}, as {why}")
+                    reason = "none was known" if self._current[url] is None else "the last one expired"
+                    error.add_note(f"raised while requesting a new URL for {redact_url(url)}, because {reason}")
                     raise
-                self._answer = {content_address(found): signed for found, signed in files_in(attributes) if signed}
-                for known in self._now:
-                    self._look_up(known)
-            address = self._used[url] = self._now[url]
+                self._refreshed = {content_address(found): signed for found, signed in files_in(attributes) if signed}
+                for known in self._current:
+                    self._apply_refresh(known)
+            address = self._returned[url] = self._current[url]
             if address is None:
-                raise DecodeError(f"the service gives no address to read {url!r}", payload=url)
+                raise DecodeError(f"the service returned no URL to read {url!r} from", payload=url)
             return address
 
-    def _look_up(self, url: str) -> None:
-        if self._answer:
-            self._now[url] = self._answer.get(content_address(url), self._now[url])
+    def _apply_refresh(self, url: str) -> None:
+        if self._refreshed:
+            self._current[url] = self._refreshed.get(content_address(url), self._current[url])
 
 
 def signed_by_sample(session: Session, uuid: str, stats: CallStats | None = None) -> Callable[[], Awaitable[Any]]:
-    """Ask for a sample, whose files are signed then."""
+    """Return a function that gets a sample's attributes with new signed URLs."""
 
-    async def ask() -> Any:
+    async def refresh() -> Any:
         params = {"include_signed_urls": 1}
         return (await session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params, stats=stats)).attributes
 
-    return ask
+    return refresh
 
 
 def signed_by_label(session: Session, uuid: str, labelset: str) -> Callable[[], Awaitable[Any]]:
-    """Ask for a label, whose bitmaps are signed then if they need it."""
+    """Return a function that gets a label's attributes, with new signed URLs of private bitmaps."""
 
-    async def ask() -> Any:
+    async def refresh() -> Any:
         return (await session.call(GET_LABEL, Label, path={"sample_uuid": uuid, "labelset": labelset})).attributes
 
-    return ask
+    return refresh
 
 
 def files_in(attributes: Any) -> Iterator[tuple[str, str | None]]:
-    """The URLs in attributes, each with where it can be read; None if nobody but the service knows."""
+    """Iterate over the file URLs in attributes, each with the URL to read it from; None if a refresh is needed."""
     yield from _files_in(unstructure(attributes))
 
 
@@ -110,10 +110,10 @@ def _files_in(value: Any) -> Iterator[tuple[str, str | None]]:
         return
     url, signed = value.get("url"), value.get("signed_url")
     if isinstance(url, str) and "://" in url:
-        yield url, signed if isinstance(signed, str) and signed else _open_to_all(url)
+        yield url, signed if isinstance(signed, str) and signed else _public_url(url)
     for item in value.values():
         yield from _files_in(item)
 
 
-def _open_to_all(url: str) -> str | None:
+def _public_url(url: str) -> str | None:
     return url if url.startswith(("https://", "http://")) else None

@@ -11,39 +11,39 @@ if TYPE_CHECKING:
 
 class ThreadBatcher:
     """
-    Run short blocking tasks in a worker thread, several in one hop, as a hop costs more than writing a small file.
+    Run short blocking tasks in a worker thread in batches, as starting a thread costs more than writing a small file.
 
-    The first caller starts a hop, which takes along every task that is waiting by then. A task may run twice if the
-    caller that started the hop was cancelled by asyncio, which leaves the thread running, so tasks must allow that.
+    The first caller starts a batch, which contains every task waiting at that time. If asyncio cancels that caller, its
+    thread continues and the tasks may run a second time, so they must be idempotent.
     """
 
     def __init__(self) -> None:
         self._waiting: list[_Task] = []
-        self._hop: anyio.Event | None = None
-        """Set when the current hop ends."""
+        self._batch_done: anyio.Event | None = None
+        """Set when the current batch ends; None if there is none."""
 
-    async def run(self, task: Callable[[], None]) -> None:
-        """Run *task* and raise what it raises."""
-        mine = _Task(task)
-        self._waiting.append(mine)
-        while not mine.is_done:
-            if self._hop is not None:
-                await self._hop.wait()
+    async def run(self, call: Callable[[], None]) -> None:
+        """Run *call* and raise its exception, if any."""
+        task = _Task(call)
+        self._waiting.append(task)
+        while not task.is_done:
+            if self._batch_done is not None:
+                await self._batch_done.wait()
             else:
                 await self._run_waiting()
-        if mine.error is not None:
-            raise mine.error
+        if task.error is not None:
+            raise task.error
 
     async def _run_waiting(self) -> None:
         batch, self._waiting = self._waiting, []
-        self._hop = anyio.Event()
+        self._batch_done = anyio.Event()
         try:
-            with anyio.CancelScope(shield=True):  # other callers wait for it
+            with anyio.CancelScope(shield=True):  # other callers wait for the batch
                 await run_sync(_run_all, batch)
         finally:
             self._waiting = [task for task in batch if not task.is_done] + self._waiting
-            hop, self._hop = self._hop, None
-            hop.set()
+            done, self._batch_done = self._batch_done, None
+            done.set()
 
 
 class _Task:
@@ -55,7 +55,7 @@ class _Task:
         self.is_done = False
 
     def run(self) -> None:
-        """Call it and keep its exception."""
+        """Call it and record its exception."""
         try:
             self._call()
         except Exception as error:  # noqa: BLE001 (raised where the task was submitted)

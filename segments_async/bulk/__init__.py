@@ -1,4 +1,4 @@
-"""Bulk runs: any number of items, one outcome for each."""
+"""Bulk runs: process any number of items, and report one outcome for each."""
 
 from segments_async.bulk.engine import BulkStream
 from segments_async.bulk.options import BulkOptions, BulkSettings

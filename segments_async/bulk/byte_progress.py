@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @contextmanager
 def byte_progress(progress: Callable[[Progress], object] | None) -> Iterator[Callable[[int, int | None], None] | None]:
     """
-    Turn a `progress` callback into one that takes the bytes so far and the bytes in all.
+    Adapt a `progress` callback to one that takes the bytes so far and the bytes in total.
 
-    It is called at most every `PROGRESS_SECONDS`, and once more when the block ends.
+    `progress` is called at most once every `PROGRESS_SECONDS`, and once more when the block ends.
     """
     if progress is None:
         yield None

@@ -1,4 +1,4 @@
-"""What a bulk run learns from its checkpoint and notes there; files are touched in worker threads only."""
+"""The checkpoint of a bulk run: look up and record outcomes. File access runs in worker threads only."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from segments_async.bulk.report import Outcome
 
 MAX_UNWRITTEN = 10_000
-"""Rows that may wait for the disk before the run waits for them."""
+"""Maximum number of unwritten rows; above it, the run waits for the disk."""
 
 
 class Checkpoint:
     """
-    Note what became of each item, so that another run with the same file sends nothing that is done.
+    Record the outcome of each item, so that another run with the same file does not send finished items again.
 
-    Rows are written behind the run's back, as many at once as came up meanwhile. What a killed process had not
-    written yet is sent again, which every operation bears.
+    Rows are written in the background, in batches. Items whose rows were not yet written when the process was killed
+    are sent again, which is safe for every operation.
 
     Args:
-        path: The file; made if it is not there.
-        operation: What the run does; another operation, service or dataset is refused.
-        on_problem: Called, once, when the file cannot be written any more.
+        path: The file; created if it does not exist.
+        operation: The operation of the run. A file of another operation, service or dataset is refused.
+        on_problem: Called when the file can no longer be read or written.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class Checkpoint:
         self._on_problem = on_problem
         self._items: list[tuple[Job, str, str | None]] = []
         self._files: list[FileRow] = []
-        self._noted = 0
+        self._queued = 0
         self._written = 0
-        self._news = anyio.Event()
+        self._changed = anyio.Event()
         self._closing = False
         self._closed = anyio.Event()
 
@@ -55,60 +55,60 @@ class Checkpoint:
         Open the file.
 
         Raises:
-            InputError: It is in use, damaged, of another run, of another program or of a newer version.
+            InputError: The file is in use, damaged, or was written by another run, another program or a newer version.
         """
-        with anyio.CancelScope(shield=True):  # a cancellation would leave it open
+        with anyio.CancelScope(shield=True):  # a cancellation would leave the file open
             self._journal = await run_sync(Journal, self._path, self._operation.header)
 
     @property
     def is_new(self) -> bool:
-        """Whether no run has noted anything yet, so that looking up is a waste."""
+        """Whether the file is still empty, so that lookups can be skipped."""
         return self._journal.is_new
 
     async def look_up(self, jobs: Sequence[Job]) -> list[Job | Outcome[Any]]:
-        """Find what was done before: each job comes back as a `skipped` outcome, or with what is known of it."""
+        """Look up earlier runs: return each job as a `skipped` outcome, or with what the checkpoint knows about it."""
         try:
             return await run_sync(self._look_up, jobs)
         except InputError as error:
             self._on_problem(error)
             return [*jobs]
 
-    def note(self, job: Job, status: str, uuid: str | None) -> None:
-        """Have written what became of an item."""
+    def record(self, job: Job, status: str, uuid: str | None) -> None:
+        """Queue the outcome of an item for writing."""
         self._items.append((job, status, uuid))
-        self._wake()
+        self._count_queued()
 
-    def note_file(self, row: FileRow) -> None:
-        """Have written that a file is up."""
+    def record_file(self, row: FileRow) -> None:
+        """Queue an uploaded file for writing."""
         self._files.append(row)
-        self._wake()
+        self._count_queued()
 
     async def flush(self, limit: int = 0) -> None:
-        """Wait until at most so many rows are unwritten."""
-        target = self._noted - limit
+        """Wait until at most *limit* rows are unwritten."""
+        target = self._queued - limit
         while self._written < target and not self._closed.is_set():
-            await self._news.wait()
+            await self._changed.wait()
 
     async def run(self) -> None:
-        """Write what is noted until `aclose` is called; to be started as a task."""
+        """Write queued rows until `aclose` is called; start this as a task."""
         with anyio.CancelScope(shield=True):
             try:
-                while self._noted > self._written or not self._closing:
-                    if self._noted == self._written:
-                        await self._news.wait()
+                while self._queued > self._written or not self._closing:
+                    if self._queued == self._written:
+                        await self._changed.wait()
                         continue
                     await self._write_all()
             except InputError as error:
                 self._on_problem(error)
             finally:
                 self._closed.set()
-                self._tell()
+                self._notify()
 
     async def aclose(self) -> None:
-        """Wait until all is written, and close the file."""
+        """Wait until all rows are written, then close the file."""
         with anyio.CancelScope(shield=True):
             self._closing = True
-            self._tell()
+            self._notify()
             await self._closed.wait()
             await run_sync(self._journal.close)
 
@@ -117,35 +117,35 @@ class Checkpoint:
         files, self._files = self._files, []
         await run_sync(self._write, items, files)
         self._written += len(items) + len(files)
-        self._tell()
+        self._notify()
 
-    def _wake(self) -> None:
-        self._noted += 1
-        if self._noted == self._written + 1:
-            self._tell()
+    def _count_queued(self) -> None:
+        self._queued += 1
+        if self._queued == self._written + 1:
+            self._notify()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
     def _write(self, items: Sequence[tuple[Job, str, str | None]], files: Sequence[FileRow]) -> None:
-        recorded = self._operation.status_aliases
+        aliases = self._operation.status_aliases
         rows = [
-            ItemRow(job.prepared.key, self._digest(job), recorded.get(status, status), uuid)
+            ItemRow(job.prepared.key, self._digest(job), aliases.get(status, status), uuid)
             for job, status, uuid in items
         ]
         self._journal.write(rows, files)
 
     def _look_up(self, jobs: Sequence[Job]) -> list[Job | Outcome[Any]]:
         found = self._journal.find(job.prepared.key for job in jobs)
-        return [self._compare(job, *found[job.prepared.key]) for job in jobs]
+        return [self._resume(job, *found[job.prepared.key]) for job in jobs]
 
-    def _compare(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
-        same = row is not None and row.digest is not None and row.digest == self._digest(job)
-        if row is not None and same and row.status in self._operation.done_statuses:
-            kept = self._operation.trim_item(job.item)
-            return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=kept)
-        uncertain = row is not None and same and row.status == "unknown"
+    def _resume(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
+        unchanged = row is not None and row.digest is not None and row.digest == self._digest(job)
+        if row is not None and unchanged and row.status in self._operation.done_statuses:
+            item = self._operation.trim_item(job.item)
+            return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=item)
+        uncertain = row is not None and unchanged and row.status == "unknown"
         return evolve(job, uncertain=uncertain, files={file.place: file for file in files})
 
     def _digest(self, job: Job) -> bytes | None:
@@ -154,4 +154,4 @@ class Checkpoint:
         try:
             return self._operation.digest(job.prepared)
         except OSError:
-            return None  # a file that cannot be read is like no other
+            return None  # a file that cannot be read matches no digest

@@ -1,4 +1,4 @@
-"""From what the caller gives to batches that can be sent."""
+"""Turn the items of the caller into batches that can be sent."""
 
 from __future__ import annotations
 
@@ -30,91 +30,93 @@ class Intake(Generic[T]):
         self._source = source
         self._checkpoint = checkpoint
         self._seen: set[bytes] | None = set() if check_duplicates else None
-        self._taken: deque[Job] = deque()
-        """To be sent, and not yet handed to a worker."""
-        self._size = 0
-        self._unchecked: list[Job] = []
-        """Taken, and not yet looked up in the checkpoint."""
-        self._reach = operation.batch_size
-        """Items that are looked up together."""
-        self._unread: tuple[int, Any] | None = None
-        """An item at which the caller's own code failed."""
+        self._pending: deque[Job] = deque()
+        """Jobs to send that are not in a batch yet."""
+        self._pending_bytes = 0
+        self._not_looked_up: list[Job] = []
+        """Jobs that are not looked up in the checkpoint yet."""
+        self._lookup_size = operation.batch_size
+        """Number of jobs to look up together."""
+        self._unprepared: tuple[int, Any] | None = None
+        """An item whose preparation raised an exception of the caller's own code."""
 
     async def take(self) -> tuple[list[Job], list[Outcome[T]]]:
         """
         Take items until a batch is full or the input ends.
 
-        What would burst the batch waits for the next.
+        An item that does not fit into the batch waits for the next one.
 
         Returns:
-            The batch, or what became of items that are not to be sent; both are empty at the end.
+            The batch, or the outcomes of items that are not sent; both are empty at the end of the input.
         """
-        while len(self._taken) < self._operation.batch_size and self._size <= MAX_BATCH_BYTES:
+        while len(self._pending) < self._operation.batch_size and self._pending_bytes <= MAX_BATCH_BYTES:
             entry = await self._source.take()
             if entry is None:
-                if self._unchecked and (skipped := await self._look_up()):
+                if self._not_looked_up and (skipped := await self._look_up()):
                     return [], skipped
                 break
-            self._unread = entry
+            self._unprepared = entry
             job = self._prepare(*entry)
-            self._unread = None
+            self._unprepared = None
             if isinstance(job, Outcome):
                 return [], [job]
             if self._checkpoint is None or self._checkpoint.is_new:
-                self._admit(job)
+                self._add_pending(job)
                 continue
-            self._unchecked.append(job)
-            if len(self._unchecked) >= self._reach and (skipped := await self._look_up()):
+            self._not_looked_up.append(job)
+            if len(self._not_looked_up) >= self._lookup_size and (skipped := await self._look_up()):
                 return [], skipped
-        return self._cut(), []
+        return self._next_batch(), []
 
     def leftovers(self) -> Iterator[Outcome[T]]:
-        """What was taken, or can be counted in the source, and was never sent."""
-        for job in [*self._taken, *self._unchecked]:
+        """Yield an outcome for each item that was not sent: those taken, and the rest of an input with a length."""
+        for job in [*self._pending, *self._not_looked_up]:
             yield job.outcome(status="unsent", retryable=True)
-        for index, item in chain([] if self._unread is None else [self._unread], self._source.rest()):
+        for index, item in chain([] if self._unprepared is None else [self._unprepared], self._source.rest()):
             yield Outcome(index=index, key=None, item=item, status="unsent", retryable=True)
 
     def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:
         try:
             prepared = self._operation.prepare(item)
         except InputError as error:
-            placed = self._operation.locate(error, index)
-            return Outcome(index=index, key=None, item=item, status="failed", error=placed)
+            located = self._operation.locate(error, index)
+            return Outcome(index=index, key=None, item=item, status="failed", error=located)
         job = Job(index, item, prepared)
         if self._seen is not None:
             digest = digest_of(prepared.key.encode())
             if digest in self._seen:
-                twice = InputError(f"{prepared.key!r} came before in this run")
-                return job.outcome(status="failed", error=self._operation.locate(twice, index))
+                duplicate = InputError(f"{prepared.key!r} appears more than once in this run")
+                return job.outcome(status="failed", error=self._operation.locate(duplicate, index))
             self._seen.add(digest)
         return job
 
-    def _admit(self, job: Job) -> None:
-        self._taken.append(job)
-        self._size += job.prepared.size
+    def _add_pending(self, job: Job) -> None:
+        self._pending.append(job)
+        self._pending_bytes += job.prepared.size
 
     async def _look_up(self) -> list[Outcome[T]]:
-        """Ask the checkpoint which of the items are done; as long as all are, ever more are asked for at once."""
+        """Look up jobs in the checkpoint. As long as all are done, the number of jobs per lookup doubles."""
         assert self._checkpoint is not None
-        known = await self._checkpoint.look_up(self._unchecked)
-        self._unchecked = []
-        skipped = [entry for entry in known if isinstance(entry, Outcome)]
-        for entry in known:
+        results = await self._checkpoint.look_up(self._not_looked_up)
+        self._not_looked_up = []
+        skipped = [entry for entry in results if isinstance(entry, Outcome)]
+        for entry in results:
             if isinstance(entry, Job):
-                self._admit(entry)
-        all_done = len(skipped) == len(known)
-        self._reach = min(2 * self._reach, self._operation.lookup_limit) if all_done else self._operation.batch_size
+                self._add_pending(entry)
+        all_done = len(skipped) == len(results)
+        self._lookup_size = (
+            min(2 * self._lookup_size, self._operation.lookup_limit) if all_done else self._operation.batch_size
+        )
         return skipped
 
-    def _cut(self) -> list[Job]:
+    def _next_batch(self) -> list[Job]:
         batch: list[Job] = []
         size = 0
-        while self._taken and fits(
-            len(batch), size, self._taken[0].prepared.size, max_items=self._operation.batch_size
+        while self._pending and fits(
+            len(batch), size, self._pending[0].prepared.size, max_items=self._operation.batch_size
         ):
-            job = self._taken.popleft()
+            job = self._pending.popleft()
             batch.append(job)
             size += job.prepared.size
-        self._size -= size
+        self._pending_bytes -= size
         return batch

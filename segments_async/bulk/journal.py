@@ -1,4 +1,4 @@
-"""The file of a checkpoint: SQLite, one row for each finished item. Every call here blocks."""
+"""The file of a checkpoint: an SQLite database with one row per item. Every call here blocks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 APPLICATION_ID = 0x5365676D
-"""Tells our files from those of other programs (SQLite's ``PRAGMA application_id``)."""
+"""Distinguishes checkpoints from databases of other programs (SQLite's ``PRAGMA application_id``)."""
 VERSION = 1
-"""Of the tables below (``PRAGMA user_version``)."""
+"""Version of the tables below (``PRAGMA user_version``)."""
 
 _TABLES = (
     "CREATE TABLE header (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -32,22 +32,22 @@ _TABLES = (
 
 @frozen
 class ItemRow:
-    """What became of one item."""
+    """The recorded outcome of one item."""
 
     key: str
     digest: bytes | None
-    """Of what was sent; None if nothing tells whether it is the same."""
+    """Digest of what was sent; None if a change could not be detected."""
     status: str
     uuid: str | None
 
 
 @frozen
 class FileRow:
-    """A file of an item that is up."""
+    """An uploaded file of an item."""
 
     key: str
     place: int
-    """Which of the item's files, from 0."""
+    """Index of the file within the item, from 0."""
     digest: bytes
     url: str
     asset: str
@@ -56,23 +56,23 @@ class FileRow:
 
 class Journal:
     """
-    An open checkpoint file, which no other run can open meanwhile.
+    An open checkpoint file, locked against other runs.
 
     Args:
-        path: Made if it is not there.
-        header: What the run is, such as its operation and its dataset; that of an existing file must be the same.
+        path: The file; created if it does not exist.
+        header: Identifies the run, such as its operation and dataset; an existing file must have the same header.
 
     Raises:
-        InputError: It cannot be opened, is in use, corrupt, of another program or a newer version, or belongs to
-            another run.
+        InputError: The file cannot be opened, is in use or damaged, or was written by another run, another program
+            or a newer version.
     """
 
     def __init__(self, path: Path, header: Mapping[str, str]) -> None:
         self._path = path
-        with self._explained():
+        with self._translated_errors():
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            with self._explained():
+            with self._translated_errors():
                 self._open(header)
                 self.is_new: bool = (
                     self._db.execute("SELECT 1 FROM items UNION ALL SELECT 1 FROM files").fetchone() is None
@@ -82,13 +82,13 @@ class Journal:
             raise
 
     def find(self, keys: Iterable[str]) -> dict[str, tuple[ItemRow | None, list[FileRow]]]:
-        """What is known of each of *keys*."""
-        with self._explained():
+        """Return the recorded item and files of each of *keys*."""
+        with self._translated_errors():
             return {key: (self._item(key), self._files(key)) for key in keys}
 
     def write(self, items: Iterable[ItemRow], files: Iterable[FileRow]) -> None:
-        """Note what became of *items*, and which *files* are up; all of it or nothing."""
-        with self._explained():
+        """Record *items* and uploaded *files* in one transaction."""
+        with self._translated_errors():
             self._db.execute("BEGIN")
             try:
                 self._db.executemany(
@@ -106,8 +106,8 @@ class Journal:
                 raise
 
     def close(self) -> None:
-        """Let another run have it."""
-        with self._explained():
+        """Close the file and release its lock."""
+        with self._translated_errors():
             self._db.close()
 
     def _item(self, key: str) -> ItemRow | None:
@@ -118,7 +118,7 @@ class Journal:
         return [FileRow(*row) for row in self._db.execute("SELECT * FROM files WHERE key = ?", (key,))]
 
     def _open(self, header: Mapping[str, str]) -> None:
-        # One connection that keeps its lock: a second run is refused, and a killed one leaves nothing locked.
+        # The connection keeps its lock, so a second run is refused; the lock of a killed process is released by the OS.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("BEGIN EXCLUSIVE")
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -126,7 +126,7 @@ class Journal:
         if tables == 0:
             self._create(header)
         self._check(header)
-        # With WAL, a process that is killed loses nothing; a machine that loses power, the last moments at most.
+        # With WAL, a killed process loses no committed rows; a power failure loses the last few at most.
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
 
@@ -141,35 +141,35 @@ class Journal:
 
     def _check(self, header: Mapping[str, str]) -> None:
         if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise self._problem("is a database of another program")
+            raise self._error("is a database of another program")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
-            raise self._problem(f"was written by a newer version (format {version}, this one reads {VERSION})")
+            raise self._error(f"was written by a newer version (format {version}, this one reads {VERSION})")
         damage = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
-            raise self._problem(f"is damaged ({' '.join(damage.split())})")
-        there = dict(self._db.execute("SELECT name, value FROM header"))
+            raise self._error(f"is damaged ({' '.join(damage.split())})")
+        existing = dict(self._db.execute("SELECT name, value FROM header"))
         for name, value in header.items():
-            if there.get(name) != value:
-                raise self._problem(f"belongs to another run: its {name} is {there.get(name)!r}, here it is {value!r}")
+            if existing.get(name) != value:
+                raise self._error(f"belongs to another run: its {name} is {existing.get(name)!r}, not {value!r}")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say in the caller's words what SQLite says in its own."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Raise errors of SQLite as `InputError`."""
         try:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            words = {
+            problem = {
                 sqlite3.SQLITE_BUSY: "is in use by another run",
                 sqlite3.SQLITE_LOCKED: "is in use by another run",
-                sqlite3.SQLITE_NOTADB: "is no checkpoint, but a file of another kind",
+                sqlite3.SQLITE_NOTADB: "is not a checkpoint file",
                 sqlite3.SQLITE_CORRUPT: "is damaged",
                 sqlite3.SQLITE_CANTOPEN: "cannot be opened",
                 sqlite3.SQLITE_READONLY: "cannot be written",
                 sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
             }.get(code, "cannot be used")
-            raise self._problem(f"{words} ({error})") from error
+            raise self._error(f"{problem} ({error})") from error
 
-    def _problem(self, words: str) -> InputError:
-        return InputError(f"{self._path} {words}", path="checkpoint")
+    def _error(self, problem: str) -> InputError:
+        return InputError(f"{self._path} {problem}", path="checkpoint")

@@ -1,4 +1,4 @@
-"""What a bulk run does with its items: how one is checked, and how a batch is sent."""
+"""The operation of a bulk run: how an item is checked, and how a batch is sent."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ T = TypeVar("T")
 
 
 def digest_of(content: bytes | bytearray | memoryview) -> bytes:
-    """What stands for *content* where it is compared, in 16 bytes."""
+    """Return a 16-byte digest of *content*, for comparisons."""
     return blake2b(content, digest_size=16).digest()
 
 
 @frozen
 class Prepared:
-    """An item that was checked and can be sent."""
+    """An item that is checked and ready to send."""
 
     key: str
     body: Any = field(repr=False)
-    """What `Operation.send` makes a request of."""
+    """The content that `Operation.send` puts into a request."""
     size: int = 0
-    """Bytes it adds to a batch."""
+    """Bytes it adds to the body of a batch."""
     uuid: str | None = None
     digest: bytes | None = None
-    """What `Operation.digest` would say; None if it is to be asked."""
+    """The result of `Operation.digest`, if already known; None to compute it."""
 
 
 @frozen(eq=False)
 class Job:
-    """A prepared item and its place in the input."""
+    """A prepared item and its position in the input."""
 
     index: int
     item: Any = field(repr=False)
     prepared: Prepared
     uncertain: bool = False
-    """Whether an earlier run may have sent just this, and did not live to see the answer."""
+    """Whether an earlier run may have sent this same item without receiving the response."""
     files: Mapping[int, FileRow] = field(factory=dict, repr=False)
-    """The files of it that were up before the run, as the checkpoint has them."""
+    """Its files that were uploaded before this run, from the checkpoint."""
     done: dict[int, Any] = field(factory=dict, repr=False)
-    """What `Operation.begin` got done, part by part, also where it failed in the end."""
+    """The parts that `Operation.preprocess` finished, even if it failed in the end."""
 
     def outcome(self, *, status: Status, **more: Any) -> Outcome[Any]:
-        """Say what became of it."""
+        """Create the outcome of this job."""
         given = {"uuid": self.prepared.uuid, "item": self.item, **more}
         return Outcome(index=self.index, key=self.prepared.key, status=status, **given)
 
 
 @frozen
 class Success(Generic[T]):
-    """What the service made of one item."""
+    """The result of one item that the service accepted."""
 
     status: Status
     value: T | None
@@ -69,74 +69,78 @@ class Success(Generic[T]):
 
 
 class Operation(Generic[T]):
-    """What a bulk run does with its items."""
+    """The operation of a bulk run; subclasses implement one call each."""
 
     kind: str
-    """The call it is made for, such as ``labels.put_many``."""
+    """The name of the call, such as ``labels.put_many``."""
     scope: str = ""
-    """What all items belong to: a dataset (``owner/name``) or a labelset; empty if there is no such thing."""
+    """The dataset (``owner/name``) or labelset that all items belong to; empty if they share none."""
     service: str = ""
-    """The base URL of the service it is sent to."""
+    """The base URL of the service."""
     items_name: str
-    """What the input is called in errors, such as ``samples``."""
+    """The name of the input in error messages, such as ``samples``."""
     batch_size: int
-    """Items a request at most; 1 where the service takes them one by one."""
+    """Maximum items per request; 1 if the service takes them one by one."""
     concurrency: int
-    """Batches in flight at most."""
+    """Maximum batches in flight."""
     missing_is_fatal: bool = False
-    """Whether a 404 speaks of something that all items share."""
+    """Whether a 404 concerns something that all items share."""
     preprocess_limit: int = 0
-    """Items that are begun at the same time at most; 0 where there is nothing to begin."""
+    """Maximum items that are preprocessed at the same time; 0 if items need no preprocessing."""
     done_statuses: Collection[str] = SUCCESSES
-    """Statuses of an earlier run after which an item that is the same need not be sent again."""
+    """Statuses in a checkpoint after which an unchanged item is not sent again."""
     status_aliases: Mapping[str, str] = {}
-    """Statuses that the checkpoint holds as others."""
+    """Statuses that the checkpoint stores under another name."""
     lookup_limit: int = 1024
-    """Items at most that are looked up in the checkpoint at once."""
+    """Maximum items that are looked up in the checkpoint at once."""
     journal_before_send: bool = False
-    """Whether the checkpoint notes an item before it is sent, as sending it twice would not do what once does."""
+    """Whether the checkpoint records an item before it is sent; set this if sending an item twice is not idempotent."""
 
     @property
     def header(self) -> dict[str, str]:
-        """What a checkpoint of it belongs to."""
+        """The header of its checkpoint, which identifies the operation."""
         return {"operation": self.kind, "service": self.service, "dataset or labelset": self.scope}
 
     def locate(self, error: SegmentsError, index: int) -> SegmentsError:
-        """Have a bad argument name its place in the input; other errors name their call."""
+        """Add the position in the input to an `InputError`; return other errors unchanged."""
         return error.under(f"{self.items_name}[{index}]") if isinstance(error, InputError) else error
 
     def limit(self) -> int | None:
-        """Requests that may be in flight at once now, whoever makes them; None if nobody knows."""
+        """Return how many requests the client may have in flight now, over all callers; None if unknown."""
         return None
 
     def prepare(self, item: Any) -> Prepared:
-        """Check *item* before anything is sent; `InputError` says what is wrong with it."""
+        """Check *item* before anything is sent; raise `InputError` if it is invalid."""
         raise NotImplementedError
 
     def digest(self, prepared: Prepared) -> bytes | None:
-        """Tell whether an item is still the same as in an earlier run; None if nothing does. Runs in a thread."""
+        """
+        Return a digest that shows whether an item has changed since an earlier run; None if that cannot be known.
+
+        This runs in a worker thread.
+        """
         content = prepared.body if isinstance(prepared.body, bytes) else b""
         return digest_of(content)
 
     def trim_item(self, item: Any) -> Any:
-        """What the outcome of a success holds of its item: all of it, unless that is much."""
+        """Return the item to keep in the outcome of a success: all of it, unless it is large."""
         return item
 
     def retry_item(self, job: Job) -> Any:
-        """What to feed to another run: the item, unless part of the work is done."""
+        """Return the item to pass to another run: the same item, unless part of the work is done."""
         return job.item
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """
-        Do what is done once for each item, before its batch is sent, perhaps in parts and more than once.
+        Do the work that each item needs once, before its batch is sent (possibly in parts and more than once).
 
         Args:
             job: The item.
-            stats: Collects the counts of the calls.
-            note: Has the checkpoint note a file that is up; None if there is no checkpoint.
+            stats: Collects the counters of the calls.
+            note: Records an uploaded file in the checkpoint; None if there is no checkpoint.
         """
         raise NotImplementedError
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[T] | SegmentsError]:
-        """Send a batch: one result for each job, in order; raise what befell all of them."""
+        """Send a batch. Return one result for each job, in order; raise an error that concerns all of them."""
         raise NotImplementedError

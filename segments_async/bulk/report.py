@@ -1,4 +1,4 @@
-"""What became of every item of a bulk run."""
+"""The outcomes, progress and report of a bulk run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Status = Literal["created", "existing", "updated", "done", "skipped", "failed", 
 
 SUCCESSES: frozenset[str] = frozenset({"created", "existing", "updated", "done", "skipped"})
 MAX_KEPT_FAILURES = 10_000
-"""With ``keep="failures"`` only so many outcomes are kept; the rest is counted."""
+"""Maximum outcomes to keep with ``keep="failures"``; the others are only counted."""
 
 
 @frozen(kw_only=True)
 class Outcome(Generic[T]):
     """
-    What became of one item.
+    The outcome of one item.
 
     Example:
         ::
@@ -33,45 +33,45 @@ class Outcome(Generic[T]):
     """
 
     index: int
-    """Place in the input, from 0."""
+    """Position in the input, from 0."""
     key: str | None
-    """What names it: a sample's name; a label's ``sample_uuid/labelset``; None if the item has no valid name."""
+    """The name of the item: a sample's name or a label's ``sample_uuid/labelset``; None if it has no valid name."""
     uuid: str | None = None
-    """The sample's uuid, once known."""
+    """The sample's uuid, if known."""
     item: Any = field(repr=False)
-    """The item as it was given; a `BitmapPut` that was put, without its array."""
+    """The item as it was passed in; a `BitmapPut` that was put, without its array."""
     status: Status
     """
-    ``created``, ``existing``, ``updated`` or ``done`` for a success; ``failed``; ``unsent`` if it never left;
-    ``unknown`` if it was sent and its fate could not be learnt.
+    A success is ``created``, ``existing``, ``updated``, ``done``, or ``skipped`` if a checkpoint records it as done.
+    Otherwise ``failed``; ``unsent`` if it was not sent; ``unknown`` if it was sent but no usable response arrived.
     """
     value: T | None = field(default=None, repr=False)
-    """What the service answered."""
+    """What the service returned."""
     error: SegmentsError | None = None
-    """Why it failed, or is unknown."""
+    """Why the item failed or is unknown."""
     retryable: bool = False
     """Whether the same item may succeed later."""
     attempts: int = 0
-    """How often it was sent."""
+    """How many times it was sent."""
     request_id: str | None = None
-    """Of the last answer."""
+    """Request id of the last response."""
     retry_item: Any = field(repr=False)
-    """What to feed to another run: the item, but for files that are up already, which are then `Asset` objects."""
+    """The item to pass to another run; files that are already uploaded are replaced by `Asset` objects."""
 
     @retry_item.default
-    def _item_itself(self) -> Any:
+    def _default_retry_item(self) -> Any:
         return self.item
 
     @property
     def succeeded(self) -> bool:
-        """Whether the service has the item now."""
+        """Whether the item is stored by the service."""
         return self.status in SUCCESSES
 
 
 @frozen(kw_only=True)
 class Progress:
     """
-    How far a bulk run is, as its `progress` is told: while it runs, and once when it has ended, however it ended.
+    The progress of a bulk run, passed to its `progress` callback: during the run, and once when it has ended.
 
     Example:
         >>> Progress(done=300, failed=2, total=1000, elapsed=10.0).remaining
@@ -79,21 +79,21 @@ class Progress:
     """
 
     done: int
-    """Items that are through: succeeded, failed or unknown. What a stop leaves unsent is not."""
+    """Items that succeeded, failed or are unknown; items left unsent by a stop do not count."""
     failed: int
     """Items that failed or are unknown."""
     total: int | None
-    """Items in all, if the input has a length."""
+    """Items in total, if the input has a length."""
     elapsed: float
-    """Seconds since the run began."""
+    """Seconds since the run started."""
     throttled: int = 0
-    """Requests that the service refused as too many."""
+    """Requests that the service throttled (429)."""
     bytes_sent: int = 0
-    """Bytes of requests and files, as they went over the wire, that the service has answered."""
+    """Bytes on the wire of requests and files that received a response."""
     limit: int | None = None
-    """Requests that may be in flight at once now: `max_connections`, less after throttling."""
+    """Requests that may be in flight now: `max_connections`, or fewer after throttling."""
     finished: bool = False
-    """Whether the run has ended, so that nothing more is told."""
+    """Whether the run has ended; this is the last report then."""
 
     @property
     def per_second(self) -> float:
@@ -107,7 +107,7 @@ class Progress:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that the rest takes at this pace; None if that cannot be told."""
+        """Estimated seconds until the end, at the rate so far; None if unknown."""
         if self.total is None or not self.done:
             return None
         return (self.total - self.done) * self.elapsed / self.done
@@ -115,31 +115,32 @@ class Progress:
 
 class BulkReport(Generic[T]):
     """
-    What became of a bulk run: counts, and one `Outcome` for each item.
+    The report of a bulk run: counts, and one `Outcome` for each item.
 
     Example:
         ::
 
             report = await client.samples.create_many("jane/flowers", items)
-            for words, outcomes in report.error_groups.items():
-                print(len(outcomes), words)
+            for message, outcomes in report.error_groups.items():
+                print(len(outcomes), message)
             again = await client.samples.create_many("jane/flowers", report.retry_items)
 
     Attributes:
         counts: Items by status.
         elapsed: Seconds the run took.
-        throttled: Requests that the service refused as too many.
-        requests: Requests that were sent, repeated ones included.
-        retries: Requests that repeated an earlier one.
-        bytes_sent: Bytes of requests and files, as they went over the wire, that the service has answered.
-        deleted_count: Samples that the service told `samples.delete_many` it has deleted: unknown uuids are not among
-            them, nor what a lost answer would have told.
-        stopped: Why the run ended before its input did: ``"fatal"`` (an answer that concerns every item, such as a
-            refused key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
+        throttled: Requests that the service throttled (429).
+        requests: Requests that were sent, including retries.
+        retries: Requests that were sent again.
+        bytes_sent: Bytes on the wire of requests and files that received a response.
+        deleted_count: Samples that `samples.delete_many` deleted, as reported by the service: without unknown uuids,
+            and without deletions whose response was lost.
+        stopped: Why the run ended before its input did: ``"fatal"`` (an error that concerns every item, such as a
+            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
             itself raised), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the stream was left
-            early) or ``"cancelled"``; None if it did not.
-        exhausted: Whether the input was read to its end; with ``stopped``, that its rest is counted as unsent.
-        truncated: Whether outcomes were dropped, which only ``keep="failures"`` does.
+            early) or ``"cancelled"``; None if the run was not stopped.
+        exhausted: Whether the input was read to its end. After a stop, whether its remaining items are counted as
+            unsent.
+        truncated: Whether outcomes were dropped; only possible with ``keep="failures"``.
     """
 
     def __init__(self, *, keep: Literal["all", "failures"] = "all") -> None:
@@ -159,7 +160,7 @@ class BulkReport(Generic[T]):
         self.truncated: bool = False
 
     def add(self, outcome: Outcome[T]) -> None:
-        """Count *outcome*, and keep it if it is to be kept."""
+        """Count *outcome*, and keep it unless the settings of the run say otherwise."""
         self.counts[outcome.status] += 1
         self.note_error(outcome.error)
         if self._keep == "failures":
@@ -172,7 +173,7 @@ class BulkReport(Generic[T]):
         self._sorted = False
 
     def note_error(self, error: SegmentsError | None) -> None:
-        """Keep the first error there is, as what `BulkError` is raised from."""
+        """Remember the first error, which becomes the cause of `BulkError`."""
         self._first_error = self._first_error or error
 
     @property
@@ -182,22 +183,22 @@ class BulkReport(Generic[T]):
 
     @property
     def succeeded(self) -> int:
-        """Items the service has now."""
+        """Items that are stored by the service."""
         return sum(count for status, count in self.counts.items() if status in SUCCESSES)
 
     @property
     def failed(self) -> int:
-        """Items that were refused or could not be sent."""
+        """Items that were rejected or could not be sent."""
         return self.counts["failed"]
 
     @property
     def unsent(self) -> int:
-        """Items that never left, because the run stopped before."""
+        """Items that were not sent because the run stopped."""
         return self.counts["unsent"]
 
     @property
     def unknown(self) -> int:
-        """Items that were sent and whose fate could not be learnt."""
+        """Items that were sent but received no usable response."""
         return self.counts["unknown"]
 
     @property
@@ -216,14 +217,14 @@ class BulkReport(Generic[T]):
     @property
     def retry_items(self) -> list[Any]:
         """
-        The items worth another run: retryable failures, unsent and unknown ones, in the order of the input.
+        The items to pass to another run: retryable failures, unsent and unknown ones, in the order of the input.
 
         Raises:
-            InputError: Outcomes were dropped, so that the list would not be complete.
+            InputError: Outcomes were dropped, so the list would be incomplete.
         """
         if self.truncated:
             raise InputError(
-                f"more than {MAX_KEPT_FAILURES:,} items did not succeed, and only so many are kept; use keep='all'"
+                f"more than {MAX_KEPT_FAILURES:,} items did not succeed, so some outcomes were dropped; use keep='all'"
             )
         return [
             outcome.retry_item
@@ -233,7 +234,7 @@ class BulkReport(Generic[T]):
 
     @property
     def error_groups(self) -> dict[str, list[Outcome[T]]]:
-        """The failures by what went wrong, the most frequent first."""
+        """The failures grouped by error message, most frequent first."""
         groups: dict[str, list[Outcome[T]]] = {}
         for outcome in self.failures:
             if outcome.error is not None:
@@ -246,13 +247,13 @@ class BulkReport(Generic[T]):
 
         Raises:
             BulkError: An item failed, is unknown or was not sent, or the run was stopped before the end of an input
-                whose rest nobody can count; its ``__cause__`` is the first error.
+                without a length. Its ``__cause__`` is the first error.
         """
         if self.succeeded < self.total or (not self.exhausted and self.stopped not in {None, "left"}):
             raise self.as_error()
 
     def as_error(self) -> BulkError:
-        """The report as an error, whose ``__cause__`` is the first error there was."""
+        """Return the report as an error, whose ``__cause__`` is the first error."""
         first = self._first_error
         error = BulkError(str(self) if first is None else f"{self}; first error: {first}", report=self)
         error.__cause__ = first
@@ -269,7 +270,7 @@ class BulkReport(Generic[T]):
 
 class BulkError(SegmentsError):
     """
-    A bulk run was asked to raise; ``__cause__`` is the error of its first failed item.
+    A bulk run failed and was configured to raise; ``__cause__`` is the first error of the run.
 
     Attributes:
         report: The outcome of every item.
@@ -281,14 +282,14 @@ class BulkError(SegmentsError):
 
 
 def _group_of(error: SegmentsError) -> str:
-    """What went wrong, without where: neither the call nor the place in it."""
+    """Return the message of *error* without its location, such as the URL or the path of an argument."""
     match error:
         case ApiError():
-            words = error.detail
+            message = error.detail
         case InputError() | DecodeError():
-            words = error.problem
+            message = error.problem
         case TransportError():
-            words = str(error).removesuffix(f" on {error.method} {error.url}")
+            message = str(error).removesuffix(f" on {error.method} {error.url}")
         case _:
-            words = str(error)
-    return f"{type(error).__name__}: {words}"
+            message = str(error)
+    return f"{type(error).__name__}: {message}"

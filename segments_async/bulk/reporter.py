@@ -1,4 +1,4 @@
-"""How the caller hears of a bulk run while it goes on."""
+"""Report the progress of a bulk run to the caller."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ if TYPE_CHECKING:
     from segments_async.bulk.source import Source
 
 PROGRESS_SECONDS = 0.1
-"""Progress is told no more often."""
-SILENCE_SECONDS = 1.0
-"""While nothing comes to an end, progress is told so often, so that a wait is seen."""
+"""Minimum seconds between two progress reports."""
+HEARTBEAT_SECONDS = 1.0
+"""Seconds between progress reports while no item finishes, so that waits are visible."""
 
 
 class ProgressReporter:
     """
-    Tell how far a run is, at a bounded rate.
+    Report the progress of a run, at a bounded rate.
 
     Attributes:
-        under_way: The calls that are being made, whose figures are not in the report yet.
+        in_flight: The calls in flight, whose counters are not in the report yet.
     """
 
     def __init__(
         self,
-        tell: Callable[[Progress], object] | None,
+        callback: Callable[[Progress], object] | None,
         operation: Operation[Any],
         source: Source,
         report: BulkReport[Any],
     ) -> None:
-        self._tell = tell
+        self._callback = callback
         self._operation = operation
         self._source = source
         self._report = report
-        self._started = self._told = 0.0
-        self.under_way: set[CallStats] = set()
+        self._started = self._reported = 0.0
+        self.in_flight: set[CallStats] = set()
 
     @property
-    def listens(self) -> bool:
-        """Whether there is somebody to tell."""
-        return self._tell is not None
+    def is_active(self) -> bool:
+        """Whether a callback is set."""
+        return self._callback is not None
 
     def start(self) -> None:
-        """Take the time."""
+        """Start the clock."""
         self._started = time.monotonic()
 
-    def tell(self, *, last: bool = False) -> None:
-        """Tell, unless it is too soon; who raises is told no more."""
+    def report_progress(self, *, last: bool = False) -> None:
+        """Report the progress, unless it is too soon. A callback that raises is not called again."""
         now = time.monotonic()
-        if self._tell is None or (not last and now - self._told < PROGRESS_SECONDS):
+        if self._callback is None or (not last and now - self._reported < PROGRESS_SECONDS):
             return
-        self._told = now
-        tell, self._tell = self._tell, None
-        tell(self._snapshot(now, finished=last))
-        self._tell = tell
+        self._reported = now
+        callback, self._callback = self._callback, None
+        callback(self._snapshot(now, finished=last))
+        self._callback = callback
 
     def _snapshot(self, now: float, *, finished: bool) -> Progress:
         report = self._report
@@ -68,8 +68,8 @@ class ProgressReporter:
             failed=report.failed + report.unknown,
             total=self._source.total,
             elapsed=now - self._started,
-            throttled=report.throttled + sum(stats.throttles for stats in self.under_way),
-            bytes_sent=report.bytes_sent + sum(stats.bytes_sent for stats in self.under_way),
+            throttled=report.throttled + sum(stats.throttles for stats in self.in_flight),
+            bytes_sent=report.bytes_sent + sum(stats.bytes_sent for stats in self.in_flight),
             limit=self._operation.limit(),
             finished=finished,
         )

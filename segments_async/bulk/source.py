@@ -1,4 +1,4 @@
-"""The input of a bulk run, counted as it is pulled."""
+"""The input of a bulk run; items are numbered as they are taken."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ _CLOSE_SECONDS = 2.0
 
 class Source:
     """
-    Pull items from an iterable or an async iterable, one at a time and only when asked.
+    Take items from an iterable or an async iterable, one at a time and only on demand.
 
     Attributes:
-        total: Items in all, if the input has a length.
-        exhausted: Whether its end was seen.
+        total: Number of items, if the input has a length.
+        exhausted: Whether the end of the input was reached.
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any]) -> None:
         self.total: int | None = len(items) if isinstance(items, Sized) else None
         self.exhausted: bool = False
-        self._broken = False
+        self._failed = False
         self._next_index = 0
         self._async = aiter(items) if isinstance(items, AsyncIterable) else None
         self._sync = iter(()) if isinstance(items, AsyncIterable) else iter(items)
 
     async def take(self) -> tuple[int, Any] | None:
-        """The next item and its index; None at the end. What the input raises comes out as it is."""
+        """Return the next item and its index; None at the end. Exceptions of the input propagate unchanged."""
         try:
             item = next(self._sync, _END) if self._async is None else await anext(self._async, _END)
         except Exception:
-            self._broken = True
+            self._failed = True
             raise
         return self._number(item)
 
     def rest(self) -> Iterator[tuple[int, Any]]:
-        """What was not taken of an input that has a length; of any other, or a broken one, nothing is pulled."""
-        if self.total is None or self._async is not None or self._broken:
+        """Yield the items not taken yet; nothing if the input has no length, is async or raised an exception."""
+        if self.total is None or self._async is not None or self._failed:
             return
         while (entry := self._number(next(self._sync, _END))) is not None:
             yield entry
 
     async def aclose(self) -> None:
-        """Let an async generator that was left early run its clean-up."""
+        """Run the cleanup of an async generator that was not exhausted."""
         if isinstance(self._async, AsyncGenerator) and not self.exhausted:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await self._async.aclose()

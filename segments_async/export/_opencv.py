@@ -1,4 +1,4 @@
-"""Contours, by OpenCV."""
+"""Find contours with OpenCV."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ try:
     import cv2
 except ImportError as error:
     raise ImportError(
-        f'polygons need OpenCV: pip install "segments-async[polygons]", or any build of it ({error})', name="cv2"
+        f'polygons need OpenCV: pip install "segments-async[polygons]", or any OpenCV build ({error})', name="cv2"
     ) from error
 
 
 def contours(ids: npt.NDArray[np.uint32], number: int, part: Part) -> list[list[list[int]]]:
-    """Find the contours of one object, inner ones too: each a list of ``[x, y]``."""
+    """Find the contours of one object, including inner ones; each is a list of ``[x, y]``."""
     mask = (ids[part.top : part.bottom, part.left : part.right] == number).view(np.uint8)
     found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE, offset=(part.left, part.top))
     return [contour[:, 0].tolist() for contour in found]

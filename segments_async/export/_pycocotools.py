@@ -1,4 +1,4 @@
-"""COCO's compressed run lengths, by pycocotools."""
+"""Compress run lengths for COCO with pycocotools."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ except ImportError as error:
 
 
 def compress(part: Part, height: int, width: int) -> dict[str, Any]:
-    """Write runs along the columns as COCO's ``segmentation``."""
+    """Convert runs along the columns to COCO's ``segmentation``."""
     counts = np.empty(2 * len(part.starts) + 1, np.uint32)
     counts[0] = part.starts[0]
     counts[1::2] = part.ends - part.starts
     counts[2:-1:2] = part.starts[1:] - part.ends[:-1]
     counts[-1] = height * width - part.ends[-1]
     used = counts if counts[-1] else counts[:-1]
-    [split_by_bytes] = _mask.frPyObjects([{"size": [height, width], "counts": used.tolist()}], height, width)
-    return {"size": [height, width], "counts": split_by_bytes["counts"].decode("ascii")}
+    [encoded] = _mask.frPyObjects([{"size": [height, width], "counts": used.tolist()}], height, width)
+    return {"size": [height, width], "counts": encoded["counts"].decode("ascii")}

@@ -1,4 +1,4 @@
-"""COCO, panoptic and polygons out of bitmaps: objects are found once for all, not by a mask for each."""
+"""Export bitmaps as COCO instance, COCO panoptic and polygons. All objects of a bitmap are found in one pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Objects:
-    """The objects of an item: annotations that have pixels."""
+    """The objects of an item: the annotations that have pixels."""
 
     def __init__(self, fetched: FetchedItem, categories: Categories, *, by_columns: bool = False) -> None:
         item = fetched.item
@@ -32,9 +32,9 @@ class Objects:
         self.width: int = fetched.ids.shape[1]
         self.left_out: Counter[str] = Counter()
         self.found: list[tuple[dict[str, Any], int, Part]] = []
-        """Annotations in order, with their category and where they are."""
+        """Annotations in order, each with its category and its runs."""
         parts = runs_of(fetched.ids, by_columns=by_columns)
-        for number, annotation, category in numbered(item, categories):
+        for number, annotation, category in iterate_annotations(item, categories):
             if number in parts:
                 self.found.append((annotation, category, parts.pop(number)))
             else:
@@ -43,25 +43,25 @@ class Objects:
             self.left_out[NO_ANNOTATION] += sum(part.area for part in parts.values())
 
 
-def numbered(item: Item, categories: Categories) -> Iterator[tuple[int, dict[str, Any], int]]:
+def iterate_annotations(item: Item, categories: Categories) -> Iterator[tuple[int, dict[str, Any], int]]:
     """
-    Go through the annotations with their ids and categories.
+    Iterate over the annotations, each as its id, the annotation and its category.
 
     Raises:
-        ExportError: An id is none or stands there twice, or there is no such category.
+        ExportError: An id is not an integer or occurs twice, or there is no such category.
     """
     seen = set()
     for index, annotation in enumerate(item.annotations or ()):
         number = annotation.get("id")
         if not isinstance(number, int) or number in seen:
-            problem = "another one has this id too" if number in seen else "expected an integer"
-            raise item.error(f"annotations[{index}].id: {problem}: {number!r}")
+            problem = "duplicate id" if number in seen else "expected an integer, got"
+            raise item.error(f"annotations[{index}].id: {problem} {number!r}")
         seen.add(number)
         yield number, annotation, categories.of_annotation(item, index)
 
 
 class CocoInstance:
-    """COCO instance: run lengths, boxes and areas."""
+    """COCO instance with compressed run lengths, boxes and areas."""
 
     numbered = True
     needs_size = False
@@ -74,7 +74,7 @@ class CocoInstance:
         self._compress = compress
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
-        """Tell what goes into the JSON file."""
+        """Return the item's entries in the JSON file."""
         objects = Objects(fetched, self._categories, by_columns=True)
         entries = [
             {
@@ -91,7 +91,7 @@ class CocoInstance:
 
 
 class CocoPanoptic:
-    """COCO panoptic: a PNG of coloured segments for each image."""
+    """COCO panoptic: one PNG of coloured segments per image."""
 
     numbered = False
     needs_size = False
@@ -103,7 +103,7 @@ class CocoPanoptic:
         self._suffix = f"_label_{labelset}_coco-panoptic.png"
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
-        """Write the PNG, and tell what goes into the JSON file."""
+        """Write the PNG, and return the item's entries in the JSON file."""
         objects = Objects(fetched, self._categories)
         colours = self._colours.of_image((annotation["id"], category) for annotation, category, _ in objects.found)
         numbers = {number: color_id(colour) for number, colour in colours.items()}
@@ -111,7 +111,7 @@ class CocoPanoptic:
         for annotation, category, part in objects.found:
             number = numbers[annotation["id"]]
             entry = {"id": number, "category_id": category, "bbox": part.box, "area": part.area, "iscrowd": 0}
-            segments[number] = _joined(segments[number], entry) if number in segments else entry
+            segments[number] = _merge_segments(segments[number], entry) if number in segments else entry
         assert fetched.ids is not None
         pixels = translate(fetched.ids, numbers, "<u4").view(np.uint8).reshape(*fetched.ids.shape, 4)
         name = fetched.item.stem + self._suffix
@@ -120,8 +120,8 @@ class CocoPanoptic:
         return Entries(images=[image_entry(fetched)], annotations=[labels], left_out=objects.left_out)
 
 
-def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Two parts of what is one segment."""
+def _merge_segments(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Merge two parts of one segment: the union of their boxes, and the sum of their areas."""
     (x, y, width, height), (x2, y2, width2, height2) = one["bbox"], other["bbox"]
     left, top = min(x, x2), min(y, y2)
     right, bottom = max(x + width, x2 + width2), max(y + height, y2 + height2)
@@ -129,7 +129,7 @@ def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 class Polygons:
-    """Contours of bitmaps."""
+    """Contours of the objects in bitmaps."""
 
     numbered = True
     needs_size = False
@@ -142,7 +142,7 @@ class Polygons:
         self._contours = contours
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
-        """Tell what goes into the JSON file."""
+        """Return the item's entries in the JSON file."""
         objects = Objects(fetched, self._categories)
         assert fetched.ids is not None
         entries = [

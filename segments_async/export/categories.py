@@ -1,4 +1,4 @@
-"""The categories of a release, as the formats write them."""
+"""The categories of a release, in the form that the formats write."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from segments_async.models import TaskAttributeCategory
 
 Colour = tuple[int, int, int]
-_NEAR = 30
-"""How far a colour may be from the one of its category, in each channel."""
-_TRIES = 20
-"""So many before it may be farther."""
+_COLOUR_DISTANCE = 30
+"""How far an object's colour may be from its category's, in each channel."""
+_TRIES_PER_DISTANCE = 20
+"""Random colours to try before the distance is doubled."""
 
 
 @frozen
@@ -31,13 +31,13 @@ class Categories:
     plain: list[dict[str, Any]]
     """As JSON, in order, with the keys in the order of the official SDK's files."""
     colours: dict[int, Colour]
-    """A category without one has its place's in the palette."""
+    """A category without a colour gets the palette's colour at its index."""
     things: frozenset[int]
-    """Those whose objects are told apart."""
+    """Categories with instances."""
 
     @classmethod
     def of(cls, categories: Iterable[TaskAttributeCategory]) -> Categories:
-        """Read the task attributes of a dataset."""
+        """Convert the categories of a dataset's task attributes."""
         plain = [unstructure(category) for category in categories]
         first = {"id": None, "name": None, "color": None, "attributes": None}
         return cls(
@@ -48,10 +48,10 @@ class Categories:
 
     def of_annotation(self, item: Item, index: int) -> int:
         """
-        Tell the category of an annotation.
+        Return the category id of an annotation.
 
         Raises:
-            ExportError: There is none, or none such.
+            ExportError: The annotation has no category, or an unknown one.
         """
         assert item.annotations is not None
         category = item.annotations[index].get("category_id")
@@ -60,22 +60,22 @@ class Categories:
             raise item.error(f"annotations[{index}]: there is no category {category!r}; there are {known}")
         return category
 
-    def check_ids(self, increment: int, most: int) -> None:
+    def check_ids(self, increment: int, maximum: int) -> None:
         """
-        Refuse category ids that a grey PNG cannot hold.
+        Check that all category ids are in the range of a grey PNG.
 
         Raises:
-            InputError: It names the category.
+            InputError: An id is out of range; the message names the category.
         """
         for category in self.colours:
-            if not 0 <= category + increment <= most:
+            if not 0 <= category + increment <= maximum:
                 raise InputError(
-                    f"category {category} becomes {category + increment}, not 0 to {most}", path="id_increment"
+                    f"category {category} becomes {category + increment}, not 0 to {maximum}", path="id_increment"
                 )
 
     @property
     def coloured(self) -> list[dict[str, Any]]:
-        """As COCO panoptic has them."""
+        """The ``categories`` of COCO panoptic."""
         return [
             {
                 "id": category["id"],
@@ -95,10 +95,11 @@ def _colour(given: Any, index: int) -> Colour:
 
 class SegmentColours:
     """
-    Gives the segments of COCO panoptic images their colours, which are their ids too, the same at every run.
+    Choose the colours of segments in COCO panoptic images, which are also their ids. They are the same in every run.
 
-    All of a category that is no thing is one segment, of one colour in all images. The first object of a thing
-    has its category's colour, others one near it; within an image no colour is given twice, and none is black.
+    A category without instances is one segment, with the same colour in all images. Of a category with instances, the
+    first object has the category's colour, and others have a similar one. Within an image, no colour is used twice, and
+    black is never used.
     """
 
     def __init__(self, categories: Categories) -> None:
@@ -107,38 +108,38 @@ class SegmentColours:
         taken = {(0, 0, 0)}
         for category, colour in categories.colours.items():
             if category not in categories.things:
-                self._stuff[category] = _free(colour, taken, category)
+                self._stuff[category] = _unused_colour(colour, taken, category)
                 taken.add(self._stuff[category])
         self._taken = frozenset(taken)
 
     def of_image(self, objects: Iterable[tuple[int, int]]) -> dict[int, Colour]:
-        """Choose the colours of objects: of ``(id, category)`` pairs, by id."""
+        """Choose the colours of an image's objects, given as ``(id, category)`` pairs; returns them by id."""
         taken = set(self._taken)
         colours = {}
         for number, category in objects:
             if category in self._stuff:
                 colours[number] = self._stuff[category]
             else:
-                colours[number] = _free(self._categories.colours[category], taken, category)
+                colours[number] = _unused_colour(self._categories.colours[category], taken, category)
                 taken.add(colours[number])
         return colours
 
 
-def _free(base: Colour, taken: set[Colour], seed: int) -> Colour:
-    """The base colour, or one near it; where all are taken, one farther away."""
+def _unused_colour(base: Colour, taken: set[Colour], seed: int) -> Colour:
+    """Return the base colour if it is unused, else a similar one; the distance grows if those are used too."""
     if base not in taken:
         return base
-    chance = random.Random(seed * 65_537 + len(taken))  # noqa: S311 (no secret: the same at every run)
-    near = _NEAR
+    generator = random.Random(seed * 65_537 + len(taken))  # noqa: S311 (reproducible, not secret)
+    distance = _COLOUR_DISTANCE
     while True:
-        for _ in range(_TRIES):
-            red, green, blue = (min(255, max(0, part + chance.randint(-near, near))) for part in base)
+        for _ in range(_TRIES_PER_DISTANCE):
+            red, green, blue = (min(255, max(0, part + generator.randint(-distance, distance))) for part in base)
             if (red, green, blue) not in taken:
                 return red, green, blue
-        near = min(255, 2 * near)
+        distance = min(255, 2 * distance)
 
 
 def color_id(colour: Colour) -> int:
-    """COCO's id of a colour."""
+    """Return COCO's segment id for a colour."""
     red, green, blue = colour
     return red + 256 * green + 65_536 * blue

@@ -1,4 +1,4 @@
-"""What each format makes of an item; all of it runs in worker threads."""
+"""The interface of the export formats; they run in worker threads."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ NO_ANNOTATION = "pixels of no annotation"
 
 @frozen(kw_only=True)
 class FetchedItem:
-    """What is known of an item once its files are here."""
+    """An item with its fetched files."""
 
     item: Item
     size: tuple[int, int] | None
-    """Width and height of the image; None if they are not known."""
+    """Width and height of the image; None if unknown."""
     ids: Ids | None
-    """The bitmap; None if the task has none."""
+    """The bitmap; None if the task type has no bitmaps."""
 
 
 @frozen(kw_only=True)
 class Entries:
-    """What an item adds to the lists of a JSON file."""
+    """The entries of one item in the lists of the JSON file."""
 
     images: list[dict[str, Any]] = field(factory=list)
     annotations: list[dict[str, Any]] = field(factory=list)
@@ -43,31 +43,31 @@ class Entries:
 
 
 class Format(Protocol):
-    """One format."""
+    """An export format."""
 
     @property
     def head(self) -> Mapping[str, Any] | None:
-        """What its JSON file has before its lists; None if it has no such file."""
+        """The keys of its JSON file before the lists; None if it has no JSON file."""
 
     @property
     def numbered(self) -> bool:
-        """Whether annotations get ids of their own."""
+        """Whether annotations in the JSON file get an ``id``."""
 
     @property
     def needs_size(self) -> bool:
-        """Whether an item without a bitmap is of no use if its size is not known."""
+        """Whether an item without a bitmap needs the size of its image."""
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """
-        Write the item's files, if the format has some, and tell what goes into the JSON file.
+        Write the item's files, if the format has any, and return its entries in the JSON file.
 
         Raises:
-            ExportError: The item is not what the format can hold.
+            ExportError: The format cannot represent the item.
         """
         ...
 
 
 def image_entry(fetched: FetchedItem) -> dict[str, Any]:
-    """An entry of COCO's ``images``."""
+    """Build an entry of COCO's ``images``."""
     width, height = fetched.size or (None, None)
     return {"id": fetched.item.number, "file_name": fetched.item.image_name, "height": height, "width": width}

@@ -1,4 +1,4 @@
-"""What a format is made of: an image and its label, out of a sample or a frame of one."""
+"""The items to export: an image with its label, from a sample or from a frame of a sequence."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from segments_async.models import ReleaseSample
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]" if os.name == "posix" else r'[\x00-\x1f\x7f<>:"|?*]')
-_LONGEST = 180
-"""Bytes of a name; file systems take 255, and suffixes are to come."""
+_MAX_NAME_BYTES = 180
+"""File systems allow 255 bytes; the rest is for suffixes."""
 
 
 @frozen(kw_only=True)
@@ -29,29 +29,29 @@ class Item:
     """An image and its label."""
 
     number: int
-    """COCO's ``image_id``: the sample's place among those that were picked, from 1."""
+    """COCO's ``image_id``: the sample's number among the selected samples, from 1."""
     sample: str
     """The sample's name."""
     uuid: str
     stem: str
-    """Its files, relative to the folder and without extension: ``meadow/violet``."""
+    """The path of its files, relative to the folder and without extension: ``meadow/violet``."""
     extension: str
-    """Of the image, with its dot."""
+    """The extension of the image, with its dot."""
     image_url: str | None
-    """None if there is none, or if it cannot be fetched without credentials of the user's."""
+    """None if there is no image, or if fetching it needs the user's own credentials (such as ``s3://``)."""
     bitmap_url: str | None
     annotations: list[dict[str, Any]] | None
-    """As JSON; None if it is not labelled."""
+    """As JSON; None if the item is not labelled."""
     frame: str | None = None
-    """The frame's name, of a sequence."""
+    """The name of the frame in a sequence."""
 
     @property
     def image_name(self) -> str:
-        """The image's file, relative to the folder."""
+        """The path of the image file, relative to the folder."""
         return self.stem + self.extension
 
     def error(self, problem: str, cause: SegmentsError | None = None) -> ExportError:
-        """Name the item beside what is wrong with it."""
+        """Return an error that names the sample and the frame."""
         where = "" if self.frame is None else f"frame {self.frame!r}: "
         error = ExportError(where + problem, sample=self.sample, uuid=self.uuid)
         error.__cause__ = cause
@@ -60,10 +60,10 @@ class Item:
 
 def items_of(sample: ReleaseSample, number: int, labelset: str, *, sequence: bool) -> Iterator[Item]:
     """
-    Take a sample apart.
+    Split a sample into items: one, or one per frame of a sequence.
 
     Raises:
-        ExportError: It has not the shape that its task type promises.
+        ExportError: The sample or its label does not have the structure of its task type.
     """
     label = sample.labels.get(labelset)
     attributes = None if label is None else unstructure(label.attributes)
@@ -73,14 +73,14 @@ def items_of(sample: ReleaseSample, number: int, labelset: str, *, sequence: boo
         return
     labels, sources = (_frames(part, sample) for part in (attributes, source))
     for index, frame in enumerate(labels):
-        origin = sources[index] if index < len(sources) else None
-        name = origin.get("name") if isinstance(origin, dict) else None
-        shown = name if isinstance(name, str) else f"{index + 1:05d}"
-        yield _item(sample, number, origin, frame, frame_name=shown)
+        source_frame = sources[index] if index < len(sources) else None
+        name = source_frame.get("name") if isinstance(source_frame, dict) else None
+        frame_name = name if isinstance(name, str) else f"{index + 1:05d}"
+        yield _item(sample, number, source_frame, frame, frame_name=frame_name)
 
 
 def _frames(attributes: object, sample: ReleaseSample) -> list[Any]:
-    frames = _at(attributes, "frames")
+    frames = _get(attributes, "frames")
     if frames is None:
         return []
     if not isinstance(frames, list):
@@ -92,7 +92,7 @@ def _item(
     sample: ReleaseSample, number: int, source: object, attributes: object, *, frame_name: str | None = None
 ) -> Item:
     stem = safe_path(splitext(sample.name)[0])
-    image_url = _at(source, "image", "url")
+    image_url = _get(source, "image", "url")
     return Item(
         number=number,
         sample=sample.name,
@@ -100,14 +100,14 @@ def _item(
         stem=stem if frame_name is None else f"{stem}-{_safe_part(frame_name.replace('/', '_'))}",
         extension=_extension(image_url),
         image_url=_fetchable(image_url),
-        bitmap_url=_fetchable(_at(attributes, "segmentation_bitmap", "url")),
+        bitmap_url=_fetchable(_get(attributes, "segmentation_bitmap", "url")),
         annotations=_annotations(attributes, sample),
         frame=frame_name,
     )
 
 
 def _annotations(attributes: object, sample: ReleaseSample) -> list[dict[str, Any]] | None:
-    annotations = _at(attributes, "annotations")
+    annotations = _get(attributes, "annotations")
     if annotations is None:
         return None
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
@@ -115,7 +115,7 @@ def _annotations(attributes: object, sample: ReleaseSample) -> list[dict[str, An
     return annotations
 
 
-def _at(value: object, *names: str) -> object:
+def _get(value: object, *names: str) -> object:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
@@ -124,7 +124,7 @@ def _at(value: object, *names: str) -> object:
 def _extension(url: object) -> str:
     try:
         return _safe_part(splitext(urlsplit(url).path)[1]) if isinstance(url, str) else ""
-    except ValueError:  # no URL at all
+    except ValueError:  # not a URL
         return ""
 
 
@@ -134,7 +134,7 @@ def _fetchable(url: object) -> str | None:
 
 def safe_path(name: str) -> str:
     """
-    Make a relative path of a name, which stays inside the folder it is put in.
+    Convert a name to a relative path that cannot point outside the folder it is joined to.
 
     Example:
         >>> safe_path("../../etc/passwd")
@@ -146,7 +146,7 @@ def safe_path(name: str) -> str:
 
 def _safe_part(part: str) -> str:
     safe = _UNSAFE.sub("_", part).encode("utf-8", "replace").decode()
-    if len(safe.encode()) <= _LONGEST:
+    if len(safe.encode()) <= _MAX_NAME_BYTES:
         return safe
     digest = hashlib.sha256(part.encode("utf-8", "replace")).hexdigest()[:16]
-    return f"{safe.encode()[: _LONGEST - 17].decode('utf-8', 'ignore')}-{digest}"
+    return f"{safe.encode()[: _MAX_NAME_BYTES - 17].decode('utf-8', 'ignore')}-{digest}"

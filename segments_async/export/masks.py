@@ -1,4 +1,4 @@
-"""PNGs of ids and of categories, grey and coloured."""
+"""Export grey or coloured PNGs of instances and of categories."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segments_async.export.bitmaps import numbered
+from segments_async.export.bitmaps import iterate_annotations
 from segments_async.export.formats import Entries, FetchedItem
 from segments_async.export.output import write_file
 from segments_async.images.bitmaps import translate
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from segments_async.export.categories import Categories
 
-_BYTE, _TWO_BYTES = 255, 65_535
+_MAX_8_BIT, _MAX_16_BIT = 255, 65_535
 
 
 class Masks:
-    """A PNG for each image."""
+    """One PNG per image."""
 
     head = None
     numbered = False
@@ -32,7 +32,7 @@ class Masks:
 
     def __init__(self, categories: Categories, kind: str, labelset: str, id_increment: int) -> None:
         self._categories = categories
-        self._paint = {
+        self._render = {
             "instance": _instance,
             "instance-color": _instance_color,
             "semantic": self._semantic,
@@ -41,35 +41,37 @@ class Masks:
         self._suffix = f"_label_{labelset}_{kind.replace('color', 'colored').replace('-', '_')}.png"
         self._increment = id_increment
         if kind == "semantic":
-            categories.check_ids(id_increment, _TWO_BYTES)
-        self._depth = np.uint8 if max(categories.colours, default=0) + id_increment <= _BYTE else np.uint16
+            categories.check_ids(id_increment, _MAX_16_BIT)
+        self._dtype = np.uint8 if max(categories.colours, default=0) + id_increment <= _MAX_8_BIT else np.uint16
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
         """Write the PNG."""
-        write_file(folder / f"{fetched.item.stem}{self._suffix}", encode_png(self._paint(fetched)))
+        write_file(folder / f"{fetched.item.stem}{self._suffix}", encode_png(self._render(fetched)))
         return Entries()
 
     def _semantic(self, fetched: FetchedItem) -> npt.NDArray[Any]:
         assert fetched.ids is not None
-        found = self._categories_in(fetched)
-        ids = {number: category + self._increment for number, category in found.items()}
-        return translate(fetched.ids, ids, self._depth)
+        categories = self._categories_by_id(fetched)
+        ids = {number: category + self._increment for number, category in categories.items()}
+        return translate(fetched.ids, ids, self._dtype)
 
     def _semantic_color(self, fetched: FetchedItem) -> npt.NDArray[Any]:
         assert fetched.ids is not None
-        found = self._categories_in(fetched)
-        return colorize(fetched.ids, {number: self._categories.colours[category] for number, category in found.items()})
+        colours = self._categories.colours
+        categories = self._categories_by_id(fetched)
+        return colorize(fetched.ids, {number: colours[category] for number, category in categories.items()})
 
-    def _categories_in(self, fetched: FetchedItem) -> dict[int, int]:
-        """By id; 0 is unlabelled, whatever an annotation says."""
-        return {number: category for number, _, category in numbered(fetched.item, self._categories) if number}
+    def _categories_by_id(self, fetched: FetchedItem) -> dict[int, int]:
+        """Return the categories by annotation id, without id 0, which is always unlabelled."""
+        annotations = iterate_annotations(fetched.item, self._categories)
+        return {number: category for number, _, category in annotations if number}
 
 
 def _instance(fetched: FetchedItem) -> npt.NDArray[Any]:
     assert fetched.ids is not None
     largest = fetched.ids.max()
-    if largest > _TWO_BYTES:
-        raise fetched.item.error(f"id {largest} is above {_TWO_BYTES}, the most that a grey PNG holds")
+    if largest > _MAX_16_BIT:
+        raise fetched.item.error(f"id {largest} is above {_MAX_16_BIT}, the maximum of a grey PNG")
     return fetched.ids.astype(np.uint16)
 
 

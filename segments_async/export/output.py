@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Write files atomically: a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class UnwritableError(InputError):
-    """The disk is full, or the folder is not ours: no business of the sample that met it."""
+    """The disk is full, or the folder is not writable: an error of the whole export, not of a single sample."""
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name the file that could not be written."""
+def raise_unwritable(path: Path) -> Iterator[None]:
+    """Convert an OSError into an `UnwritableError` that names the file."""
     try:
         yield
     except OSError as error:
@@ -32,13 +32,13 @@ def writing(path: Path) -> Iterator[None]:
 
 def write_file(path: Path, content: bytes) -> None:
     """
-    Write a file under a temporary name beside it, and rename it.
+    Write a file under a temporary name in the same folder, and rename it.
 
     Raises:
-        UnwritableError: It cannot be written; nothing is left behind.
+        UnwritableError: It cannot be written; the temporary file is deleted.
     """
-    temporary = _beside(path)
-    with writing(path):
+    temporary = _temporary_path(path)
+    with raise_unwritable(path):
         try:
             try:
                 temporary.write_bytes(content)
@@ -52,53 +52,53 @@ def write_file(path: Path, content: bytes) -> None:
             raise
 
 
-def _beside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(f".{secrets.token_hex(8)}.part")
 
 
 class JsonLists:
     """
-    A JSON object of a head and two long lists, which are written as they come: neither is ever in memory.
+    Write a JSON object that ends with two long lists, without holding the lists in memory.
 
     Args:
-        path: Where it goes.
-        head: What stands before the lists.
+        path: The file to write.
+        head: The keys before the lists.
         first: The name of the first list.
         second: The name of the second list.
-        numbered: Whether entries of the second get an ``id``, from 1.
+        numbered: Whether entries of the second list get an ``id``, from 1.
 
-    Its steps run in worker threads, one after the other; the lock is for a thread that a cancellation left behind.
+    Call the methods in worker threads, one at a time. The lock is needed as a cancelled call's thread may still run.
     """
 
     def __init__(self, path: Path, head: Mapping[str, Any], first: str, second: str, *, numbered: bool) -> None:
         self.path = path
         self._numbered = numbered
-        self._temporaries = _beside(path), _beside(path)
+        self._temporaries = _temporary_path(path), _temporary_path(path)
         self._names = first, second
         self._head = head
         self._counts = [0, 0]
         self._files: list[IO[bytes]] = []
         self._lock = Lock()
-        self._left = False
+        self._discarded = False
 
     def start(self) -> None:
         """Open the files."""
-        with self._lock, writing(self.path):
-            if self._left:
+        with self._lock, raise_unwritable(self.path):
+            if self._discarded:
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._files = [temporary.open("w+b") for temporary in self._temporaries]
             head = orjson.dumps(dict(self._head))
-            self._files[0].write(head[:-1] + (b"," if self._head else b"") + _opening(self._names[0]))
+            self._files[0].write(head[:-1] + (b"," if self._head else b"") + _list_start(self._names[0]))
 
     def add(self, first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
         """Append to both lists."""
-        with self._lock, writing(self.path):
-            if self._left:
+        with self._lock, raise_unwritable(self.path):
+            if self._discarded:
                 return
             if self._numbered:
-                following = self._counts[1] + 1
-                second = [{"id": number, **entry} for number, entry in enumerate(second, following)]
+                next_id = self._counts[1] + 1
+                second = [{"id": number, **entry} for number, entry in enumerate(second, next_id)]
             for index, entries in enumerate((first, second)):
                 if entries:
                     text = orjson.dumps(entries)[1:-1]
@@ -106,22 +106,22 @@ class JsonLists:
                     self._counts[index] += len(entries)
 
     def finish(self) -> None:
-        """Put the file where it belongs."""
-        with self._lock, writing(self.path):
-            if self._left:
+        """Join the lists, and rename the temporary file to its path."""
+        with self._lock, raise_unwritable(self.path):
+            if self._discarded:
                 return
-            whole, second = self._files
-            whole.write(b"]," + _opening(self._names[1]))
+            output, second = self._files
+            output.write(b"]," + _list_start(self._names[1]))
             second.seek(0)
-            shutil.copyfileobj(second, whole, 1024 * 1024)
-            whole.write(b"]}")
-            whole.close()
+            shutil.copyfileobj(second, output, 1024 * 1024)
+            output.write(b"]}")
+            output.close()
             self._temporaries[0].replace(self.path)
 
     def discard(self) -> None:
-        """Leave nothing behind but what is finished."""
+        """Close and delete the temporary files; a finished file is kept."""
         with self._lock:
-            self._left = True
+            self._discarded = True
             for file in self._files:
                 with suppress(OSError):
                     file.close()
@@ -130,5 +130,5 @@ class JsonLists:
                     temporary.unlink(missing_ok=True)
 
 
-def _opening(name: str) -> bytes:
+def _list_start(name: str) -> bytes:
     return orjson.dumps(name) + b":["

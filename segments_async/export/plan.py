@@ -1,4 +1,4 @@
-"""What an export is asked for, and what it did."""
+"""The options of an export, and its report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TASK_TYPES: dict[str, frozenset[str]] = {
 
 @frozen(kw_only=True)
 class Plan:
-    """What an export is asked for; the keys are explained at ``client.releases.export``."""
+    """The options of an export; ``client.releases.export`` explains them."""
 
     folder: Path
     format: ExportFormat
@@ -53,10 +53,10 @@ class Plan:
 
     def check(self) -> None:
         """
-        Refuse what makes no sense.
+        Check the options.
 
         Raises:
-            InputError: `path` names the argument.
+            InputError: An option is invalid; `path` names it.
         """
         if self.format not in _TASK_TYPES:
             raise InputError(f"expected one of {', '.join(sorted(_TASK_TYPES))}, got {self.format!r}", path="format")
@@ -66,20 +66,20 @@ class Plan:
         if self.image_size is not None and not _is_size(self.image_size):
             raise InputError(f"expected (width, height) in pixels, got {self.image_size!r}", path="image_size")
         if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"is no folder: {self.folder}", path="folder")
+            raise InputError(f"is not a folder: {self.folder}", path="folder")
 
     def check_task_type(self, task_type: str | None) -> None:
         """
-        Refuse a format that cannot hold labels of *task_type*.
+        Check that the format supports labels of *task_type*.
 
         Raises:
-            InputError: It says which it can hold.
+            InputError: It does not; the message lists the task types that it supports.
         """
-        fitting = _TASK_TYPES[self.format]
-        if task_type not in fitting:
-            words = ", ".join(sorted(fitting))
+        supported = _TASK_TYPES[self.format]
+        if task_type not in supported:
+            names = ", ".join(sorted(supported))
             raise InputError(
-                f"{self.format!r} holds labels of {words}; this release has {task_type or 'no task type'!r}",
+                f"{self.format!r} supports labels of {names}; this release has {task_type or 'no task type'!r}",
                 path="format",
             )
 
@@ -95,7 +95,7 @@ def _is_size(size: object) -> bool:
 @frozen(kw_only=True)
 class ExportReport:
     """
-    What an export wrote, and what it had to leave out.
+    What an export wrote, and what it left out.
 
     Example:
         ::
@@ -108,14 +108,14 @@ class ExportReport:
     file: Path | None
     """The JSON file of a COCO or polygon export; None for other formats."""
     folder: Path
-    """Where the images are, and what the format has for each sample."""
+    """The folder of the images, and of the format's files for each sample."""
     samples: int
     """Samples (of sequences: frames) that were exported."""
     unlabeled: int
     """Samples (of sequences: frames) without a label, which are not exported."""
     left_out: Mapping[str, int] = field(factory=Counter)
-    """What the format cannot hold, with how many there were: objects without a pixel, polylines and so on."""
+    """Counts of what the format cannot represent: annotations without pixels, polylines and so on."""
     failures: list[ExportError] = field(factory=list)
-    """With ``on_error="skip"``: samples that could not be exported, in the order of the release."""
+    """With ``on_error="skip"``: the errors of samples that could not be exported, in the order of the release."""
     elapsed: float = 0.0
     """Seconds."""

@@ -1,4 +1,4 @@
-"""An export from the release to the files: what is fetched when, how much at once, and in what order it is written."""
+"""Run an export: read the release, fetch images and bitmaps concurrently, and write the files in order."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
 MAX_CONCURRENCY = 1000
 _DEFAULT_CONCURRENCY = 16
-_TELL_EVERY = 0.1
+_REPORT_INTERVAL = 0.1
 """Seconds between two calls of `progress`."""
 
 
 class Export:
-    """One export of an open release."""
+    """An export of an open release."""
 
     def __init__(
         self, release: ReleaseFile, plan: Plan, files: ReleaseFiles, *, max_connections: int, clock: Callable[[], float]
@@ -73,8 +73,8 @@ class Export:
         self._left_out: Counter[str] = Counter()
         self._failures: list[ExportError] = []
         self._clock = clock
-        self._begun = clock()
-        self._told = self._begun - _TELL_EVERY
+        self._started = clock()
+        self._reported_at = self._started - _REPORT_INTERVAL
 
     def _format_for(self, categories: Categories) -> Format:
         plan = self._plan
@@ -94,7 +94,7 @@ class Export:
 
     async def run(self) -> ExportReport:
         """
-        Export all samples that were picked.
+        Export all selected samples.
 
         Raises:
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
@@ -103,18 +103,18 @@ class Export:
         file = None
         async with (
             self._json_file() as lists,
-            Prefetcher(_Jobs(self._release, self._plan, self._export_of), self._concurrency) as ahead,
+            Prefetcher(_Jobs(self._release, self._plan, self._exporter_of), self._concurrency) as prefetcher,
         ):
             while True:
                 try:
-                    entries = await ahead.take()
+                    outcome = await prefetcher.take()
                 except StopAsyncIteration:
                     break
-                await self._count(entries, lists)
+                await self._record(outcome, lists)
             if lists is not None:
                 await run_sync(lists.finish)
                 file = lists.path
-        self._tell(at_the_end=True)
+        self._report_progress(final=True)
         return ExportReport(
             file=file,
             folder=self._folder,
@@ -122,7 +122,7 @@ class Export:
             unlabeled=self._unlabeled,
             left_out=dict(self._left_out),
             failures=self._failures,
-            elapsed=self._clock() - self._begun,
+            elapsed=self._clock() - self._started,
         )
 
     @asynccontextmanager
@@ -142,18 +142,18 @@ class Export:
             with anyio.CancelScope(shield=True):
                 await run_sync(lists.discard)
 
-    def _export_of(self, sample: ReleaseSample) -> Callable[[Item], Awaitable[_Outcome]]:
-        """Make what exports the items of a sample."""
-        return partial(self._settled, self._files.of(sample))
+    def _exporter_of(self, sample: ReleaseSample) -> Callable[[Item], Awaitable[_Outcome]]:
+        """Return a function that exports the items of a sample."""
+        return partial(self._export_or_error, self._files.of_sample(sample))
 
-    async def _settled(self, files: SampleFiles, item: Item) -> _Outcome:
-        """Export an item; None if it has no label."""
+    async def _export_or_error(self, files: SampleFiles, item: Item) -> _Outcome:
+        """Export an item, and return its entries or its error; None if it has no label."""
         if item.annotations is None:
             return None
         try:
             return await self._export(files, item)
         except UnwritableError:
-            raise  # there is no going on, whatever is to be skipped
+            raise  # every other sample would fail too
         except ExportError as error:
             return error
         except SegmentsError as error:
@@ -163,21 +163,21 @@ class Export:
         size = await self._image(files, item)
         bitmap = None
         if item.bitmap_url is not None and self._has_bitmaps:
-            bitmap = await _fetched(item, "bitmap", files.bitmap, item.bitmap_url)
+            bitmap = await _fetch(item, "bitmap", files.bitmap, item.bitmap_url)
         return await run_sync(self._write, item, size, bitmap, limiter=self._threads)
 
     async def _image(self, files: SampleFiles, item: Item) -> tuple[int, int] | None:
-        """Have the image on disk if it is to be, and tell its size if that is known."""
+        """Write the image if the plan includes images, and return its size if known."""
         url, plan = item.image_url, self._plan
-        nothing_else_tells = self._format.needs_size or (self._has_bitmaps and item.bitmap_url is None)
-        if url is None or not (plan.images or (nothing_else_tells and plan.image_size is None)):
+        needs_image_size = self._format.needs_size or (self._has_bitmaps and item.bitmap_url is None)
+        if url is None or not (plan.images or (needs_image_size and plan.image_size is None)):
             return plan.image_size
         path = self._folder / item.image_name
         if plan.images and not plan.refresh:
             known = await run_sync(_size_on_disk, path)
             if known is not None:
                 return plan.image_size or known
-        content = await _fetched(item, "image", files.image, url)
+        content = await _fetch(item, "image", files.image, url)
         try:
             known = await run_sync(_save_image, content, path if plan.images else None, limiter=self._threads)
         except DecodeError as error:
@@ -191,7 +191,7 @@ class Export:
             size = ids.shape[1], ids.shape[0]
         return self._format.write(FetchedItem(item=item, size=size, ids=ids), self._folder)
 
-    async def _count(self, outcome: _Outcome, lists: JsonLists | None) -> None:
+    async def _record(self, outcome: _Outcome, lists: JsonLists | None) -> None:
         if outcome is None:
             self._unlabeled += 1
         elif isinstance(outcome, ExportError):
@@ -203,21 +203,21 @@ class Export:
             self._left_out += outcome.left_out
             if lists is not None:
                 await run_sync(lists.add, outcome.images, outcome.annotations)
-        self._tell()
+        self._report_progress()
 
-    def _tell(self, *, at_the_end: bool = False) -> None:
+    def _report_progress(self, *, final: bool = False) -> None:
         now = self._clock()
-        if self._plan.progress is None or not (at_the_end or now - self._told >= _TELL_EVERY):
+        if self._plan.progress is None or not (final or now - self._reported_at >= _REPORT_INTERVAL):
             return
-        self._told = now
+        self._reported_at = now
         failed = len(self._failures)
         done = self._samples + self._unlabeled + failed
         self._plan.progress(
             Progress(
                 done=done,
                 failed=failed,
-                total=done if at_the_end else None,
-                elapsed=now - self._begun,
+                total=done if final else None,
+                elapsed=now - self._started,
                 throttled=0,
             )
         )
@@ -225,79 +225,80 @@ class Export:
 
 class _Jobs:
     """
-    Take the release apart, item by item; a sample that makes no sense becomes a job that says so.
+    Iterate over the release, and yield a job for each item; an invalid sample becomes a job that returns its error.
 
-    It is a class, as it may be left halfway, which trio holds against an async generator.
+    This is a class and not an async generator, as trio warns about generators that are not iterated to their end.
     """
 
     def __init__(
         self,
         release: ReleaseFile,
         plan: Plan,
-        export_of: Callable[[ReleaseSample], Callable[[Item], Awaitable[_Outcome]]],
+        exporter_of: Callable[[ReleaseSample], Callable[[Item], Awaitable[_Outcome]]],
     ) -> None:
         self._samples = release.samples(
             labelset=plan.labelset, label_status=plan.label_status, metadata=plan.metadata, on_error=plan.on_error
         )
         self._labelset = plan.labelset
         self._sequence = release.dataset.task_type == SEQUENCE
-        self._export_of = export_of
+        self._exporter_of = exporter_of
         self._number = 0
-        self._told = 0
-        self._stems: set[int] = set()
-        self._ready: deque[Callable[[], Awaitable[_Outcome]]] = deque()
+        self._skipped_count = 0
+        self._stem_hashes: set[int] = set()
+        self._queue: deque[Callable[[], Awaitable[_Outcome]]] = deque()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Callable[[], Awaitable[_Outcome]]:
-        while not self._ready:
+        while not self._queue:
             try:
                 sample = await anext(self._samples)
             except StopAsyncIteration:
-                self._look_at_skipped()
-                if not self._ready:
+                self._queue_skipped()
+                if not self._queue:
                     raise
                 break
             self._number += 1
-            self._look_at_skipped()
+            self._queue_skipped()
             try:
                 items = items_of(sample, self._number, self._labelset, sequence=self._sequence)
-                self._ready.extend(map(partial(self._job, self._export_of(sample)), items))
+                self._queue.extend(map(partial(self._job, self._exporter_of(sample)), items))
             except ExportError as error:
-                self._ready.append(partial(_given, error))
-        return self._ready.popleft()
+                self._queue.append(partial(_return_error, error))
+        return self._queue.popleft()
 
     def _job(self, export: Callable[[Item], Awaitable[_Outcome]], item: Item) -> Callable[[], Awaitable[_Outcome]]:
-        """Refuse an item whose files would be those of another."""
+        """Return the job of an item; it is an error if its files would overwrite those of another."""
         if item.annotations is not None:
-            stem = hash(os.path.normcase(item.stem))
-            if stem in self._stems:
-                return partial(_given, item.error(f"another sample's files are called {item.stem!r} too"))
-            self._stems.add(stem)
+            stem_hash = hash(os.path.normcase(item.stem))
+            if stem_hash in self._stem_hashes:
+                return partial(_return_error, item.error(f"another sample already has files named {item.stem!r}"))
+            self._stem_hashes.add(stem_hash)
         return partial(export, item)
 
-    def _look_at_skipped(self) -> None:
+    def _queue_skipped(self) -> None:
+        """Queue the errors of samples that were skipped since the last call."""
         skipped = self._samples.skipped
-        while self._told < len(skipped):
-            self._ready.append(partial(_given, _undecoded(skipped[self._told])))
-            self._told += 1
+        while self._skipped_count < len(skipped):
+            self._queue.append(partial(_return_error, _as_export_error(skipped[self._skipped_count])))
+            self._skipped_count += 1
 
 
-async def _fetched(item: Item, what: str, fetch: Callable[[URL], Awaitable[bytes]], url: str) -> bytes:
-    """Fetch a file; an error says which it is, and what was tried."""
+async def _fetch(item: Item, what: str, fetch: Callable[[URL], Awaitable[bytes]], url: str) -> bytes:
+    """Fetch a file; an error names the item and the file, and includes the notes of its cause."""
     try:
         return await fetch(URL(url=url))
     except SegmentsError as error:
         raise item.error("; ".join([f"its {what}: {error}", *getattr(error, "__notes__", ())]), error) from error
 
 
-async def _given(error: ExportError) -> _Outcome:
+async def _return_error(error: ExportError) -> _Outcome:
     return error
 
 
-def _undecoded(error: DecodeError) -> ExportError:
-    """Name the sample that the release file has wrong."""
+def _as_export_error(error: DecodeError) -> ExportError:
+    """Convert the error of a sample that does not decode, and name the sample."""
     raw = error.payload if isinstance(error.payload, dict) else {}
     failure = ExportError(str(error), sample=str(raw.get("name")), uuid=raw.get("uuid"))
     failure.__cause__ = error
@@ -305,7 +306,7 @@ def _undecoded(error: DecodeError) -> ExportError:
 
 
 def _size_on_disk(path: Path) -> tuple[int, int] | None:
-    """The size of an image that an earlier run has fetched."""
+    """Return the size of an image from an earlier run; None if there is no readable image."""
     try:
         return image_size(path)
     except (OSError, DecodeError):
@@ -313,7 +314,7 @@ def _size_on_disk(path: Path) -> tuple[int, int] | None:
 
 
 def _save_image(content: bytes, path: Path | None) -> tuple[int, int]:
-    """Check that it is an image before it is kept; its bytes stay as they came."""
+    """Check that the content is an image, write it unchanged unless *path* is None, and return its size."""
     size = image_size(content)
     if path is not None:
         write_file(path, content)
@@ -321,12 +322,12 @@ def _save_image(content: bytes, path: Path | None) -> tuple[int, int]:
 
 
 def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.NDArray[np.uint32]:
-    """The bitmap of an item; one without objects needs none."""
+    """Decode the bitmap of an item; an item without annotations needs none."""
     if bitmap is None:
         if item.annotations:
             raise item.error("it has annotations, but no bitmap that can be fetched")
         if size is None:
-            raise item.error("it has neither a bitmap nor an image that can be fetched, so its size is not known")
+            raise item.error("neither its bitmap nor its image can be fetched, so its size is unknown")
         return np.zeros((size[1], size[0]), np.uint32)
     try:
         ids = decode_bitmap(bitmap)
@@ -334,5 +335,5 @@ def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.
         raise item.error(f"its bitmap {error}", error) from error
     height, width = ids.shape
     if size is not None and size != (width, height):
-        raise item.error(f"its bitmap is {width} x {height} pixels, its image {size[0]} x {size[1]}")
+        raise item.error(f"its bitmap is {width} x {height} pixels, but its image {size[0]} x {size[1]}")
     return ids

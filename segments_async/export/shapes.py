@@ -1,4 +1,4 @@
-"""COCO and YOLO out of shapes drawn on images."""
+"""Export shapes on images as COCO instance and YOLO."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from segments_async.export.items import Item
 
 Points = list[tuple[float, float]]
-_LEAST = {"bbox": 2, "polygon": 1, "point": 1, "polyline": 0}
-"""Points that a shape has at least."""
+_MIN_POINTS = {"bbox": 2, "polygon": 1, "point": 1, "polyline": 0}
+"""Minimum number of points of each shape."""
 
 
 class CocoShapes:
-    """COCO instance out of boxes, polygons and points."""
+    """COCO instance of boxes, polygons and points."""
 
     numbered = True
     needs_size = False
@@ -30,7 +30,7 @@ class CocoShapes:
         self._categories = categories
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
-        """Tell what goes into the JSON file."""
+        """Return the item's entries in the JSON file."""
         entries = Entries(images=[image_entry(fetched)])
         for index, annotation in enumerate(fetched.item.annotations or ()):
             kind, points = _shape(fetched.item, index)
@@ -38,8 +38,8 @@ class CocoShapes:
             if kind == "polyline":
                 entries.left_out["polylines"] += 1
                 continue
-            ours = {"bbox": _box, "polygon": _polygon, "point": _point}[kind](annotation, points)
-            entries.annotations.append({"image_id": fetched.item.number, "category_id": category, **ours})
+            shape = {"bbox": _box, "polygon": _polygon, "point": _point}[kind](annotation, points)
+            entries.annotations.append({"image_id": fetched.item.number, "category_id": category, **shape})
         return entries
 
 
@@ -50,13 +50,13 @@ def _box(_: object, points: Points) -> dict[str, Any]:
 
 
 def _polygon(annotation: dict[str, Any], points: Points) -> dict[str, Any]:
-    following = points[1:] + points[:1]
-    twice = sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(points, following, strict=True))
+    next_points = points[1:] + points[:1]
+    signed_area = sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in zip(points, next_points, strict=True)) / 2
     return {
         "points": annotation["points"],
         "bbox": _bounds(points),
         "segmentation": [[part for point in points for part in point]],
-        "area": abs(twice) / 2,
+        "area": abs(signed_area),
         "iscrowd": 0,
     }
 
@@ -73,14 +73,14 @@ def _bounds(points: Points) -> list[float]:
 
 
 def _shape(item: Item, index: int) -> tuple[str, Points]:
-    """Read the kind and the points of an annotation."""
+    """Return the type and the points of an annotation."""
     assert item.annotations is not None
     annotation = item.annotations[index]
     kind, points = annotation.get("type"), annotation.get("points")
-    if kind not in _LEAST:
-        raise item.error(f"annotations[{index}].type: expected one of {', '.join(_LEAST)}, got {kind!r}")
-    if not isinstance(points, list) or len(points) < _LEAST[kind] or not all(map(_is_point, points)):
-        raise item.error(f"annotations[{index}].points: expected those of a {kind}: [x, y], [x, y] and so on")
+    if kind not in _MIN_POINTS:
+        raise item.error(f"annotations[{index}].type: expected one of {', '.join(_MIN_POINTS)}, got {kind!r}")
+    if not isinstance(points, list) or len(points) < _MIN_POINTS[kind] or not all(map(_is_point, points)):
+        raise item.error(f"annotations[{index}].points: expected the points of a {kind}: [x, y], [x, y] and so on")
     return kind, [(x, y) for x, y, *_ in points]
 
 
@@ -89,7 +89,7 @@ def _is_point(point: object) -> bool:
 
 
 class Yolo:
-    """YOLO: a text file for each image, a line for each box."""
+    """YOLO: one text file per image, with one line per box."""
 
     head = None
     numbered = False
@@ -100,7 +100,7 @@ class Yolo:
         self._increment = id_increment
 
     def write(self, fetched: FetchedItem, folder: Path) -> Entries:
-        """Write the text file, unless nothing is annotated."""
+        """Write the text file, unless there are no annotations."""
         entries = Entries()
         lines = []
         for index in range(len(fetched.item.annotations or ())):
@@ -116,8 +116,9 @@ class Yolo:
 
     def _line(self, fetched: FetchedItem, category: int, points: Points) -> str:
         if fetched.size is None:
-            raise fetched.item.error("its image cannot be fetched, so its size is not known; say image_size=")
+            raise fetched.item.error("its image cannot be fetched, so its size is unknown; pass image_size=")
         width, height = fetched.size
         (x0, y0), (x1, y1) = [(x / width, y / height) for x, y in points[:2]]
-        across, down = abs(x1 - x0), abs(y1 - y0)
-        return f"{category + self._increment} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {across:.6f} {down:.6f}\n"
+        box_width, box_height = abs(x1 - x0), abs(y1 - y0)
+        center_x, center_y = (x0 + x1) / 2, (y0 + y1) / 2
+        return f"{category + self._increment} {center_x:.6f} {center_y:.6f} {box_width:.6f} {box_height:.6f}\n"

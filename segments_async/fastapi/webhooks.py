@@ -72,7 +72,7 @@ def verified_webhook(
 
 async def _claim(request: Request, replay: MessageIds | None) -> None:
     if replay is not None and not await _maybe_await(replay.claim(message_id(request.headers))):
-        raise WebhookError(f"webhook {message_id(request.headers)} was taken before")
+        raise WebhookError(f"webhook {message_id(request.headers)} was already received")
 
 
 async def _release(request: Request, replay: MessageIds | None) -> None:

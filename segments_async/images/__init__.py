@@ -12,12 +12,12 @@ Example:
         png = encode_bitmap(array)
         categories = semantic(decode_bitmap(png), [{"id": 1, "category_id": 7}])
 
-A bitmap is an array of ids, height x width: each pixel holds the id of an annotation, 0 where nothing is labelled.
-These functions do not wait for anything; in an async service call them by ``anyio.to_thread.run_sync``, as
+A bitmap is an array of ids, height x width: the value of each pixel is the id of an annotation, or 0 where nothing is
+labelled. These functions are synchronous; in async code, call them with ``anyio.to_thread.run_sync``, as
 ``client.labels.put_bitmap`` does.
 """
 
-from segments_async.images import _extra  # isort: skip # noqa: F401 (first: it says what to install)
+from segments_async.images import _extra  # isort: skip # noqa: F401 (first, as it checks that the extra is installed)
 from segments_async.images.annotations import Mismatch, check_annotations, mismatch, pixel_counts, semantic
 from segments_async.images.bitmaps import MAX_ID, decode_bitmap, encode_bitmap, from_masks
 from segments_async.images.colours import colorize

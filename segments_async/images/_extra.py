@@ -1,4 +1,4 @@
-"""What is missing is said in one sentence, with the command that installs it."""
+"""Check that the extra is installed; if not, raise an error with the command that installs it."""
 
 from importlib import import_module
 
@@ -7,5 +7,5 @@ for _name in ("numpy", "PIL"):
         import_module(_name)
     except ImportError as error:
         raise ImportError(
-            f'images and bitmaps need their extra: pip install "segments-async[images]" ({error})', name=_name
+            f'images and bitmaps need an extra: pip install "segments-async[images]" ({error})', name=_name
         ) from error

@@ -1,4 +1,4 @@
-"""What the ids of a bitmap mean."""
+"""Bitmaps together with the annotations that their ids refer to."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     Annotations = Iterable[ImageSegmentationAnnotation | Mapping[str, Any]]
 
-_SHOWN_IDS = 10
+_MAX_LISTED_IDS = 10
 
 
 @frozen
 class Mismatch:
-    """In what a bitmap and its annotations disagree; false if they agree."""
+    """The differences between a bitmap and its annotations; falsy if there are none."""
 
     without_pixels: list[int]
-    """Ids of annotations that no pixel has, ascending: objects that were painted over, for instance."""
+    """Ids of annotations without pixels, ascending: for instance, objects that others cover completely."""
     without_annotation: list[int]
-    """Ids of pixels that no annotation has, ascending."""
+    """Ids of pixels without an annotation, ascending."""
 
     def __bool__(self) -> bool:
         return bool(self.without_pixels or self.without_annotation)
@@ -38,20 +38,20 @@ class Mismatch:
     def __str__(self) -> str:
         parts = []
         if self.without_annotation:
-            parts.append(f"pixels have ids that no annotation has: {_listed(self.without_annotation)}")
+            parts.append(f"pixels have ids that no annotation has: {_format_ids(self.without_annotation)}")
         if self.without_pixels:
-            parts.append(f"annotations have ids that no pixel has: {_listed(self.without_pixels)}")
+            parts.append(f"annotations have ids that no pixel has: {_format_ids(self.without_pixels)}")
         return "; ".join(parts)
 
 
-def _listed(ids: list[int]) -> str:
-    more = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
-    return ", ".join(map(str, ids[:_SHOWN_IDS])) + more
+def _format_ids(ids: list[int]) -> str:
+    more = f" and {len(ids) - _MAX_LISTED_IDS} more" if len(ids) > _MAX_LISTED_IDS else ""
+    return ", ".join(map(str, ids[:_MAX_LISTED_IDS])) + more
 
 
 def semantic(array: npt.ArrayLike, annotations: Annotations, *, id_increment: int = 0) -> npt.NDArray[np.uint32]:
     """
-    Replace each annotation's id by its category's.
+    Replace each annotation id by the id of its category.
 
     Example:
         ::
@@ -60,23 +60,25 @@ def semantic(array: npt.ArrayLike, annotations: Annotations, *, id_increment: in
             categories = semantic(array, label.attributes.annotations)
 
     Args:
-        array: Height x width: each pixel's annotation id, as `decode_bitmap` gives it.
-        annotations: What the ids mean: models, or mappings with ``id`` and ``category_id``. An annotation that has
-            no pixel does not matter.
+        array: Height x width: each pixel's annotation id, as `decode_bitmap` returns it.
+        annotations: The annotations that the ids refer to: models, or mappings with ``id`` and ``category_id``.
+            Annotations without pixels are ignored.
         id_increment: Added to each category's id.
 
     Returns:
-        Height x width: each pixel's category id; 0 where nothing is labelled, or where the id is of no annotation
-        (`mismatch` tells about these).
+        Height x width: each pixel's category id; 0 where nothing is labelled, or where no annotation has the pixel's
+        id (`mismatch` lists such ids).
 
     Raises:
-        InputError: An id is none, or two annotations have the same.
+        InputError: An id is invalid, or two annotations have the same id.
     """
     ids = check_ids(array)
     categories = categories_by_id(annotations)
     for category in categories.values():
         if not 0 <= category + id_increment <= MAX_ID:
-            raise InputError(f"category {category} becomes {category + id_increment}", path="id_increment")
+            raise InputError(
+                f"category {category} becomes {category + id_increment}, not 0 to {MAX_ID}", path="id_increment"
+            )
     return translate(ids, {number: category + id_increment for number, category in categories.items()}, np.uint32)
 
 
@@ -92,14 +94,14 @@ def pixel_counts(array: npt.ArrayLike) -> dict[int, int]:
         array: Height x width: each pixel's annotation id.
 
     Returns:
-        The number of pixels by id, ascending; what is unlabelled is left out.
+        The number of pixels by id, ascending, without unlabelled pixels.
     """
     return {number: part.area for number, part in runs_of(check_ids(array)).items()}
 
 
 def mismatch(array: npt.ArrayLike, annotations: Annotations) -> Mismatch:
     """
-    Tell in what a bitmap and its annotations disagree.
+    Compare a bitmap with its annotations, and return the differences.
 
     Example:
         >>> print(mismatch([[0, 1, 3]], [{"id": 1, "category_id": 7}, {"id": 2, "category_id": 7}]))
@@ -110,15 +112,15 @@ def mismatch(array: npt.ArrayLike, annotations: Annotations) -> Mismatch:
         annotations: As for `semantic`.
 
     Raises:
-        InputError: An id is none, or two annotations have the same.
+        InputError: An id is invalid, or two annotations have the same id.
     """
-    named, painted = categories_by_id(annotations).keys(), pixel_counts(array).keys()
-    return Mismatch(sorted(named - painted), sorted(painted - named))
+    annotated, in_bitmap = categories_by_id(annotations).keys(), pixel_counts(array).keys()
+    return Mismatch(sorted(annotated - in_bitmap), sorted(in_bitmap - annotated))
 
 
 def check_annotations(array: npt.ArrayLike, annotations: Annotations) -> None:
     """
-    Refuse a bitmap and annotations that do not belong together.
+    Raise an error if a bitmap and its annotations do not match.
 
     Example:
         ::
@@ -130,7 +132,7 @@ def check_annotations(array: npt.ArrayLike, annotations: Annotations) -> None:
         annotations: As for `semantic`.
 
     Raises:
-        InputError: A pixel's id is of no annotation, an annotation's of no pixel, or two have the same.
+        InputError: A pixel's id has no annotation, an annotation has no pixels, or two annotations have the same id.
     """
     found = mismatch(array, annotations)
     if found:
@@ -138,7 +140,7 @@ def check_annotations(array: npt.ArrayLike, annotations: Annotations) -> None:
 
 
 def categories_by_id(annotations: Annotations) -> dict[int, int]:
-    """Read annotations as their categories by their ids."""
+    """Return the category id of each annotation, by annotation id."""
     categories: dict[int, int] = {}
     for index, annotation in enumerate(annotations):
         number, category = (_number(annotation, name, f"annotations[{index}]") for name in ("id", "category_id"))

@@ -1,7 +1,8 @@
 """
-Arrays of ids, and the service's PNG of them.
+Convert arrays of ids to the service's PNG format, and back.
 
-The format: RGBA, alpha 255, the 24 RGB bits (R lowest) are an annotation's id, 0 is unlabelled.
+The format is RGBA. Alpha is 255; the 24 bits of RGB, with R lowest, are an annotation's id, and 0 is unlabelled. See
+``docs/service.md``, "Segmentation bitmaps".
 Source: docs.segments.ai/reference/label-types; the official SDK, ``bitmap2file``.
 """
 
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_ID = 2**24 - 1
-"""An id has 24 bits."""
+"""The largest id, as ids have 24 bits."""
 _OPAQUE = 0xFF000000
 _DIMENSIONS = 2
 
 
 def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint32]:
     """
-    Take whatever holds ids as an array of them, or refuse it.
+    Convert an array-like of ids to an array, and check it.
 
     Raises:
-        InputError: It is not two-dimensional, is empty, or holds something else than integers from 0 to `MAX_ID`.
+        InputError: It is not two-dimensional, is empty, or contains anything but integers from 0 to `MAX_ID`.
     """
     try:
         given = np.asarray(array)
@@ -45,30 +46,30 @@ def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint3
     if given.dtype.kind not in "iu":
         raise InputError(f"expected integer ids, got {given.dtype}; see astype() and from_masks()", path=path)
     if given.dtype.kind == "i" and given.min() < 0:
-        raise InputError(f"ids are 0 or more, got {_first(given, given < 0)}", path=path)
-    if given.dtype.itemsize > 2 and given.max() > MAX_ID:  # noqa: PLR2004 (two bytes hold no larger one)
-        raise InputError(f"ids are at most {MAX_ID}, got {_first(given, given > MAX_ID)}", path=path)
+        raise InputError(f"ids are 0 or more, got {_first_match(given, given < 0)}", path=path)
+    if given.dtype.itemsize > 2 and given.max() > MAX_ID:  # noqa: PLR2004 (ids of two bytes are always smaller)
+        raise InputError(f"ids are at most {MAX_ID}, got {_first_match(given, given > MAX_ID)}", path=path)
     return given.astype("<u4", order="C", copy=False)
 
 
 def translate(ids: npt.NDArray[np.uint32], values: Mapping[int, Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Replace each id by its value: a number, or a list of numbers, one length for all. What has none becomes 0."""
+    """Replace each id by its value, a number or a list of numbers (all of one length). Ids without one become 0."""
     size = int(ids.max()) + 1
     used = {number: value for number, value in values.items() if 0 <= number < size}
     table = np.zeros((size, *np.shape(next(iter(values.values()), 0))), dtype)
     if used:
         table[list(used)] = list(used.values())
-    return np.take(table, ids, axis=0, mode="clip")  # twice as fast as table[ids]; no id is outside
+    return np.take(table, ids, axis=0, mode="clip")  # twice as fast as table[ids]; all ids are in range
 
 
-def _first(array: npt.NDArray[Any], which: npt.NDArray[np.bool_]) -> str:
+def _first_match(array: npt.NDArray[Any], which: npt.NDArray[np.bool_]) -> str:
     row, column = np.argwhere(which)[0]
     return f"{array[row, column]} at row {row}, column {column}"
 
 
 def encode_bitmap(array: npt.ArrayLike) -> bytes:
     """
-    Write ids as the service's PNG.
+    Encode an array of ids as the service's PNG.
 
     Example:
         ::
@@ -80,10 +81,10 @@ def encode_bitmap(array: npt.ArrayLike) -> bytes:
         array: Height x width, integers of any type: each pixel's annotation id, 0 where nothing is labelled.
 
     Returns:
-        The PNG. Its pixels equal those of the official SDK's ``bitmap2file``; it is written faster.
+        The PNG. Its pixels equal those of the official SDK's ``bitmap2file``; encoding is faster.
 
     Raises:
-        InputError: It is not two-dimensional, is empty, or holds something else than integers from 0 to `MAX_ID`.
+        InputError: *array* is not two-dimensional, is empty, or contains anything but integers from 0 to `MAX_ID`.
     """
     ids = check_ids(array)
     height, width = ids.shape
@@ -92,7 +93,7 @@ def encode_bitmap(array: npt.ArrayLike) -> bytes:
 
 def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
     """
-    Read ids from the service's PNG.
+    Decode the service's PNG to an array of ids.
 
     Example:
         ::
@@ -101,13 +102,13 @@ def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
             print(np.unique(array))
 
     Args:
-        content: The file. Alpha is ignored, and may be absent.
+        content: The PNG. Its alpha channel is ignored, and may be missing.
 
     Returns:
         Height x width: each pixel's annotation id, 0 where nothing is labelled.
 
     Raises:
-        DecodeError: It is not an image, is cut off, or has no red, green and blue.
+        DecodeError: It is not an image, is truncated, or is neither RGBA nor RGB.
     """
     pixels = read_image(content, _pixels)
     return pixels.view("<u4")[..., 0] & np.uint32(MAX_ID)
@@ -121,7 +122,7 @@ def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 def from_masks(masks: Iterable[npt.ArrayLike], ids: Sequence[int] | None = None) -> npt.NDArray[np.uint32]:
     """
-    Make an array of ids of one mask for each object, as models give them; later masks lie on top.
+    Combine one mask per object, as models return them, into an array of ids; later masks cover earlier ones.
 
     Example:
         ::
@@ -131,11 +132,11 @@ def from_masks(masks: Iterable[npt.ArrayLike], ids: Sequence[int] | None = None)
             await client.labels.put_bitmap(sample, "predictions", array, annotations)
 
     Args:
-        masks: Of one shape, height x width each: true where the object is. They may come one at a time.
+        masks: Boolean masks of equal shape, height x width each: true where the object is. May be an iterator.
         ids: The objects' ids; by default 1, 2, 3 and so on.
 
     Raises:
-        InputError: There are no masks, one is not boolean or of another shape, or there are not as many ids.
+        InputError: There are no masks, a mask is not boolean or has another shape, or the number of ids differs.
     """
     array: npt.NDArray[np.uint32] | None = None
     count = 0
@@ -147,18 +148,18 @@ def from_masks(masks: Iterable[npt.ArrayLike], ids: Sequence[int] | None = None)
         if array is None:
             array = np.zeros(given.shape, np.uint32)
         if given.shape != array.shape or given.ndim != _DIMENSIONS:
-            raise InputError(f"expected (height, width), the same for all, got {given.shape}", path=path)
+            raise InputError(f"expected shape (height, width), equal for all masks, got {given.shape}", path=path)
         if ids is not None and count > len(ids):
             break
-        array[given] = _one_id(count if ids is None else ids[count - 1], f"ids[{count - 1}]")
+        array[given] = _check_id(count if ids is None else ids[count - 1], f"ids[{count - 1}]")
     if array is None:
-        raise InputError("there are none", path="masks")
+        raise InputError("expected at least one mask", path="masks")
     if ids is not None and count != len(ids):
-        raise InputError(f"there are {len(ids)}, not one for each mask", path="ids")
+        raise InputError(f"expected one id per mask, got {len(ids)}", path="ids")
     return array
 
 
-def _one_id(number: int, path: str) -> int:
+def _check_id(number: int, path: str) -> int:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 < number <= MAX_ID:
         raise InputError(f"expected an integer from 1 to {MAX_ID}, got {number!r}", path=path)
     return int(number)

@@ -1,4 +1,4 @@
-"""Ids as colours, for the eye."""
+"""Render arrays of ids as colours."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PALETTE = np.array(
     ],
     np.uint8,
 )  # fmt: skip
-"""The colours of ids 1, 2, 3 and so on, over and over: the official SDK's ``COLORMAP``."""
+"""The colours of ids 1, 2, 3 and so on, repeating: the official SDK's ``COLORMAP``."""
 
 
 def colorize(array: npt.ArrayLike, colours: Mapping[int, Sequence[float]] | None = None) -> npt.NDArray[np.uint8]:
     """
-    Paint ids, or categories, for the eye.
+    Render annotation ids, or category ids, as colours.
 
     Example:
         ::
@@ -38,11 +38,11 @@ def colorize(array: npt.ArrayLike, colours: Mapping[int, Sequence[float]] | None
 
     Args:
         array: Height x width: ids as in a bitmap.
-        colours: Red, green and blue of each id, 0 to 255, of which further numbers are ignored; an id that is not
-            named is black. By default ids go through the palette of the label editor.
+        colours: Red, green and blue of each id, 0 to 255; further numbers, such as alpha, are ignored. Ids not in
+            *colours* are black. By default the palette of the label editor is used.
 
     Returns:
-        Height x width x 3; 0 is black, unless *colours* name it.
+        Height x width x 3; id 0 is black, unless *colours* contains it.
     """
     ids = check_ids(array)
     if colours is None:

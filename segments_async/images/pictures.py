@@ -1,4 +1,4 @@
-"""Images as files."""
+"""Read image files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-_LYING = frozenset({5, 6, 7, 8})
-"""EXIF orientations that exchange width and height."""
-_SHOWN_BYTES = 40
+_SWAPPED_ORIENTATIONS = frozenset({5, 6, 7, 8})
+"""EXIF orientations that swap width and height."""
+_EXCERPT_BYTES = 40
 
 
 def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
     """
-    Read an image, upright: turned and mirrored as its EXIF orientation says, as the label editor shows it.
+    Read an image and apply its EXIF orientation, so that it is upright, as in the label editor.
 
     Example:
         ::
@@ -35,10 +35,10 @@ def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         source: The file's bytes, or its path.
 
     Returns:
-        The image, loaded, without an orientation.
+        The loaded image, without an EXIF orientation.
 
     Raises:
-        DecodeError: It is not an image, or is cut off.
+        DecodeError: It is not an image, or is truncated.
         OSError: The path cannot be read.
     """
     return read_image(source, ImageOps.exif_transpose)
@@ -46,7 +46,7 @@ def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
 
 def image_size(source: bytes | str | os.PathLike[str]) -> tuple[int, int]:
     """
-    Tell width and height of an image, upright; its pixels are not decoded.
+    Read the width and height of an image after its EXIF orientation is applied; the pixels are not decoded.
 
     Example:
         ::
@@ -62,26 +62,26 @@ def image_size(source: bytes | str | os.PathLike[str]) -> tuple[int, int]:
     """
 
     def measure(image: Image.Image) -> tuple[int, int]:
-        lies = image.getexif().get(ExifTags.Base.Orientation) in _LYING
-        return (image.height, image.width) if lies else (image.width, image.height)
+        is_swapped = image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED_ORIENTATIONS
+        return (image.height, image.width) if is_swapped else (image.width, image.height)
 
     return read_image(source, measure)
 
 
 def read_image(source: bytes | str | os.PathLike[str], use: Callable[[Image.Image], T]) -> T:
-    """Open an image, and give what *use* makes of it; what is wrong with the file is one sentence."""
+    """Open an image, and return the result of *use*; a file that Pillow cannot read raises DecodeError."""
     with io.BytesIO(source) if isinstance(source, bytes | bytearray) else Path(source).open("rb") as file:
         try:
             with Image.open(file) as image:
                 return use(image)
         except UnidentifiedImageError:
             file.seek(0)
-            raise DecodeError(_no_image(file.read(_SHOWN_BYTES))) from None
+            raise DecodeError(_not_an_image(file.read(_EXCERPT_BYTES))) from None
         except Image.DecompressionBombError as error:
-            raise DecodeError(f"{error} Image.MAX_IMAGE_PIXELS of PIL is that limit.") from error
-        except (OSError, SyntaxError, ValueError, struct.error) as error:  # what Pillow's readers raise
+            raise DecodeError(f"{error} PIL's Image.MAX_IMAGE_PIXELS sets this limit.") from error
+        except (OSError, SyntaxError, ValueError, struct.error) as error:  # all raised by Pillow's decoders
             raise DecodeError(f"is a damaged image: {error}") from error
 
 
-def _no_image(begins: bytes) -> str:
-    return f"is not an image; it begins with {begins!r}" if begins else "is an empty file, not an image"
+def _not_an_image(start: bytes) -> str:
+    return f"is not an image; it begins with {start!r}" if start else "is an empty file, not an image"

@@ -1,8 +1,8 @@
 """
-An array of ids as runs of equal pixels: what is counted and measured is done for all objects at once.
+Split an array of ids into runs of equal pixels, to measure all objects in one pass.
 
-A bitmap of two million pixels has some ten thousand runs, so that all that follows costs next to nothing, whereas one
-mask for each object would cost all pixels again each time.
+A bitmap of two million pixels has some ten thousand runs, so work on runs is cheap. A mask per object would visit all
+pixels again for each object.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Part:
-    """Where one object is."""
+    """The runs of one object, with its area and its bounding box."""
 
     area: int
     """Number of pixels."""
     left: int
     top: int
     right: int
-    """One more than its last column."""
+    """The last column plus 1."""
     bottom: int
-    """One more than its last row."""
+    """The last row plus 1."""
     starts: Numbers
-    """Where its runs begin, counted along the lines; ascending."""
+    """Index of the first pixel of each run, counted along the lines; ascending."""
     ends: Numbers
-    """One more than where its runs end."""
+    """Index of the last pixel of each run, plus 1."""
 
     @property
     def box(self) -> list[int]:
@@ -47,11 +47,11 @@ def runs_of(ids: npt.NDArray[np.uint32], *, by_columns: bool = False) -> dict[in
 
     Args:
         ids: Height x width.
-        by_columns: Whether runs go down columns, as those of COCO, and not along rows. A run goes on at the beginning
-            of the next line.
+        by_columns: Whether lines are columns, as in COCO, instead of rows. A run may continue at the start of the next
+            line.
 
     Returns:
-        The objects by id, ascending; what is unlabelled is left out.
+        The objects by id, ascending, without unlabelled pixels.
     """
     height, width = ids.shape
     line = height if by_columns else width
@@ -62,20 +62,20 @@ def runs_of(ids: npt.NDArray[np.uint32], *, by_columns: bool = False) -> dict[in
     order = np.argsort(values, kind="stable")
     order = order[np.searchsorted(values[order], 1) :]
     sorted_values = values[order]
-    cuts = np.flatnonzero(sorted_values[1:] != sorted_values[:-1]) + 1
+    boundaries = np.flatnonzero(sorted_values[1:] != sorted_values[:-1]) + 1
     parts = {}
-    for which in np.split(order, cuts) if order.size else []:
-        parts[int(values[which[0]])] = _part(starts[which], ends[which], line, across=by_columns)
+    for runs in np.split(order, boundaries) if order.size else []:
+        parts[int(values[runs[0]])] = _measure(starts[runs], ends[runs], line, by_columns=by_columns)
     return parts
 
 
-def _part(starts: Numbers, ends: Numbers, line: int, *, across: bool) -> Part:
+def _measure(starts: Numbers, ends: Numbers, line: int, *, by_columns: bool) -> Part:
     first, last = starts // line, (ends - 1) // line
     if (first == last).all():
         low, high = int((starts % line).min()), int(((ends - 1) % line).max()) + 1
-    else:  # a run that goes on in the next line has the end of one and the beginning of the other
+    else:  # a run that continues in the next line includes the end of one line and the start of the next
         low, high = 0, line
     lines = int(first[0]), int(last[-1]) + 1
-    (left, right), (top, bottom) = (lines, (low, high)) if across else ((low, high), lines)
+    (left, right), (top, bottom) = (lines, (low, high)) if by_columns else ((low, high), lines)
     area = int((ends - starts).sum())
     return Part(area=area, left=left, top=top, right=right, bottom=bottom, starts=starts, ends=ends)

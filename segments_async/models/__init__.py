@@ -1,4 +1,4 @@
-"""What the service sends and takes, as attrs classes."""
+"""The data models of the service, as attrs classes."""
 
 from segments_async.models._base import Model
 from segments_async.models.annotations import Annotation, Link, LinkFrameAttributes

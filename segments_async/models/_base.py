@@ -1,4 +1,4 @@
-"""What every model is made of; read by `segments_async._serialization.converter`."""
+"""The base class of all models, and field metadata for `segments_async._serialization.converter`."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -12,36 +12,36 @@ from typing import Any, Self, TypeVar
 from attrs import NOTHING, Attribute, define, field, fields, frozen
 
 Choose = Callable[[Mapping[str, Any], Any], "type[Model] | None"]
-"""Given the JSON object around a value, and the value: the class it is of; None leaves it plain."""
+"""Given the JSON object that contains a value, and the value, return its class; None leaves it as plain JSON."""
 
 T = TypeVar("T")
 WIRE_NAME = "segments_async.wire_name"
 CHOOSE = "segments_async.choose"
-WORDS = "segments_async.words"
+KNOWN_VALUES = "segments_async.known_values"
 _ATOMS = frozenset({str, int, float, bool, NoneType})
 
 
 @define(kw_only=True)
 class Model:  # noqa: PLW1641 (mutable, so without a hash)
     """
-    Base of everything the service sends and takes: inert, mutable, slotted.
+    Base class of all data models. Models are mutable, have slots and perform no requests.
 
-    Optional fields are None when the service did not send them, and are not sent back then.
+    Optional fields are None if the service did not send them; they are not sent back then.
     """
 
     extra: dict[str, Any] = field(factory=dict, repr=False)
-    """Keys this version does not know; written back unchanged, at the same level."""
+    """Unknown keys; they are sent back unchanged, at the same level."""
 
     def __init_subclass__(cls) -> None:
-        # attrs would write and compile these anew for each of a hundred classes, which is a third of importing them.
+        # attrs would generate and compile these for each of a hundred classes, which takes a third of the import time.
         cls.__repr__ = Model.__repr__  # type: ignore[method-assign]
         cls.__eq__ = Model.__eq__  # type: ignore[method-assign]
         super().__init_subclass__()
 
     @recursive_repr()
     def __repr__(self) -> str:
-        shown = ((a.name, a.repr, getattr(self, a.name)) for a in fields(type(self)) if a.repr)
-        parts = (f"{name}={show(value) if callable(show) else repr(value)}" for name, show, value in shown)
+        displayed = ((a.name, a.repr, getattr(self, a.name)) for a in fields(type(self)) if a.repr)
+        parts = (f"{name}={format_(value) if callable(format_) else repr(value)}" for name, format_, value in displayed)
         return f"{type(self).__qualname__}({', '.join(parts)})"
 
     def __eq__(self, other: object) -> bool:
@@ -51,7 +51,7 @@ class Model:  # noqa: PLW1641 (mutable, so without a hash)
         return bool(values_of(self) == values_of(other))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # A label holds tens of thousands of models: the way through __reduce_ex__ takes several times as long.
+        # A label can contain tens of thousands of models, and copying them with __reduce_ex__ is several times slower.
         copied = object.__new__(type(self))
         memo[id(self)] = copied
         for name in _names(type(self)):
@@ -63,9 +63,9 @@ class Model:  # noqa: PLW1641 (mutable, so without a hash)
 @frozen(eq=False)
 class Tagged:
     """
-    Of a union, in `typing.Annotated`: the key whose value says which class an object is of.
+    Annotation of a union (in `typing.Annotated`): the key whose value determines the class of an object.
 
-    An object with any other word there stays a plain mapping.
+    An object with an unknown value stays plain JSON.
     """
 
     key: str
@@ -73,36 +73,36 @@ class Tagged:
 
 
 def wire_name(name: str) -> dict[str, Any]:
-    """Field metadata: the key is called *name* on the wire."""
+    """Field metadata: the key is named *name* in JSON."""
     return {WIRE_NAME: name}
 
 
 def chosen_by(choose: Choose) -> dict[str, Any]:
-    """Field metadata: a tag beside the value, or its shape, says which class of the field's union it is."""
+    """Field metadata: *choose* returns the class of the value, from a tag in the same object or from its shape."""
     return {CHOOSE: choose}
 
 
-def words(enum: type[StrEnum]) -> dict[str, Any]:
-    """Field metadata: with a word that *enum* lacks, the object may be of a kind that no class describes."""
-    return {WORDS: tuple(str(word) for word in enum)}
+def known_values(enum: type[StrEnum]) -> dict[str, Any]:
+    """Field metadata: an object whose value is not in *enum* may be of an unknown kind."""
+    return {KNOWN_VALUES: tuple(str(value) for value in enum)}
 
 
-def is_essential(attribute: "Attribute[Any]") -> bool:
+def is_required(attribute: "Attribute[Any]") -> bool:
     """
-    Whether the wire cannot be without it.
+    Whether JSON must contain the key of a field.
 
-    That is what has no default, and what has a constant one, which only spares a caller to write it.
+    This includes fields with a constant default, which is only a convenience for callers.
     """
     return attribute.default is NOTHING or isinstance(attribute.default, str | int | float)
 
 
-def has_essentials(value: Any, model: type[Model]) -> bool:
-    """Whether *value* is an object that holds all that *model* cannot be without."""
-    return type(value) is dict and all(value.get(key) is not None for key in required(model))
+def has_required_keys(value: Any, model: type[Model]) -> bool:
+    """Whether *value* is an object that contains all required keys of *model*."""
+    return type(value) is dict and all(value.get(key) is not None for key in required_keys(model))
 
 
 def per_class(function: Callable[[type[Model]], T]) -> Callable[[type[Model]], T]:
-    """`functools.cache`; type checkers refuse that, as models, unlike their classes, have no hash."""
+    """Apply `functools.cache`; type checkers reject it because models, unlike their classes, are not hashable."""
     return cache(function)  # type: ignore[return-value]
 
 
@@ -117,6 +117,6 @@ def _values_getter(model: type[Model]) -> Callable[[Any], Any]:
 
 
 @per_class
-def required(model: type[Model]) -> tuple[str, ...]:
-    """Keys that the wire cannot be without."""
-    return tuple(a.metadata.get(WIRE_NAME, a.name) for a in fields(model) if is_essential(a))
+def required_keys(model: type[Model]) -> tuple[str, ...]:
+    """Return the keys that JSON of *model* must contain."""
+    return tuple(a.metadata.get(WIRE_NAME, a.name) for a in fields(model) if is_required(a))

@@ -1,4 +1,4 @@
-"""Files in the service's own storage."""
+"""Files in the storage of the service."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,41 +11,41 @@ from segments_async.models._base import Model, wire_name
 from segments_async.models.sample_attributes import SampleAttributes
 
 FileSource = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-"""A path, the content itself, or an open binary file."""
+"""A path, the content as bytes, or an open binary file."""
 
 
 @define(kw_only=True)
 class PresignedPost(Model):
-    """Where and how to post a file. Source: the official SDK."""
+    """The address and form fields for uploading a file. Source: the official SDK."""
 
     url: str
-    """The storage host's address; it must never see the API key."""
+    """The address of the storage host, which must never receive the API key."""
     fields: dict[str, str] = field(repr=False)
-    """The form's fields, in the service's own spelling; they are a credential."""
+    """The form fields, exactly as the service sent them; they are a credential."""
 
 
 @define(kw_only=True)
 class Asset(Model):
-    """A file in the service's storage. Source: the official SDK (there called File)."""
+    """A file in the storage of the service. Source: the official SDK, where it is called File."""
 
     url: str
-    """The file's address from then on, as in ``{"image": {"url": ...}}``."""
+    """The URL of the uploaded file, for use as in ``{"image": {"url": ...}}``."""
     uuid: str | None = None
-    """The service's identifier."""
+    """The identifier assigned by the service."""
     filename: str | None = None
-    """The name it was uploaded under."""
+    """The name under which it was uploaded."""
     created_at: datetime | str | None = None
-    """When it was made."""
+    """When it was created."""
     presigned_post_fields: PresignedPost | None = field(
         default=None, repr=False, metadata=wire_name("presignedPostFields")
     )
-    """How to upload the content; used by ``assets.upload``."""
+    """Where to upload the content; used by ``assets.upload``."""
 
 
 @define
 class FileSample:
     """
-    A sample made of files on this machine, for ``samples.upload_files``.
+    A sample of local files, for ``samples.upload_files``.
 
     Example:
         >>> FileSample("violet", "violet.png")
@@ -62,16 +62,16 @@ class FileSample:
     files: FileSource | Asset | Sequence[FileSource | Asset] = field(
         repr=lambda files: f"<{len(files)} bytes>" if isinstance(files, bytes) else repr(files)
     )
-    """The file, or the files, to upload; an `Asset` is up already."""
+    """The file or files to upload; an `Asset` is already uploaded."""
     attributes: Callable[[list[Asset]], SampleAttributes | Mapping[str, Any]] | None = field(default=None, repr=False)
-    """Makes the sample's attributes of the uploaded files, in order; None: an image, of the only file."""
+    """Creates the attributes from the uploaded files, in order; None creates an image sample from the only file."""
     metadata: Mapping[str, Any] | None = field(default=None, kw_only=True, repr=False)
-    """Yours."""
+    """Your own metadata, by key."""
     priority: float | None = field(default=None, kw_only=True, repr=False)
-    """Place in the labelling queue: higher comes first, 0 if not given."""
+    """Priority in the labelling queue: higher comes first; 0 if not given."""
     assigned_labeler: str | None = field(default=None, kw_only=True, repr=False)
-    """Username of who should label it."""
+    """Username of the labeler it is assigned to."""
     assigned_reviewer: str | None = field(default=None, kw_only=True, repr=False)
-    """Username of who should review it."""
+    """Username of the reviewer it is assigned to."""
     readme: str | None = field(default=None, kw_only=True, repr=False)
-    """Markdown, shown beside the sample."""
+    """Markdown text, displayed next to the sample."""

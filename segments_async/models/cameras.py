@@ -1,4 +1,4 @@
-"""Camera images beside a point cloud, and how they were taken. Source: docs.segments.ai/reference/sample-types."""
+"""Camera images of a point cloud, and their calibration. Source: docs.segments.ai/reference/sample-types."""
 
 from typing import Annotated, Any
 
@@ -22,17 +22,17 @@ class CameraIntrinsics(Model):
 
 @define(kw_only=True)
 class CameraExtrinsics(Model):
-    """Where a camera is. Source: docs.segments.ai/reference/sample-types."""
+    """The position and orientation of a camera. Source: docs.segments.ai/reference/sample-types."""
 
     translation: XYZ
-    """The camera's place in ego (lidar) coordinates, in the unit of the point cloud."""
+    """The position of the camera in ego (lidar) coordinates, in the unit of the point cloud."""
     rotation: XYZW
     """From camera to ego coordinates; the camera's axes are those of `CalibratedImage.camera_convention`."""
 
 
 @define(kw_only=True)
 class FisheyeDistortionCoefficients(Model):
-    """Coefficients of OpenCV's fisheye model; they have no unit."""
+    """Coefficients of the fisheye model of OpenCV; they are dimensionless."""
 
     k1: float
     """First radial coefficient."""
@@ -46,7 +46,7 @@ class FisheyeDistortionCoefficients(Model):
 
 @define(kw_only=True)
 class BrownConradyDistortionCoefficients(Model):
-    """Coefficients of OpenCV's standard (Brown-Conrady) model; they have no unit."""
+    """Coefficients of the standard (Brown-Conrady) model of OpenCV; they are dimensionless."""
 
     k1: float
     """First radial coefficient."""
@@ -71,7 +71,7 @@ class DistortionFisheye(Model):
     """The distortion of a fisheye lens. Source: docs.segments.ai/reference/sample-types."""
 
     coefficients: FisheyeDistortionCoefficients
-    """Those of OpenCV's fisheye model."""
+    """Coefficients of the fisheye model of OpenCV."""
     model: str = "fisheye"
     """Always ``"fisheye"``."""
 
@@ -81,7 +81,7 @@ class DistortionBrownConrady(Model):
     """The distortion of an ordinary lens. Source: docs.segments.ai/reference/sample-types."""
 
     coefficients: BrownConradyDistortionCoefficients
-    """Those of OpenCV's standard model."""
+    """Coefficients of the standard model of OpenCV."""
     model: str = "brown-conrady"
     """Always ``"brown-conrady"``."""
 
@@ -90,15 +90,15 @@ Distortion = Annotated[
     DistortionFisheye | DistortionBrownConrady | dict[str, Any],
     Tagged("model", {"fisheye": DistortionFisheye, "brown-conrady": DistortionBrownConrady}),
 ]
-"""Chosen by its ``model``; one that this version does not know is JSON as it came."""
+"""The class is determined by ``model``; an unknown one stays plain JSON."""
 
 
 @define(kw_only=True)
 class CalibratedImage(URL):
     """
-    A camera image beside a point cloud. Source: docs.segments.ai/reference/sample-types.
+    A camera image of a point cloud. Source: docs.segments.ai/reference/sample-types.
 
-    With intrinsics and extrinsics, the label editor lays the image over the point cloud.
+    With intrinsics and extrinsics, the label editor overlays the image on the point cloud.
     """
 
     row: int | None = None
@@ -106,17 +106,17 @@ class CalibratedImage(URL):
     col: int | None = None
     """Column in the image viewer, from 0."""
     intrinsics: CameraIntrinsics | None = None
-    """How the camera projects."""
+    """The projection of the camera."""
     extrinsics: CameraExtrinsics | None = None
-    """Where the camera is, relative to the ego pose."""
+    """The pose of the camera, relative to the ego pose."""
     distortion: Distortion | None = None
-    """How the lens bends what is straight."""
+    """The distortion of the lens."""
     camera_convention: str | None = None
     """
     One of `CameraConvention`; OpenGL if not given. Both are right-handed with x right: OpenGL looks along -z with
     y up, OpenCV along +z with y down.
     """
     name: str | None = None
-    """Shown above the image."""
+    """The name displayed above the image."""
     rotation: float | None = None
-    """How far to turn the image for display, radians; for cameras that are mounted upside down."""
+    """Angle by which to rotate the image for display, in radians; for cameras that are mounted upside down."""

@@ -1,4 +1,4 @@
-"""Keyword arguments of creating and updating, under the service's own names."""
+"""Keyword arguments for creating and updating, with the names that the service uses."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
@@ -13,59 +13,59 @@ from segments_async.models.task_attributes import TaskAttributes
 
 class DatasetSettings(TypedDict, total=False):
     """
-    What can be set on a dataset. In ``create``, None is not sent; in ``update``, None is null.
+    Settings of a dataset. In ``create``, None is not sent; in ``update``, None is sent as null.
 
     Source: API documentation, "POST /user/datasets", and the official SDK.
     """
 
     description: str | None
-    """A line for people."""
+    """A short description."""
     task_type: str | None
-    """What is labelled: one of `TaskType`."""
+    """The type of labels: one of `TaskType`."""
     task_attributes: TaskAttributes | Mapping[str, Any] | None
     """Categories and attributes."""
     category: str | None
     """One of `Category`, or ``custom-...``."""
     public: bool | None
-    """Whether everyone may see it."""
+    """Whether everyone can see it."""
     readme: str | None
-    """Markdown, shown on the overview tab."""
+    """Markdown text, displayed on the overview tab."""
     metadata: Mapping[str, Any] | None
-    """Yours."""
+    """Your own metadata, by key."""
     archived: bool | None
-    """Whether it is put away."""
+    """Whether it is archived."""
     labeling_inactivity_timeout_seconds: int | None
-    """Seconds without input after which the labelling time stops; the official SDK sends 300."""
+    """Seconds without input after which the labelling timer stops; the official SDK sends 300."""
     region_of_interest: Mapping[str, Any] | None
-    """Where to label in 3D, as the service defines it."""
+    """The region to label in 3D, in the format of the service."""
     noncollaborator_can_label: bool | None
-    """Whether others may label."""
+    """Whether users who are not collaborators may label."""
     noncollaborator_can_review: bool | None
-    """Whether others may review."""
+    """Whether users who are not collaborators may review."""
     enable_skip_labeling: bool | None
     """Whether a labeler may skip a sample; the service's default is True."""
     enable_skip_reviewing: bool | None
     """Whether a reviewer may skip a sample; the service's default is False."""
     enable_ratings: bool | None
-    """Whether labels get stars; the service's default is False."""
+    """Whether labels can be rated with stars; the service's default is False."""
     enable_save_button: bool | None
-    """Whether work can be saved without submitting it."""
+    """Whether a label can be saved without submitting it."""
     enable_label_status_verified: bool | None
     """Whether labels can be VERIFIED."""
     enable_confirm_on_submit: bool | None
     """Whether submitting asks for confirmation (``enable_confirm_on_commit`` in the official SDK)."""
     enable_same_dimensions_track_constraint: bool | None
-    """Whether cuboids of a track share their dimensions."""
+    """Whether all cuboids of a track have the same dimensions."""
     enable_interpolation: bool | None
-    """Whether frames between keyframes are filled in."""
+    """Whether annotations are interpolated between keyframes."""
     enable_extrapolation: bool | None
-    """Whether frames after the last keyframe are filled in."""
+    """Whether annotations are extrapolated after the last keyframe."""
     use_timestamps_for_interpolation: bool | None
-    """Whether interpolation goes by time, not by frame."""
+    """Whether interpolation uses timestamps instead of frame indices."""
     enable_3d_cuboid_rotation: bool | None
-    """Whether cuboids turn about all three axes."""
+    """Whether cuboids can be rotated about all three axes."""
     enable_3d_region_of_interest: bool | None
-    """Whether `region_of_interest` is in use."""
+    """Whether `region_of_interest` is enabled."""
     enable_object_linking: bool | None
     """Whether objects can be linked."""
     enable_object_link_category_restrictions: bool | None
@@ -74,7 +74,7 @@ class DatasetSettings(TypedDict, total=False):
 
 class DatasetChanges(DatasetSettings, total=False):
     """
-    What can be changed on a dataset. What is not named stays, and None is null.
+    Changes of a dataset. Omitted keys stay unchanged; None is sent as null.
 
     Source: API documentation, "PATCH /datasets".
     """
@@ -85,26 +85,26 @@ class DatasetChanges(DatasetSettings, total=False):
 
 class SampleSettings(TypedDict, total=False):
     """
-    What can be set on a sample besides its name and attributes. None is not sent.
+    Settings of a sample, besides its name and attributes. None is not sent.
 
     Source: API documentation, "POST .../samples", and the official SDK.
     """
 
     metadata: Mapping[str, Any] | None
-    """Yours."""
+    """Your own metadata, by key."""
     priority: float | None
-    """Place in the labelling queue: higher comes first, 0 if not given."""
+    """Priority in the labelling queue: higher comes first; 0 if not given."""
     assigned_labeler: str | None
-    """Username of who should label it; None in ``update`` assigns nobody."""
+    """Username of the labeler to assign; None in ``update`` removes the assignment."""
     assigned_reviewer: str | None
-    """Username of who should review it; None in ``update`` assigns nobody."""
+    """Username of the reviewer to assign; None in ``update`` removes the assignment."""
     readme: str | None
-    """Markdown, shown beside the sample."""
+    """Markdown text, displayed next to the sample."""
 
 
 class SampleChanges(SampleSettings, total=False):
     """
-    What can be changed on a sample. What is not named stays, and None is null.
+    Changes of a sample. Omitted keys stay unchanged; None is sent as null.
 
     Source: API documentation, "PATCH /samples", and the official SDK.
     """
@@ -112,12 +112,12 @@ class SampleChanges(SampleSettings, total=False):
     name: str
     """Unique in its dataset."""
     attributes: SampleAttributes | Mapping[str, Any]
-    """What is labelled."""
+    """The data to label."""
 
 
 class LabelChanges(TypedDict, total=False):
     """
-    What can be changed on a label. What is not named stays, and None is null.
+    Changes of a label. Omitted keys stay unchanged; None is sent as null.
 
     Source: the official SDK.
     """
@@ -127,26 +127,26 @@ class LabelChanges(TypedDict, total=False):
     label_status: str | None
     """One of `LabelStatus`."""
     score: float | None
-    """How sure a prediction is."""
+    """Confidence of a prediction."""
 
 
 @define(init=False)
 class SampleUpdate:
     """
-    A change of a sample, for ``samples.update_many``: what is not named stays, and None is null.
+    A change of a sample, for ``samples.update_many``. Omitted keys stay unchanged; None is sent as null.
 
     Example:
         >>> SampleUpdate("602a3eec-a61c-4a77-9fcc-3037ce5e9606", priority=10, assigned_labeler=None).changes
         {'priority': 10, 'assigned_labeler': None}
 
     Raises:
-        TypeError: A change is not known.
+        TypeError: A keyword argument is unknown.
     """
 
     uuid: str
     """The sample to change."""
     changes: SampleChanges
-    """What becomes of it."""
+    """The keys to change and their new values."""
 
     def __init__(self, uuid: str, **changes: Unpack[SampleChanges]) -> None:
         _check_known(changes, SampleChanges, "SampleUpdate()")
@@ -157,22 +157,22 @@ class SampleUpdate:
 @define(init=False)
 class LabelUpdate:
     """
-    A change of a label, for ``labels.update_many``: what is not named stays, and None is null.
+    A change of a label, for ``labels.update_many``. Omitted keys stay unchanged; None is sent as null.
 
     Example:
         >>> LabelUpdate("602a3eec-a61c-4a77-9fcc-3037ce5e9606", label_status="REVIEWED").changes
         {'label_status': 'REVIEWED'}
 
     Raises:
-        TypeError: A change is not known.
+        TypeError: A keyword argument is unknown.
     """
 
     sample_uuid: str
-    """The sample whose label is to change."""
+    """The sample whose label to change."""
     labelset: str | None
-    """The labelset; None is the one that the call names."""
+    """The labelset; None uses the labelset of the call."""
     changes: LabelChanges
-    """What becomes of it."""
+    """The keys to change and their new values."""
 
     def __init__(self, sample_uuid: str, *, labelset: str | None = None, **changes: Unpack[LabelChanges]) -> None:
         _check_known(changes, LabelChanges, "LabelUpdate()")
@@ -189,14 +189,14 @@ def _check_known(changes: Mapping[str, Any], known: type, call: str) -> None:
 
 class IssueChanges(TypedDict, total=False):
     """
-    What can be changed on an issue. What is not named stays, and None is null.
+    Changes of an issue. Omitted keys stay unchanged; None is sent as null.
 
     Source: the official SDK.
     """
 
     description: str
-    """What is the matter."""
+    """A description of the issue."""
     status: str
     """One of `IssueStatus`."""
     anchor: IssueAnchor | Mapping[str, Any] | None
-    """What it points to."""
+    """The location it refers to."""

@@ -11,7 +11,7 @@ from segments_async.models.task_attributes import TaskAttributes
 from segments_async.models.users import User
 
 GROUND_TRUTH = "ground-truth"
-"""The labelset that every dataset has."""
+"""The name of the labelset that every dataset has."""
 
 
 @define(kw_only=True)
@@ -21,11 +21,11 @@ class Labelset(Model):
     name: str
     """Unique in its dataset."""
     description: str | None = None
-    """A line for people."""
+    """A short description."""
     is_groundtruth: bool | None = None
-    """Whether this is the set that people label."""
+    """Whether this is the labelset for the labels that people draw."""
     created_at: datetime | str | None = None
-    """When it was made."""
+    """When it was created."""
 
 
 @define(kw_only=True)
@@ -35,75 +35,75 @@ class Dataset(Model):
     name: str
     """Unique among the datasets of its owner."""
     full_name: str | None = None
-    """``"owner/name"``; `identifier` is it even where the service leaves it out."""
+    """``"owner/name"``; `identifier` is available even if the service does not send this."""
     description: str | None = None
-    """A line for people."""
+    """A short description."""
     data_type: str | None = None
     """Always ``"IMAGE"`` so far, whatever the samples are."""
     category: str | None = None
     """One of `Category`, or ``custom-...``."""
     public: bool | None = None
-    """Whether everyone may see it."""
+    """Whether everyone can see it."""
     archived: bool | None = None
-    """Whether it is put away."""
+    """Whether it is archived."""
     owner: User | None = None
-    """The user or organisation it belongs to."""
+    """The user or organisation that owns it."""
     cloned_from: str | None = None
     """The dataset it is a clone of."""
     created_at: datetime | str | None = None
-    """When it was made."""
+    """When it was created."""
     task_type: str | None = None
     """One of `TaskType`; ``""`` if none is set."""
     task_attributes: TaskAttributes | None = None
-    """Categories and attributes; lists of datasets leave them out."""
+    """Categories and attributes; not contained in lists of datasets."""
     labelsets: list[Labelset] | None = None
-    """Its labelsets; lists of datasets leave them out."""
+    """Its labelsets; not contained in lists of datasets."""
     label_stats: dict[str, Any] | None = None
     """Number of labels by status."""
     role: str | None = None
-    """What the key's user may do here: one of `Role`."""
+    """The role of the API key's user in the dataset: one of `Role`."""
     readme: str | None = None
-    """Markdown, shown on the overview tab."""
+    """Markdown text, displayed on the overview tab."""
     metadata: dict[str, Any] | None = None
-    """Yours."""
+    """Your own metadata, by key."""
     collaborators_count: int | None = None
     """Number of collaborators."""
     samples_count: int | str | None = None
-    """Number of samples; the service may send it as text."""
+    """Number of samples; the service may send it as a string."""
     insights_urls: dict[str, Any] | None = None
-    """Dashboards, by name."""
+    """URLs of dashboards, by name."""
     region_of_interest: dict[str, Any] | None = None
-    """Where to label in 3D, as the service defines it."""
+    """The region to label in 3D, in the format of the service."""
     labeling_inactivity_timeout_seconds: int | None = None
-    """Seconds without input after which the labelling time stops."""
+    """Seconds without input after which the labelling timer stops."""
     noncollaborator_can_label: bool | None = None
-    """Whether others may label."""
+    """Whether users who are not collaborators may label."""
     noncollaborator_can_review: bool | None = None
-    """Whether others may review."""
+    """Whether users who are not collaborators may review."""
     enable_skip_labeling: bool | None = None
     """Whether a labeler may skip a sample."""
     enable_skip_reviewing: bool | None = None
     """Whether a reviewer may skip a sample."""
     enable_ratings: bool | None = None
-    """Whether labels get stars."""
+    """Whether labels can be rated with stars."""
     enable_save_button: bool | None = None
-    """Whether work can be saved without submitting it."""
+    """Whether a label can be saved without submitting it."""
     enable_label_status_verified: bool | None = None
     """Whether labels can be VERIFIED."""
     enable_confirm_on_submit: bool | None = None
     """Whether submitting asks for confirmation."""
     enable_same_dimensions_track_constraint: bool | None = None
-    """Whether cuboids of a track share their dimensions."""
+    """Whether all cuboids of a track have the same dimensions."""
     enable_interpolation: bool | None = None
-    """Whether frames between keyframes are filled in."""
+    """Whether annotations are interpolated between keyframes."""
     enable_extrapolation: bool | None = None
-    """Whether frames after the last keyframe are filled in."""
+    """Whether annotations are extrapolated after the last keyframe."""
     use_timestamps_for_interpolation: bool | None = None
-    """Whether interpolation goes by time, not by frame."""
+    """Whether interpolation uses timestamps instead of frame indices."""
     enable_3d_cuboid_rotation: bool | None = None
-    """Whether cuboids turn about all three axes."""
+    """Whether cuboids can be rotated about all three axes."""
     enable_3d_region_of_interest: bool | None = None
-    """Whether `region_of_interest` is in use."""
+    """Whether `region_of_interest` is enabled."""
     enable_object_linking: bool | None = None
     """Whether objects can be linked."""
     enable_object_link_category_restrictions: bool | None = None
@@ -112,17 +112,17 @@ class Dataset(Model):
     @property
     def identifier(self) -> str:
         """
-        ``"owner/name"``, as every call takes it.
+        The dataset as ``"owner/name"``, as all calls accept it.
 
         Example:
             >>> Dataset(name="flowers", owner=User(username="jane")).identifier
             'jane/flowers'
 
         Raises:
-            InputError: The dataset carries neither a full name nor its owner.
+            InputError: The dataset has neither a full name nor an owner.
         """
         if self.full_name is not None:
             return self.full_name
         if self.owner is None:
-            raise InputError(f"dataset {self.name!r} has neither full_name nor owner; name it as 'owner/name'")
+            raise InputError(f"dataset {self.name!r} has neither full_name nor owner; pass 'owner/name' instead")
         return f"{self.owner.username}/{self.name}"

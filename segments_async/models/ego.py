@@ -1,4 +1,4 @@
-"""From world to ego coordinates, by the ego poses of a sample."""
+"""Transform labels from world to ego coordinates, with the ego poses of a sample."""
 
 import logging
 from collections.abc import Sequence
@@ -35,69 +35,72 @@ Annotations = Sequence[Annotation | dict[str, Any]]
 
 def transform_to_ego(label: Label, sample: Sample) -> Label:
     """
-    Move what is drawn in point clouds from world to ego coordinates.
+    Transform cuboids and shapes in point clouds from world to ego coordinates.
 
-    A cuboid's place, yaw and rotation, and the points of shapes are moved; the yaw is not brought back into -pi to pi.
-    Segmented points and what is drawn on images have no world coordinates and stay. A frame without an ego pose stays
-    in world coordinates, which is logged as a warning. The results are those of the official SDK's
-    ``get_label(transform_to_ego_coordinates=True)``.
+    The position, yaw and rotation of cuboids and the points of shapes are transformed; the yaw is not normalized to -pi
+    to pi. Segmented points and annotations on images have no world coordinates and stay unchanged. Frames without an
+    ego pose stay in world coordinates, which is logged as a warning. The results equal those of
+    ``get_label(transform_to_ego_coordinates=True)`` in the official SDK.
 
     Example:
         >>> pose = EgoPose(position=XYZ(10, 0, 0), heading=XYZW.from_yaw(0))
         >>> cloud = PointcloudSampleAttributes.from_url("https://example.com/0.pcd", ego_pose=pose)
         >>> car = PointcloudCuboidAnnotation.from_yaw((12, 1, 0), (4, 2, 1.5), id=1, category_id=1)
         >>> label = Label(attributes=PointcloudCuboidLabelAttributes(annotations=[car]))
-        >>> moved = transform_to_ego(label, Sample(uuid="", name="", attributes=cloud))
-        >>> moved.attributes.annotations[0].position.x
+        >>> transformed = transform_to_ego(label, Sample(uuid="", name="", attributes=cloud))
+        >>> transformed.attributes.annotations[0].position.x
         2.0
 
     Args:
-        label: Labels in world coordinates; it is not changed.
-        sample: The sample it belongs to: a point cloud, a sequence of them, or several sensors.
+        label: A label in world coordinates; it is not changed.
+        sample: The sample of the label: a point cloud, a sequence of point clouds, or a multi-sensor sample.
 
     Returns:
-        A copy.
+        A transformed copy of *label*.
 
     Raises:
-        InputError: The label belongs to another sample, the sample is of another kind, or a rotation is all zeros.
+        InputError: The label belongs to another sample, the sample is of another type, or a rotation is all zeros.
     """
     if label.sample_uuid is not None and label.sample_uuid != sample.uuid:
         raise InputError(f"the label belongs to sample {label.sample_uuid}, not to {sample.uuid}", path="sample")
-    moved = deepcopy(label)
-    seen = sample.attributes
-    if isinstance(seen, MultiSensorSampleAttributes):
-        stayed = _move_sensors(moved.attributes, seen)
-    elif isinstance(seen, PointcloudSampleAttributes | PointcloudSequenceSampleAttributes):
-        stayed = _move(moved.attributes, seen)
+    transformed = deepcopy(label)
+    data = sample.attributes
+    if isinstance(data, MultiSensorSampleAttributes):
+        without_pose = _transform_sensors(transformed.attributes, data)
+    elif isinstance(data, PointcloudSampleAttributes | PointcloudSequenceSampleAttributes):
+        without_pose = _transform(transformed.attributes, data)
     else:
-        raise InputError("expected a point cloud, a sequence of point clouds or several sensors", path="sample")
-    if stayed:
-        _log.warning("%d frames of sample %s have no ego pose and stay in world coordinates", stayed, sample.uuid)
-    return moved
+        raise InputError("expected a point cloud, a sequence of point clouds or a multi-sensor sample", path="sample")
+    if without_pose:
+        _log.warning("%d frames of sample %s have no ego pose and stay in world coordinates", without_pose, sample.uuid)
+    return transformed
 
 
-def _move_sensors(attributes: LabelAttributes | None, seen: MultiSensorSampleAttributes) -> int:
+def _transform_sensors(attributes: LabelAttributes | None, data: MultiSensorSampleAttributes) -> int:
     if not isinstance(attributes, MultiSensorLabelAttributes):
         return 0
-    seen_by = {sensor.name: sensor.attributes for sensor in seen.sensors}
-    return sum(_move(part.attributes, seen_by.get(part.name)) for part in attributes.sensors)
+    attributes_of_sensor = {sensor.name: sensor.attributes for sensor in data.sensors}
+    return sum(_transform(sensor.attributes, attributes_of_sensor.get(sensor.name)) for sensor in attributes.sensors)
 
 
-def _move(attributes: LabelAttributes | None, seen: SampleAttributes | None) -> int:
-    """Move what is drawn in frames that have a pose; tell how many have none."""
+def _transform(attributes: LabelAttributes | None, data: SampleAttributes | None) -> int:
+    """Transform the annotations of frames that have a pose; return the number of frames without one."""
     frames: list[Annotations] = []
     poses: list[EgoPose | None] = []
-    if isinstance(seen, PointcloudSampleAttributes) and isinstance(attributes, FrameLabelAttributes):
-        frames, poses = [attributes.annotations], [seen.ego_pose]
-    elif isinstance(seen, PointcloudSequenceSampleAttributes) and isinstance(attributes, SequenceLabelAttributes):
-        frames, poses = [frame.annotations for frame in attributes.frames], [frame.ego_pose for frame in seen.frames]
-    stayed = 0
+    if isinstance(data, PointcloudSampleAttributes) and isinstance(attributes, FrameLabelAttributes):
+        frames, poses = [attributes.annotations], [data.ego_pose]
+    elif isinstance(data, PointcloudSequenceSampleAttributes) and isinstance(attributes, SequenceLabelAttributes):
+        frames, poses = (
+            [frame.annotations for frame in attributes.frames],
+            [frame.ego_pose for frame in data.frames],
+        )
+    without_pose = 0
     for annotations, pose in zip_longest(frames, poses[: len(frames)]):
         if pose is None:
-            stayed += 1
+            without_pose += 1
         else:
-            _Frame.of(pose).take_in(annotations)
-    return stayed
+            _EgoFrame.of(pose).transform(annotations)
+    return without_pose
 
 
 Triple = tuple[float, float, float]
@@ -105,8 +108,8 @@ Quaternion = tuple[float, float, float, float]
 
 
 @frozen
-class _Frame:
-    """A frame of reference: where it is, and its axes, in world coordinates."""
+class _EgoFrame:
+    """An ego frame of reference: its origin and axes, in world coordinates."""
 
     origin: Triple
     axes: tuple[Triple, Triple, Triple]
@@ -114,7 +117,7 @@ class _Frame:
     yaw: float
 
     @classmethod
-    def of(cls, pose: EgoPose) -> "_Frame":
+    def of(cls, pose: EgoPose) -> "_EgoFrame":
         x, y, z, w = _unit(pose.heading)
         axes = (
             (1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)),
@@ -124,16 +127,16 @@ class _Frame:
         origin = (pose.position.x, pose.position.y, pose.position.z)
         return cls(origin, axes, (-x, -y, -z, w), XYZW(x, y, z, w).yaw)
 
-    def take_in(self, annotations: Annotations) -> None:
-        """Move *annotations* from world coordinates into this frame."""
+    def transform(self, annotations: Annotations) -> None:
+        """Transform *annotations* from world coordinates to this frame, in place."""
         for annotation in annotations:
             if isinstance(annotation, PointcloudCuboidAnnotation):
                 place = annotation.position
                 place.x, place.y, place.z = self.coordinates(place.x, place.y, place.z)
                 annotation.yaw -= self.yaw
                 if annotation.rotation is not None:
-                    turned = _product(self.inverse, _unit(annotation.rotation))
-                    annotation.rotation = XYZW(*turned, extra=annotation.rotation.extra)
+                    rotated = _multiply(self.inverse, _unit(annotation.rotation))
+                    annotation.rotation = XYZW(*rotated, extra=annotation.rotation.extra)
             elif isinstance(annotation, PointcloudVectorAnnotation):
                 annotation.points = [
                     list(self.coordinates(*point)) if len(point) == len(self.origin) else point
@@ -141,7 +144,7 @@ class _Frame:
                 ]
 
     def coordinates(self, x: float, y: float, z: float) -> Triple:
-        """Tell where a place in world coordinates is as seen from this frame."""
+        """Transform a position from world coordinates to this frame."""
         dx, dy, dz = x - self.origin[0], y - self.origin[1], z - self.origin[2]
         first, second, third = (ax * dx + ay * dy + az * dz for ax, ay, az in self.axes)
         return first, second, third
@@ -155,8 +158,8 @@ def _unit(rotation: XYZW) -> Quaternion:
     return x / norm, y / norm, z / norm, w / norm
 
 
-def _product(first: Quaternion, second: Quaternion) -> Quaternion:
-    """Turn by *second*, then by *first*."""
+def _multiply(first: Quaternion, second: Quaternion) -> Quaternion:
+    """Multiply quaternions: rotate by *second*, then by *first*."""
     x1, y1, z1, w1 = first
     x2, y2, z2, w2 = second
     return (

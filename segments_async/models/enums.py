@@ -1,15 +1,15 @@
 """
-Words the service uses, as constants.
+The known values of string fields, as enums.
 
-They are a convenience for writing: model fields are plain `str`, as the service adds words without notice.
-A member equals its word: ``label.label_status == LabelStatus.LABELED``.
+The enums are a convenience: model fields are plain `str`, because the service adds values without notice. A member
+equals its value: ``label.label_status == LabelStatus.LABELED``.
 """
 
 from enum import StrEnum
 
 
 class LabelStatus(StrEnum):
-    """Where a label is in the labelling workflow. Source: api.md, "Payloads"."""
+    """The status of a label in the labelling workflow. Source: ``docs/service.md``, "Label statuses"."""
 
     LABELED = "LABELED"
     LABELING_IN_PROGRESS = "LABELING_IN_PROGRESS"
@@ -23,7 +23,7 @@ class LabelStatus(StrEnum):
 
 
 class TaskType(StrEnum):
-    """What is labelled in a dataset; also a label's `label_type`. Source: the official SDK."""
+    """The type of labels in a dataset; also the `label_type` of a label. Source: the official SDK."""
 
     BBOXES = "bboxes"
     EMPTY = ""
@@ -43,7 +43,7 @@ class TaskType(StrEnum):
 
 
 class Category(StrEnum):
-    """What a dataset shows; ``custom-...`` words exist besides. Source: the official SDK."""
+    """The subject of a dataset; there are also ``custom-...`` values. Source: the official SDK."""
 
     AGRICULTURE = "agriculture"
     FRUIT = "fruit"
@@ -56,27 +56,27 @@ class Category(StrEnum):
 
 
 class CameraConvention(StrEnum):
-    """Where a camera's axes point. Source: docs.segments.ai/reference/sample-types."""
+    """The directions of the axes of a camera. Source: docs.segments.ai/reference/sample-types."""
 
     OPEN_CV = "OpenCV"
     OPEN_GL = "OpenGL"
 
 
 class CameraDistortionModel(StrEnum):
-    """How a lens distorts. Source: docs.segments.ai/reference/sample-types."""
+    """The distortion model of a lens. Source: docs.segments.ai/reference/sample-types."""
 
     BROWN_CONRADY = "brown-conrady"
     FISH_EYE = "fisheye"
 
 
 class HeightMapEncoding(StrEnum):
-    """How heights are written as colours. Source: the official SDK."""
+    """The encoding of heights as colours. Source: the official SDK."""
 
     RGB16 = "rgb16"
 
 
 class ImageVectorAnnotationType(StrEnum):
-    """What can be drawn on an image. Source: docs.segments.ai/reference/label-types."""
+    """The types of shapes on an image. Source: docs.segments.ai/reference/label-types."""
 
     BBOX = "bbox"
     POINT = "point"
@@ -85,7 +85,7 @@ class ImageVectorAnnotationType(StrEnum):
 
 
 class InputType(StrEnum):
-    """How an attribute is filled in. Source: the official SDK."""
+    """The input type of an attribute. Source: the official SDK."""
 
     CHECKBOX = "checkbox"
     MULTISELECT = "multiselect"
@@ -98,7 +98,7 @@ class InputType(StrEnum):
 
 
 class PCDType(StrEnum):
-    """The format of a point cloud's file. Source: the official SDK."""
+    """The file format of a point cloud. Source: the official SDK."""
 
     BINARY_XYZI = "binary-xyzi"
     BINARY_XYZIR = "binary-xyzir"
@@ -111,14 +111,14 @@ class PCDType(StrEnum):
 
 
 class PointcloudCuboidAnnotationType(StrEnum):
-    """Kinds of boxes in a point cloud. Source: the official SDK."""
+    """The types of cuboids in a point cloud. Source: the official SDK."""
 
     CUBOID = "cuboid"
     CUBOID_SYNC = "cuboid-sync"
 
 
 class PointcloudVectorAnnotationType(StrEnum):
-    """What can be drawn in a point cloud. Source: docs.segments.ai/reference/label-types."""
+    """The types of shapes in a point cloud. Source: docs.segments.ai/reference/label-types."""
 
     POINT = "point"
     POLYGON = "polygon"
@@ -127,7 +127,8 @@ class PointcloudVectorAnnotationType(StrEnum):
 
 class Role(StrEnum):
     """
-    What a collaborator may do; each role may do what the ones before it may: VIEWER, LABELER, REVIEWER, MANAGER, ADMIN.
+    The role of a collaborator. Each includes the permissions of those before it: VIEWER, LABELER, REVIEWER, MANAGER,
+    ADMIN.
 
     Source: docs.segments.ai/guides/add-collaborators-to-a-dataset.
     """
@@ -140,14 +141,14 @@ class Role(StrEnum):
 
 
 class IssueStatus(StrEnum):
-    """Whether an issue is still to be seen to. Source: the official SDK."""
+    """The status of an issue. Source: the official SDK."""
 
     CLOSED = "CLOSED"
     OPEN = "OPEN"
 
 
 class ReleaseStatus(StrEnum):
-    """How far the service is with building a release. Source: the official SDK."""
+    """The status of building a release. Source: the official SDK."""
 
     FAILED = "FAILED"
     PENDING = "PENDING"
@@ -155,7 +156,7 @@ class ReleaseStatus(StrEnum):
 
 
 class Subscription(StrEnum):
-    """What an account has. Source: the official SDK."""
+    """The subscription plan of an account. Source: the official SDK."""
 
     ACADEMIC = "ACADEMIC"
     ENTERPRISE = "ENTERPRISE"

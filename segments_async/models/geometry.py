@@ -1,7 +1,7 @@
 """
-Places and directions in three dimensions.
+Positions and rotations in three dimensions.
 
-Everything here is right-handed, with z up. Source: docs.segments.ai/reference/sample-types and label-types.
+All coordinate systems are right-handed, with z up. Source: docs.segments.ai/reference/sample-types and label-types.
 """
 
 import math
@@ -15,7 +15,7 @@ from segments_async.models._base import Model
 @define
 class XYZ(Model):
     """
-    A place, or lengths, along three axes.
+    A position, or lengths, along three axes.
 
     Example:
         >>> XYZ(1.5, -2, 0.25).y
@@ -35,17 +35,17 @@ class PartialXYZ(Model):
     """Lengths along some of three axes, such as the limits of a warning rule."""
 
     x: float | None = None
-    """Along x, in the unit of the point cloud; None says nothing about it."""
+    """Along x, in the unit of the point cloud; None sets no value."""
     y: float | None = None
-    """Along y, in the unit of the point cloud; None says nothing about it."""
+    """Along y, in the unit of the point cloud; None sets no value."""
     z: float | None = None
-    """Along z, in the unit of the point cloud; None says nothing about it."""
+    """Along z, in the unit of the point cloud; None sets no value."""
 
 
 @define
 class XYZW(Model):
     """
-    A rotation: a unit quaternion, right-handed, which turns what it is applied to counter-clockwise about its axis.
+    A rotation, as a right-handed unit quaternion: it rotates counter-clockwise about its axis.
 
     Example:
         >>> XYZW.from_yaw(math.pi).qz
@@ -64,7 +64,7 @@ class XYZW(Model):
     @classmethod
     def from_yaw(cls, yaw: float) -> Self:
         """
-        Turn about z only.
+        Create a rotation about z.
 
         Args:
             yaw: Radians, counter-clockwise as seen from above.
@@ -73,38 +73,38 @@ class XYZW(Model):
 
     @property
     def yaw(self) -> float:
-        """The turn about z: radians, counter-clockwise as seen from above, -pi to pi."""
+        """The rotation about z: radians, counter-clockwise as seen from above, -pi to pi."""
         turn, rest = self.qw * self.qz + self.qx * self.qy, self.qy**2 + self.qz**2
         return math.atan2(2 * turn, 1 - 2 * rest)
 
 
 @define(kw_only=True)
 class EgoPose(Model):
-    """Where the sensor was, and how it was turned. Source: docs.segments.ai/reference/sample-types."""
+    """The position and orientation of the sensor. Source: docs.segments.ai/reference/sample-types."""
 
     position: XYZ
-    """The sensor's place in world coordinates, in the unit of the point cloud."""
+    """The position of the sensor in world coordinates, in the unit of the point cloud."""
     heading: XYZW
-    """From ego to world coordinates; the sensor's own frame is right-handed too."""
+    """Rotation from ego to world coordinates; the ego coordinates are right-handed too."""
 
 
 @define(kw_only=True)
 class Bounds(Model):
     """
-    Where the limiting cuboid of the label editor starts, in world coordinates.
+    The initial limiting cuboid of the label editor, in world coordinates.
 
     Source: docs.segments.ai/reference/sample-types.
     """
 
     min_x: float | None = None
-    """Least x, in the unit of the point cloud."""
+    """Minimum x, in the unit of the point cloud."""
     max_x: float | None = None
-    """Greatest x, in the unit of the point cloud."""
+    """Maximum x, in the unit of the point cloud."""
     min_y: float | None = None
-    """Least y, in the unit of the point cloud."""
+    """Minimum y, in the unit of the point cloud."""
     max_y: float | None = None
-    """Greatest y, in the unit of the point cloud."""
+    """Maximum y, in the unit of the point cloud."""
     min_z: float | None = None
-    """Least z, in the unit of the point cloud; points are coloured by height from here."""
+    """Minimum z, in the unit of the point cloud; the lower end of the colour scale for heights."""
     max_z: float | None = None
-    """Greatest z, in the unit of the point cloud; points are coloured by height up to here."""
+    """Maximum z, in the unit of the point cloud; the upper end of the colour scale for heights."""

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from attrs import define, field
 
-from segments_async.models._base import Model, words
+from segments_async.models._base import Model, known_values
 from segments_async.models.annotations import Annotation, Link
 from segments_async.models.enums import ImageVectorAnnotationType
 from segments_async.models.urls import URL
@@ -13,17 +13,17 @@ from segments_async.models.urls import URL
 
 @define(kw_only=True)
 class ImageSegmentationAnnotation(Annotation):
-    """An object in a segmentation bitmap. Its `id` is the value of its pixels: the 24 RGB bits, R lowest."""
+    """An object in a segmentation bitmap. Its `id` is the 24-bit RGB value of its pixels, with R as the lowest byte."""
 
 
 @define(kw_only=True)
 class ImageSegmentationLabelAttributes(Model):
-    """A segmented image. Source: docs.segments.ai/reference/label-types; API documentation, "GET /labels"."""
+    """Label of a segmented image. Source: docs.segments.ai/reference/label-types; API documentation, "GET /labels"."""
 
     annotations: list[ImageSegmentationAnnotation]
-    """What the bitmap's values mean."""
+    """The objects that the values of the bitmap refer to."""
     segmentation_bitmap: URL
-    """An RGBA PNG: alpha 255 everywhere, the RGB bits are an annotation's id, 0 is unlabelled."""
+    """An RGBA PNG: alpha is 255, the RGB bits are the id of an annotation, and 0 is unlabelled."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole image, by name."""
     format_version: str | float | None = None
@@ -34,34 +34,34 @@ class ImageSegmentationLabelAttributes(Model):
 class ImageSequenceSegmentationAnnotation(ImageSegmentationAnnotation):
     """An object in the segmentation bitmap of a frame."""
 
-    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - in sequences it is never missing
-    """The same for an object in all frames and sensors."""
+    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - always present in sequences
+    """Identifies the object in all frames and sensors."""
     is_keyframe: bool | None = None
-    """Whether somebody drew it here, rather than an interpolation; False if not given."""
+    """Whether it was drawn in this frame rather than interpolated; False if not given."""
 
 
 @define(kw_only=True)
 class ImageSequenceSegmentationFrame(Model):
-    """A segmented frame. Source: docs.segments.ai/reference/label-types; the official SDK."""
+    """The label of a segmented frame. Source: docs.segments.ai/reference/label-types; the official SDK."""
 
     annotations: list[ImageSequenceSegmentationAnnotation]
-    """What the bitmap's values mean."""
+    """The objects that the values of the bitmap refer to."""
     segmentation_bitmap: URL | None = None
-    """As in `ImageSegmentationLabelAttributes`; None for a frame in which nothing is drawn."""
+    """As in `ImageSegmentationLabelAttributes`; None if the frame has no annotations."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole frame, by name."""
     timestamp: str | float | None = None
-    """The sample's, in nanoseconds."""
+    """The timestamp of the frame in the sample, in nanoseconds."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.1"``."""
 
 
 @define(kw_only=True)
 class ImageSequenceSegmentationLabelAttributes(Model):
-    """Segmented frames. Source: docs.segments.ai/reference/label-types."""
+    """The label of a segmented sequence of images. Source: docs.segments.ai/reference/label-types."""
 
     frames: list[ImageSequenceSegmentationFrame]
-    """One for each frame of the sample, in order."""
+    """The labels of the frames, one for each frame of the sample, in order."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.1"``."""
 
@@ -76,10 +76,12 @@ class ImageVectorAnnotation(Annotation):
         [[12.5, 34], [90, 56]]
     """
 
-    type: str = field(metadata=words(ImageVectorAnnotationType))
+    type: str = field(metadata=known_values(ImageVectorAnnotationType))
     """One of `ImageVectorAnnotationType`."""
     points: list[list[float]]
-    """``[x, y]`` in pixels from the top left corner, x right, y down; a bbox has its top left and bottom right."""
+    """
+    ``[x, y]`` in pixels from the top left corner, x right, y down; a bbox has its top left and bottom right corners.
+    """
 
     @classmethod
     def bbox(
@@ -100,12 +102,12 @@ class ImageVectorAnnotation(Annotation):
             'bbox'
 
         Args:
-            corner: ``(x, y)`` of a corner, in pixels from the image's top left corner, y down.
-            opposite: The corner across from it; any two that face each other will do.
+            corner: ``(x, y)`` of any corner, in pixels from the image's top left corner, y down.
+            opposite: The opposite corner.
             id: Unique in its label.
-            category_id: `TaskAttributeCategory.id` of what it is.
+            category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
-            track_id: In sequences, the same for an object in all frames.
+            track_id: In sequences, identifies the object in all frames.
         """
         (left, right), (top, bottom) = (sorted(pair) for pair in zip(corner, opposite, strict=True))
         return cls(
@@ -136,13 +138,13 @@ class ImageVectorAnnotation(Annotation):
             [9, 5]
 
         Args:
-            type: One of `ImageVectorAnnotationType`; for a bbox, `bbox` sorts the corners.
-            points: ``(x, y)`` of each, in pixels from the image's top left corner, x right, y down; the last of a
-                polygon is joined to the first.
+            type: One of `ImageVectorAnnotationType`; for a bounding box, use `bbox`, which sorts the corners.
+            points: ``(x, y)`` of each point, in pixels from the image's top left corner, x right, y down. The last
+                point of a polygon is connected to the first.
             id: Unique in its label.
-            category_id: `TaskAttributeCategory.id` of what it is.
+            category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
-            track_id: In sequences, the same for an object in all frames.
+            track_id: In sequences, identifies the object in all frames.
         """
         return cls(
             id=id,
@@ -161,7 +163,7 @@ class ImageVectorLabelAttributes(Model):
     annotations: list[ImageVectorAnnotation]
     """The shapes."""
     links: list[Link] | None = None
-    """Which objects belong together."""
+    """Links between objects."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole image, by name."""
     format_version: str | float | None = None
@@ -172,10 +174,10 @@ class ImageVectorLabelAttributes(Model):
 class ImageSequenceVectorAnnotation(ImageVectorAnnotation):
     """A shape drawn on a frame. Source: docs.segments.ai/reference/label-types."""
 
-    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - in sequences it is never missing
-    """The same for an object in all frames and sensors."""
+    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - always present in sequences
+    """Identifies the object in all frames and sensors."""
     is_keyframe: bool | None = None
-    """Whether somebody drew it here, rather than an interpolation; False if not given."""
+    """Whether it was drawn in this frame rather than interpolated; False if not given."""
 
 
 @define(kw_only=True)
@@ -185,7 +187,7 @@ class ImageVectorFrame(Model):
     annotations: list[ImageSequenceVectorAnnotation]
     """The shapes."""
     timestamp: str | float | None = None
-    """The sample's, in nanoseconds."""
+    """The timestamp of the frame in the sample, in nanoseconds."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole frame, by name."""
     format_version: str | float | None = None
@@ -197,8 +199,8 @@ class ImageSequenceVectorLabelAttributes(Model):
     """Shapes drawn on frames. Source: docs.segments.ai/reference/label-types."""
 
     frames: list[ImageVectorFrame]
-    """One for each frame of the sample, in order."""
+    """The labels of the frames, one for each frame of the sample, in order."""
     links: list[Link] | None = None
-    """Which objects belong together."""
+    """Links between objects."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""

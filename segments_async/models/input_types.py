@@ -1,5 +1,5 @@
 """
-What is filled in for an object, a link or a whole image: one class for each way to do so.
+The attributes of objects, links and whole images: one class for each input type.
 
 Source: docs.segments.ai/reference/categories-and-attributes, and the official SDK.
 """
@@ -14,29 +14,29 @@ from segments_async.models.enums import InputType
 
 @define(kw_only=True)
 class BaseTaskAttribute(Model):
-    """What every attribute has. Source: docs.segments.ai/reference/categories-and-attributes; the official SDK."""
+    """Base class of all attributes. Source: docs.segments.ai/reference/categories-and-attributes; the official SDK."""
 
     name: str
     """The key of its value in the `attributes` of a label."""
     is_mandatory: bool | None = None
-    """Whether the label editor warns if it is not filled in."""
+    """Whether the label editor warns if it has no value."""
     is_track_level: bool | None = None
     """
-    Whether it is the same in all frames of a sequence. Of a link, True if not given: its value is in the link's
-    `attributes` then, else in its `frames`.
+    Whether its value is the same in all frames of a sequence. For links, True if not given: the value is then in the
+    `attributes` of the link, otherwise in its `frames`.
     """
     synced_across_sensors: bool | None = None
-    """Whether it is the same in all sensors."""
+    """Whether its value is the same in all sensors."""
     sensor_filter: str | None = None
-    """Which sensors it is for."""
+    """The sensors it applies to."""
     sensors: str | None = None
-    """Which sensors it is for: ``"2D"``, ``"3D"`` or ``"all"``."""
+    """The sensors it applies to: ``"2D"``, ``"3D"`` or ``"all"``."""
 
 
 @define(kw_only=True)
 class SelectTaskAttribute(BaseTaskAttribute):
     """
-    One of several words.
+    A choice of one of several values.
 
     Example:
         >>> SelectTaskAttribute(name="color", values=["red", "green"], default_value="red").input_type
@@ -46,62 +46,62 @@ class SelectTaskAttribute(BaseTaskAttribute):
     input_type: str = "select"
     """Always ``"select"``."""
     values: list[str]
-    """The words."""
+    """The values to choose from."""
     default_value: str | None = None
-    """The word to start with."""
+    """The initial value."""
 
 
 @define(kw_only=True)
 class MultiselectTaskAttribute(BaseTaskAttribute):
-    """Any of several words."""
+    """A choice of any number of values."""
 
     input_type: str = "multiselect"
     """Always ``"multiselect"``."""
     values: list[str]
-    """The words."""
+    """The values to choose from."""
     default_value: str | list[str] | None = None
-    """The word, or the words, to start with."""
+    """The initial value or values."""
 
 
 @define(kw_only=True)
 class TextTaskAttribute(BaseTaskAttribute):
-    """A text."""
+    """A free text."""
 
     input_type: str = "text"
     """Always ``"text"``."""
     default_value: str | None = None
-    """The text to start with."""
+    """The initial text."""
 
 
 @define(kw_only=True)
 class NumberTaskAttribute(BaseTaskAttribute):
-    """A number; the service keeps limits as text too, which is empty where there is none."""
+    """A number; the service may also store its limits as strings, which are empty if there is no limit."""
 
     input_type: str = "number"
     """Always ``"number"``."""
     default_value: float | str | None = None
-    """The number to start with."""
+    """The initial number."""
     min: float | str | None = None
-    """The least number."""
+    """The minimum."""
     max: float | str | None = None
-    """The greatest number."""
+    """The maximum."""
     step: float | str | None = None
-    """How far the arrows of the field go."""
+    """The step of the input field."""
 
 
 @define(kw_only=True)
 class CheckboxTaskAttribute(BaseTaskAttribute):
-    """Yes or no."""
+    """A checkbox."""
 
     input_type: str = "checkbox"
     """Always ``"checkbox"``."""
     default_value: bool | str | None = None
-    """Whether it is ticked at first; the service may have kept it as text."""
+    """Whether it is initially checked; the service may store this as a string."""
 
 
 @define(kw_only=True)
 class Vector3TaskAttribute(BaseTaskAttribute):
-    """Three numbers."""
+    """A vector of three numbers."""
 
     input_type: str = "vector3"
     """Always ``"vector3"``."""
@@ -117,7 +117,7 @@ class QuaternionTaskAttribute(BaseTaskAttribute):
 
 @define(kw_only=True)
 class PointsTaskAttribute(BaseTaskAttribute):
-    """Places."""
+    """A list of points."""
 
     input_type: str = "points"
     """Always ``"points"``."""
@@ -147,4 +147,4 @@ TaskAttribute = Annotated[
         },
     ),
 ]
-"""Chosen by its ``input_type``; one that this version does not know is JSON as it came."""
+"""The class is determined by ``input_type``; an unknown one stays plain JSON."""

@@ -1,4 +1,4 @@
-"""Issues: what people note about samples, and where in a sample they point."""
+"""Issues that people report about samples, and the locations they refer to."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,8 +13,8 @@ class IssueLocation2D(Model):
     """
     A point in an image.
 
-    Source: the official SDK (there called IssueAnchor2DCoordinates), which names no unit; taken to be that of
-    annotations.
+    Source: the official SDK, where it is called IssueAnchor2DCoordinates. The SDK does not document the unit; it is
+    assumed to be that of annotations.
     """
 
     x: float
@@ -30,16 +30,16 @@ class IssueLocation3D(Model):
     """
     A point in a point cloud.
 
-    Source: the official SDK (there called IssueAnchor3DCoordinates), which names no frame; taken to be that of
-    annotations.
+    Source: the official SDK, where it is called IssueAnchor3DCoordinates. The SDK does not document the frame of
+    reference; it is assumed to be that of annotations.
     """
 
     x: float
-    """World frame, in the unit of the point cloud."""
+    """In world coordinates, in the unit of the point cloud."""
     y: float
-    """World frame, in the unit of the point cloud."""
+    """In world coordinates, in the unit of the point cloud."""
     z: float
-    """World frame, in the unit of the point cloud."""
+    """In world coordinates, in the unit of the point cloud."""
     type: str = "3d"
     """Always ``"3d"``."""
 
@@ -49,7 +49,7 @@ class IssueBasicAnchor(Model):
     """A frame, a sensor or the sample as a whole. Source: the official SDK."""
 
     sensor: str | None = None
-    """Name of the sensor, in a sample of several."""
+    """Name of the sensor, in a multi-sensor sample."""
     frame: int | None = None
     """Index of the frame, in a sequence."""
     type: str = "basic"
@@ -58,14 +58,14 @@ class IssueBasicAnchor(Model):
 
 @define(kw_only=True)
 class IssueTrackAnchor(Model):
-    """An object, followed through the frames. Source: the official SDK."""
+    """An object, tracked through the frames. Source: the official SDK."""
 
     track_number: int = field(metadata=wire_name("trackNumber"))
-    """Number of the track, which is taken to be the `track_id` of its annotations."""
+    """Number of the track; assumed to be the `track_id` of its annotations."""
     track_attribute: str | None = field(default=None, metadata=wire_name("trackAttribute"))
-    """The attribute of the object that is meant."""
+    """The attribute of the object that it refers to."""
     sensor: str | None = None
-    """Name of the sensor, in a sample of several."""
+    """Name of the sensor, in a multi-sensor sample."""
     frame: int | None = None
     """Index of the frame, in a sequence."""
     type: str = "track"
@@ -77,9 +77,9 @@ class IssueSceneAttributeAnchor(Model):
     """An attribute of the whole scene. Source: the official SDK."""
 
     scene_attribute: str = field(metadata=wire_name("sceneAttribute"))
-    """The attribute that is meant."""
+    """The attribute that it refers to."""
     sensor: str | None = None
-    """Name of the sensor, in a sample of several."""
+    """Name of the sensor, in a multi-sensor sample."""
     frame: int | None = None
     """Index of the frame, in a sequence."""
     type: str = "sceneAttribute"
@@ -88,15 +88,15 @@ class IssueSceneAttributeAnchor(Model):
 
 @define(kw_only=True)
 class IssueLocationAnchor(Model):
-    """A place in the image or the point cloud. Source: the official SDK."""
+    """A location in the image or the point cloud. Source: the official SDK."""
 
     location: Annotated[
         IssueLocation2D | IssueLocation3D | dict[str, Any],
         Tagged("type", {"2d": IssueLocation2D, "3d": IssueLocation3D}),
     ]
-    """Where it is."""
+    """The location."""
     sensor: str | None = None
-    """Name of the sensor, in a sample of several."""
+    """Name of the sensor, in a multi-sensor sample."""
     frame: int | None = None
     """Index of the frame, in a sequence."""
     type: str = "location"
@@ -115,44 +115,44 @@ IssueAnchor = Annotated[
         },
     ),
 ]
-"""What an issue points to, chosen by its ``type``; one that this version does not know is JSON as it came."""
+"""The location that an issue refers to, determined by its ``type``; an unknown one stays plain JSON."""
 
 
 @define(kw_only=True)
 class IssueComment(Model):
-    """What somebody said about an issue. Source: the official SDK."""
+    """A comment on an issue. Source: the official SDK."""
 
     text: str
-    """What was said."""
+    """The text of the comment."""
     created_at: datetime | str | None = None
-    """When it was said."""
+    """When it was written."""
     created_by: str | None = None
-    """Username."""
+    """Username of the creator."""
 
 
 @define(kw_only=True)
 class Issue(Model):
-    """What somebody noted about a sample. Source: the official SDK."""
+    """An issue that was reported about a sample. Source: the official SDK."""
 
     uuid: str
-    """The service's identifier."""
+    """The identifier assigned by the service."""
     description: str | None = None
-    """What is the matter."""
+    """A description of the issue."""
     status: str | None = None
     """One of `IssueStatus`."""
     anchor: IssueAnchor | None = None
-    """What it points to; None if that is the sample."""
+    """The location it refers to; None if that is the whole sample."""
     comments: list[IssueComment] | None = None
-    """What people said about it since, in the label editor."""
+    """Comments from the label editor."""
     sample_uuid: str | None = None
     """The sample it belongs to."""
     sample_name: str | None = None
     """The name of that sample."""
     created_at: datetime | str | None = None
-    """When it was noted."""
+    """When it was created."""
     created_by: str | None = None
-    """Username."""
+    """Username of the creator."""
     updated_at: datetime | str | None = None
     """When it was last changed."""
     updated_by: str | None = None
-    """Username."""
+    """Username of who last changed it."""

@@ -1,8 +1,10 @@
 """
-The eleven shapes of label attributes, how they are told apart, and what they hold.
+The eleven types of label attributes, and how to distinguish them.
 
-A tag tells: a label's ``label_type``, a sensor's ``task_type``. Without one, as in what a caller hands in, it is
-the shape. Source: docs.segments.ai/reference/label-types, and the official SDK.
+The tag of a label (``label_type``) or of a sensor (``task_type``) determines the type. Without a tag, as in
+arguments, the keys of the attributes determine it.
+
+Source: docs.segments.ai/reference/label-types, and the official SDK.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +12,7 @@ from typing import Any, NamedTuple
 
 from attrs import define, field
 
-from segments_async.models._base import Model, chosen_by, has_essentials
+from segments_async.models._base import Model, chosen_by, has_required_keys
 from segments_async.models.annotations import Annotation, Link
 from segments_async.models.enums import ImageVectorAnnotationType, PointcloudCuboidAnnotationType, TaskType
 from segments_async.models.image_labels import (
@@ -40,7 +42,7 @@ FrameLabelAttributes = (
     | PointcloudSegmentationLabelAttributes
     | PointcloudVectorLabelAttributes
 )
-"""The shapes of one image or one point cloud: they have `annotations`."""
+"""Attributes of a single image or point cloud: they have `annotations`."""
 SequenceLabelAttributes = (
     ImageSequenceSegmentationLabelAttributes
     | ImageSequenceVectorLabelAttributes
@@ -48,7 +50,7 @@ SequenceLabelAttributes = (
     | PointcloudSequenceSegmentationLabelAttributes
     | PointcloudSequenceVectorLabelAttributes
 )
-"""The shapes of sequences: they have `frames`, which have `annotations`."""
+"""Attributes of sequences: they have `frames`, which have `annotations`."""
 _Frame = (
     ImageSequenceSegmentationFrame
     | ImageVectorFrame
@@ -57,7 +59,7 @@ _Frame = (
     | PointcloudSequenceVectorFrame
 )
 
-_BY_SENSOR_TAG: dict[str, type[Model]] = {
+_CLASS_BY_TASK_TYPE: dict[str, type[Model]] = {
     TaskType.BBOXES: ImageVectorLabelAttributes,
     TaskType.IMAGE_SEGMENTATION_SEQUENCE: ImageSequenceSegmentationLabelAttributes,
     TaskType.IMAGE_VECTOR_SEQUENCE: ImageSequenceVectorLabelAttributes,
@@ -74,23 +76,23 @@ _BY_SENSOR_TAG: dict[str, type[Model]] = {
 }
 
 
-def _choose_sensor(sensor: Mapping[str, Any], attributes: Any) -> type[Model] | None:
+def _choose_sensor_attributes(sensor: Mapping[str, Any], attributes: Any) -> type[Model] | None:
     tag = sensor.get("task_type")
-    return _if_complete(_BY_SENSOR_TAG.get(tag) if isinstance(tag, str) else None, attributes)
+    return _unless_incomplete(_CLASS_BY_TASK_TYPE.get(tag) if isinstance(tag, str) else None, attributes)
 
 
 @define(kw_only=True)
 class LabelSensor(Model):
-    """What was labelled of one sensor. Source: docs.segments.ai/reference/label-types."""
+    """The label of one sensor. Source: docs.segments.ai/reference/label-types."""
 
     name: str
-    """The sensor's name, as in the sample."""
+    """The name of the sensor, as in the sample."""
     task_type: str
-    """One of `TaskType`; says what shape `attributes` have."""
+    """One of `TaskType`; determines the type of `attributes`."""
     attributes: SequenceLabelAttributes | FrameLabelAttributes | dict[str, Any] | list[Any] = field(
-        metadata=chosen_by(_choose_sensor)
+        metadata=chosen_by(_choose_sensor_attributes)
     )
-    """The label of this sensor; ``[]`` if it is unlabelled, JSON as it came if it is of an unknown shape."""
+    """The label of the sensor; ``[]`` if it is unlabelled, plain JSON if its type is unknown."""
 
 
 @define(kw_only=True)
@@ -105,33 +107,35 @@ class MultiSensorLabelAttributes(Model):
     """
 
     sensors: list[LabelSensor]
-    """One for each sensor of the sample, in the sample's order: the service goes by it, not by the names."""
+    """One for each sensor of the sample, in the order of the sample: the service matches by order, not by name."""
     links: list[Link] | None = None
-    """Which objects belong together, across sensors too."""
+    """Links between objects, also across sensors."""
 
 
 LabelAttributes = (
     FrameLabelAttributes | SequenceLabelAttributes | MultiSensorLabelAttributes | dict[str, Any] | list[Any]
 )
-"""A known shape, or JSON as it came: an unknown shape, or the ``{}`` or ``[]`` of an unlabelled sample."""
+"""Attributes of a known type, or plain JSON: an unknown type, or the ``{}`` or ``[]`` of an unlabelled sample."""
 
-_BY_TAG = {**_BY_SENSOR_TAG, TaskType.MULTISENSOR_SEQUENCE: MultiSensorLabelAttributes}
+_CLASS_BY_LABEL_TYPE = {**_CLASS_BY_TASK_TYPE, TaskType.MULTISENSOR_SEQUENCE: MultiSensorLabelAttributes}
 
 
 def choose_label_attributes(label: Mapping[str, Any], attributes: Any) -> type[Model] | None:
-    """Know label attributes by the label's type, or, where it is not told, by their shape; None leaves them plain."""
+    """Choose the class by the type of the label, or by the keys if it has none; None leaves plain JSON."""
     tag = label.get("label_type")
-    return _if_complete(_BY_TAG.get(tag) if isinstance(tag, str) and tag else _by_shape(attributes), attributes)
+    return _unless_incomplete(
+        _CLASS_BY_LABEL_TYPE.get(tag) if isinstance(tag, str) and tag else _choose_by_keys(attributes), attributes
+    )
 
 
-def _if_complete(model: type[Model] | None, attributes: Any) -> type[Model] | None:
+def _unless_incomplete(model: type[Model] | None, attributes: Any) -> type[Model] | None:
     if model is None or not attributes:
         return None
-    # What lacks an essential part is another shape; a list with something in it is a mistake to be reported.
-    return model if has_essentials(attributes, model) or not isinstance(attributes, dict) else None
+    # Without a required key, it is another type; a non-empty list is an error to report.
+    return model if has_required_keys(attributes, model) or not isinstance(attributes, dict) else None
 
 
-def _by_shape(attributes: Any) -> type[Model] | None:
+def _choose_by_keys(attributes: Any) -> type[Model] | None:
     if not isinstance(attributes, dict):
         return None
     if isinstance(attributes.get("sensors"), list):
@@ -139,76 +143,76 @@ def _by_shape(attributes: Any) -> type[Model] | None:
     frames = attributes.get("frames")
     if isinstance(frames, list):
         kind = _kind_of(frames)
-        return None if kind is None else _BY_KIND[kind].sequence
+        return None if kind is None else _CLASSES_BY_KIND[kind].sequence
     kind = _kind_of([attributes])
-    return None if kind is None else _BY_KIND[kind].alone
+    return None if kind is None else _CLASSES_BY_KIND[kind].frame
 
 
-class _Shapes(NamedTuple):
-    alone: type[Model]
+class _Classes(NamedTuple):
+    frame: type[Model]
     sequence: type[Model]
 
 
-_BY_KIND = {
-    "bitmap": _Shapes(ImageSegmentationLabelAttributes, ImageSequenceSegmentationLabelAttributes),
-    "points": _Shapes(PointcloudSegmentationLabelAttributes, PointcloudSequenceSegmentationLabelAttributes),
-    "image": _Shapes(ImageVectorLabelAttributes, ImageSequenceVectorLabelAttributes),
-    "cuboid": _Shapes(PointcloudCuboidLabelAttributes, PointcloudSequenceCuboidLabelAttributes),
-    "vector": _Shapes(PointcloudVectorLabelAttributes, PointcloudSequenceVectorLabelAttributes),
+_CLASSES_BY_KIND = {
+    "bitmap": _Classes(ImageSegmentationLabelAttributes, ImageSequenceSegmentationLabelAttributes),
+    "points": _Classes(PointcloudSegmentationLabelAttributes, PointcloudSequenceSegmentationLabelAttributes),
+    "image": _Classes(ImageVectorLabelAttributes, ImageSequenceVectorLabelAttributes),
+    "cuboid": _Classes(PointcloudCuboidLabelAttributes, PointcloudSequenceCuboidLabelAttributes),
+    "vector": _Classes(PointcloudVectorLabelAttributes, PointcloudSequenceVectorLabelAttributes),
 }
-"""How the kinds that `_kind_of` tells apart are labelled."""
+"""The classes for each result of `_kind_of`."""
 
 
 def _kind_of(frames: list[Any]) -> str | None:
     kinds: set[str | None] = set()
     for frame in frames:
-        if _part(frame, "segmentation_bitmap") is not None:
+        if _get(frame, "segmentation_bitmap") is not None:
             return "bitmap"
-        if _part(frame, "point_annotations") is not None:
+        if _get(frame, "point_annotations") is not None:
             return "points"
-        annotations = _part(frame, "annotations")
+        annotations = _get(frame, "annotations")
         if annotations is None:
             return None
         kinds.update(map(_kind_of_annotation, annotations if isinstance(annotations, list | tuple) else ()))
-    if kinds == {"cuboid", "vector"}:  # what is drawn in a point cloud may stand beside boxes
+    if kinds == {"cuboid", "vector"}:  # vector labels of point clouds may also contain cuboids
         return "vector"
     return kinds.pop() if len(kinds) == 1 else None
 
 
 def _kind_of_annotation(annotation: Any) -> str | None:
-    word = _part(annotation, "type")
-    if word in tuple(PointcloudCuboidAnnotationType):
+    annotation_type = _get(annotation, "type")
+    if annotation_type in tuple(PointcloudCuboidAnnotationType):
         return "cuboid"
-    if word not in tuple(ImageVectorAnnotationType):
+    if annotation_type not in tuple(ImageVectorAnnotationType):
         return None
-    points = _part(annotation, "points")
-    in_space = isinstance(points, list) and points and isinstance(points[0], list) and len(points[0]) > 2  # noqa: PLR2004
-    return "vector" if in_space else "image"
+    points = _get(annotation, "points")
+    is_3d = isinstance(points, list) and points and isinstance(points[0], list) and len(points[0]) > 2  # noqa: PLR2004
+    return "vector" if is_3d else "image"
 
 
-def _part(thing: Any, key: str) -> Any:
-    """Look into JSON, or into a model that a caller put among it."""
+def _get(value: Any, key: str) -> Any:
+    """Return the value of *key* in a JSON object, or of a field if the caller passed a model."""
     return (
-        thing.get(key) if isinstance(thing, dict) else getattr(thing, key, None) if isinstance(thing, Model) else None
+        value.get(key) if isinstance(value, dict) else getattr(value, key, None) if isinstance(value, Model) else None
     )
 
 
 def annotations_of(
     attributes: LabelAttributes | None, sensor: str | None = None
 ) -> Iterator[tuple[str | None, int | None, Annotation]]:
-    """Go through the annotations of known shapes, with the sensor and the frame that each is in."""
+    """Iterate over the annotations of known types, with the sensor and the frame of each."""
     if isinstance(attributes, MultiSensorLabelAttributes):
-        for part in attributes.sensors:
-            yield from annotations_of(part.attributes, part.name)
+        for sensor_label in attributes.sensors:
+            yield from annotations_of(sensor_label.attributes, sensor_label.name)
     elif isinstance(attributes, SequenceLabelAttributes):
         frames: Sequence[_Frame] = attributes.frames
         for index, frame in enumerate(frames):
-            yield from _typed(frame.annotations, sensor, index)
+            yield from _iterate_models(frame.annotations, sensor, index)
     elif isinstance(attributes, FrameLabelAttributes):
-        yield from _typed(attributes.annotations, sensor, None)
+        yield from _iterate_models(attributes.annotations, sensor, None)
 
 
-def _typed(
+def _iterate_models(
     annotations: Sequence[Annotation | dict[str, Any]], sensor: str | None, frame: int | None
 ) -> Iterator[tuple[str | None, int | None, Annotation]]:
     for annotation in annotations:

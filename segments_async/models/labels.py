@@ -1,4 +1,4 @@
-"""Labels."""
+"""Labels and their summaries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 @define(kw_only=True)
 class LabelSummary(Model):
-    """What a list of samples tells about a label. Source: the official SDK."""
+    """The summary of a label in a list of samples. Source: the official SDK."""
 
     label_status: str | None = None
     """One of `LabelStatus`."""
     score: float | None = None
-    """How sure a prediction is."""
+    """Confidence of a prediction."""
     updated_at: datetime | str | None = None
     """When it was last changed."""
     created_by: str | None = None
-    """Username."""
+    """Username of the creator."""
     reviewed_by: str | None = None
-    """Username."""
+    """Username of the reviewer."""
 
 
 @define(kw_only=True)
@@ -42,31 +42,31 @@ class Label(Model):
     labelset: str | None = None
     """The labelset it belongs to; not always sent."""
     label_type: str | None = None
-    """One of `TaskType`; says what shape `attributes` have."""
+    """One of `TaskType`; determines the type of `attributes`."""
     label_status: str | None = None
     """One of `LabelStatus`."""
     attributes: LabelAttributes | None = field(default=None, metadata=chosen_by(choose_label_attributes))
     """The label itself."""
     score: float | None = None
-    """How sure a prediction is."""
+    """Confidence of a prediction."""
     rating: float | None = None
-    """A reviewer's stars."""
+    """The rating by a reviewer, in stars."""
     created_at: datetime | str | None = None
     """When it was first saved."""
     created_by: str | None = None
-    """Username."""
+    """Username of the creator."""
     updated_at: datetime | str | None = None
     """When it was last changed."""
     updated_by: str | None = None
-    """Username."""
+    """Username of who last changed it."""
     reviewed_at: datetime | str | None = None
     """When it was last reviewed."""
     reviewed_by: str | None = None
-    """Username."""
+    """Username of the reviewer."""
 
     def annotations(self) -> Iterator[tuple[str | None, int | None, Annotation]]:
         """
-        Go through what was annotated, whatever the label's type.
+        Iterate over the annotations of a label of any type.
 
         Example:
             >>> boxes = ImageVectorLabelAttributes(
@@ -77,9 +77,9 @@ class Label(Model):
             None None 2
 
         Yields:
-            The sensor's name, the frame's index from 0 and the annotation itself, to read or to change. The first
-            is None if the label is not of several sensors, the second if it is not of a sequence. What is
-            unlabelled, or of a shape or a type that no class describes, yields nothing; it is in `attributes`.
+            The name of the sensor, the index of the frame (from 0) and the annotation itself, which may be changed.
+            The name is None except in multi-sensor labels, and the index is None except in sequences. Unlabelled
+            samples and labels or annotations of an unknown type yield nothing; see `attributes` for their JSON.
         """
         yield from annotations_of(self.attributes)
 
@@ -87,7 +87,7 @@ class Label(Model):
 @define
 class LabelPut(Model):
     """
-    A label to put, for ``labels.put_many``.
+    A label to set, for ``labels.put_many``.
 
     Example:
         >>> box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56], [90, 34]]}
@@ -100,17 +100,17 @@ class LabelPut(Model):
     attributes: LabelAttributes | Mapping[str, Any] = field(metadata=chosen_by(choose_label_attributes))
     """The label itself: a model, or JSON."""
     labelset: str | None = field(default=None, kw_only=True)
-    """The labelset; None is the one that the call names."""
+    """The labelset; None uses the labelset of the call."""
     label_status: str | None = field(default=None, kw_only=True)
-    """One of `LabelStatus`; None is what the call sets."""
+    """One of `LabelStatus`; None uses the status of the call."""
     score: float | None = field(default=None, kw_only=True)
-    """How sure a prediction is."""
+    """Confidence of a prediction."""
 
 
 @define
 class BitmapPut:
     """
-    An array of ids to put as a label, for ``labels.put_bitmaps``.
+    A segmentation label as an array of ids, for ``labels.put_bitmaps``.
 
     Example:
         >>> BitmapPut("602a3eec-a61c-4a77-9fcc-3037ce5e9606", [[0, 1]], [{"id": 1, "category_id": 7}]).score
@@ -120,16 +120,16 @@ class BitmapPut:
     """The sample to label."""
     array: "npt.ArrayLike | Asset | None" = field(eq=False, repr=False)
     """
-    Height x width of the image, integers of any type: each pixel's annotation id, 0 where nothing is labelled. An
-    `Asset` is a bitmap that is up already; None stands in outcomes, where it was put.
+    The annotation id of each pixel, 0 if unlabelled: integers of any type, with the shape height x width of the image.
+    An `Asset` is a bitmap that is already uploaded. In outcomes of bitmaps that were put, this is None.
     """
     annotations: Sequence[ImageSegmentationAnnotation | Mapping[str, Any]]
-    """What the ids mean: models, or mappings with ``id``, ``category_id``, perhaps ``attributes``."""
+    """The objects of the ids: models, or mappings with ``id``, ``category_id`` and optional ``attributes``."""
     labelset: str | None = field(default=None, kw_only=True)
-    """The labelset; None is the one that the call names."""
+    """The labelset; None uses the labelset of the call."""
     image_attributes: Mapping[str, Any] | None = field(default=None, kw_only=True)
     """Values of the attributes of the whole image, by name."""
     label_status: str | None = field(default=None, kw_only=True)
-    """One of `LabelStatus`; None is what the call sets."""
+    """One of `LabelStatus`; None uses the status of the call."""
     score: float | None = field(default=None, kw_only=True)
-    """How sure a prediction is."""
+    """Confidence of a prediction."""

@@ -1,17 +1,17 @@
-"""Images that lie under a point cloud. Source: the official SDK."""
+"""Images from above that are displayed under a point cloud. Source: the official SDK."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
 
-from segments_async.models._base import Model, chosen_by, has_essentials
+from segments_async.models._base import Model, chosen_by, has_required_keys
 from segments_async.models.urls import URL
 
 
 @define
 class OrthoImageCorner(Model):
-    """A place on the ground. Source: the official SDK."""
+    """A position on the ground. Source: the official SDK."""
 
     x: float
     """World x, in the unit of the point cloud."""
@@ -21,51 +21,51 @@ class OrthoImageCorner(Model):
 
 @define(kw_only=True)
 class OrthoImageCorners(Model):
-    """Where the corners of an image lie; four of them, so that it may be turned or skewed. Source: the official SDK."""
+    """The four corners of an image, which may be rotated or skewed. Source: the official SDK."""
 
     top_left: OrthoImageCorner
-    """Where the image's first pixel lies, in world coordinates."""
+    """World coordinates of the first pixel of the image."""
     top_right: OrthoImageCorner
-    """Where the last pixel of the first row lies, in world coordinates."""
+    """World coordinates of the last pixel of the first row."""
     bottom_right: OrthoImageCorner
-    """Where the image's last pixel lies, in world coordinates."""
+    """World coordinates of the last pixel of the image."""
     bottom_left: OrthoImageCorner
-    """Where the first pixel of the last row lies, in world coordinates."""
+    """World coordinates of the first pixel of the last row."""
 
 
 @define(kw_only=True)
 class HeightMap(URL):
     """
-    The height of the ground under an ortho image, of which it has the corners. Source: the official SDK.
+    The height of the ground under an ortho image, with the same corners as the image. Source: the official SDK.
 
-    A pixel's height is ``offset + (R * 256 + G) * scale``. Its B is 255 where it was measured, 128 where it was
-    filled in from its neighbours, 0 where nothing is known. `offset` and `scale` are always sent, as the service
-    has no defaults for them.
+    The height of a pixel is ``offset + (R * 256 + G) * scale``. B is 255 if the height was measured, 128 if it was
+    interpolated from neighbours, and 0 if it is unknown. `offset` and `scale` are always sent, because the service has
+    no defaults for them.
     """
 
     encoding: str
-    """How heights are written as colours: one of `HeightMapEncoding`."""
+    """The encoding of heights as colours: one of `HeightMapEncoding`."""
     offset: float = 0
     """World z of a pixel of value 0, in the unit of the point cloud."""
     scale: float = 1
-    """World z from one value to the next, in the unit of the point cloud; greater than 0."""
+    """Difference in world z between consecutive values, in the unit of the point cloud; greater than 0."""
 
 
 def _choose_height_map(_image: Mapping[str, Any], height_map: Any) -> type[Model] | None:
-    # Nobody knows the offset and scale of one that was stored without them.
-    complete = has_essentials(height_map, HeightMap)
+    # The offset and scale of a height map that was stored without them are unknown.
+    complete = has_required_keys(height_map, HeightMap)
     return HeightMap if complete or not isinstance(height_map, dict) else None
 
 
 @define(kw_only=True)
 class OrthoImage(URL):
     """
-    An image from above, laid under the point cloud. Source: the official SDK.
+    An image from above, displayed under the point cloud. Source: the official SDK.
 
-    It is stretched over its four corners. A sample may have many, such as tiles.
+    The image is stretched to its four corners. A sample may have several, such as tiles.
     """
 
     corners: OrthoImageCorners
-    """Where it lies."""
+    """The positions of its corners."""
     height_map: HeightMap | dict[str, Any] | None = field(default=None, metadata=chosen_by(_choose_height_map))
-    """The ground under it, so that what is drawn on it gets a z; JSON as it came if it lacks an essential part."""
+    """The height of the ground, which gives annotations a z; plain JSON if it lacks a required key."""

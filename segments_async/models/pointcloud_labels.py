@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from attrs import define, field
 
-from segments_async.models._base import Model, Tagged, words
+from segments_async.models._base import Model, Tagged, known_values
 from segments_async.models.annotations import Annotation, Link
 from segments_async.models.enums import PointcloudCuboidAnnotationType, PointcloudVectorAnnotationType
 from segments_async.models.geometry import XYZ, XYZW
@@ -18,12 +18,12 @@ class PointcloudSegmentationAnnotation(Annotation):
 
 @define(kw_only=True)
 class PointcloudSegmentationLabelAttributes(Model):
-    """A segmented point cloud. Source: docs.segments.ai/reference/label-types."""
+    """The label of a segmented point cloud. Source: docs.segments.ai/reference/label-types."""
 
     annotations: list[PointcloudSegmentationAnnotation]
-    """What the values of `point_annotations` mean."""
+    """The objects that the values of `point_annotations` refer to."""
     point_annotations: list[int]
-    """For each point, in the order of the file, the id of what it belongs to; 0 is unlabelled."""
+    """The annotation id of each point, in the order of the file; 0 is unlabelled."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole point cloud, by name."""
     format_version: str | float | None = None
@@ -34,62 +34,62 @@ class PointcloudSegmentationLabelAttributes(Model):
 class PointcloudSequenceSegmentationAnnotation(PointcloudSegmentationAnnotation):
     """An object in a segmented frame."""
 
-    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - in sequences it is never missing
-    """The same for an object in all frames and sensors."""
+    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - always present in sequences
+    """Identifies the object in all frames and sensors."""
     is_keyframe: bool | None = None
-    """Whether somebody drew it here, rather than an interpolation; False if not given."""
+    """Whether it was drawn in this frame rather than interpolated; False if not given."""
 
 
 @define(kw_only=True)
 class PointcloudSegmentationFrame(Model):
-    """A segmented frame. Source: docs.segments.ai/reference/label-types."""
+    """The label of a segmented frame. Source: docs.segments.ai/reference/label-types."""
 
     annotations: list[PointcloudSequenceSegmentationAnnotation]
-    """What the values of `point_annotations` mean."""
+    """The objects that the values of `point_annotations` refer to."""
     point_annotations: list[int]
-    """For each point, in the order of the file, the id of what it belongs to; 0 is unlabelled."""
+    """The annotation id of each point, in the order of the file; 0 is unlabelled."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole frame, by name."""
     timestamp: str | float | None = None
-    """The sample's, in nanoseconds."""
+    """The timestamp of the frame in the sample, in nanoseconds."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""
 
 
 @define(kw_only=True)
 class PointcloudSequenceSegmentationLabelAttributes(Model):
-    """Segmented frames. Source: docs.segments.ai/reference/label-types."""
+    """The label of a segmented sequence of point clouds. Source: docs.segments.ai/reference/label-types."""
 
     frames: list[PointcloudSegmentationFrame]
-    """One for each frame of the sample, in order."""
+    """The labels of the frames, one for each frame of the sample, in order."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""
 
 
 @define(kw_only=True)
 class Velocity(Model):
-    """How fast an object is. Source: the official SDK."""
+    """The speed of an object. Source: the official SDK."""
 
     relative: float | None
-    """As seen from the ego vehicle, units of the point cloud per second; None without an ego pose."""
+    """Relative to the ego vehicle, in units of the point cloud per second; None without an ego pose."""
     absolute: float
-    """In the world frame, units of the point cloud per second."""
+    """In world coordinates, in units of the point cloud per second."""
 
 
 @define(kw_only=True)
 class Acceleration(Model):
-    """How fast an object's velocity changes. Source: the official SDK."""
+    """The acceleration of an object. Source: the official SDK."""
 
     relative: float | None
-    """As seen from the ego vehicle, units of the point cloud per second squared; None without an ego pose."""
+    """Relative to the ego vehicle, in units of the point cloud per second squared; None without an ego pose."""
     absolute: float
-    """In the world frame, units of the point cloud per second squared."""
+    """In world coordinates, in units of the point cloud per second squared."""
 
 
 @define(kw_only=True)
 class PointcloudCuboidAnnotation(Annotation):
     """
-    A box in a point cloud. Source: docs.segments.ai/reference/label-types.
+    A cuboid in a point cloud. Source: docs.segments.ai/reference/label-types.
 
     Example:
         >>> car = PointcloudCuboidAnnotation.from_yaw((10, 2, 0.8), (4.5, 1.8, 1.6), 0.5, id=1, category_id=1)
@@ -97,20 +97,20 @@ class PointcloudCuboidAnnotation(Annotation):
         4.5
     """
 
-    type: str = field(default="cuboid", metadata=words(PointcloudCuboidAnnotationType))
+    type: str = field(default="cuboid", metadata=known_values(PointcloudCuboidAnnotationType))
     """One of `PointcloudCuboidAnnotationType`."""
     position: XYZ
     """The centre, in world coordinates (right-handed, z up), in the unit of the point cloud."""
     dimensions: XYZ
-    """Length along the box's own x, width along its y, height along its z, in the unit of the point cloud."""
+    """Length, width and height along the x, y and z axes of the cuboid, in the unit of the point cloud."""
     yaw: float
-    """Turn about z, radians, counter-clockwise as seen from above, -pi to pi; 0 faces +x, pi/2 faces +y."""
+    """Rotation about z: radians, counter-clockwise as seen from above, -pi to pi; 0 faces +x, pi/2 faces +y."""
     rotation: XYZW | None = None
-    """From the box's axes to world coordinates; only in datasets whose cuboids turn about all three axes."""
+    """From cuboid to world coordinates; only in datasets whose cuboids can be rotated about all three axes."""
     velocity: Velocity | None = None
-    """How fast it is."""
+    """Its speed."""
     acceleration: Acceleration | None = None
-    """How fast its velocity changes."""
+    """Its acceleration."""
 
     @classmethod
     def from_yaw(
@@ -125,7 +125,7 @@ class PointcloudCuboidAnnotation(Annotation):
         track_id: int | None = None,
     ) -> Self:
         """
-        Make a box that stands upright.
+        Create an upright cuboid.
 
         Example:
             >>> PointcloudCuboidAnnotation.from_yaw((10, 2, 0.8), (4.5, 1.8, 1.6), id=1, category_id=1).position.z
@@ -134,11 +134,11 @@ class PointcloudCuboidAnnotation(Annotation):
         Args:
             position: ``(x, y, z)`` of the centre, in world coordinates, in the unit of the point cloud.
             dimensions: ``(length, width, height)``, in the unit of the point cloud.
-            yaw: Turn about z, radians, counter-clockwise as seen from above, -pi to pi; 0 faces +x.
+            yaw: Rotation about z: radians, counter-clockwise as seen from above, -pi to pi; 0 faces +x.
             id: Unique in its label.
-            category_id: `TaskAttributeCategory.id` of what it is.
+            category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
-            track_id: In sequences, the same for an object in all frames.
+            track_id: In sequences, identifies the object in all frames.
         """
         return cls(
             id=id,
@@ -153,12 +153,12 @@ class PointcloudCuboidAnnotation(Annotation):
 
 @define(kw_only=True)
 class PointcloudCuboidLabelAttributes(Model):
-    """Boxes in a point cloud. Source: docs.segments.ai/reference/label-types."""
+    """The label of a point cloud with cuboids. Source: docs.segments.ai/reference/label-types."""
 
     annotations: list[PointcloudCuboidAnnotation]
-    """The boxes."""
+    """The cuboids."""
     links: list[Link] | None = None
-    """Which objects belong together."""
+    """Links between objects."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole point cloud, by name."""
     format_version: str | float | None = None
@@ -167,38 +167,38 @@ class PointcloudCuboidLabelAttributes(Model):
 
 @define(kw_only=True)
 class PointcloudSequenceCuboidAnnotation(PointcloudCuboidAnnotation):
-    """A box in a frame. Source: docs.segments.ai/reference/label-types."""
+    """A cuboid in a frame. Source: docs.segments.ai/reference/label-types."""
 
-    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - in sequences it is never missing
-    """The same for an object in all frames and sensors."""
+    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - always present in sequences
+    """Identifies the object in all frames and sensors."""
     is_keyframe: bool | None = None
-    """Whether somebody drew it here, rather than an interpolation; False if not given."""
+    """Whether it was drawn in this frame rather than interpolated; False if not given."""
     index: int | None = None
-    """The frame it is in, from 0."""
+    """Index of its frame, from 0."""
 
 
 @define(kw_only=True)
 class PointcloudSequenceCuboidFrame(Model):
-    """Boxes in a frame. Source: docs.segments.ai/reference/label-types."""
+    """The label of a frame with cuboids. Source: docs.segments.ai/reference/label-types."""
 
     annotations: list[PointcloudSequenceCuboidAnnotation]
-    """The boxes."""
+    """The cuboids."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole frame, by name."""
     timestamp: str | float | None = None
-    """The sample's, in nanoseconds."""
+    """The timestamp of the frame in the sample, in nanoseconds."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""
 
 
 @define(kw_only=True)
 class PointcloudSequenceCuboidLabelAttributes(Model):
-    """Boxes in frames. Source: docs.segments.ai/reference/label-types."""
+    """The label of a sequence of point clouds with cuboids. Source: docs.segments.ai/reference/label-types."""
 
     frames: list[PointcloudSequenceCuboidFrame]
-    """One for each frame of the sample, in order."""
+    """The labels of the frames, one for each frame of the sample, in order."""
     links: list[Link] | None = None
-    """Which objects belong together."""
+    """Links between objects."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""
 
@@ -214,7 +214,7 @@ class PointcloudVectorAnnotation(Annotation):
         [9, 0, 0.5]
     """
 
-    type: str = field(metadata=words(PointcloudVectorAnnotationType))
+    type: str = field(metadata=known_values(PointcloudVectorAnnotationType))
     """One of `PointcloudVectorAnnotationType`."""
     points: list[list[float]]
     """``[x, y, z]`` in world coordinates (right-handed, z up), in the unit of the point cloud."""
@@ -239,11 +239,11 @@ class PointcloudVectorAnnotation(Annotation):
 
         Args:
             type: One of `PointcloudVectorAnnotationType`.
-            points: ``(x, y, z)`` of each, in world coordinates, in the unit of the point cloud.
+            points: ``(x, y, z)`` of each point, in world coordinates, in the unit of the point cloud.
             id: Unique in its label.
-            category_id: `TaskAttributeCategory.id` of what it is.
+            category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
-            track_id: In sequences, the same for an object in all frames.
+            track_id: In sequences, identifies the object in all frames.
         """
         return cls(
             id=id,
@@ -257,7 +257,7 @@ class PointcloudVectorAnnotation(Annotation):
 
 @define(kw_only=True)
 class PointcloudVectorLabelAttributes(Model):
-    """Shapes and boxes drawn in a point cloud. Source: docs.segments.ai/reference/label-types; the official SDK."""
+    """Shapes and cuboids drawn in a point cloud. Source: docs.segments.ai/reference/label-types; the official SDK."""
 
     annotations: list[
         Annotated[
@@ -271,9 +271,9 @@ class PointcloudVectorLabelAttributes(Model):
             ),
         ]
     ]
-    """The shapes; one of an unknown type is JSON as it came."""
+    """The shapes and cuboids; one of an unknown type stays plain JSON."""
     links: list[Link] | None = None
-    """Which objects belong together."""
+    """Links between objects."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole point cloud, by name."""
     format_version: str | float | None = None
@@ -284,17 +284,17 @@ class PointcloudVectorLabelAttributes(Model):
 class PointcloudSequenceVectorAnnotation(PointcloudVectorAnnotation):
     """A shape drawn in a frame. Source: docs.segments.ai/reference/label-types."""
 
-    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - in sequences it is never missing
-    """The same for an object in all frames and sensors."""
+    track_id: int  # pyright: ignore[reportIncompatibleVariableOverride] - always present in sequences
+    """Identifies the object in all frames and sensors."""
     is_keyframe: bool | None = None
-    """Whether somebody drew it here, rather than an interpolation; False if not given."""
+    """Whether it was drawn in this frame rather than interpolated; False if not given."""
     index: int | None = None
-    """The frame it is in, from 0."""
+    """Index of its frame, from 0."""
 
 
 @define(kw_only=True)
 class PointcloudSequenceVectorFrame(Model):
-    """Shapes and boxes drawn in a frame. Source: docs.segments.ai/reference/label-types; the official SDK."""
+    """Shapes and cuboids drawn in a frame. Source: docs.segments.ai/reference/label-types; the official SDK."""
 
     annotations: list[
         Annotated[
@@ -308,24 +308,24 @@ class PointcloudSequenceVectorFrame(Model):
             ),
         ]
     ]
-    """The shapes; one of an unknown type is JSON as it came."""
+    """The shapes and cuboids; one of an unknown type stays plain JSON."""
     links: list[Link] | None = None
-    """Which objects belong together in this frame."""
+    """Links between objects in this frame."""
     image_attributes: dict[str, Any] | None = None
     """Values of the attributes of the whole frame, by name."""
     timestamp: str | float | None = None
-    """The sample's, in nanoseconds."""
+    """The timestamp of the frame in the sample, in nanoseconds."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""
 
 
 @define(kw_only=True)
 class PointcloudSequenceVectorLabelAttributes(Model):
-    """Shapes and boxes drawn in frames. Source: docs.segments.ai/reference/label-types; the official SDK."""
+    """Shapes and cuboids drawn in frames. Source: docs.segments.ai/reference/label-types; the official SDK."""
 
     frames: list[PointcloudSequenceVectorFrame]
-    """One for each frame of the sample, in order."""
+    """The labels of the frames, one for each frame of the sample, in order."""
     links: list[Link] | None = None
-    """Which objects belong together."""
+    """Links between objects."""
     format_version: str | float | None = None
     """Version of this format, such as ``"0.2"``."""

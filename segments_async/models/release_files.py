@@ -1,4 +1,4 @@
-"""What stands in the file of a release."""
+"""The content of a release file."""
 
 from datetime import datetime
 from typing import Any
@@ -15,45 +15,45 @@ from segments_async.models.users import User
 
 @define(kw_only=True)
 class ReleaseDataset(Model):
-    """The dataset that a release was made of, without its samples. Source: the file of a release (`api.md`)."""
+    """The dataset of a release, without its samples. Source: ``docs/service.md``, "Release file"."""
 
     name: str
     """Unique among the datasets of its owner."""
     owner: str | User | None = None
-    """The username of whom it belongs to."""
+    """The username of the owner, or the owner."""
     task_type: str | None = None
     """One of `TaskType`; says what shape labels have."""
     task_attributes: TaskAttributes | None = None
     """Categories and attributes."""
     labelsets: list[Labelset] | None = None
-    """The sets that the labels of each sample belong to."""
+    """The labelsets of the labels."""
 
 
 @define(kw_only=True)
 class ReleaseHeader(Model):
-    """All of a release's file but the samples. Source: the file of a release (`api.md`)."""
+    """The content of a release file without the samples. Source: ``docs/service.md``, "Release file"."""
 
     name: str
-    """The release's name."""
+    """The name of the release."""
     dataset: ReleaseDataset
-    """What it was made of."""
+    """The dataset that it was created from."""
     description: str | None = None
-    """A line for people."""
+    """A short description."""
     created_at: datetime | str | None = None
-    """When it was asked for."""
+    """When it was requested."""
 
 
 @define(kw_only=True)
 class ReleaseSample(Model):
-    """A sample in the file of a release. Source: the file of a release (`api.md`)."""
+    """A sample in a release file. Source: ``docs/service.md``, "Release file"."""
 
     uuid: str
-    """The service's identifier."""
+    """The identifier assigned by the service."""
     name: str
     """Unique in its dataset."""
     attributes: SampleAttributes | None = field(default=None, metadata=chosen_by(choose_sample_attributes))
-    """What is labelled."""
+    """The data to label."""
     metadata: dict[str, Any] | None = None
-    """Yours."""
+    """Your own metadata, by key."""
     labels: dict[str, Label | None] = field(factory=dict)
-    """By the name of the labelset; None where it is not labelled."""
+    """The labels, by name of the labelset; None if the sample is not labelled in it."""

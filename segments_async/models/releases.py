@@ -9,10 +9,10 @@ from segments_async.models._base import Model
 
 @define(kw_only=True)
 class ReleaseAttributes(Model):
-    """Where a release is. Source: API documentation, "GET .../releases"."""
+    """The address of a release file. Source: API documentation, "GET .../releases"."""
 
     url: str | None = None
-    """The release file (JSON), once it is built; not on the API's host."""
+    """The URL of the release file (JSON), once it is built; it is not on the host of the API."""
 
 
 @define(kw_only=True)
@@ -22,16 +22,16 @@ class Release(Model):
     name: str
     """Unique in its dataset."""
     uuid: str | None = None
-    """The service's identifier."""
+    """The identifier assigned by the service."""
     description: str | None = None
-    """A line for people."""
+    """A short description."""
     release_type: str | None = None
     """The format of the file, such as ``"JSON"``."""
     attributes: ReleaseAttributes | None = None
-    """Where the file is; None while the release is being built."""
+    """The address of the file; None while the release is being built."""
     status: str | None = None
     """One of `ReleaseStatus`."""
     created_at: datetime | str | None = None
-    """When it was asked for."""
+    """When it was requested."""
     samples_count: int | str | None = None
-    """Number of samples; the service may send it as text."""
+    """Number of samples; the service may send it as a string."""

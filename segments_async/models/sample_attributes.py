@@ -1,4 +1,4 @@
-"""What is labelled: images, point clouds, sequences of them, and several sensors at once."""
+"""The data of samples: images, point clouds, sequences of them, and multi-sensor samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 from attrs import define, field
 
 from segments_async.errors import InputError
-from segments_async.models._base import Model, chosen_by, has_essentials
+from segments_async.models._base import Model, chosen_by, has_required_keys
 from segments_async.models.cameras import CalibratedImage
 from segments_async.models.enums import TaskType
 from segments_async.models.geometry import Bounds, EgoPose
@@ -21,19 +21,19 @@ class ImageSampleAttributes(Model):
     """An image. Source: API documentation, "POST .../samples"; docs.segments.ai/reference/sample-types."""
 
     image: URL
-    """Where the image is."""
+    """The address of the image."""
 
     @classmethod
     def from_url(cls, url: str) -> Self:
         """
-        Describe the image at *url*.
+        Create the attributes of an image at *url*.
 
         Example:
             >>> ImageSampleAttributes.from_url("https://example.com/image.png").image.url
             'https://example.com/image.png'
 
         Args:
-            url: An address the service can read.
+            url: A URL that the service can read.
 
         Returns:
             The attributes, ready for ``samples.create``.
@@ -43,17 +43,17 @@ class ImageSampleAttributes(Model):
 
 @define(kw_only=True)
 class ImageFrame(ImageSampleAttributes):
-    """An image of a sequence. Source: docs.segments.ai/reference/sample-types."""
+    """A frame of an image sequence. Source: docs.segments.ai/reference/sample-types."""
 
     name: str | None = None
-    """Shown in the label editor."""
+    """The name displayed in the label editor."""
     timestamp: str | float | None = None
     """When it was taken, in nanoseconds."""
 
 
 @define(kw_only=True)
 class ImageSequenceSampleAttributes(Model):
-    """Images one after the other. Source: docs.segments.ai/reference/sample-types."""
+    """A sequence of images. Source: docs.segments.ai/reference/sample-types."""
 
     frames: list[ImageFrame]
     """The images, in order."""
@@ -61,7 +61,7 @@ class ImageSequenceSampleAttributes(Model):
     @classmethod
     def from_urls(cls, urls: Sequence[str], *, timestamps: Sequence[str | float] | None = None) -> Self:
         """
-        Describe the images at *urls*.
+        Create the attributes of a sequence of images at *urls*.
 
         Example:
             >>> clip = ImageSequenceSampleAttributes.from_urls(["https://example.com/0.png"], timestamps=[0])
@@ -69,11 +69,11 @@ class ImageSequenceSampleAttributes(Model):
             0
 
         Args:
-            urls: Addresses the service can read, in order.
-            timestamps: When each was taken, in nanoseconds; None if that is not known.
+            urls: URLs that the service can read, in order.
+            timestamps: When each was taken, in nanoseconds; None if unknown.
 
         Raises:
-            InputError: There are more or fewer timestamps than images.
+            InputError: The numbers of timestamps and images differ.
         """
         times = _one_each(timestamps, urls, "timestamps")
         frames = [ImageFrame(image=URL(url=url), timestamp=time) for url, time in zip(urls, times, strict=True)]
@@ -82,7 +82,7 @@ class ImageSequenceSampleAttributes(Model):
 
 @define(kw_only=True)
 class PCD(URL):
-    """Where a point cloud is. Source: docs.segments.ai/reference/sample-types."""
+    """The address of a point cloud. Source: docs.segments.ai/reference/sample-types."""
 
     type: str
     """The format of the file: one of `PCDType`."""
@@ -93,26 +93,26 @@ class PointcloudSampleAttributes(Model):
     """
     A point cloud; also a frame of a sequence. Source: docs.segments.ai/reference/sample-types.
 
-    Its points are in ego coordinates, right-handed with z up. The service keeps places as 32-bit floats, so it is
-    best to subtract the first ego position from all of them.
+    The points are in ego coordinates, right-handed with z up. The service stores positions as 32-bit floats; to keep
+    precision, subtract the first ego position from all ego positions.
     """
 
     pcd: PCD
-    """Where the points are."""
+    """The address of the point cloud."""
     images: list[CalibratedImage] | None = None
-    """Camera images of the same moment."""
+    """Camera images taken at the same time."""
     ego_pose: EgoPose | None = None
-    """From ego to world coordinates, so that what stands still does so in a sequence."""
+    """The transformation from ego to world coordinates; with it, static objects do not move in a sequence."""
     default_z: float | None = None
-    """World z of the ground on which new cuboids stand, in the unit of the point cloud; 0 if not given."""
+    """World z of the ground, on which new cuboids are placed, in the unit of the point cloud; 0 if not given."""
     name: str | None = None
-    """Shown in the label editor."""
+    """The name displayed in the label editor."""
     timestamp: str | float | None = None
-    """When it was taken, in nanoseconds; velocities and interpolation go by it."""
+    """When it was taken, in nanoseconds; used for velocities and interpolation."""
     bounds: Bounds | None = None
-    """Where the limiting cuboid starts."""
+    """The initial limiting cuboid."""
     ortho_images: list[OrthoImage] | None = None
-    """Images that lie under it."""
+    """Images displayed under it."""
 
     @classmethod
     def from_url(
@@ -125,16 +125,16 @@ class PointcloudSampleAttributes(Model):
         timestamp: str | float | None = None,
     ) -> Self:
         """
-        Describe the point cloud at *url*.
+        Create the attributes of a point cloud at *url*.
 
         Example:
             >>> PointcloudSampleAttributes.from_url("https://example.com/0.bin", "kitti").pcd.type
             'kitti'
 
         Args:
-            url: An address the service can read.
+            url: A URL that the service can read.
             type: The format of the file: one of `PCDType`.
-            images: Camera images of the same moment.
+            images: Camera images taken at the same time.
             ego_pose: From ego to world coordinates.
             timestamp: When it was taken, in nanoseconds.
 
@@ -146,12 +146,12 @@ class PointcloudSampleAttributes(Model):
 
 @define(kw_only=True)
 class PointcloudSequenceSampleAttributes(Model):
-    """Point clouds one after the other. Source: docs.segments.ai/reference/sample-types."""
+    """A sequence of point clouds. Source: docs.segments.ai/reference/sample-types."""
 
     frames: list[PointcloudSampleAttributes]
     """The point clouds, in order."""
     ortho_images: list[OrthoImage] | None = None
-    """Images that lie under all of them."""
+    """Images displayed under all frames."""
 
     @classmethod
     def from_urls(
@@ -163,7 +163,7 @@ class PointcloudSequenceSampleAttributes(Model):
         timestamps: Sequence[str | float] | None = None,
     ) -> Self:
         """
-        Describe the point clouds at *urls*.
+        Create the attributes of a sequence of point clouds at *urls*.
 
         Example:
             >>> urls = ["https://example.com/0.pcd", "https://example.com/1.pcd"]
@@ -171,13 +171,13 @@ class PointcloudSequenceSampleAttributes(Model):
             2
 
         Args:
-            urls: Addresses the service can read, in order.
+            urls: URLs that the service can read, in order.
             type: The format of the files: one of `PCDType`.
-            ego_poses: From ego to world coordinates, one for each.
+            ego_poses: From ego to world coordinates, one for each point cloud.
             timestamps: When each was taken, in nanoseconds.
 
         Raises:
-            InputError: There are more or fewer poses or timestamps than point clouds.
+            InputError: The numbers of poses or timestamps and point clouds differ.
         """
         poses, times = _one_each(ego_poses, urls, "ego_poses"), _one_each(timestamps, urls, "timestamps")
         return cls(
@@ -190,9 +190,9 @@ class PointcloudSequenceSampleAttributes(Model):
 
 def _one_each(values: Sequence[T] | None, urls: Sequence[str], path: str) -> Sequence[T | None]:
     if isinstance(urls, str):
-        raise InputError("expected a list of addresses, got one", path="urls")
+        raise InputError("expected a list of URLs, got a single string", path="urls")
     if values is not None and len(values) != len(urls):
-        raise InputError(f"there are {len(values)} of them for {len(urls)} urls", path=path)
+        raise InputError(f"expected one value per url, got {len(values)} for {len(urls)}", path=path)
     return [None] * len(urls) if values is None else values
 
 
@@ -217,7 +217,7 @@ _IMAGE_SEQUENCES = {
     TaskType.IMAGE_SEGMENTATION_SEQUENCE,
     TaskType.IMAGE_VECTOR_SEQUENCE,
 }
-_BY_TAG: dict[str, type[Model]] = {
+_CLASS_BY_TASK_TYPE: dict[str, type[Model]] = {
     **dict.fromkeys(_IMAGES, ImageSampleAttributes),
     **dict.fromkeys(_IMAGE_SEQUENCES, ImageSequenceSampleAttributes),
     **dict.fromkeys(_POINTCLOUDS, PointcloudSampleAttributes),
@@ -225,10 +225,10 @@ _BY_TAG: dict[str, type[Model]] = {
 }
 
 
-def _choose_sensor(sensor: Mapping[str, Any], attributes: Any) -> type[Model] | None:
+def _choose_sensor_attributes(sensor: Mapping[str, Any], attributes: Any) -> type[Model] | None:
     tag = sensor.get("task_type")
-    model = _BY_TAG.get(tag) if isinstance(tag, str) else None
-    return model if model is not None and has_essentials(attributes, model) else None
+    model = _CLASS_BY_TASK_TYPE.get(tag) if isinstance(tag, str) else None
+    return model if model is not None and has_required_keys(attributes, model) else None
 
 
 @define(kw_only=True)
@@ -236,23 +236,23 @@ class SampleSensor(Model):
     """One of the sensors of a sample. Source: docs.segments.ai/reference/sample-types."""
 
     name: str
-    """The sensor's name, such as ``"Lidar"``."""
+    """The name of the sensor, such as ``"Lidar"``."""
     task_type: str
-    """One of `TaskType`; says what shape `attributes` have."""
+    """One of `TaskType`; determines the type of `attributes`."""
     attributes: (
         ImageSequenceSampleAttributes
         | PointcloudSequenceSampleAttributes
         | ImageSampleAttributes
         | PointcloudSampleAttributes
         | dict[str, Any]
-    ) = field(metadata=chosen_by(_choose_sensor))
-    """What the sensor saw, or JSON as it came if that is of an unknown shape."""
+    ) = field(metadata=chosen_by(_choose_sensor_attributes))
+    """The data of the sensor; plain JSON if its type is unknown."""
 
 
 @define(kw_only=True)
 class MultiSensorSampleAttributes(Model):
     """
-    What several sensors saw of one scene. Source: docs.segments.ai/reference/sample-types.
+    The data of several sensors for one scene. Source: docs.segments.ai/reference/sample-types.
 
     Example:
         >>> lidar = PointcloudSequenceSampleAttributes.from_urls(["https://example.com/0.pcd"])
@@ -262,7 +262,7 @@ class MultiSensorSampleAttributes(Model):
     """
 
     sensors: list[SampleSensor]
-    """The sensors; a label names them in the same order."""
+    """The sensors; labels contain them in the same order."""
 
 
 SampleAttributes = (
@@ -273,30 +273,30 @@ SampleAttributes = (
     | MultiSensorSampleAttributes
     | dict[str, Any]
 )
-"""A known shape, or JSON as it came."""
+"""Attributes of a known type, or plain JSON."""
 
 
 def choose_sample_attributes(_sample: Mapping[str, Any], attributes: Any) -> type[Model] | None:
-    """Know sample attributes by their shape, as they carry no tag; None leaves them plain."""
+    """Choose the class by the keys of the attributes, as they have no tag; None leaves plain JSON."""
     if not isinstance(attributes, dict):
         return None
-    for key, model in _BY_KEY.items():
+    for key, model in _CLASS_BY_KEY.items():
         if attributes.get(key) is not None:
             return model
     frames = attributes.get("frames")
     if isinstance(frames, list) and frames:
-        for key, model in _BY_KEY_OF_FRAMES.items():
+        for key, model in _CLASS_BY_FRAME_KEY.items():
             if all(isinstance(frame, dict) and frame.get(key) is not None for frame in frames):
                 return model
     return None
 
 
-_BY_KEY: dict[str, type[Model]] = {
+_CLASS_BY_KEY: dict[str, type[Model]] = {
     "image": ImageSampleAttributes,
     "pcd": PointcloudSampleAttributes,
     "sensors": MultiSensorSampleAttributes,
 }
-_BY_KEY_OF_FRAMES: dict[str, type[Model]] = {
+_CLASS_BY_FRAME_KEY: dict[str, type[Model]] = {
     "image": ImageSequenceSampleAttributes,
     "pcd": PointcloudSequenceSampleAttributes,
 }

@@ -1,4 +1,4 @@
-"""Samples."""
+"""Samples, the items that are labelled."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,31 +21,31 @@ class Sample(Model):
     """A sample. Source: API documentation, "GET /samples", and the official SDK."""
 
     uuid: str
-    """The service's identifier."""
+    """The identifier assigned by the service."""
     name: str
     """Unique in its dataset."""
     data_type: str | None = None
     """Always ``"IMAGE"`` so far, whatever the sample is."""
     attributes: SampleAttributes | None = field(default=None, metadata=chosen_by(choose_sample_attributes))
-    """What is labelled."""
+    """The data to label."""
     metadata: dict[str, Any] | None = None
-    """Yours."""
+    """Your own metadata, by key."""
     priority: float | None = None
-    """Place in the labelling queue: higher comes first."""
+    """Priority in the labelling queue: higher comes first."""
     assigned_labeler: str | None = None
-    """Username of who should label it."""
+    """Username of the labeler it is assigned to."""
     assigned_reviewer: str | None = None
-    """Username of who should review it."""
+    """Username of the reviewer it is assigned to."""
     readme: str | None = None
-    """Markdown, shown beside the sample."""
+    """Markdown text, displayed next to the sample."""
     label: Label | LabelSummary | None = field(default=None, metadata=chosen_by(_choose_label))
-    """Its label in the labelset that was asked for; a summary, unless the full label was asked for."""
+    """Its label in the requested labelset; a summary, unless the full label was requested."""
     issues: list[Issue] | None = None
-    """What people noted about it."""
+    """Issues that people reported about it."""
     created_at: datetime | str | None = None
-    """When it was made."""
+    """When it was created."""
     created_by: str | None = None
-    """Username."""
+    """Username of the creator."""
     dataset: str | None = None
     """``"owner/name"`` of its dataset."""
     dataset_full_name: str | None = None
@@ -66,14 +66,14 @@ class SampleCreate(Model):
     name: str
     """Unique in its dataset."""
     attributes: SampleAttributes | Mapping[str, Any] = field(metadata=chosen_by(choose_sample_attributes))
-    """What is labelled: a model, or JSON."""
+    """The data to label: a model, or JSON."""
     metadata: Mapping[str, Any] | None = field(default=None, kw_only=True)
-    """Yours."""
+    """Your own metadata, by key."""
     priority: float | None = field(default=None, kw_only=True)
-    """Place in the labelling queue: higher comes first, 0 if not given."""
+    """Priority in the labelling queue: higher comes first; 0 if not given."""
     assigned_labeler: str | None = field(default=None, kw_only=True)
-    """Username of who should label it."""
+    """Username of the labeler it is assigned to."""
     assigned_reviewer: str | None = field(default=None, kw_only=True)
-    """Username of who should review it."""
+    """Username of the reviewer it is assigned to."""
     readme: str | None = field(default=None, kw_only=True)
-    """Markdown, shown beside the sample."""
+    """Markdown text, displayed next to the sample."""

@@ -1,4 +1,4 @@
-"""What may be labelled in a dataset: its categories and their attributes."""
+"""The categories and attributes of a dataset."""
 
 from typing import Annotated, Any
 
@@ -12,21 +12,21 @@ from segments_async.models.input_types import TaskAttribute
 @define(kw_only=True)
 class TaskAttributeCategory(Model):
     """
-    A category an annotation can have; keys of your own are kept in `extra`.
+    A category of annotations; your own keys are kept in `extra`.
 
     Source: docs.segments.ai/reference/categories-and-attributes.
     """
 
     name: str
-    """Shown in the label editor."""
+    """The name displayed in the label editor."""
     id: int
-    """What the `category_id` of an annotation refers to."""
+    """The id, which `category_id` of annotations refers to."""
     color: list[float] | None = None
-    """Red, green, blue, and perhaps alpha: 0 to 255 each."""
+    """Red, green, blue and optionally alpha, each from 0 to 255."""
     has_instances: bool | None = None
-    """Whether objects of this category are told apart."""
+    """Whether the objects of this category are distinguished."""
     attributes: list[TaskAttribute] | None = None
-    """What to fill in for an object."""
+    """Attributes of each object."""
     dimensions: PartialXYZ | None = None
     """Size of a new cuboid, in the unit of the point cloud: x length, y width, z height."""
     lock_dimensions: bool | None = None
@@ -34,37 +34,41 @@ class TaskAttributeCategory(Model):
     lock_position: bool | None = None
     """Whether a cuboid cannot be moved; False if not given."""
     lock_rotation: bool | None = None
-    """Whether a cuboid cannot be turned; False if not given."""
+    """Whether a cuboid cannot be rotated; False if not given."""
     link_attributes: list[TaskAttribute] | None = None
-    """What to fill in for a link that starts at an object of this category; the service takes five input types."""
+    """Attributes of links that start at an object of this category; the service accepts five input types."""
     link_category_restrictions: list[int] | None = None
-    """Ids of the categories a link from this one may lead to."""
+    """Ids of the categories that a link from this category may target."""
 
 
 @define(kw_only=True)
 class IntersectingCuboidsRule(Model):
-    """Warn of cuboids that intersect. Source: docs.segments.ai/reference/categories-and-attributes."""
+    """A warning about cuboids that intersect. Source: docs.segments.ai/reference/categories-and-attributes."""
 
     name: str = "intersecting-cuboids"
     """Always ``"intersecting-cuboids"``."""
     excluded_categories: list[int] | None = None
-    """Ids of categories whose cuboids may intersect with all others; not beside `excluded_set_of_categories`."""
+    """Ids of categories whose cuboids may intersect all others; excludes `excluded_set_of_categories`."""
     excluded_set_of_categories: list[int] | None = None
-    """Ids of categories whose cuboids may intersect with those of another in this list."""
+    """Ids of categories whose cuboids may intersect cuboids of other categories in this list."""
 
 
 @define(kw_only=True)
 class CuboidDimensionLimitsRule(Model):
-    """Warn of cuboids that are too small or too large. Source: docs.segments.ai/reference/categories-and-attributes."""
+    """
+    A warning about cuboids that are too small or too large.
+
+    Source: docs.segments.ai/reference/categories-and-attributes.
+    """
 
     name: str = "cuboid-dimension-limits"
     """Always ``"cuboid-dimension-limits"``."""
     categories: list[int] | None = None
-    """Ids of the categories it applies to; an empty list is all of them."""
+    """Ids of the categories it applies to; an empty list means all categories."""
     min: PartialXYZ | None = None
-    """Least length, width and height, in the unit of the point cloud."""
+    """Minimum length, width and height, in the unit of the point cloud."""
     max: PartialXYZ | None = None
-    """Greatest length, width and height, in the unit of the point cloud."""
+    """Maximum length, width and height, in the unit of the point cloud."""
 
 
 WarningRule = Annotated[
@@ -74,7 +78,7 @@ WarningRule = Annotated[
         {"intersecting-cuboids": IntersectingCuboidsRule, "cuboid-dimension-limits": CuboidDimensionLimitsRule},
     ),
 ]
-"""Chosen by its ``name``; one that this version does not know is JSON as it came."""
+"""The class is determined by ``name``; an unknown one stays plain JSON."""
 
 
 @define(kw_only=True)
@@ -93,10 +97,10 @@ class TaskAttributes(Model):
     format_version: str | float | None = None
     """Version of this format, such as ``"0.1"``."""
     categories: list[TaskAttributeCategory] | None = None
-    """What an annotation can be."""
+    """The categories of annotations."""
     image_attributes: list[TaskAttribute] | None = None
-    """What to fill in for a whole image or point cloud."""
+    """Attributes of a whole image or point cloud."""
     circle_radius: float | None = None
-    """Radius of a circle about the ego position in the 3D interfaces, in the unit of the point cloud."""
+    """Radius of a circle around the ego position in the 3D interfaces, in the unit of the point cloud."""
     warning_rules: list[WarningRule] | None = None
-    """Checks the label editor makes."""
+    """Checks that the label editor performs."""

@@ -1,4 +1,4 @@
-"""Addresses of files."""
+"""URLs of files."""
 
 from attrs import define, field
 
@@ -7,9 +7,9 @@ from segments_async.models._base import Model
 
 @define(kw_only=True)
 class URL(Model):
-    """Where a file is. Source: API documentation, "GET .../samples", and the official SDK."""
+    """The address of a file. Source: API documentation, "GET .../samples", and the official SDK."""
 
     url: str
-    """The file's address."""
+    """The URL of the file."""
     signed_url: str | None = field(default=None, repr=False)
-    """An address that opens for a while without logging in; a credential, so no repr shows it."""
+    """A temporary URL that requires no login; it is a credential, so `repr` omits it."""

@@ -13,40 +13,40 @@ class User(Model):
     """A user or an organisation. Source: API documentation (the owner of a dataset) and the official SDK."""
 
     username: str
-    """The name in paths and in ``"owner/name"``."""
+    """The username, as in ``"owner/name"``."""
     email: str | None = None
-    """Only shown to those who may see it."""
+    """The email address; only sent to users who may see it."""
     created_at: datetime | str | None = None
-    """When the account was made."""
+    """When the account was created."""
     is_organization: bool | None = None
     """Whether this is an organisation."""
     webhooks_enabled: bool | None = None
-    """Whether the plan has webhooks."""
+    """Whether the plan includes webhooks."""
     private_upload_count: int | None = None
-    """Samples in private datasets."""
+    """Number of samples in private datasets."""
     public_upload_count: int | None = None
-    """Samples in public datasets."""
+    """Number of samples in public datasets."""
     subscription: str | None = None
     """The plan, such as ``"FREE"`` or ``"ENTERPRISE"``."""
     is_trial_expired: bool | None = None
-    """Whether the trial is over."""
+    """Whether the trial has expired."""
     organizations: list["User"] | None = None
-    """The organisations this user belongs to."""
+    """The organisations that the user belongs to."""
     organization_created_by: str | None = None
-    """Of an organisation: who made it."""
+    """For organisations: the creator."""
     organization_role: str | None = None
-    """Of a member: the role in the organisation."""
+    """For members: the role in the organisation."""
     members: list["User"] | None = None
-    """Of an organisation: its users."""
+    """For organisations: the members."""
     insights_urls: dict[str, Any] | None = None
-    """Dashboards, by name."""
+    """URLs of dashboards, by name."""
 
 
 @define(kw_only=True)
 class Collaborator(Model):
-    """Someone who works on a dataset. Source: API documentation, "POST .../collaborators"."""
+    """A collaborator of a dataset. Source: API documentation, "POST .../collaborators"."""
 
     user: User | str
-    """The user; the documentation shows a username here, the live service sends an object."""
+    """The user; a username according to the documentation, an object from the live service."""
     role: str
-    """One of `Role`, or a word newer than this version."""
+    """One of `Role`, or a newer value."""

@@ -1,8 +1,8 @@
 """
-Events that webhooks tell of.
+Events that webhooks report.
 
-Source: docs.segments.ai/how-to-integrate/webhooks. What an event says of its thing is a model where it has that
-model's essentials, and JSON as it came elsewhere.
+Source: docs.segments.ai/how-to-integrate/webhooks. The `object` of an event is a model if it has all required keys of
+the model, otherwise plain JSON.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import define, field
 
-from segments_async.models._base import Model, chosen_by, has_essentials
+from segments_async.models._base import Model, chosen_by, has_required_keys
 from segments_async.models.datasets import Dataset
 from segments_async.models.issues import Issue
 from segments_async.models.labels import Label
@@ -19,12 +19,12 @@ from segments_async.models.releases import Release
 from segments_async.models.samples import Sample
 
 Json = dict[str, Any] | list[Any] | str | float | bool | None
-"""A JSON value as it came."""
+"""A plain JSON value."""
 
 
-def _as(model: type[Model]) -> dict[str, Any]:
-    def choose(_event: Mapping[str, Any], thing: Any) -> type[Model] | None:
-        return model if has_essentials(thing, model) else None
+def _read_as(model: type[Model]) -> dict[str, Any]:
+    def choose(_event: Mapping[str, Any], value: Any) -> type[Model] | None:
+        return model if has_required_keys(value, model) else None
 
     return chosen_by(choose)
 
@@ -32,7 +32,7 @@ def _as(model: type[Model]) -> dict[str, Any]:
 @define(kw_only=True)
 class WebhookEvent(Model):
     """
-    Something that happened; a subclass says what.
+    The base class of all events.
 
     Example:
         >>> SampleCreated(event_type="sample.created", dataset="jane/flowers").dataset
@@ -40,106 +40,106 @@ class WebhookEvent(Model):
     """
 
     event_type: str
-    """Such as ``"sample.created"``."""
+    """The type of the event, such as ``"sample.created"``."""
     created_at: datetime | str | None = None
     """When it happened."""
     api_version: str | None = None
     """Version of this format, such as ``"2021-08-01"``."""
     dataset: str | None = None
-    """``"owner/name"`` of the dataset it happened in."""
+    """``"owner/name"`` of the dataset that the event concerns."""
     object: Any = None
-    """The thing it happened to, as it is now; a deleted one, as it was."""
+    """The object that the event concerns: its current state, or its last state if it was deleted."""
     text: str | None = None
-    """A sentence for people."""
+    """A human-readable description."""
 
 
 @define(kw_only=True)
 class UnknownEvent(WebhookEvent):
-    """An event of a type that this version does not know."""
+    """An event of an unknown type."""
 
     object: Json = None
-    """The thing it happened to, as JSON."""
+    """The object that the event concerns, as JSON."""
 
 
 @define(kw_only=True)
 class _DatasetEvent(WebhookEvent):
-    object: Dataset | Json = field(default=None, metadata=_as(Dataset))
+    object: Dataset | Json = field(default=None, metadata=_read_as(Dataset))
     """The dataset."""
 
 
 @define(kw_only=True)
 class DatasetCreated(_DatasetEvent):
-    """``dataset.created``: there is a new dataset."""
+    """``dataset.created``: a dataset was created."""
 
 
 @define(kw_only=True)
 class DatasetUpdated(_DatasetEvent):
-    """``dataset.updated``: a property of a dataset has changed."""
+    """``dataset.updated``: a property of a dataset was changed."""
 
 
 @define(kw_only=True)
 class DatasetDeleted(_DatasetEvent):
-    """``dataset.deleted``: a dataset is gone, with all that was in it."""
+    """``dataset.deleted``: a dataset was deleted, with all its content."""
 
 
 @define(kw_only=True)
 class _SampleEvent(WebhookEvent):
-    object: Sample | Json = field(default=None, metadata=_as(Sample))
+    object: Sample | Json = field(default=None, metadata=_read_as(Sample))
     """The sample."""
 
 
 @define(kw_only=True)
 class SampleCreated(_SampleEvent):
-    """``sample.created``: there is a new sample."""
+    """``sample.created``: a sample was created."""
 
 
 @define(kw_only=True)
 class SampleUpdated(_SampleEvent):
-    """``sample.updated``: a property of a sample has changed."""
+    """``sample.updated``: a property of a sample was changed."""
 
 
 @define(kw_only=True)
 class SampleDeleted(_SampleEvent):
-    """``sample.deleted``: a sample is gone, with its labels."""
+    """``sample.deleted``: a sample was deleted, with its labels."""
 
 
 @define(kw_only=True)
 class _LabelEvent(WebhookEvent):
-    object: Label | Json = field(default=None, metadata=_as(Label))
+    object: Label | Json = field(default=None, metadata=_read_as(Label))
     """The label."""
 
 
 @define(kw_only=True)
 class LabelUpdated(_LabelEvent):
-    """``label.updated``: a label was made or has changed."""
+    """``label.updated``: a label was created or changed."""
 
 
 @define(kw_only=True)
 class LabelDeleted(_LabelEvent):
-    """``label.deleted``: a sample is unlabelled again."""
+    """``label.deleted``: a label was deleted."""
 
 
 @define(kw_only=True)
 class _IssueEvent(WebhookEvent):
-    object: Issue | Json = field(default=None, metadata=_as(Issue))
+    object: Issue | Json = field(default=None, metadata=_read_as(Issue))
     """The issue."""
 
 
 @define(kw_only=True)
 class IssueCreated(_IssueEvent):
-    """``issue.created``: somebody noted something about a sample."""
+    """``issue.created``: an issue was created."""
 
 
 @define(kw_only=True)
 class IssueUpdated(_IssueEvent):
-    """``issue.updated``: an issue got a reply, or a property of it has changed."""
+    """``issue.updated``: an issue received a reply, or a property of it was changed."""
 
 
 @define(kw_only=True)
 class ReleaseCreated(WebhookEvent):
-    """``release.created``: a release is done, and can be downloaded."""
+    """``release.created``: a release is complete and can be downloaded."""
 
-    object: Release | Json = field(default=None, metadata=_as(Release))
+    object: Release | Json = field(default=None, metadata=_read_as(Release))
     """The release."""
 
 
@@ -156,4 +156,4 @@ EVENTS: dict[str, type[WebhookEvent]] = {
     "sample.deleted": SampleDeleted,
     "sample.updated": SampleUpdated,
 }
-"""The class of each type of event."""
+"""The class of each event type."""

@@ -10,27 +10,27 @@ from segments_async.models._base import Model
 
 @define(kw_only=True)
 class Workunit(Model):
-    """One stretch of labelling or reviewing. Source: the official SDK, which gives no unit for the times."""
+    """A period of labelling or reviewing. Source: the official SDK, which does not document the unit of times."""
 
     uuid: str | None = None
-    """The service's identifier; not always sent."""
+    """The identifier assigned by the service; not always sent."""
     sample_uuid: str | None = None
     """The sample that was worked on."""
     sample_name: str | None = None
     """The name of that sample."""
     work_type: str | None = None
-    """What was done, in the service's own words."""
+    """The type of work, as named by the service."""
     next_label_status: str | None = None
-    """One of `LabelStatus`: what the label became."""
+    """The resulting status of the label: one of `LabelStatus`."""
     time: float | None = None
     """Time of work; in seconds, if as `Dataset.labeling_inactivity_timeout_seconds`."""
     inactive_time: float | None = None
-    """Time without input, likewise."""
+    """Time without input, in the same unit."""
     label_rating: float | None = None
-    """A reviewer's stars."""
+    """The rating by a reviewer, in stars."""
     session_time_metrics: dict[str, Any] | None = None
-    """More about the time, as the service defines it; only sent when asked for."""
+    """Further metrics of the time, in the format of the service; only sent on request."""
     created_at: datetime | str | None = None
-    """When it was noted down."""
+    """When it was recorded."""
     created_by: str | None = None
-    """Username."""
+    """Username of the creator."""

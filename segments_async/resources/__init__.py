@@ -1,4 +1,4 @@
-"""The service's resources, one class a file."""
+"""The service's resources, one class per file."""
 
 from segments_async.resources.assets.resource import Assets
 from segments_async.resources.datasets import Datasets

@@ -1,4 +1,4 @@
-"""What all resources share: calling, paging, and creating a named thing once although answers get lost."""
+"""The base class of all resources, and helpers to create something exactly once even if an answer is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_PER_PAGE = 1000
 
 
 class Resource:
-    """A group of calls."""
+    """A group of related calls."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -50,17 +50,17 @@ class Resource:
         lookahead: int = 1,
         on_error: OnError = "raise",
     ) -> Pages[T]:
-        """Describe a list that comes in pages."""
-        fetch = self._fetcher(endpoint, model, path=path, params=params, on_error=on_error)
-        return self._paged(fetch, per_page=per_page, lookahead=lookahead)
+        """Return the pages of a paginated list."""
+        fetch = self._page_fetcher(endpoint, model, path=path, params=params, on_error=on_error)
+        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead)
 
-    def _paged(self, fetch: Fetch[T], *, per_page: int = MAX_PER_PAGE, lookahead: int = 1) -> Pages[T]:
-        """Describe a list whose pages *fetch* gives."""
+    def _pages_from(self, fetch: Fetch[T], *, per_page: int = MAX_PER_PAGE, lookahead: int = 1) -> Pages[T]:
+        """Return the pages that *fetch* fetches."""
         check_count(per_page, "per_page", MAX_PER_PAGE)
         check_count(lookahead, "lookahead", self._session.max_connections)
         return Pages(fetch, per_page=per_page, lookahead=lookahead, limit=self._session.max_connections)
 
-    def _fetcher(
+    def _page_fetcher(
         self,
         endpoint: Endpoint,
         model: type[T],
@@ -69,9 +69,9 @@ class Resource:
         params: Mapping[str, Any] | None = None,
         on_error: OnError = "raise",
     ) -> Fetch[T]:
-        """Make a function that fetches a page of a list, or None beyond its end."""
+        """Return a function that fetches one page of a list, or returns None after the last page."""
         check_on_error(on_error)
-        endpoint.fill(**(path or {}))  # bad names are refused here, not at the first page
+        endpoint.fill(**(path or {}))  # refuses bad names here, not at the first page
 
         async def fetch(page: int, per_page: int | None) -> Page[T] | None:
             query = {**(params or {}), "per_page": per_page, "page": page}
@@ -84,10 +84,10 @@ class Resource:
 
         return fetch
 
-    def _whole(
+    def _single_page(
         self, endpoint: Endpoint, model: type[T], *, path: Mapping[str, Any], on_error: OnError = "raise"
     ) -> Pages[T]:
-        """Describe a list that comes in one piece."""
+        """Return a list that the service does not paginate."""
         check_on_error(on_error)
         endpoint.fill(**path)
 
@@ -104,14 +104,14 @@ class Resource:
         query: Mapping[str, Any],
         on_error: OnError,
     ) -> Page[T]:
-        """Fetch a page; only one that does not fit as a whole is read row by row."""
+        """Fetch a page; it is decoded row by row only if it does not decode as a whole."""
         try:
             rows: list[T] = await self._session.call(endpoint, list[model], path=path, params=query)  # type: ignore[valid-type]
         except DecodeError as error:
             page = query.get("page", 1)
             first = (page - 1) * query.get("per_page", 0)
             read = partial(Page.row_by_row, error, model, page=page, first=first, skip=on_error == "skip")
-            return await run_sync(read, abandon_on_cancel=True)  # a page may be large
+            return await run_sync(read, abandon_on_cancel=True)  # a large page would block the event loop
         return Page(rows, len(rows))
 
 
@@ -124,56 +124,60 @@ async def create_once(
     uncertain: bool = False,
 ) -> T:
     """
-    Create a thing whose name is unique, although the answer may get lost.
+    Create something with a unique name exactly once, even if an answer is lost.
 
-    After an ambiguous failure *find* looks whether it happened: what is there is returned if it is the *same* as what
-    was sent; if nothing is there, it is sent again. *uncertain* tells that there may have been an attempt before these.
+    Args:
+        session: Gives the retry policy and the clock.
+        create: Sends the request.
+        find: Looks the thing up by its name, after an ambiguous failure. If it does not exist, it is sent again.
+        same: Whether the thing found equals the one sent; then it is returned as created.
+        uncertain: Whether there may have been an earlier attempt, such as by an earlier process.
 
     Raises:
-        AlreadyExistsError: Something else of this name is there.
+        AlreadyExistsError: Something different with this name exists.
     """
     policy, clock = session.retry, session.clock
-    lost: SegmentsError | None = None
+    ambiguous: SegmentsError | None = None
     for attempt in range(1, policy.attempts + 1):
         try:
             return await create()
         except SegmentsError as caught:
             error = caught
-        # After a lost answer, a name that is taken may be taken by what was lost.
-        taken = (uncertain or lost is not None) and isinstance(error, AlreadyExistsError | CollaboratorError)
+        # After an ambiguous failure, the name may be taken by our own earlier attempt.
+        taken = (uncertain or ambiguous is not None) and isinstance(error, AlreadyExistsError | CollaboratorError)
         if not (taken or is_ambiguous(error)) or (policy.attempts == 1 and not uncertain):
             raise error
-        lost = lost or error
+        ambiguous = ambiguous or error
         try:
             found = await find()
         except NotFoundError:
             if taken:
-                raise error from lost
+                raise error from ambiguous
             if attempt < policy.attempts:
                 await clock.sleep(backoff(policy, attempt, clock.random()))
             continue
         except ValidationError:
-            raise  # what is refused as such was not created
+            raise  # a request that the service refuses creates nothing
         except SegmentsError as failed:
-            raise lost from failed  # it could not be found out
+            raise ambiguous from failed
         if same(found):
             return found
-        raise AlreadyExistsError(detail="something else of this name exists") from lost
-    assert lost is not None
-    raise lost
+        raise AlreadyExistsError(detail="something different with this name exists") from ambiguous
+    assert ambiguous is not None
+    raise ambiguous
 
 
-async def create_unnamed(create: Awaitable[T]) -> T:
+async def create_unrepeatable(create: Awaitable[T]) -> T:
     """
-    Create a thing that nothing could find again, so that it is sent once only.
+    Create something that cannot be looked up afterwards, so the request is never sent again.
 
     Raises:
-        OutcomeUnknownError: No answer came.
-        ServerError: A note on it says that the outcome is unknown.
+        OutcomeUnknownError: No answer arrived.
+        ServerError: It has a note that the outcome is unknown.
     """
     try:
         return await create
     except ServerError as error:
         if is_ambiguous(error):
-            error.add_note("not sent again, as it may have been carried out: look before you try again")
+            error.add_note("not sent again, as it may have been carried out; check before you try again")
         raise

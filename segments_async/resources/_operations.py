@@ -1,54 +1,90 @@
-"""What the operations of several resources share; `segments_async.bulk.operation` says what an operation is."""
+"""Base classes of the bulk operations of several resources; see `segments_async.bulk.operation`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from segments_async._wire.endpoint import segment
+from segments_async._wire.endpoint import dataset_name, dataset_path, segment
 from segments_async.bulk.operation import Operation, Prepared, digest_of
+from segments_async.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
+    from segments_async.models import Dataset
 
 T = TypeVar("T")
 
-PLACE = frozenset({"sample_uuid", "labelset"})
-"""Keys of an item that say which label it is about."""
+BATCHES_IN_FLIGHT = 8
+
+_PLACE = frozenset({"sample_uuid", "labelset"})
 
 
 class ServiceOperation(Operation[T]):
-    """An operation whose requests go through a session."""
+    """An operation whose requests are sent through a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.service = session.pool.base_url
+        self.service: str = session.pool.base_url
 
     def limit(self) -> int:
-        """Requests that the gate lets through at once now."""
+        """Return how many requests the session currently allows at once."""
         return self._session.limit
 
 
+class DatasetOperation(ServiceOperation[T]):
+    """
+    An operation that sends items of one dataset in batches.
+
+    Args:
+        session: Makes the calls.
+        dataset: ``"owner/name"``, or a `Dataset`.
+        settings: Their `concurrency` overrides *in_flight*.
+        batch_size: Items per request at most.
+        in_flight: Batches in flight at most by default; never more than the session has connections.
+    """
+
+    missing_is_fatal = True
+
+    def __init__(
+        self,
+        session: Session,
+        dataset: str | Dataset,
+        settings: BulkSettings,
+        *,
+        batch_size: int,
+        in_flight: int = BATCHES_IN_FLIGHT,
+    ) -> None:
+        dataset_path(dataset)  # refuses a bad name here, not in the first batch
+        super().__init__(session)
+        self.scope = dataset_name(dataset)
+        self.batch_size = batch_size
+        self.concurrency = min(settings.concurrency or in_flight, session.max_connections)
+        self._path = {"dataset": dataset}
+
+
 class PerItemOperation(ServiceOperation[T]):
-    """Send one item a request, over as many connections as there are."""
+    """An operation that sends one request per item, over all connections of the session by default."""
 
     batch_size = 1
 
     def __init__(self, session: Session, settings: BulkSettings) -> None:
         super().__init__(session)
-        self.concurrency = min(settings.concurrency or session.max_connections, session.max_connections)
+        self.concurrency: int = min(settings.concurrency or session.max_connections, session.max_connections)
 
 
 class PerLabelOperation(PerItemOperation[T]):
-    """Do something with the labels of one labelset, unless an item names another."""
+    """An operation on single labels: those of one labelset, unless an item names another."""
 
     def __init__(self, session: Session, labelset: str, settings: BulkSettings) -> None:
         segment(labelset, "labelset")
         super().__init__(session, settings)
         self.scope = labelset
 
-    def prepared(self, sample_uuid: object, labelset: object = None, content: bytes | None = None) -> Prepared:
-        """Check where a label is, and keep that with the body to send."""
+    def prepare_label(self, sample_uuid: object, labelset: object = None, content: bytes | None = None) -> Prepared:
+        """Check the sample's uuid and the labelset; the prepared body is the path and the *content* to send."""
         labelset = self.scope if labelset is None else labelset
         segment(sample_uuid, "sample_uuid")
         segment(labelset, "labelset")
@@ -56,17 +92,33 @@ class PerLabelOperation(PerItemOperation[T]):
         return Prepared(f"{sample_uuid}/{labelset}", (path, content), uuid=str(sample_uuid))
 
     def digest(self, prepared: Prepared) -> bytes | None:
-        """Tell whether the body is the same; there may be none."""
+        """Hash the content to send; it is empty for calls without a body."""
         _, content = prepared.body
         return digest_of(content or b"")
 
 
 class PerSampleOperation(PerLabelOperation[T]):
-    """Items are the uuids of samples."""
+    """An operation on single labels whose items are the uuids of samples."""
 
     items_name = "sample_uuids"
 
     def prepare(self, item: Any) -> Prepared:
-        """Check a uuid, which has no name of its own in errors."""
+        """Check a uuid; errors name its index in the input alone, as an item is just the uuid."""
         segment(item, "")
-        return self.prepared(item)
+        return self.prepare_label(item)
+
+
+def split_place(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """
+    Separate the keys that locate a label from its content.
+
+    Returns:
+        The sample's uuid; the labelset, or None if the item does not name one; and the other keys.
+
+    Raises:
+        InputError: The item has no ``sample_uuid``.
+    """
+    if "sample_uuid" not in fields:
+        raise InputError("missing", path="sample_uuid")
+    content = {key: value for key, value in fields.items() if key not in _PLACE}
+    return fields["sample_uuid"], fields.get("labelset"), content

@@ -23,7 +23,7 @@ from segments_async._wire.routes import (
 )
 from segments_async.errors import AlreadyExistsError, InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
-from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_unnamed
+from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_unrepeatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,12 +38,12 @@ _DEFAULTS: dict[str, Any] = {
     "category": "other",
     "data_type": "IMAGE",
 }
-"""What creating a dataset always carries (`api.md`)."""
+"""Keys sent with every new dataset; see ``docs/service.md``, "Defaults of datasets.create"."""
 
 
 class Datasets(Resource):
     """
-    Datasets and who works on them.
+    Datasets and their collaborators.
 
     Source: API documentation, "Datasets".
     """
@@ -57,7 +57,7 @@ class Datasets(Resource):
         on_error: OnError = "raise",
     ) -> Pages[Dataset]:
         """
-        List the datasets of a user or an organisation that the key may see.
+        List the datasets of a user or an organisation that the key has access to.
 
         Example:
             ::
@@ -67,10 +67,10 @@ class Datasets(Resource):
                     print(dataset.identifier)
 
         Args:
-            owner: A username or an organisation; None lists the key's own.
-            per_page: Datasets a request, 1000 at most.
-            lookahead: Pages that are fetched at the same time.
-            on_error: ``"skip"`` leaves out a dataset that does not decode, and tells of it in `Pages.skipped`.
+            owner: A username or an organisation; None lists the datasets of the key's user.
+            per_page: Datasets per request, 1000 at most.
+            lookahead: Pages fetched at the same time.
+            on_error: ``"skip"`` leaves out a dataset that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
             Pages of datasets, without their task attributes and labelsets.
@@ -93,7 +93,7 @@ class Datasets(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
 
         Raises:
-            NotFoundError: There is no such dataset, or the key may not see it.
+            NotFoundError: There is no such dataset, or the key has no access to it.
         """
         return await self._session.call(GET_DATASET, Dataset, path={"dataset": dataset})
 
@@ -119,14 +119,14 @@ class Datasets(Resource):
 
         Args:
             name: Unique among the datasets of its owner.
-            organization: The organisation it shall belong to; None is the key's user.
-            exist_ok: Return the dataset of this name, as it is, if there is one.
-            settings: Keys of `DatasetSettings`; what is None is not sent. By default a ``segmentation-bitmap`` dataset
+            organization: The organisation that will own it; None means the key's user.
+            exist_ok: If a dataset with this name exists, return it unchanged.
+            settings: Keys of `DatasetSettings`; None is not sent. The default is a ``segmentation-bitmap`` dataset
                 with one category, "object".
 
         Raises:
-            AlreadyExistsError: There is one of this name, and *exist_ok* is False.
-            TypeError: A setting is not known.
+            AlreadyExistsError: A dataset with this name exists, and *exist_ok* is False.
+            TypeError: A keyword is not a field of `DatasetSettings`.
         """
         check_keys(settings, DatasetSettings, "create()")
         _check_dataset_name(name)
@@ -143,8 +143,9 @@ class Datasets(Resource):
             return await self.get(f"{owner}/{name}")
 
         def same(found: Dataset) -> bool:
-            there: Mapping[str, Any] = unstructure(found)
-            return all(json_contains(there[key], value) for key, value in unstructure(body).items() if key in there)
+            existing: Mapping[str, Any] = unstructure(found)
+            sent: Mapping[str, Any] = unstructure(body)
+            return all(json_contains(existing[key], value) for key, value in sent.items() if key in existing)
 
         try:
             return await create_once(self._session, create, find, same)
@@ -168,7 +169,7 @@ class Datasets(Resource):
 
         Raises:
             AuthorizationError: The key may read this dataset but not manage it.
-            TypeError: A setting is not known.
+            TypeError: A keyword is not a field of `DatasetChanges`.
         """
         check_keys(changes, DatasetChanges, "update()")
         if "name" in changes:
@@ -206,7 +207,7 @@ class Datasets(Resource):
         """
         Copy a dataset with its samples.
 
-        This is never sent twice: not after a lost answer either, as it may take the service long.
+        The request is never sent twice, not even after a lost answer, as cloning may take the service a long time.
 
         Example:
             ::
@@ -215,18 +216,18 @@ class Datasets(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            name: Unique among the datasets of its owner; None is the old name and ``-clone``.
-            task_type: What shall be labelled in the copy: one of `TaskType`; None is what it is in the old one.
-            public: Whether everyone may see the copy; None is as the old one.
-            organization: The organisation it shall belong to; None is the key's user.
+            name: Unique among the datasets of its owner; None means the original's name plus ``-clone``.
+            task_type: The task type of the copy, one of `TaskType`; None keeps the original's.
+            public: Whether the copy is public; None keeps the original's setting.
+            organization: The organisation that will own the copy; None means the key's user.
             clone_labels: Copy the labels too.
 
         Returns:
             The copy.
 
         Raises:
-            AlreadyExistsError: There is one of this name.
-            OutcomeUnknownError: The answer was lost; `get` tells whether the copy is there.
+            AlreadyExistsError: A dataset with this name exists.
+            OutcomeUnknownError: The answer was lost; `get` shows whether the copy was created.
         """
         name = f"{unquote(dataset_path(dataset).partition('/')[2])}-clone" if name is None else name
         _check_dataset_name(name)
@@ -238,11 +239,12 @@ class Datasets(Resource):
             segment(organization, "organization")
             body["owner"] = organization
         body["clone_labels"] = clone_labels
-        return await create_unnamed(self._session.call(CLONE_DATASET, Dataset, path={"dataset": dataset}, json=body))
+        call = self._session.call(CLONE_DATASET, Dataset, path={"dataset": dataset}, json=body)
+        return await create_unrepeatable(call)
 
     async def get_collaborator(self, dataset: str | Dataset, user: str) -> Collaborator:
         """
-        Get a collaborator, and so the role.
+        Get a collaborator with their role.
 
         Example:
             ::
@@ -254,13 +256,13 @@ class Datasets(Resource):
             user: A username.
 
         Raises:
-            NotFoundError: This user is no collaborator, or there is no such dataset.
+            NotFoundError: This user is not a collaborator, or there is no such dataset.
         """
         return await self._session.call(GET_COLLABORATOR, Collaborator, path={"dataset": dataset, "user": user})
 
     async def add_collaborator(self, dataset: str | Dataset, user: str, role: str = "labeler") -> Collaborator:
         """
-        Let a user work on a dataset.
+        Add a user to a dataset as a collaborator.
 
         Example:
             ::
@@ -273,7 +275,7 @@ class Datasets(Resource):
             role: What the user may do: one of `Role`.
 
         Raises:
-            CollaboratorError: This user is a collaborator already, or cannot be one.
+            CollaboratorError: This user is already a collaborator, or cannot become one.
         """
         path = {"dataset": dataset, "user": check_name(user, "user")}
         dataset_path(dataset)
@@ -294,7 +296,7 @@ class Datasets(Resource):
 
     async def update_collaborator(self, dataset: str | Dataset, user: str, role: str) -> Collaborator:
         """
-        Give a collaborator another role.
+        Change the role of a collaborator.
 
         Example:
             ::
@@ -307,7 +309,7 @@ class Datasets(Resource):
             role: What the user may do: one of `Role`.
 
         Raises:
-            NotFoundError: This user is no collaborator, or there is no such dataset.
+            NotFoundError: This user is not a collaborator, or there is no such dataset.
             ValidationError: The service does not know this role.
         """
         path, body = {"dataset": dataset, "user": user}, {"role": check_name(role, "role")}
@@ -315,7 +317,7 @@ class Datasets(Resource):
 
     async def remove_collaborator(self, dataset: str | Dataset, user: str) -> None:
         """
-        End a collaboration; what the user has done stays.
+        Remove a collaborator from a dataset; their work is kept.
 
         Example:
             ::
@@ -327,7 +329,7 @@ class Datasets(Resource):
             user: A username.
 
         Raises:
-            NotFoundError: This user is no collaborator, or there is no such dataset.
+            NotFoundError: This user is not a collaborator, or there is no such dataset.
         """
         await self._session.call(REMOVE_COLLABORATOR, path={"dataset": dataset, "user": user})
 

@@ -6,7 +6,7 @@ from segments_async._serialization.converter import check
 from segments_async._wire.arguments import check_keys, without_none
 from segments_async._wire.routes import CREATE_ISSUE, DELETE_ISSUE, LIST_ISSUES, UPDATE_ISSUE
 from segments_async.models import Dataset, Issue, IssueAnchor, IssueChanges
-from segments_async.resources._base import Resource, create_unnamed
+from segments_async.resources._base import Resource, create_unrepeatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 class Issues(Resource):
     """
-    Issues: what people note about samples.
+    Issues: comments on samples.
 
-    Source: the official SDK, ``get_issues`` and its like.
+    Source: the official SDK, ``get_issues`` and the other issue calls.
     """
 
     def list(self, dataset: str | Dataset, *, on_error: OnError = "raise") -> Pages[Issue]:
@@ -35,12 +35,12 @@ class Issues(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            on_error: ``"skip"`` leaves out an issue that does not decode, and tells of it in `Pages.skipped`.
+            on_error: ``"skip"`` leaves out an issue that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
-            All of them; the service gives them in one piece.
+            All issues; the service does not paginate them.
         """
-        return self._whole(LIST_ISSUES, Issue, path={"dataset": dataset}, on_error=on_error)
+        return self._single_page(LIST_ISSUES, Issue, path={"dataset": dataset}, on_error=on_error)
 
     async def create(
         self,
@@ -51,10 +51,9 @@ class Issues(Resource):
         anchor: IssueAnchor | Mapping[str, Any] | None = None,
     ) -> Issue:
         """
-        Note something about a sample.
+        Create an issue on a sample.
 
-        An issue has no name by which it could be found again, so this is never sent twice: not after a lost answer
-        either.
+        An issue has no name to look it up by, so the request is never sent twice, not even after a lost answer.
 
         Example:
             ::
@@ -64,24 +63,24 @@ class Issues(Resource):
 
         Args:
             sample_uuid: The sample.
-            description: What is the matter.
+            description: The text of the issue.
             status: One of `IssueStatus`.
-            anchor: What it points to, as a model or as JSON, which is checked and sent as given; None: the sample.
+            anchor: What it points to, as a model or as JSON, which is checked and sent as given; None means the sample.
 
         Raises:
             InputError: *anchor* does not fit its type; `path` says where.
             NotFoundError: There is no such sample.
-            OutcomeUnknownError: The answer was lost; `list` tells whether the issue is there.
+            OutcomeUnknownError: The answer was lost; `list` shows whether the issue was created.
         """
         body = {"description": description, "status": status, **without_none({"anchor": anchor})}
         check({"uuid": "", **body}, Issue)
-        return await create_unnamed(
+        return await create_unrepeatable(
             self._session.call(CREATE_ISSUE, Issue, path={"sample_uuid": sample_uuid}, json=body)
         )
 
     async def update(self, uuid: str, /, **changes: Unpack[IssueChanges]) -> Issue:
         """
-        Change an issue; what is not named stays.
+        Change an issue; fields not named keep their value.
 
         Example:
             ::
@@ -95,7 +94,7 @@ class Issues(Resource):
         Raises:
             AuthorizationError: The key's user may not manage this dataset.
             NotFoundError: There is no such issue.
-            TypeError: A change is not known.
+            TypeError: A keyword is not a field of `IssueChanges`.
         """
         check_keys(changes, IssueChanges, "update()")
         check({"uuid": "", **changes}, Issue)

@@ -18,7 +18,7 @@ class Labelsets(Resource):
     """
     Labelsets: the sets of labels of a dataset, such as ``ground-truth`` and the predictions of a model.
 
-    Source: the official SDK, ``get_labelsets`` and its like.
+    Source: the official SDK, ``get_labelsets`` and the other labelset calls.
     """
 
     def list(self, dataset: str | Dataset, *, on_error: OnError = "raise") -> Pages[Labelset]:
@@ -33,12 +33,12 @@ class Labelsets(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            on_error: ``"skip"`` leaves out a labelset that does not decode, and tells of it in `Pages.skipped`.
+            on_error: ``"skip"`` leaves out a labelset that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
-            All of them; the service gives them in one piece.
+            All labelsets; the service does not paginate them.
         """
-        return self._whole(LIST_LABELSETS, Labelset, path={"dataset": dataset}, on_error=on_error)
+        return self._single_page(LIST_LABELSETS, Labelset, path={"dataset": dataset}, on_error=on_error)
 
     async def get(self, dataset: str | Dataset, name: str) -> Labelset:
         """
@@ -72,16 +72,16 @@ class Labelsets(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             name: Unique in its dataset.
-            description: A line for people.
-            exist_ok: Return the labelset of this name, as it is, if there is one.
+            description: A short text for readers.
+            exist_ok: If a labelset with this name exists, return it unchanged.
 
         Raises:
-            AlreadyExistsError: There is one of this name, and *exist_ok* is False.
+            AlreadyExistsError: A labelset with this name exists, and *exist_ok* is False.
         """
-        # The official SDK always sends these attributes, and as text.
+        # The official SDK always sends attributes, as the text "{}".
         body = {"name": check_name(name), "description": description, "attributes": "{}"}
         check(body, Labelset)
-        GET_LABELSET.fill(dataset=dataset, name=name)  # a labelset that cannot be asked for is of no use
+        GET_LABELSET.fill(dataset=dataset, name=name)  # refuses a name that no later call could use in a path
 
         async def create() -> Labelset:
             return await self._session.call(CREATE_LABELSET, Labelset, path={"dataset": dataset}, json=body)

@@ -14,7 +14,7 @@ class Users(Resource):
 
     async def me(self) -> User:
         """
-        Get the user whose key this is.
+        Get the user that the API key belongs to.
 
         Example:
             ::
@@ -26,7 +26,7 @@ class Users(Resource):
             The user, with plan and organisations.
 
         Raises:
-            AuthenticationError: The key is wrong.
+            AuthenticationError: The key is invalid.
         """
         return await self._session.call(GET_ME, User)
 
@@ -44,9 +44,9 @@ class Users(Resource):
             username: The name in paths and in ``"owner/name"``.
 
         Returns:
-            The user; how much it tells depends on whose key this is.
+            The user; which fields it has depends on the key's permissions.
 
         Raises:
-            NotFoundError: There is none of this name.
+            NotFoundError: There is no user or organisation with this name.
         """
         return await self._session.call(GET_USER, User, path={"username": username})

@@ -47,26 +47,26 @@ class Workunits(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            start: Only what was noted down from then on: an aware datetime, sent as UTC to the second, or the
-                service's own form, ``"2026-01-31T12:00:00"``, sent as given.
-            end: Only what was noted down until then, likewise.
+            start: Only work units created at this time or later: an aware datetime, sent as UTC to the second, or the
+                service's own format, ``"2026-01-31T12:00:00"``, sent as given.
+            end: Only work units created up to this time; same formats.
             sort: ``"created_at"``.
             direction: ``"asc"`` or ``"desc"``.
-            include_session_time_metrics: Give each its `session_time_metrics`.
-            per_page: Work units a request, 1000 at most.
-            lookahead: Pages that are fetched at the same time.
-            on_error: ``"skip"`` leaves out a work unit that does not decode, and tells of it in `Pages.skipped`.
+            include_session_time_metrics: Include the `session_time_metrics` of each.
+            per_page: Work units per request, 1000 at most.
+            lookahead: Pages fetched at the same time.
+            on_error: ``"skip"`` leaves out a work unit that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
             Pages of work units.
 
         Raises:
-            InputError: A datetime has no zone.
+            InputError: A datetime has no time zone.
             NotFoundError: There is no such dataset.
         """
         params = {
-            "start": _time(start, "start"),
-            "end": _time(end, "end"),
+            "start": _format_time(start, "start"),
+            "end": _format_time(end, "end"),
             "sort": sort_by(sort, direction),
             "include_session_time_metrics": "true" if include_session_time_metrics else None,
         }
@@ -82,8 +82,8 @@ class Workunits(Resource):
         )
 
 
-def _time(value: datetime | str | None, path: str) -> str | None:
-    """A time in the service's own form, which has no zone and no fractions."""
+def _format_time(value: datetime | str | None, path: str) -> str | None:
+    """Format a time as the service expects it: in UTC, without a zone and without fractions of a second."""
     if value is None:
         return None
     if isinstance(value, str):

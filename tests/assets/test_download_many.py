@@ -1,4 +1,4 @@
-"""Many files to a folder: each once, resumed, renewed, and what fails is told."""
+"""Download many files to a folder: each once, resumed, renewed; failures are reported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sample(url, name="violet.png", uuid="u-1"):
 
 
 async def test_urls(patient, sandbox, urls, tmp_path):
-    """One file for each, without the key; a second run asks for nothing."""
+    """One file for each URL, without the key; a second run requests nothing."""
     report = await patient.assets.download_many(urls, tmp_path / "new" / "folder")
 
     assert [outcome.status for outcome in report.results] == ["created"] * 6
@@ -94,8 +94,8 @@ async def test_listed_samples(patient, sandbox, urls, tmp_path):
 
 
 async def test_addresses_that_expired(tmp_path, clock):
-    """A sample's are asked for anew, once for all of its files; a bare URL's cannot be."""
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    """The URLs of a sample are requested again, once for all of its files; a bare URL cannot be renewed."""
+    with Sandbox(clock=clock.time) as sandbox:
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
             await client.datasets.create("flowers", task_type="image-vector-sequence")
             assets = [await client.assets.upload(b"png", f"{number}.png") for number in range(3)]
@@ -134,7 +134,7 @@ async def test_private_bucket(patient, sandbox, urls, tmp_path):
     assert "s3://bucket/a.png" in str(other.failures[0].error)
 
 
-async def test_what_fails_is_told_and_the_rest_goes_on(patient, sandbox, urls, tmp_path):
+async def test_failures_are_reported_and_the_rest_continues(patient, sandbox, urls, tmp_path):
     """Each item has its own outcome, and names what was wrong."""
     sandbox.fail(
         "GET", urls[1].rpartition("/")[2], origin="storage", status=200, body="<html>", content_type="text/html"
@@ -156,7 +156,7 @@ async def test_what_fails_is_told_and_the_rest_goes_on(patient, sandbox, urls, t
     assert [str(outcomes[index].error) for index in (4, 5, 6)] == [
         "items[4]: expected a URL or a sample, got int",
         "items[5]: expected a URL that begins with https:// or http://, got 'ftp://x'",
-        "items[6].attributes: the sample names no file",
+        "items[6].attributes: the sample has no files",
     ]
     assert set(report.retry_items) == {urls[2], items[7]}
     assert len(list(tmp_path.iterdir())) == 1
@@ -165,7 +165,7 @@ async def test_what_fails_is_told_and_the_rest_goes_on(patient, sandbox, urls, t
 
 
 async def test_cut(patient, sandbox, urls, tmp_path):
-    """A large file goes on where it was."""
+    """The download of a large file resumes."""
     sandbox.fail("GET", "*", origin="storage", times=2, drop="middle")
 
     report = await patient.assets.download_many([urls[5]], tmp_path)
@@ -190,7 +190,7 @@ async def test_full_disk(patient, urls, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_folder_that_makes_no_sense(patient, tmp_path):
+async def test_invalid_folder(patient, tmp_path):
     file = tmp_path / "file"
     file.touch()
     for folder in (file, file / "below", "a\0b"):
@@ -200,7 +200,7 @@ async def test_folder_that_makes_no_sense(patient, tmp_path):
 
 
 async def test_cancelled(patient, sandbox, urls, tmp_path):
-    """Nothing half is left."""
+    """No partial file is left."""
     sandbox.fail("GET", "*", origin="storage", times=None, status=None, rate=100_000)
     with anyio.move_on_after(0.2):
         await patient.assets.download_many(urls[5:], tmp_path)
@@ -239,7 +239,7 @@ class TestRead:
         assert caught.value.path == "url"
 
     async def test_redirect(self, patient, sandbox, urls):
-        """It is followed, without the key; in a circle only so long."""
+        """It is followed without the key; a redirect loop ends with an error."""
         name = urls[0].rpartition("/")[2]
         sandbox.fail("GET", name, origin="storage", status=302, headers={"Location": urls[1]})
         assert await patient.assets.read(urls[0]) == b"png 1"
@@ -248,12 +248,12 @@ class TestRead:
             await patient.assets.read(urls[0])
 
     @pytest.mark.parametrize("url", [7, "", "a.png", "file:///etc/passwd", "s3://bucket/a.png"])
-    async def test_what_is_no_url(self, patient, url):
+    async def test_value_that_is_not_a_url(self, patient, url):
         with pytest.raises(InputError, match="expected a URL") as caught:
             await patient.assets.read(url)
         assert caught.value.path == "url"
 
-    async def test_bytes_that_make_no_sense(self, patient):
+    async def test_invalid_bytes(self, patient):
         with pytest.raises(InputError) as caught:
             await patient.assets.read("https://s3.test/a.png", max_bytes=0)
         assert caught.value.path == "max_bytes"

@@ -5,6 +5,6 @@ import pytest
 
 @pytest.fixture
 async def flowers(client):
-    """The name of a dataset that is there."""
+    """The name of an existing dataset."""
     await client.datasets.create("flowers")
     return "sandbox/flowers"

@@ -1,7 +1,7 @@
 """
-Bulk runs through random faults on a real socket: afterwards the server has what was given, each once.
+Bulk runs with random faults on a real socket: afterwards the server has each item, once.
 
-One request in twelve meets something, drawn from a seed, which is printed; ``CHAOS_SEED`` sets another one.
+One request in twelve meets a random fault. The seed is printed; ``CHAOS_SEED`` sets another one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 import anyio
 import httpx
 import pytest
-from bulk_kit import check_report, sample
+from bulk_checks import check_report, sample
 
 from segments_async import AsyncSegments, Clock, LabelPut, LabelUpdate, NotFoundError, RetryPolicy, SampleUpdate
 from segments_async.sandbox import Sandbox, origin
@@ -27,11 +27,11 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 SHARE = 1 / 12
 """Of the requests, what meets a fault."""
 SPEED = 50.0
-"""The client's clock runs so many times faster, so that a second that the service asks to wait is soon over."""
+"""The client's clock runs this many times faster, so that waits that the service asks for are short."""
 READ_SECONDS = 0.3
 FLOWERS = "sandbox/flowers"
 STALE = "stale"
-"""The connection is closed by the server while nobody uses it."""
+"""The server closes the connection while it is idle."""
 FAULTS = {
     "429": {"status": 429},
     "429 for a second": {"status": 429, "headers": {"Retry-After": "1"}},
@@ -79,7 +79,7 @@ class Weather:
 
     @contextmanager
     def over(self, sandbox, monkeypatch):
-        """Have it strike *sandbox* while the block runs."""
+        """Inject the faults into *sandbox* while the block runs."""
         with monkeypatch.context() as patch:
             patch.setattr(sandbox._faults, "take", self.take)
             yield
@@ -137,9 +137,9 @@ async def client(weather, way, anyio_backend):
 
 async def until_done(run, items, gone=()):
     """
-    Run, and feed back what may succeed later, until nothing is left; returns every outcome that succeeded.
+    Run, and retry what may succeed later, until nothing is left; returns every successful outcome.
 
-    What a run before may have done, and this one finds *gone*, is done.
+    An item that an earlier run may have done, and that this run finds *gone*, is done.
     """
     done = []
     left = items

@@ -1,4 +1,4 @@
-"""Any number of items, one outcome for each, however the run ends. No service takes part here."""
+"""Any number of items, one outcome for each, however the run ends; without a service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import gc
 import anyio.lowlevel
 import pytest
 from anyio import wait_all_tasks_blocked
-from bulk_kit import Echo, bulk, check_report, drain
+from bulk_checks import check_report, drain
+from echo_operation import Echo, bulk
+from waiting import HOUR, expire
 
 from segments_async import (
     BulkError,
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Numbers:
-    """Numbers from 0 on, that know how many of them were taken, and whether they were let go."""
+    """Numbers from 0; they count how many were taken, and know whether their iterator was closed."""
 
     def __init__(self, count=None):
         self.count = count
@@ -69,9 +71,21 @@ def several(kind, count):
 KINDS = ["list", "tuple", "range", "generator", "async generator", "async iterable"]
 
 
-@pytest.fixture(autouse=True)
-def short_grace(monkeypatch):
-    monkeypatch.setattr(engine, "GRACE_SECONDS", 0.05)
+@pytest.fixture
+def no_grace(monkeypatch):
+    """Cut requests in flight as soon as the run stops."""
+    monkeypatch.setattr(engine, "GRACE_SECONDS", 0.0)
+
+
+async def collect_past_timeout(stream, after=lambda: None):
+    """Collect *stream*, whose total timeout of an hour passes once no task can continue; then call *after*."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(stream.collect)
+        await wait_all_tasks_blocked()
+        stream._feed_scope.deadline -= HOUR
+        await wait_all_tasks_blocked()
+        after()
+    return stream.report
 
 
 class TestInput:
@@ -88,7 +102,7 @@ class TestInput:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_nothing(self, kind):
-        """No items are no failure, and no request."""
+        """Without items, nothing fails and nothing is sent."""
         operation = Echo()
 
         report = await bulk(several(kind, 0), operation, on_error="raise").collect()
@@ -98,7 +112,7 @@ class TestInput:
         report.raise_if_failed()
 
     @pytest.mark.parametrize("items", [5, None, "abc", b"abc", {"name": "a"}])
-    async def test_what_is_no_input(self, items):
+    async def test_value_that_is_not_iterable(self, items):
         with pytest.raises(InputError, match=r"^numbers: expected an iterable or async iterable of items, got \w+$"):
             bulk(items)
 
@@ -121,7 +135,7 @@ class TestInput:
         assert max(ahead) <= batch_size * concurrency + 1
         assert operation.most_running == concurrency
 
-    async def test_slow_consumer_holds_up_the_input(self):
+    async def test_slow_consumer_pauses_the_input(self):
         items = Numbers()
         async with bulk(items, Echo(batch_size=2, concurrency=3)) as outcomes:
             await wait_all_tasks_blocked()
@@ -132,7 +146,7 @@ class TestInput:
             await wait_all_tasks_blocked()
             assert before < items.pulled <= 20 + 2 * 2 * 3
 
-    async def test_slow_consumer_holds_up_bad_items(self):
+    async def test_slow_consumer_pauses_bad_items(self):
         """Items that fail here need no worker, and yet they do not pile up."""
 
         def endless():
@@ -151,7 +165,7 @@ class TestInput:
 
     @pytest.mark.parametrize("kind", ["generator", "async generator", "async iterable"])
     async def test_source_that_raises(self, kind):
-        """Its exception comes out as it is; what was taken before has its outcome."""
+        """Its exception is raised unchanged; items taken before it have their outcomes."""
 
         class Broken(Numbers):
             def __iter__(self):
@@ -219,7 +233,7 @@ class TestInput:
         check_report(stream.report)
 
     async def test_caller_keeps_a_stream_of_its_own(self):
-        """What is no generator was not made for this run, and is not closed with it."""
+        """An iterator that is not a generator may be used elsewhere, so it is not closed."""
         send, receive = anyio.create_memory_object_stream(10)
         async with send, receive:
             for number in range(3):
@@ -242,7 +256,7 @@ class TestInput:
         report = await bulk([7, 8, 7], operation).collect()
 
         assert [outcome.status for outcome in report.results] == ["done", "done", "failed"]
-        assert str(report.results[2].error) == "numbers[2]: '7' came before in this run"
+        assert str(report.results[2].error) == "numbers[2]: '7' appears more than once in this run"
         assert report.results[2].key == "7"
         assert sorted(operation.requests) == [[7], [8]]
 
@@ -273,7 +287,7 @@ class TestStops:
 
     @pytest.mark.parametrize("batch_size", [1, 100])
     async def test_local_failures_stop_at_once(self, batch_size):
-        """Nothing is taken after the failure that was one too many."""
+        """No item is taken after the failure that exceeds `max_failures`."""
         items = iter(["bad", *range(10_000)])
         report = await bulk(items, Echo(batch_size=batch_size), max_failures=0).collect()
         assert report.total == 1
@@ -288,21 +302,23 @@ class TestStops:
         assert report.exhausted
 
     async def test_total_timeout(self):
-        """What is under way may end; nothing more is taken."""
-        operation = Echo(lambda _: anyio.sleep(0.03), concurrency=2)
+        """Requests in flight may end; no more items are taken."""
+        answered = anyio.Event()
         items = Numbers()
 
-        report = await bulk(items, operation, total_timeout=0.1).collect()
+        stream = bulk(items, Echo(lambda _: answered.wait(), concurrency=2), total_timeout=HOUR)
+        report = await collect_past_timeout(stream, answered.set)
 
         check_report(report)
         assert (report.stopped, report.unknown, report.exhausted) == ("total_timeout", 0, False)
-        assert report.succeeded >= 2
+        assert report.succeeded == 2
         assert items.closed
 
-    async def test_total_timeout_cuts_what_does_not_end(self):
+    @pytest.mark.usefixtures("no_grace")
+    async def test_total_timeout_cuts_requests_that_do_not_end(self):
         operation = Echo(lambda _: anyio.sleep_forever(), batch_size=2, concurrency=2)
 
-        report = await bulk(range(10), operation, total_timeout=0.02).collect()
+        report = await collect_past_timeout(bulk(range(10), operation, total_timeout=HOUR))
 
         check_report(report)
         assert (report.stopped, report.unknown, report.unsent) == ("total_timeout", 4, 6)
@@ -310,9 +326,15 @@ class TestStops:
         assert isinstance(report.results[0].error, OutcomeUnknownError)
         assert report.retry_items == list(range(10))
 
+    @pytest.mark.usefixtures("no_grace")
     async def test_total_timeout_after_the_input_ended(self):
-        """The last requests get the grace too."""
-        report = await bulk([1], Echo(lambda _: anyio.sleep_forever()), total_timeout=0.02).collect()
+        """The last requests are cut too, after the grace."""
+        stream = bulk([1], Echo(lambda _: anyio.sleep_forever()), total_timeout=HOUR)
+        async with anyio.create_task_group() as group:
+            group.start_soon(stream.collect)
+            await wait_all_tasks_blocked()
+            stream._work_scope.deadline -= HOUR
+        report = stream.report
         assert (report.stopped, report.unknown, report.exhausted) == ("total_timeout", 1, True)
 
     async def test_total_timeout_while_the_source_waits(self):
@@ -320,13 +342,13 @@ class TestStops:
             yield 1
             await anyio.sleep_forever()
 
-        report = await bulk(items(), Echo(batch_size=2), total_timeout=0.02).collect()
+        report = await collect_past_timeout(bulk(items(), Echo(batch_size=2), total_timeout=HOUR))
 
         check_report(report)
         assert (report.total, report.unsent, report.stopped) == (1, 1, "total_timeout")
 
     async def test_total_timeout_raises_if_asked(self):
-        """Nothing failed, but not everything was done either."""
+        """Nothing failed, but the run is incomplete."""
         stream = bulk(Numbers(), Echo(), total_timeout=0.02, on_error="raise")
         with pytest.raises(BulkError, match=r"stopped: total_timeout$") as caught:
             await stream.collect()
@@ -349,7 +371,7 @@ class TestStops:
         assert [outcome.status for outcome in report.results[:2]] == ["done", "failed"]
 
     async def test_throttled_items_are_unsent_when_cut(self):
-        """A request that was refused as one too many has done nothing."""
+        """A request that was answered with 429 has done nothing."""
         cut = anyio.Event()
 
         class Throttled(Echo):
@@ -440,7 +462,7 @@ class TestLeaving:
         gc.collect()
 
     async def test_at_once(self):
-        """Nothing was sent, and nothing is left open."""
+        """Nothing was sent, and no outcome is unknown."""
         operation = Echo()
         async with bulk(Numbers(), operation) as outcomes:
             pass
@@ -448,14 +470,14 @@ class TestLeaving:
         assert outcomes.report.succeeded == 0
         assert outcomes.report.stopped == "left"
 
-    async def test_what_is_under_way_is_cut(self):
+    async def test_requests_in_flight_are_cut(self):
         operation = Echo(lambda _: anyio.sleep_forever(), concurrency=3)
         async with bulk(range(10), operation) as outcomes:
             await wait_all_tasks_blocked()
 
         check_report(outcomes.report)
         assert dict(outcomes.report.counts) == {"unknown": 3, "unsent": 7}
-        assert str(outcomes.report.failures[0].error) == "the run stopped before the answer came"
+        assert str(outcomes.report.failures[0].error) == "the run stopped before the response arrived"
 
     async def test_error_of_the_body(self):
         async def consume():
@@ -494,9 +516,11 @@ class TestLeaving:
 
     async def test_timeout_of_the_caller(self):
         stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()))
-        with pytest.raises(TimeoutError):
-            with anyio.fail_after(0.02):
-                await stream.collect()
+        async with anyio.create_task_group() as group:
+            with pytest.raises(TimeoutError):  # noqa: PT012 (the deadline passes inside)
+                with anyio.fail_after(HOUR) as scope:
+                    group.start_soon(expire, scope)
+                    await stream.collect()
         check_report(stream.report)
         assert dict(stream.report.counts) == {"unknown": 2, "unsent": 3}
 
@@ -504,8 +528,10 @@ class TestLeaving:
         """A cancellation inside the block, and caught there, leaves the run alone."""
         gate = anyio.Event()
         async with bulk(range(5), Echo(lambda _: gate.wait())) as outcomes:
-            with anyio.move_on_after(0.02) as scope:
-                await anext(outcomes)
+            async with anyio.create_task_group() as group:
+                with anyio.move_on_after(HOUR) as scope:
+                    group.start_soon(expire, scope)
+                    await anext(outcomes)
             assert scope.cancelled_caught
             gate.set()
             seen = [outcome async for outcome in outcomes]
@@ -541,10 +567,10 @@ class TestLeaving:
 
     async def test_two_starts(self):
         stream = bulk(range(3))
-        with pytest.raises(ClientStateError, match="runs inside 'async with'"):
+        with pytest.raises(ClientStateError, match="must be used with 'async with'"):
             await anext(stream)
         await stream.collect()
-        with pytest.raises(ClientStateError, match="was started before"):
+        with pytest.raises(ClientStateError, match="can be started only once"):
             await stream.collect()
 
 
@@ -570,26 +596,27 @@ class TestNativeCancellation:
 
     async def test_task_that_leaves_early(self):
         """The cancellation comes while the run is being left."""
-        leaving = asyncio.Event()
+        leaving, left = asyncio.Event(), asyncio.Event()
 
-        async def slow_to_die(_):
+        async def slow_to_leave(_):
             try:
                 await anyio.sleep_forever()
             finally:
                 leaving.set()
                 with anyio.CancelScope(shield=True):
-                    await anyio.sleep(0.02)
+                    await left.wait()
 
         async def consume():
             async with stream:
                 await wait_all_tasks_blocked()
 
-        stream = bulk(range(5), Echo(slow_to_die))
+        stream = bulk(range(5), Echo(slow_to_leave))
         task = asyncio.create_task(consume())
         await leaving.wait()
-        await asyncio.sleep(0)  # anyio 4.16 loses a cancellation that comes in the very step of its own
-        await asyncio.sleep(0)
+        await wait_all_tasks_blocked()  # anyio 4.16 loses a cancellation in the same step as its own
         task.cancel()
+        await wait_all_tasks_blocked()
+        left.set()
         with pytest.raises(asyncio.CancelledError):
             await task
         check_report(stream.report)
@@ -611,7 +638,7 @@ class TestNativeCancellation:
         assert asyncio.all_tasks() == before
 
     async def test_source_that_was_cancelled(self):
-        """A task that the input waits for was cancelled: the run ends, and says so."""
+        """A task that the input waits for was cancelled: the run ends as cancelled."""
 
         async def items():
             yield 1
@@ -628,7 +655,7 @@ class TestNativeCancellation:
 
 
 class TestFaultsOfTheProgram:
-    """Errors that are no item's: they come out as they are, and no outcome is lost."""
+    """Errors that no item caused: they are raised unchanged, and no outcome is lost."""
 
     @pytest.mark.parametrize("stage", ["send", "begin"])
     async def test_bare(self, stage):
@@ -649,7 +676,7 @@ class TestFaultsOfTheProgram:
 
     @pytest.mark.parametrize("stage", ["send", "begin"])
     async def test_closed_client(self, stage):
-        """It was closed under the run, so nothing was sent."""
+        """The client was closed during the run, so nothing was sent."""
 
         async def fail(_):
             raise ClientStateError("this AsyncSegments is closed")
@@ -701,17 +728,17 @@ class TestBegin:
         assert operation.requests == [[2, 4]]
         assert str(report.results[0].error) == "numbers[0]: is odd"
 
-    async def test_nothing_more_is_begun_after_a_stop(self):
-        begun = []
+    async def test_no_preprocessing_starts_after_a_stop(self):
+        started = []
 
         async def begin(number):
-            begun.append(number)
+            started.append(number)
             await anyio.lowlevel.checkpoint()
             raise InputError("no")
 
         report = await bulk(range(20), Echo(begin=begin, preprocess_limit=1, batch_size=5), max_failures=1).collect()
         check_report(report)
-        assert len(begun) == 2
+        assert len(started) == 2
         assert (report.failed, report.unsent) == (2, 18)
 
     async def test_cut(self):
@@ -727,7 +754,7 @@ class TestBegin:
 
 
 class TestProgress:
-    """A callable that is told how far the run is."""
+    """A callable that receives the progress of the run."""
 
     async def test_rate(self, monkeypatch):
         """At most ten times a second, and at the end."""
@@ -738,35 +765,35 @@ class TestProgress:
             nonlocal now
             now += 0.01
 
-        told = []
-        report = await bulk(range(100), Echo(answer, concurrency=1), progress=told.append).collect()
+        reported = []
+        report = await bulk(range(100), Echo(answer, concurrency=1), progress=reported.append).collect()
 
         assert report.elapsed == pytest.approx(1)
-        assert 9 <= len(told) <= 11
-        assert [progress.done for progress in told] == sorted(progress.done for progress in told)
-        assert (told[-1].done, told[-1].failed, told[-1].total) == (100, 0, 100)
-        assert told[-1].per_second == pytest.approx(100)
+        assert 9 <= len(reported) <= 11
+        assert [progress.done for progress in reported] == sorted(progress.done for progress in reported)
+        assert (reported[-1].done, reported[-1].failed, reported[-1].total) == (100, 0, 100)
+        assert reported[-1].per_second == pytest.approx(100)
 
     async def test_length_unknown_and_failures(self):
         async def answer(numbers):
             raise TransportError("lost")
 
-        told = []
-        await bulk(Numbers(3), Echo(answer), progress=told.append).collect()
-        assert (told[-1].total, told[-1].done, told[-1].failed) == (None, 3, 3)
+        reported = []
+        await bulk(Numbers(3), Echo(answer), progress=reported.append).collect()
+        assert (reported[-1].total, reported[-1].done, reported[-1].failed) == (None, 3, 3)
 
-    async def test_the_end_is_told_after_a_stop(self):
-        told = []
-        report = await bulk(["bad"] * 10, max_failures=0, progress=told.append).collect()
-        assert (told[-1].done, told[-1].failed, told[-1].total, report.unsent) == (1, 1, 10, 9)
-        assert [progress.finished for progress in told] == [False] * (len(told) - 1) + [True]
+    async def test_the_end_is_reported_after_a_stop(self):
+        reported = []
+        report = await bulk(["bad"] * 10, max_failures=0, progress=reported.append).collect()
+        assert (reported[-1].done, reported[-1].failed, reported[-1].total, report.unsent) == (1, 1, 10, 9)
+        assert [progress.finished for progress in reported] == [False] * (len(reported) - 1) + [True]
 
+    @pytest.mark.usefixtures("no_grace")
     @pytest.mark.parametrize("how", ["left", "cancelled", "total_timeout"])
-    async def test_the_end_is_told_however_it_comes(self, how):
-        """What a bar has to clean up, it can."""
-        told = []
-        timeout = 0.02 if how == "total_timeout" else None
-        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=told.append, total_timeout=timeout)
+    async def test_every_way_to_end_is_reported(self, how):
+        """A progress bar can clean up."""
+        reported = []
+        stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=reported.append, total_timeout=HOUR)
         if how == "left":
             async with stream:
                 await wait_all_tasks_blocked()
@@ -776,15 +803,15 @@ class TestProgress:
                 await wait_all_tasks_blocked()
                 group.cancel_scope.cancel()
         else:
-            await stream.collect()
+            await collect_past_timeout(stream)
         check_report(stream.report)
         assert stream.report.stopped == how
-        assert [(progress.done, progress.finished) for progress in told[-1:]] == [(2, True)]
-        assert not any(progress.finished for progress in told[:-1])
+        assert [(progress.done, progress.finished) for progress in reported[-1:]] == [(2, True)]
+        assert not any(progress.finished for progress in reported[:-1])
 
-    async def test_waits_are_told(self, monkeypatch):
-        """While nothing comes to an end, what is refused is seen all the same."""
-        monkeypatch.setattr(engine, "SILENCE_SECONDS", 0.002)
+    async def test_waits_are_reported(self, monkeypatch):
+        """Throttled requests are reported even while no item finishes."""
+        monkeypatch.setattr(engine, "HEARTBEAT_SECONDS", 0.002)
         monkeypatch.setattr(reporter, "PROGRESS_SECONDS", 0.0)
         seen = anyio.Event()
 
@@ -798,20 +825,20 @@ class TestProgress:
                 return 7
 
         def tell(progress):
-            told.append(progress)
+            reported.append(progress)
             if progress.throttled == 3:
                 seen.set()
 
-        told = []
+        reported = []
         with anyio.fail_after(5):
             report = await bulk(range(1), Refused(), progress=tell).collect()
-        assert (told[0].done, told[0].limit) == (0, 7)
-        assert (told[-1].done, told[-1].throttled, told[-1].bytes_sent) == (1, 3, 500)
+        assert (reported[0].done, reported[0].limit) == (0, 7)
+        assert (reported[-1].done, reported[-1].throttled, reported[-1].bytes_sent) == (1, 3, 500)
         assert (report.throttled, report.bytes_sent) == (3, 500)
 
     @pytest.mark.parametrize("at_end", [True, False])
     async def test_error(self, at_end):
-        """It is asked no more, and its error comes out as it is."""
+        """A callable that raises is not called again, and its error is raised unchanged."""
 
         def tell(progress):
             calls.append(progress)

@@ -1,4 +1,4 @@
-"""What a run needs does not grow with its input."""
+"""The memory of a run does not grow with its input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import tracemalloc
 import httpx
 import orjson
 import pytest
-from bulk_kit import Echo, body_of, bulk, sample
+from bulk_checks import body_of, sample
+from echo_operation import Echo, bulk
 
 from segments_async import AsyncSegments, InputError, RetryPolicy, ValidationError
 
@@ -20,7 +21,7 @@ KEPT = 500
 
 
 async def peak_of(work, *arguments):
-    """Bytes that Python held at most while *work* ran."""
+    """The peak of allocated bytes while *work* ran."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -31,7 +32,7 @@ async def peak_of(work, *arguments):
 
 
 async def create(count, batch_size):
-    """Stream so many samples through the whole client; the transport plays the service."""
+    """Stream *count* samples through the whole client; the transport stands in for the service."""
 
     def answer(request):
         rows = [{"uuid": row["name"], **row} for row in orjson.loads(body_of(request))]
@@ -44,7 +45,7 @@ async def create(count, batch_size):
 
 
 async def fail(count):
-    """Have every one of so many items fail."""
+    """Run *count* items that all fail."""
 
     async def refuse(numbers):
         raise ValidationError(400, "PUT", "https://x/", "no " * 50)
@@ -60,7 +61,7 @@ async def fail(count):
 
 @pytest.mark.slow
 async def test_streaming():
-    """A tenth of it at every run, also of the batches, so that few items are enough to have all of them under way."""
+    """Few items, in small batches, already fill every place in flight; twenty times as many need no more memory."""
     await create(10, 50)
     few, many = await peak_of(create, 1_000, 50), await peak_of(create, 20_000, 50)
     assert many - few < 4 * MEGABYTE
@@ -75,7 +76,7 @@ async def test_streaming_in_full():
 
 
 async def test_all_fail(monkeypatch):
-    """The report keeps so many failures and counts the rest, which need no memory."""
+    """The report keeps a limited number of failures and counts the rest, which need no memory."""
     monkeypatch.setattr("segments_async.bulk.report.MAX_KEPT_FAILURES", KEPT)
     few, many = await peak_of(fail, KEPT + 1), await peak_of(fail, 5 * KEPT)
     assert many - few < MEGABYTE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import anyio.lowlevel
 import pytest
-from bulk_kit import Echo, bulk, check_report, names_on, sample
+from bulk_checks import check_report, names_on, sample
+from echo_operation import Echo, bulk
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from segments_async import (
@@ -26,7 +27,7 @@ BAD = 13
 
 
 def answers():
-    """What befalls a request: an exception, or a way to answer."""
+    """How a request ends: an exception, or a way to answer."""
     url = "https://x/"
     return st.sampled_from(
         [
@@ -68,7 +69,7 @@ items = st.lists(st.one_of(st.integers(0, 60), st.just("bad")), max_size=40)
     ),
 )
 def test_one_outcome_for_each_item(backend, given_items, take, script, leave_after, leave, shape, options):
-    """Whatever happens, and whoever goes first."""
+    """Whatever happens, and in whatever order."""
     done = []
     operation = scripted(script, done, **shape)
     stream = bulk(take(given_items), operation, **options)
@@ -116,7 +117,7 @@ def scripted(script, done, **shape):
 
 
 async def consume(stream, leave_after, leave):
-    """What came, and what was raised."""
+    """Return the outcomes, and the exception that was raised."""
     seen = []
     try:
         with anyio.CancelScope() as scope:
@@ -167,7 +168,7 @@ sample_items = st.lists(
     if_exists=st.sampled_from(["return", "error", "update"]),
 )
 def test_server_and_report_agree(backend, given_items, script, batch_size, attempts, if_exists):
-    """What succeeded is there, once; what is there succeeded, or is open."""
+    """Each success is on the server once; whatever is on the server succeeded or is unknown."""
 
     async def run():
         policy = RetryPolicy(base=0.0, attempts=attempts, bulk_attempts=attempts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from bulk_kit import bulk
+from echo_operation import bulk
 
 from segments_async import (
     BulkError,
@@ -89,7 +89,7 @@ def test_raise_if_failed():
     + [(status, True) for status in ("failed", "unknown", "unsent")],
 )
 def test_what_counts_as_success(status, raises):
-    """Unsent is no success, although nothing went wrong with it."""
+    """An unsent item is not a success, although nothing went wrong with it."""
     report = report_of([outcome(0, status)])
     if raises:
         with pytest.raises(BulkError):

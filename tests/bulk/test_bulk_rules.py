@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
-from bulk_kit import Echo, bulk, check_report, names_on, samples
+from bulk_checks import check_report, names_on, samples
+from echo_operation import Echo, bulk
 
 from segments_async import AsyncSegments, RateLimitError, RetryPolicy, ServerError
 from segments_async.bulk import BulkSettings
@@ -68,7 +69,7 @@ def test_batch_size(kind, asked, size):
 
 
 async def test_outcomes_come_in_the_order_of_completion():
-    """A slow item holds up no other; the report has the order of the input all the same."""
+    """A slow item does not delay others; the report keeps the order of the input."""
     others_are_through = anyio.Event()
 
     async def answer(numbers):
@@ -127,5 +128,5 @@ async def test_a_wait_beyond_the_budget_of_time_fails_items_that_can_be_sent_aga
     assert report.retry_items == samples(3)
 
 
-def test_so_many_failures_are_kept():
+def test_kept_failures_are_limited():
     assert MAX_KEPT_FAILURES == 10_000

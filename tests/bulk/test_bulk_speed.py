@@ -1,7 +1,7 @@
 """
-Against a service that allows 100 calls a second: no time is wasted, and its silence is kept.
+Against a service that allows 100 calls a second: no time is wasted, and its ``Retry-After`` is obeyed.
 
-Time is virtual: it jumps to whatever comes next, so nothing here depends on the machine. Only trio has that.
+Time is virtual and jumps to the next event, so nothing depends on the machine. Only trio offers that.
 """
 
 from __future__ import annotations

@@ -1,18 +1,20 @@
-"""What a run notes in its checkpoint, and what a later run makes of it."""
+"""What a run writes to its checkpoint, and how a later run uses it."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
 from itertools import count
 
 import anyio
 import pytest
-from bulk_kit import Echo, bulk, check_report, names_on, posts, sample, samples
+from bulk_checks import check_report, names_on, posts, sample, samples
+from echo_operation import Echo, bulk
+from waiting import HOUR, cancel_once
 
 from segments_async import AsyncSegments, InputError, LabelPut, RetryPolicy
 from segments_async.bulk.journal import VERSION, ItemRow, Journal
 from segments_async.sandbox import Sandbox
+from segments_async.testing import ManualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -20,14 +22,14 @@ BOXES = {"annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [
 
 
 @pytest.fixture
-def now():
-    """The time that the service goes by, in its only item; tests set it instead of waiting."""
-    return [time.time()]
+def service_clock():
+    """The time by which the service goes."""
+    return ManualClock()
 
 
 @pytest.fixture
-def sandbox(now):
-    with Sandbox(clock=lambda: now[0]) as sandbox:
+def sandbox(service_clock):
+    with Sandbox(clock=service_clock.time) as sandbox:
         yield sandbox
 
 
@@ -44,7 +46,7 @@ def rows(path):
 
 
 class Numbers(Echo):
-    """Numbers whose checkpoint tells them apart by value."""
+    """Numbers that the checkpoint identifies by their values."""
 
     kind, scope, service = "numbers", "all", "https://example.com"
 
@@ -68,7 +70,7 @@ class TestResume:
             flowers, [*samples(3), sample(""), sample("00001.png")], checkpoint=path
         )
         assert dict(report.counts) == {"created": 3, "failed": 2}
-        # What was refused here, for having no name or one that came before, says nothing of what is there.
+        # A local refusal, of a missing name or a duplicate, says nothing about what the service has.
         assert rows(path) == [(o.key, "created", o.uuid) for o in report.results[:3]]
 
     async def test_more_items(self, client, sandbox, flowers, path):
@@ -81,20 +83,22 @@ class TestResume:
     @pytest.mark.parametrize(
         ("if_exists", "becomes"), [("return", "existing"), ("update", "updated"), ("error", "failed")]
     )
-    async def test_what_changed_goes_by_if_exists(self, client, sandbox, flowers, path, now, if_exists, becomes):
+    async def test_what_changed_goes_by_if_exists(
+        self, client, sandbox, flowers, path, service_clock, if_exists, becomes
+    ):
         await client.samples.create_many(flowers, samples(3), checkpoint=path)
         changed = [*samples(2), sample("00002.png", priority=7)]
-        now[0] += 60
+        service_clock.now += 60
 
         report = await client.samples.create_many(flowers, changed, checkpoint=path, if_exists=if_exists)
 
         assert [o.status for o in report.results] == ["skipped", "skipped", becomes]
         assert sandbox.samples(flowers)[2]["priority"] == (7 if if_exists == "update" else 0)
 
-    async def test_what_was_only_found_is_compared_once(self, client, sandbox, flowers, path, now):
-        """An answer that returned what was there does not tell that it is what was sent."""
+    async def test_what_was_only_found_is_compared_once(self, client, sandbox, flowers, path, service_clock):
+        """An answer that returned an existing sample does not show that it equals what was sent."""
         await client.samples.create(flowers, "00000.png", {"image": {"url": "https://example.com/other.png"}})
-        now[0] += 60
+        service_clock.now += 60
         found = await client.samples.create_many(flowers, samples(1), checkpoint=path)
         assert dict(found.counts) == {"existing": 1}
         assert dict((await client.samples.create_many(flowers, samples(1), checkpoint=path)).counts) == {"skipped": 1}
@@ -163,9 +167,9 @@ class TestResume:
         assert len(names_on(sandbox)) == len(set(names_on(sandbox))) == 40
 
     async def test_cancelled_run_is_noted(self, client, sandbox, flowers, path):
-        sandbox.fail("POST", "/samples_bulk/", times=None, skip=3, status=None, delay=30)
-        with anyio.move_on_after(0.5):
-            await client.samples.create_many(flowers, samples(40), batch_size=2, concurrency=1, checkpoint=path)
+        fault = sandbox.fail("POST", "/samples_bulk/", times=None, skip=3, status=None, delay=HOUR)
+        stream = client.samples.stream_create(flowers, samples(40), batch_size=2, concurrency=1, checkpoint=path)
+        assert await cancel_once(lambda: fault.hits, stream.collect)
         assert [status for _, status, _ in rows(path)] == ["created"] * 6 + ["unknown"] * 2
         sandbox.clear_faults()
         report = await client.samples.create_many(flowers, samples(40), batch_size=2, checkpoint=path)
@@ -173,7 +177,7 @@ class TestResume:
         assert report.succeeded == 40
 
     async def test_done_items_are_passed_over_in_large_steps_and_new_ones_are_not_awaited(self, path):
-        """An endless input is read no further than the look-ahead, which shrinks back where something is new."""
+        """An endless input is read no further than the look-ahead, which shrinks when an item is new."""
         await bulk(range(3000), Numbers(batch_size=10), checkpoint=path).collect()
         numbers = Numbers(batch_size=10)
         async with bulk(count(), numbers, checkpoint=path, keep="failures", check_duplicates=False) as outcomes:
@@ -186,7 +190,7 @@ class TestResume:
 
 class TestUncertain:
     async def test_creation_whose_process_died(self, client, sandbox, flowers, path):
-        """With ``if_exists="error"``, a name that is taken by what an earlier process sent is no clash."""
+        """With ``if_exists="error"``, a name that an earlier process of the same run took is not an error."""
         made = await client.samples.create_many(flowers, samples(3), checkpoint=path, if_exists="error")
         uuids = [outcome.uuid for outcome in made.results]
         with sqlite3.connect(path) as db:  # as a process leaves it that was killed before it heard the answer
@@ -200,9 +204,9 @@ class TestUncertain:
         assert [outcome.uuid for outcome in report.results] == [uuids[0], None, uuids[2]]
 
     async def test_announced_before_it_is_sent(self, client, sandbox, flowers, path):
-        sandbox.fail("POST", "/samples/", times=None, status=None, delay=30)
-        with anyio.move_on_after(0.4):
-            await client.samples.create_many(flowers, samples(2), checkpoint=path, if_exists="error", concurrency=1)
+        fault = sandbox.fail("POST", "/samples/", times=None, status=None, delay=HOUR)
+        stream = client.samples.stream_create(flowers, samples(2), checkpoint=path, if_exists="error", concurrency=1)
+        assert await cancel_once(lambda: fault.hits, stream.collect)
         assert rows(path) == [("00000.png", "unknown", None)]
 
 
@@ -233,7 +237,7 @@ class TestRefused:
 
     async def test_another_operation(self, client, sandbox, path):
         self.make(path, service=sandbox.url, operation="labels.put_many")
-        await self.refused(client, path, "its operation is 'labels.put_many', here it is 'samples.create_many'")
+        await self.refused(client, path, "its operation is 'labels.put_many', not 'samples.create_many'")
 
     async def test_another_dataset(self, client, sandbox, path):
         self.make(path, service=sandbox.url)
@@ -256,7 +260,7 @@ class TestRefused:
 
     async def test_no_database(self, client, path):
         path.write_bytes(b"a,b,c\n1,2,3\n" * 1000)
-        await self.refused(client, path, "no checkpoint, but a file of another kind")
+        await self.refused(client, path, "is not a checkpoint file")
 
     @pytest.mark.parametrize("damage", ["cut", "overwritten"])
     async def test_damaged(self, client, sandbox, path, damage):
@@ -285,7 +289,7 @@ class TestRefused:
 class TestDiskTrouble:
     async def test_run_stops_that_can_no_longer_be_noted(self, client, sandbox, flowers, path, monkeypatch):
         def full(self, items, files):
-            with self._explained():
+            with self._translated_errors():
                 self._db.execute("PRAGMA max_page_count = 1")
                 self._db.execute("CREATE TABLE more (filler)")
                 self._db.execute("INSERT INTO more VALUES (zeroblob(1000000))")
@@ -331,8 +335,8 @@ class TestDiskTrouble:
 
 
 class TestReport:
-    async def test_stop_of_an_uncounted_input_is_no_success(self, client, flowers):
-        """An empty report is not a success in disguise."""
+    async def test_stop_before_the_first_item_is_not_a_success(self, client, flowers):
+        """An empty report of an incomplete run is not a success."""
 
         async def nothing():
             await anyio.sleep(30)

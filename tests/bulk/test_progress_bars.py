@@ -10,7 +10,8 @@ import anyio
 import pytest
 import rich.progress
 from anyio import wait_all_tasks_blocked
-from bulk_kit import Echo, bulk, samples
+from bulk_checks import samples
+from echo_operation import Echo, bulk
 from rich.console import Console
 
 from segments_async import LabelPut, Progress, ServerError, TransportError
@@ -87,7 +88,7 @@ async def test_stream(bars):
 
 @pytest.mark.parametrize("how", ["cancelled", "raised", "left"])
 async def test_cleaned_up(bars, how):
-    """Nothing of the bar is left, however the run ends: no thread draws on."""
+    """The bar is closed however the run ends: no thread continues to draw."""
     tell = bars.make("Numbers")
     before = set(threading.enumerate())
     stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=tell)
@@ -117,7 +118,7 @@ async def broken(stream):
 
 
 async def test_one_after_the_other(bars):
-    """The same bar for the next run starts anew."""
+    """The same bar starts from zero for the next run."""
     tell = bars.make("Numbers")
     await bulk(range(3), progress=tell).collect()
     await bulk(range(4), progress=tell).collect()
@@ -140,7 +141,7 @@ async def test_bars_of_the_caller():
 
 
 def test_remarks():
-    """What is out of the ordinary is said; nothing is, if nothing is."""
+    """Failures and throttling are shown, and nothing if there are none."""
     bars = Tqdm()
     tell = bars.make("Numbers")
     tell(Progress(done=1, failed=0, total=9, elapsed=1))
@@ -156,7 +157,7 @@ def test_missing(monkeypatch, library, make):
         if name.partition(".")[0] == library:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match=rf'a progress bar of {library} needs .*"segments-async\[progress\]"'):
+    with pytest.raises(ImportError, match=rf'{library} is not available; .*"segments-async\[progress\]"'):
         make("Numbers")
 
 
@@ -172,15 +173,15 @@ def test_snapshot():
 async def test_of_a_real_run(client, sandbox, flowers):
     """Bytes are those of the bodies, the limit is the gate's, and refusals are counted."""
     sandbox.fail("PUT", "*", status=429, headers={"Retry-After": "0.01"}, times=2)
-    told = []
-    created = await client.samples.create_many(flowers, samples(3), progress=told.append)
-    assert told[-1].bytes_sent == created.bytes_sent == sum(c.body_bytes for c in sandbox.calls if "bulk" in c.path)
-    assert told[-1].limit == 32
+    reported = []
+    created = await client.samples.create_many(flowers, samples(3), progress=reported.append)
+    assert reported[-1].bytes_sent == created.bytes_sent == sum(c.body_bytes for c in sandbox.calls if "bulk" in c.path)
+    assert reported[-1].limit == 32
 
     sandbox.clear_calls()
     items = [LabelPut(outcome.uuid, {"annotations": []}) for outcome in created.results]
-    report = await client.labels.put_many(items, progress=told.append)
-    last = told[-1]
+    report = await client.labels.put_many(items, progress=reported.append)
+    last = reported[-1]
     assert (last.done, last.failed, last.total, last.throttled, last.finished) == (3, 0, 3, 2, True)
     assert last.limit < 32
     assert last.bytes_sent == report.bytes_sent == sum(call.body_bytes for call in sandbox.calls)
@@ -190,8 +191,8 @@ async def test_of_get_many(client, sandbox, flowers):
     """Every bulk call has it."""
     created = await client.samples.create_many(flowers, samples(3))
     sandbox.fail("GET", "*", status=500, times=None)
-    told = []
+    reported = []
     calm = client.with_options(retry=type(client._session.retry)(bulk_attempts=1))
-    report = await calm.labels.get_many([outcome.uuid for outcome in created.results], progress=told.append)
+    report = await calm.labels.get_many([outcome.uuid for outcome in created.results], progress=reported.append)
     assert type(report.failures[0].error) is ServerError
-    assert (told[-1].done, told[-1].failed, told[-1].finished) == (3, 3, True)
+    assert (reported[-1].done, reported[-1].failed, reported[-1].finished) == (3, 3, True)

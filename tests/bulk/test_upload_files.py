@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bulk_kit import check_report, names_on, posts
+from bulk_checks import check_report, names_on, posts
 
 from segments_async import (
     URL,
@@ -118,7 +118,7 @@ async def test_several_files_for_one_sample(client, sandbox, flowers, tmp_path):
 
 
 class TestBadInput:
-    """One file is wrong, the others go on."""
+    """One file is bad, the others are uploaded."""
 
     async def test_files(self, client, sandbox, flowers, tmp_path):
         good = pictures(tmp_path, 2)
@@ -158,13 +158,13 @@ class TestBadInput:
             (("a.png", None), "files[0]: expected a path, bytes or an open file, got NoneType"),
             (
                 FileSample("a", io.StringIO("text")),
-                "files[0]: expected a file whose read() gives bytes; open it with mode 'rb'",
+                "files[0]: expected a file whose read() returns bytes; open it with mode 'rb'",
             ),
             (FileSample("a", b"1", {"image": {}}), "files[0].attributes: expected a callable, got dict"),
             (FileSample("a", []), "files[0].files: a sample needs a file"),
             (
                 FileSample("a", [b"1", b"2"]),
-                "files[0]: a sample of 2 files needs 'attributes', which makes its attributes of them",
+                "files[0]: a sample of 2 files needs 'attributes', a function of their assets",
             ),
             (
                 FileSample("a", b"1", lambda _: {"image": {"url": 7}}),
@@ -194,7 +194,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("concurrency", [1, None])
     async def test_callable_that_raises(self, client, sandbox, flowers, concurrency):
-        """It is the caller's own, and comes out as it is."""
+        """The caller's own exception is raised unchanged."""
 
         def attributes(assets):
             raise error
@@ -212,7 +212,7 @@ class TestBadInput:
 
 
 class TestOnce:
-    """A file that is up is not sent again."""
+    """An uploaded file is not sent again."""
 
     async def test_batch_that_is_halved(self, client, sandbox, flowers):
         fault = sandbox.fail("POST", "/samples_bulk/", status=413, times=3)
@@ -237,7 +237,7 @@ class TestOnce:
         assert len(uploads(sandbox)) == 3
 
     async def test_batches_by_bytes(self, client, sandbox, flowers):
-        """Sizes are known only after the uploads, and count all the same."""
+        """Sizes are known only after the uploads, and still limit the batches."""
         items = [FileSample(f"{n}", b"x", metadata={"text": "x" * 1_500_000}) for n in range(5)]
         report = await client.samples.upload_files(flowers, items)
         assert report.succeeded == 5
@@ -257,7 +257,7 @@ class TestFaults:
         assert len(uploads(sandbox)) == 8
 
     async def test_storage_that_refuses(self, client, sandbox, flowers):
-        """Its 403 speaks of a signature, and not of our key: the others go on."""
+        """Its 403 concerns a signature, not our key: the run continues."""
         sandbox.fail("POST", "/", origin="storage", status=403, body="<Error><Code>AccessDenied</Code></Error>")
         report = await client.samples.upload_files(flowers, [(f"{n}", b"x") for n in range(5)])
         check_report(report)
@@ -268,7 +268,7 @@ class TestFaults:
         assert "ignature" not in str(error)
 
     async def test_failed_upload_may_be_tried_again(self, sandbox):
-        """Nothing of the sample was sent, so it is failed and not unknown."""
+        """The sample was not sent, so its outcome is failed and not unknown."""
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, retry=RetryPolicy(bulk_attempts=1)) as client:
             await client.datasets.create("flowers")
             sandbox.fail("POST", "/", origin="storage", drop="before")
@@ -304,7 +304,7 @@ class TestFaults:
     [(1, 32, None, 1), (3, 32, 1, 3), (3, 32, 100, 3), (None, 4, None, 4), (50, 5, 2, 5)],
 )
 async def test_concurrency(sandbox, client, flowers, concurrency, connections, batch_size, most):
-    """So many files are on their way at most, and as many if there is enough to do."""
+    """The number of uploads in flight reaches the limit and does not exceed it."""
     running = peak = 0
 
     class Counting(httpx.AsyncHTTPTransport):

@@ -1,5 +1,5 @@
 """
-The endpoints of `test_repeating`: a row for each, with what has to be there, and what shows that it was carried out.
+The endpoints of `test_repeating`: a row for each, with its preparation and how to see that it was carried out.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class Call:
 
 
 def reading(name: str, path: str, prepare: Any, make: Any, shown: Any, expected: Callable[[World], Any]) -> Call:
-    """A row for a call that changes nothing: what it returns is what counts."""
+    """A row for a call that changes nothing: its result is compared."""
 
     def returned(world: World) -> str:
         if world.result is None:

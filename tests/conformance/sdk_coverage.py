@@ -1,7 +1,7 @@
 """
-What each call of the official SDK is here: writes ``docs/coverage.md``.
+The counterpart of each call of the official SDK: writes ``docs/coverage.md``.
 
-Run it by ``python tests/conformance/sdk_coverage.py``; `test_sdk_coverage` holds it to both clients.
+Run it with ``python tests/conformance/sdk_coverage.py``; `test_sdk_coverage` compares it with both clients.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 DATASET = {"dataset_identifier": "dataset"}
 COLLABORATOR = {**DATASET, "username": "user"}
 LISTED = {**DATASET, "page": "(all pages; `.pages()` gives them one by one)"}
-PACKED = "(always compressed where it pays)"
+COMPRESSED = "(compressed automatically)"
 CONFIRM = {"enable_confirm_on_commit": "enable_confirm_on_submit"}
 
 
 @frozen
 class Row:
-    """A call of the SDK's client, and what does the same here."""
+    """A call of the SDK's client, and its counterpart here."""
 
     theirs: str
     ours: str
     """Methods of the client, with a comma between them."""
     arguments: dict[str, str] = field(factory=dict)
-    """What an argument is called here, where it is called otherwise; a remark in brackets if there is none."""
+    """The name here of each argument whose name differs; a remark in brackets if there is no such argument."""
 
     @property
     def methods(self) -> list[str]:
@@ -54,9 +54,9 @@ ROWS = [
     Row("delete_dataset_collaborator", "datasets.remove_collaborator", COLLABORATOR),
     Row("get_samples", "samples.list", LISTED),
     Row("get_sample", "samples.get", {"include_signed_url": "include_signed_urls"}),
-    Row("add_sample", "samples.create", {**DATASET, "enable_compression": PACKED}),
-    Row("add_samples", "samples.create_many, samples.stream_create", {**DATASET, "enable_compression": PACKED}),
-    Row("update_sample", "samples.update, samples.update_many", {"enable_compression": PACKED}),
+    Row("add_sample", "samples.create", {**DATASET, "enable_compression": COMPRESSED}),
+    Row("add_samples", "samples.create_many, samples.stream_create", {**DATASET, "enable_compression": COMPRESSED}),
+    Row("update_sample", "samples.update, samples.update_many", {"enable_compression": COMPRESSED}),
     Row("delete_sample", "samples.delete"),
     Row("delete_samples", "samples.delete_many", DATASET),
     Row(
@@ -64,8 +64,8 @@ ROWS = [
         "labels.get, labels.get_many",
         {"transform_to_ego_coordinates": "(`transform_to_ego(label, sample)`)"},
     ),
-    Row("add_label", "labels.put, labels.put_many", {"enable_compression": PACKED}),
-    Row("update_label", "labels.update, labels.update_many", {"enable_compression": PACKED}),
+    Row("add_label", "labels.put, labels.put_many", {"enable_compression": COMPRESSED}),
+    Row("update_label", "labels.update, labels.update_many", {"enable_compression": COMPRESSED}),
     Row("delete_label", "labels.delete, labels.delete_many"),
     Row("get_labelsets", "labelsets.list", DATASET),
     Row("get_labelset", "labelsets.get", DATASET),
@@ -117,7 +117,7 @@ OBJECTS = {
     "Labelset.delete": "labelsets.delete",
     "Release.delete": "releases.delete",
 }
-"""Our models hold no client: these calls take what names the thing."""
+"""Our models have no client, so these calls take the name or uuid of an object."""
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
@@ -142,13 +142,13 @@ def page() -> str:
     lines = [
         "# From the official SDK",
         "",
-        "What each call of `segments-ai` 1.33 is here. This page is made by",
-        "`python tests/conformance/sdk_coverage.py`; a test fails when the SDK has a call or an argument not in it.",
+        "The counterpart of each call of `segments-ai` 1.33. This page is written by",
+        "`python tests/conformance/sdk_coverage.py`; a test fails if the SDK has a call or an argument that it lacks.",
         "",
         "## Calls of the client",
         "",
-        "All of ours are awaited. `dataset_identifier` is `dataset` everywhere, and takes a `Dataset` too; the other",
-        "arguments are called as they were where nothing is said.",
+        "All calls are async. `dataset_identifier` is called `dataset` everywhere, and a `Dataset` is accepted too.",
+        "The third column lists the other arguments whose names differ.",
         "",
         *table(
             ("`SegmentsClient`", "`AsyncSegments`", "arguments"),
@@ -157,14 +157,14 @@ def page() -> str:
         "",
         "## Calls of objects",
         "",
-        "Our models hold no client, so that they can be pickled, compared and made by hand. The methods take a",
-        "`Dataset`, or the name or uuid of the thing.",
+        "Models have no client, so that they can be pickled, compared and created by hand. The methods of the client",
+        "take a `Dataset`, or the name or uuid of an object.",
         "",
-        *table(("SDK", "here"), [(code(theirs), code(ours)) for theirs, ours in OBJECTS.items()]),
+        *table(("SDK", "`segments_async`"), [(code(theirs), code(ours)) for theirs, ours in OBJECTS.items()]),
         "",
         "## Helpers",
         "",
-        *table(("SDK", "here"), [(code(theirs), ours) for theirs, ours in HELPERS.items()]),
+        *table(("SDK", "`segments_async`"), [(code(theirs), ours) for theirs, ours in HELPERS.items()]),
         "",
     ]
     return "\n".join(lines)

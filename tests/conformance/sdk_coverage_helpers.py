@@ -1,8 +1,8 @@
-"""The SDK's functions that make no call, and its `SegmentsDataset`, beside what there is here."""
+"""The SDK's functions that make no call, and its `SegmentsDataset`, with their counterparts here."""
 
 from __future__ import annotations
 
-NOT_HERE = "not here: "
+NOT_HERE = "not included: "
 
 HELPERS = {
     "utils.bitmap2file": "`images.encode_bitmap`, `client.labels.put_bitmap`",
@@ -13,15 +13,15 @@ HELPERS = {
     "utils.load_release": "`client.releases.download`",
     "utils.transform_label_to_ego_coordinates": "`transform_to_ego`",
     "utils.export_dataset": "`client.releases.export`",
-    "utils.show_polygons": f"{NOT_HERE}drawing is for a plotting library",
-    "utils.load_pointcloud_from_url": f"{NOT_HERE}point cloud files are for a library such as Open3D",
-    "utils.array_to_pcd": f"{NOT_HERE}point cloud files are for a library such as Open3D",
-    "utils.ply_to_pcd": f"{NOT_HERE}point cloud files are for a library such as Open3D",
-    "utils.las_to_pcd": f"{NOT_HERE}point cloud files are for a library such as laspy",
-    "utils.sample_pcd": f"{NOT_HERE}point cloud files are for a library such as Open3D",
-    "utils.cuboid_to_segmentation": f"{NOT_HERE}geometry of point clouds is for a library such as Open3D",
-    "utils.find_camera_rotation": f"{NOT_HERE}geometry of cameras is for a library such as scipy",
-    "utils.add_kinematics_to_label": f"{NOT_HERE}velocities and accelerations are read and written as they are",
+    "utils.show_polygons": f"{NOT_HERE}use a plotting library",
+    "utils.load_pointcloud_from_url": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
+    "utils.array_to_pcd": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
+    "utils.ply_to_pcd": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
+    "utils.las_to_pcd": f"{NOT_HERE}use a library for point cloud files, such as laspy",
+    "utils.sample_pcd": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
+    "utils.cuboid_to_segmentation": f"{NOT_HERE}use a library for point cloud geometry, such as Open3D",
+    "utils.find_camera_rotation": f"{NOT_HERE}use a library for rotations, such as scipy",
+    "utils.add_kinematics_to_label": f"{NOT_HERE}velocities and accelerations are read and written unchanged",
     "export.colorize": "`images.colorize`",
     "export.export_coco_instance": "`client.releases.export`",
     "export.export_coco_panoptic": "`client.releases.export`",

@@ -1,7 +1,7 @@
 """
-A client under random faults and cancellations, for some time, on a real socket; then the weather clears.
+A client under random faults and cancellations, for some time, on a real socket; then the faults end.
 
-The faults, the calls and the cancellations come from a seed, which is printed; ``CHAOS_SEED`` sets another one.
+Faults, calls and cancellations are drawn from a seed, which is printed; ``CHAOS_SEED`` sets another one.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
 SECONDS = 10.0
 FULL_SECONDS = 300.0
 ROUND_SECONDS, FULL_ROUND_SECONDS = 1.5, 8.0
-"""After so much chaos the weather clears, and everything is checked."""
+"""Seconds of a round, at whose end the faults stop and everything is checked."""
 
 CONNECTIONS = 8
 WORKERS = 3 * CONNECTIONS
 SPEED = 20.0
-"""The client's clock runs so many times faster, so that a second that the service asks to wait is soon over."""
+"""The client's clock runs this many times faster, so that waits that the service asks for are short."""
 READ_SECONDS = 0.15
 SLOWEST = 0.3
 PATIENT = 20.0
@@ -57,7 +57,7 @@ LOSSES = (ServerError, RateLimitError, TransportError, DecodeError)
 
 
 def a_fault(chance: random.Random) -> dict[str, Any]:
-    """Draw something that goes wrong."""
+    """Draw a random fault."""
     method = chance.choice(["*", "*", "GET", "POST", "PUT"])
     faults: list[dict[str, Any]] = [
         {"status": 429},
@@ -81,7 +81,7 @@ def a_fault(chance: random.Random) -> dict[str, Any]:
 
 
 async def blow(sandbox: Sandbox, chance: random.Random) -> None:
-    """Have new faults strike all the time, and now and then everything at once."""
+    """Inject new faults all the time, and sometimes all at once."""
     while True:
         sandbox.clear_faults()
         for _ in range(8):
@@ -104,7 +104,7 @@ def box(number: int) -> dict[str, Any]:
 
 @define
 class Round:
-    """Calls of all kinds in one dataset, and what the client said has come of them."""
+    """Calls of all kinds in one dataset, and the results that the client reported."""
 
     sandbox: Sandbox
     client: AsyncSegments
@@ -146,7 +146,7 @@ class Round:
         self.names = {str(outcome.uuid): str(outcome.key) for outcome in report.results}
         self.uuids = list(self.names)
 
-    # Each of these makes one call, and notes down what the client says it has achieved.
+    # Each of these makes one call, and records the result that the client reports.
     async def create(self) -> None:
         name = f"single-{self.next()}"
         sample = await self.client.samples.create(self.dataset, name, image(name))
@@ -263,7 +263,7 @@ class Round:
                 self.cancelled += 1
 
     async def check(self) -> None:
-        """Compare what the client said with what the server has, once late requests are through."""
+        """Compare what the client reported with what the server has, once late requests are done."""
         await anyio.sleep(2 * SLOWEST)
         there = self.sandbox.samples(self.dataset)
         by_name = {sample["name"]: sample for sample in there}
@@ -300,10 +300,10 @@ def tasks() -> int:
 
 
 def sockets() -> int:
-    """Sockets that this process has open, the server's side included; 0 where nobody can tell."""
+    """Count the open sockets of this process, the server's included; 0 where that is unknown."""
     count, folder = 0, Path("/proc/self/fd")
     for link in folder.iterdir() if folder.is_dir() else ():
-        with suppress(OSError):  # it was closed meanwhile
+        with suppress(OSError):  # it has been closed since
             count += str(link.readlink()).startswith("socket:")
     return count
 
@@ -341,7 +341,7 @@ async def recover(client: AsyncSegments) -> None:
 
 @asynccontextmanager
 async def weather(sandbox: Sandbox, chance: random.Random) -> AsyncIterator[None]:
-    """Have faults strike while the block runs."""
+    """Inject faults while the block runs."""
     async with anyio.create_task_group() as group:
         group.start_soon(blow, sandbox, chance)
         try:
@@ -422,5 +422,5 @@ async def test_chaos(sandbox, anyio_backend):
 
 @pytest.mark.full
 async def test_chaos_for_long(sandbox, anyio_backend):
-    """Minutes of it, before something is released."""
+    """Minutes of chaos, to be run before a release."""
     await endure(sandbox, FULL_SECONDS, FULL_ROUND_SECONDS, SEED)

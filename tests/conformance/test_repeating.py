@@ -1,13 +1,11 @@
 """
-What is sent again, and what comes of it: every endpoint, under every way in which an answer fails to come.
+Which requests are repeated, and with what result: every endpoint, with every way to lose an answer.
 
-`CALLS` has a row for each endpoint, `EXPECTED` says what each kind of endpoint does under each fault.
+`CALLS` has a row for each endpoint, `EXPECTED` the behaviour of each kind of endpoint under each fault.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -39,9 +37,9 @@ from segments_async import (
     OutcomeUnknownError,
     SegmentsError,
     ServerError,
-    resources,
 )
 from segments_async._http.transport import SlotTransport, shared_ssl_context
+from segments_async._wire import routes
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async.sandbox import Sandbox
 
@@ -86,7 +84,7 @@ UNKNOWN_BUT_DONE = Expected(1, OutcomeUnknownError)
 NOT_JSON = Expected(1, DecodeError, done=False)
 ONCE, TWICE, THRICE = Expected(1), Expected(2), Expected(3)
 IGNORED = Expected(1, done=False)
-"""Any 2xx is success, and nobody reads what it says."""
+"""Any 2xx is a success; its body is ignored."""
 
 _KINDS = (READ, WRITE, DELETE, NAMED, SAMPLE, NEVER, UPLOAD, DOWNLOAD)
 _FAILED = Expected(1, ServerError, done=False)
@@ -127,7 +125,7 @@ WIRES = pytest.mark.parametrize(
 
 @asynccontextmanager
 async def connected(sandbox: Sandbox, wire: str, clock: Any, **options: Any) -> AsyncIterator[AsyncSegments]:
-    """Open a client over *wire*; at the end nothing is in flight, and no connection of ours stays open."""
+    """Open a client over *wire*; at the end nothing is in flight, and no connection of the client stays open."""
     if wire == "aiohttp":
         options["transport"] = "aiohttp"
     async with AsyncExitStack() as stack:
@@ -161,22 +159,20 @@ async def check(call: Call, world: World, expected: Expected) -> None:
         error = caught.__cause__
     except SegmentsError as caught:
         error = caught
-    told = f"{call.name}: {error!r}"
-    assert type(error) is (expected.error or type(None)), told
-    assert call.requests(world) == expected.requests, told
-    assert call.done(world) == (call.after if expected.done else call.before), told
+    message = f"{call.name}: {error!r}"
+    assert type(error) is (expected.error or type(None)), message
+    assert call.requests(world) == expected.requests, message
+    assert call.done(world) == (call.after if expected.done else call.before), message
 
 
 def endpoints():
     """All that the package declares."""
-    names = [f"segments_async.resources.{module.name}" for module in pkgutil.iter_modules(resources.__path__)]
-    modules = [importlib.import_module(name) for name in ("segments_async._client", *names)]
-    return {value for module in modules for value in vars(module).values() if isinstance(value, Endpoint)}
+    return {value for value in vars(routes).values() if isinstance(value, Endpoint)}
 
 
 @pytest.mark.parametrize("endpoint", sorted(endpoints(), key=str), ids=lambda one: f"{one.method} {one.path}")
 def test_every_endpoint_has_a_row(endpoint, anyio_backend):
-    """Each says whether it may be sent again, and the table shows that it is so."""
+    """Each endpoint declares whether it may be repeated, and the table checks that."""
     template = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(endpoint.path.replace("{dataset}", "owner/flowers")))
     names = {"dataset": "owner/flowers", "uuid": "u", "issue": "i", "name": "n"}
     rows = [row for row in CALLS if row.origin == "api" and row.method == endpoint.method]

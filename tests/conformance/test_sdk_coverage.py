@@ -1,4 +1,4 @@
-"""Nothing of the official SDK is lost: each of its calls, and each of their arguments, has something here."""
+"""Each call of the official SDK, and each of its arguments, has a counterpart."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_every_object_has_its_calls():
         assert callable(attrgetter(ours)(CLIENT))
 
 
-def test_every_helper_has_a_word():
-    """Something here, or the reason why there is nothing."""
+def test_every_helper_is_accounted_for():
+    """It has a counterpart, or a reason why not."""
 
     def of(module):
         made_here = {name for name in public_functions(module) if getattr(module, name).__module__ == module.__name__}

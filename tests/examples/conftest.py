@@ -4,7 +4,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from attrs import frozen
+from waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,12 +72,5 @@ def demo() -> Iterator[Demo]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
-    """Wait until something in another thread has come true."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come true in 20 seconds"
-            time.sleep(0.01)
-
-    return wait
+    """Wait until a condition is true, by what another process does."""
+    return wait_until

@@ -1,4 +1,4 @@
-"""The example without a browser: what it takes, what it refuses, and what it goes on with."""
+"""The example without a browser: what it accepts, what it refuses, and what it resumes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from examples.fastapi_app import __main__ as command, live, pictures, uploads
 from examples.fastapi_app.app import STATIC, Settings, from_environment, make_app
-from examples.fastapi_app.shown import MAX_SHAPES, Gone, shown_label
+from examples.fastapi_app.views import MAX_SHAPES, SampleRemoved, label_view
 from segments_async import AsyncSegments
 from segments_async.models import ImageVectorAnnotation, ImageVectorLabelAttributes, Label
 from segments_async.webhooks import sign
@@ -23,7 +23,7 @@ SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 @pytest.fixture
 def started(sandbox, tmp_path):
-    """Start the application: anew at each call, as a server does."""
+    """Start the application; each call starts it again, as a server does."""
     dataset = anyio.run(command.make_dataset, sandbox)
     settings = Settings(dataset=dataset, secret=SECRET, folder=tmp_path / "kept", plays_labeller=True)
 
@@ -69,7 +69,7 @@ def test_images_become_samples_and_leave_nothing_behind(web, sandbox, png, until
 
 @pytest.mark.parametrize("kind", ["BMP", "JPEG", "PNG", "WEBP"])
 def test_kinds_of_images(web, sandbox, until, kind):
-    """What it is says the content, whatever the file is called."""
+    """The content decides the type, whatever the file's name."""
     content = io.BytesIO()
     Image.new("RGB", (4, 3), "red").save(content, kind)
     accepted = send(web, ("picture", content.getvalue())).json()
@@ -83,12 +83,12 @@ def test_kinds_of_images(web, sandbox, until, kind):
     ("content", "reason"),
     [
         (b"", "The file is empty."),
-        (b"GIF89a", "This is no image: PNG, JPEG, WebP and BMP are."),
-        (b"<svg onload='alert(1)'/>", "This is no image: PNG, JPEG, WebP and BMP are."),
-        (b"\x89PNG\r\n\x1a\n\0\0", "This is no image: PNG, JPEG, WebP and BMP are."),
+        (b"GIF89a", "This is not a PNG, JPEG, WebP or BMP image."),
+        (b"<svg onload='alert(1)'/>", "This is not a PNG, JPEG, WebP or BMP image."),
+        (b"\x89PNG\r\n\x1a\n\0\0", "This is not a PNG, JPEG, WebP or BMP image."),
     ],
 )
-def test_what_is_no_image_is_refused(web, content, reason, sandbox):
+def test_file_that_is_not_an_image_is_refused(web, content, reason, sandbox):
     answer = send(web, ("rose.png", content))
 
     assert answer.status_code == 202
@@ -100,10 +100,10 @@ def test_what_is_no_image_is_refused(web, content, reason, sandbox):
 def test_an_image_too_large_is_refused(web, png, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 50)
 
-    assert "more than 0 MB" in send(web, ("rose.png", png(1))).json()["refused"][0]["reason"]
+    assert "larger than 0 MB" in send(web, ("rose.png", png(1))).json()["refused"][0]["reason"]
 
 
-def test_two_of_one_name_are_one_too_many(web, png, until):
+def test_two_files_with_one_name_are_refused(web, png, until):
     answer = send(web, ("rose.png", png(1)), ("rose.png", png(2))).json()
 
     assert answer["refused"] == [{"name": "rose.png", "reason": "Another image has this name."}]
@@ -139,11 +139,11 @@ def test_forms_are_bounded(web, png, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_BODY_BYTES", 100)
     answer = send(web, one)
     assert answer.status_code == 413
-    assert "too much" in answer.json()["detail"]
+    assert "too large" in answer.json()["detail"]
 
 
-def test_who_leaves_while_sending_is_no_error(demo):
-    """The server's log says nothing of it, as `demo` sees at its end."""
+def test_client_that_disconnects_while_sending_is_not_an_error(demo):
+    """The server logs nothing, which `demo` checks at its end."""
     with demo.web() as web:
         before = web.get("/uploads/").json()
         with socket.create_connection((web.base_url.host, web.base_url.port)) as leaver:
@@ -215,7 +215,7 @@ def test_the_page_has_no_way_to_make_html_of_names():
 
 
 def test_what_failed_is_tried_again(web, sandbox, png, until):
-    """The images are kept until all of them are up."""
+    """The images are kept until all of them are uploaded."""
     fault = sandbox.fail("POST", "/datasets/*/samples/", status=400, json={"detail": "no"})
     upload = send(web, ("rose.png", png(1)), ("violet.png", png(2))).json()["upload"]
     status = finished(web, upload["id"], until)
@@ -227,18 +227,18 @@ def test_what_failed_is_tried_again(web, sandbox, png, until):
     assert names(sandbox) == {"rose.png", "violet.png"}
 
 
-def test_a_name_that_is_taken_is_said(web, sandbox, png, until):
+def test_a_taken_name_is_reported(web, sandbox, png, until):
     """No image ever takes the place of another one."""
     finished(web, send(web, ("rose.png", png(1))).json()["upload"]["id"], until)
     before = sandbox.samples("sandbox/flowers")
     status = finished(web, send(web, ("rose.png", png(2))).json()["upload"]["id"], until)
 
     assert status["state"] == "failed"
-    assert status["detail"] == "The dataset has images of these names already: rose.png"
+    assert status["detail"] == "The dataset already has images with these names: rose.png"
     assert sandbox.samples("sandbox/flowers") == before
 
 
-def test_a_restart_goes_on(started, sandbox, png, until):
+def test_a_restart_resumes(started, sandbox, png, until):
     """What was received before is uploaded after it."""
     fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
     with started() as web:
@@ -251,7 +251,7 @@ def test_a_restart_goes_on(started, sandbox, png, until):
 
 
 def test_old_uploads_are_forgotten(web, png, until, monkeypatch, tmp_path):
-    monkeypatch.setattr(uploads, "KEPT", 1)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
     ids = []
     for number in range(3):
         ids.append(send(web, (f"{number}.png", png(number))).json()["upload"]["id"])
@@ -280,7 +280,7 @@ def test_a_wrong_dataset_shows_at_the_start(sandbox, tmp_path):
 
 
 def test_it_runs_for_a_dataset_of_yours(sandbox, started, monkeypatch, tmp_path):
-    """As the environment says; nobody plays the labeller there."""
+    """The environment names it; no simulated labeller runs there."""
     for name, value in {
         "SEGMENTS_API_URL": sandbox.url,
         "SEGMENTS_API_KEY": sandbox.api_key,
@@ -294,7 +294,7 @@ def test_it_runs_for_a_dataset_of_yours(sandbox, started, monkeypatch, tmp_path)
         assert web.post(f"/samples/{'0' * 32}/label", json={"width": 1, "height": 1}).status_code in {404, 405}
 
 
-def test_the_script_of_the_readme_labels_what_is_there(demo, png, monkeypatch, until):
+def test_the_script_of_the_readme_labels_existing_samples(demo, png, monkeypatch, until):
     """It runs as it stands."""
     monkeypatch.setenv("SEGMENTS_API_URL", demo.sandbox_url)
     monkeypatch.setenv("SEGMENTS_API_KEY", demo.key)
@@ -308,14 +308,14 @@ def test_the_script_of_the_readme_labels_what_is_there(demo, png, monkeypatch, u
     assert labels["readme.png"]["objects"] == {"leaf": 1}
 
 
-def test_a_port_that_is_taken_is_said(demo, capsys):
+def test_a_taken_port_is_reported(demo, capsys):
     assert command.main(["--port", demo.url.rsplit(":", 1)[1]]) == 1
     assert "try --port 0" in capsys.readouterr().err
 
 
 def test_ten_thousand_shapes_are_not_drawn():
     boxes = [ImageVectorAnnotation.bbox((0, 0), (1, 1), id=number, category_id=7) for number in range(1, 10_001)]
-    shown = shown_label(Label(attributes=ImageVectorLabelAttributes(annotations=boxes)), {})
+    shown = label_view(Label(attributes=ImageVectorLabelAttributes(annotations=boxes)), {})
 
     assert shown.objects == {"category 7": 10_000}
     assert len(shown.shapes) == MAX_SHAPES
@@ -328,26 +328,26 @@ def _hurried(monkeypatch):
     monkeypatch.setattr(live, "STREAM_SECONDS", 0.2)
 
 
-async def told(log, position):
+async def read_events(log, position):
     return [piece async for piece in log.stream(position)]
 
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_hurried")
-async def test_a_page_hears_what_it_missed_and_what_comes():
+async def test_a_page_receives_missed_and_new_events():
     log = live.Live()
     begin = log.position
-    log.tell("gone", Gone(uuid="a"))
-    log.tell("gone", Gone(uuid="b"))
+    log.publish("gone", SampleRemoved(uuid="a"))
+    log.publish("gone", SampleRemoved(uuid="b"))
     heard = []
 
     async def listen():
-        heard.extend(await told(log, begin))
+        heard.extend(await read_events(log, begin))
 
     async with anyio.create_task_group() as group:
         group.start_soon(listen)
         await anyio.wait_all_tasks_blocked()
-        log.tell("gone", Gone(uuid="c"))
+        log.publish("gone", SampleRemoved(uuid="c"))
 
     text = "".join(heard)
     assert re.findall(r'"uuid":"(.)"', text) == ["a", "b", "c"]
@@ -359,19 +359,19 @@ async def test_a_page_hears_what_it_missed_and_what_comes():
 @pytest.mark.anyio
 @pytest.mark.usefixtures("_hurried")
 @pytest.mark.parametrize("behind", [-5, 3])
-async def test_a_page_that_is_too_far_behind_is_told_to_load_anew(behind):
+async def test_a_page_that_is_too_far_behind_has_to_reload(behind):
     """Or that knows of events of another process."""
-    log = live.Live(most=2)
+    log = live.Live(max_events=2)
     for name in "abc":
-        log.tell("gone", Gone(uuid=name))
+        log.publish("gone", SampleRemoved(uuid=name))
 
-    pieces = await told(log, log.position - behind)
+    pieces = await read_events(log, log.position - behind)
 
     assert [piece for piece in pieces if "event" in piece] == [f"id: {log.position}\nevent: reload\ndata: {{}}\n\n"]
 
 
-def test_a_stream_goes_on_where_the_browser_was(demo, png):
-    """The browser says by itself which event was its last."""
+def test_a_stream_resumes_after_the_last_event(demo, png):
+    """The browser itself sends the id of its last event."""
     with demo.web() as web:
         begin = web.get("/samples").json()["position"]
         send(web, ("stream.png", png(5)))

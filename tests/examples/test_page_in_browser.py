@@ -1,4 +1,4 @@
-"""The page in a real browser: what is dropped is uploaded, what happens elsewhere appears, what is wrong is said."""
+"""The page in a real browser: dropped files are uploaded, changes made elsewhere appear, errors are shown."""
 
 from __future__ import annotations
 
@@ -126,20 +126,20 @@ def test_files_that_are_chosen_are_uploaded_and_listed(page, png, tmp_path):
         path.write_bytes(png(40 * number))
 
     page.choose(*paths)
-    page.until(lambda: page.text("#percent") == "100 %" and "uploaded." in page.text("#told"))
+    page.until(lambda: page.text("#percent") == "100 %" and "uploaded." in page.text("#status"))
 
-    assert page.text("#told") == "6 images of 6 uploaded."
+    assert page.text("#status") == "6 images of 6 uploaded."
     bars = page.driver.execute_script("return window.bars")
     assert bars == sorted(bars)
     assert bars[-1] == 100
     page.until(lambda: {path.name for path in paths} <= set(page.names))
     widths = "return [...document.querySelectorAll('#samples img')].map((image) => image.naturalWidth)"
     page.until(lambda: set(page.driver.execute_script(widths)) == {40})
-    assert page.label_of("rose 0.png") == "not labelled yet"
+    assert page.label_of("rose 0.png") == "not labeled yet"
 
 
 def test_a_label_from_elsewhere_appears(page, demo, png):
-    """It is told by webhook; the page is not loaded anew."""
+    """A webhook reports it; the page is not reloaded."""
     page.drop(("violet.png", png(200)))
     page.until(lambda: "violet.png" in page.names)
     page.driver.execute_script("window.same = true")
@@ -155,31 +155,31 @@ def test_a_label_from_elsewhere_appears(page, demo, png):
         page.shoot("labelled")
 
         service.delete(f"/labels/{uuid}/ground-truth/")
-        page.until(lambda: page.label_of("violet.png") == "not labelled yet")
+        page.until(lambda: page.label_of("violet.png") == "not labeled yet")
         service.delete(f"/samples/{uuid}/")
         page.until(lambda: "violet.png" not in page.names)
     assert page.driver.execute_script("return window.same") is True
 
 
-def test_what_is_no_image_is_said(page, png):
-    """In words, beside what is uploaded; a name is shown as it is, whatever it looks like."""
+def test_file_that_is_not_an_image_is_reported(page, png):
+    """The error is shown beside the uploads; a name is shown as text, whatever it looks like."""
     evil = "<img src=x onerror=document.title='taken'>.png"
     page.drop(("good.png", png(1)), ("empty.png", b""), ("notes.png", b"not an image"), (evil, png(2)))
-    page.until(lambda: "uploaded." in page.text("#told"))
+    page.until(lambda: "uploaded." in page.text("#status"))
 
-    assert page.text("#told") == "2 images of 4 uploaded."
+    assert page.text("#status") == "2 images of 4 uploaded."
     problems = page.text("#problems ul").splitlines()
     assert problems == [
         "empty.png: The file is empty.",
-        "notes.png: This is no image: PNG, JPEG, WebP and BMP are.",
+        "notes.png: This is not a PNG, JPEG, WebP or BMP image.",
     ]
     page.until(lambda: evil in page.names)
     assert page.driver.title == "Images to label"
     page.shoot("problems")
 
     page.drop(("good.png", png(3)))
-    page.until(lambda: "names already" in page.text("#problems ul"))
-    assert page.text("#told") == "0 images of 1 uploaded."
+    page.until(lambda: "already has images with these names" in page.text("#problems ul"))
+    assert page.text("#status") == "0 images of 1 uploaded."
     assert "good.png" in page.text("#problems ul")
 
 
@@ -200,9 +200,9 @@ def test_the_page_is_used_on_a_telephone(page, png):
 
 
 def test_many_are_uploaded_in_several_forms(page, png, demo):
-    """More than the server takes at once; and one who comes later sees what is there."""
+    """More than the server accepts at once; a page that is opened later shows them all."""
     page.drop(*((f"aster {number}.png", png(number, 4, 3)) for number in range(70)))
-    page.until(lambda: page.text("#told") == "70 images of 70 uploaded.")
+    page.until(lambda: page.text("#status") == "70 images of 70 uploaded.")
     page.until(lambda: len(page.names) == 60)
     page.open(demo.url)
     page.until(lambda: len(page.names) == 60)
@@ -229,28 +229,28 @@ def own_page(driver, sandbox, tmp_path):
 
 
 def test_an_upload_is_cancelled(own_page, sandbox, png):
-    """What is up by then stays, and the next one goes as if nothing had been."""
+    """Samples uploaded by then stay, and the next upload is not affected."""
     sandbox.latency = 0.1
     own_page.drop(*((f"{number}.png", png(number)) for number in range(40)))
-    own_page.until(lambda: " of 40 stored …" in own_page.text("#told") and len(own_page.names) > 2)
+    own_page.until(lambda: " of 40 stored …" in own_page.text("#status") and len(own_page.names) > 2)
     own_page.shoot("under-way")
     own_page.all("#cancel")[0].click()
-    own_page.until(lambda: own_page.text("#told").startswith("Cancelled"))
+    own_page.until(lambda: own_page.text("#status").startswith("Cancelled"))
     sandbox.latency = 0.0
 
     assert 2 < len(sandbox.samples("sandbox/flowers")) < 40
     own_page.drop(("last.png", png(50)))
-    own_page.until(lambda: own_page.text("#told") == "1 image of 1 uploaded.")
+    own_page.until(lambda: own_page.text("#status") == "1 image of 1 uploaded.")
     assert own_page.text("#percent") == "100 %"
 
 
 def test_what_failed_is_tried_again_by_a_click(own_page, sandbox, png):
     sandbox.fail("POST", "/assets/", status=400, json={"detail": "the service's own words"})
     own_page.drop(*((f"{number}.png", png(number)) for number in range(3)))
-    own_page.until(lambda: own_page.text("#told") == "2 images of 3 uploaded.")
+    own_page.until(lambda: own_page.text("#status") == "2 images of 3 uploaded.")
     assert own_page.text("#problems ul") == "1 image could not be uploaded."
 
     own_page.all("#again")[0].click()
-    own_page.until(lambda: own_page.text("#told") == "3 images of 3 uploaded.")
+    own_page.until(lambda: own_page.text("#status") == "3 images of 3 uploaded.")
     own_page.until(lambda: len(own_page.names) == 3)
-    assert own_page.all("#samples button") == []  # nobody plays the labeller here
+    assert own_page.all("#samples button") == []  # no simulated labeller runs here

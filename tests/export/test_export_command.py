@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from export_kit import CATEGORIES, FOLDER, jpeg
+from release_builder import CATEGORIES, FOLDER, jpeg
 
 from segments_async.cli import main
 from segments_async.images import encode_bitmap
@@ -40,7 +40,7 @@ def release(sandbox, tmp_path):
 
 
 def test_export(release, tmp_path, capsys):
-    """What was written is told, and what was not; the exit status shows that something failed."""
+    """It prints what was written and what was not; the exit status is not 0 if something failed."""
     assert main(["export", release, str(tmp_path / "out"), "coco-instance", "--skip"]) == 1
 
     shown = capsys.readouterr()
@@ -74,7 +74,7 @@ def test_what_goes_wrong_is_one_line(release, tmp_path, capsys, arguments, says)
 
 @pytest.mark.parametrize(("key", "says"), [(None, "401 Unauthorized"), ("the sandbox's", "404 Not Found")])
 def test_addresses_that_expired(release, sandbox, tmp_path, capsys, monkeypatch, key, says):
-    """They are asked for anew, which takes the key of the environment; the sandbox knows no such sample."""
+    """They are renewed with the key of the environment; the sandbox has no such sample."""
     monkeypatch.setenv("SEGMENTS_API_URL", sandbox.url)
     monkeypatch.delenv("SEGMENTS_API_KEY", raising=False)
     if key:
@@ -86,4 +86,4 @@ def test_addresses_that_expired(release, sandbox, tmp_path, capsys, monkeypatch,
 
     shown = capsys.readouterr().err
     assert shown.startswith(f"sample 'good.jpg': its image: {says} on GET {sandbox.url}/samples/good.jpg/")
-    assert "it was asked for a new address of" in shown
+    assert "raised while requesting a new URL for" in shown

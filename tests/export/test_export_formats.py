@@ -1,4 +1,4 @@
-"""What each format holds, where that is more or better than the official SDK's files."""
+"""The content of each format, where it is more or better than the official SDK's."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 import pytest
-from export_kit import FOLDER, Place, blobs, jpeg
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
+from release_builder import FOLDER, ReleaseBuilder, blobs, jpeg
 
 from segments_async import ExportError
 from segments_async.export._pycocotools import compress
@@ -72,10 +72,10 @@ async def test_pycocotools_reads_shapes(client, shapes, tmp_path, capsys):
 @anyio
 async def test_a_box_drawn_from_the_other_corner(client, tmp_path):
     """Width and height are never negative."""
-    place = Place(client, "bboxes")
-    await place.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "bbox", "points": [[30, 40], [10, 50]]}])
+    builder = ReleaseBuilder(client, "bboxes")
+    await builder.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "bbox", "points": [[30, 40], [10, 50]]}])
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-instance")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance")
 
     assert json.loads(report.file.read_text())["annotations"][0]["bbox"] == [10, 40, 20, 10]
 
@@ -83,10 +83,10 @@ async def test_a_box_drawn_from_the_other_corner(client, tmp_path):
 @anyio
 async def test_polylines_are_counted(client, tmp_path):
     """The official SDK writes annotations without any shape for them."""
-    place = Place(client, "vector")
-    await place.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "polyline", "points": [[1, 2], [3, 4]]}])
+    builder = ReleaseBuilder(client, "vector")
+    await builder.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "polyline", "points": [[1, 2], [3, 4]]}])
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-instance")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance")
 
     assert json.loads(report.file.read_text())["annotations"] == []
     assert report.left_out == {"polylines": 1}
@@ -94,9 +94,9 @@ async def test_polylines_are_counted(client, tmp_path):
 
 @anyio
 async def test_pixels_of_no_annotation_are_unlabelled(client, tmp_path):
-    place = Place(client, "segmentation-bitmap")
-    await place.segmented("a.png", np.array([[0, 5, 5], [1, 1, 9]]), [{"id": 1, "category_id": 2}])
-    path = place.write(tmp_path)
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
+    await builder.segmented("a.png", np.array([[0, 5, 5], [1, 1, 9]]), [{"id": 1, "category_id": 2}])
+    path = builder.write(tmp_path)
 
     report = await client.releases.export(path, tmp_path, "semantic")
     panoptic = await client.releases.export(path, tmp_path, "coco-panoptic")
@@ -112,9 +112,9 @@ async def test_large_ids(client, tmp_path):
     cv2 = pytest.importorskip("cv2", reason="polygons need OpenCV")
     array = np.zeros((9, 9), np.uint32)
     array[2:5, 2:6], array[7, 7] = 300, 16_777_215
-    place = Place(client, "segmentation-bitmap")
-    await place.segmented("a.png", array, [{"id": 300, "category_id": 2}, {"id": 16_777_215, "category_id": 3}])
-    path = place.write(tmp_path)
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
+    await builder.segmented("a.png", array, [{"id": 300, "category_id": 2}, {"id": 16_777_215, "category_id": 3}])
+    path = builder.write(tmp_path)
 
     polygons = json.loads((await client.releases.export(path, tmp_path, "polygon")).file.read_text())["annotations"]
     coco = json.loads((await client.releases.export(path, tmp_path, "coco-instance")).file.read_text())["annotations"]
@@ -130,10 +130,14 @@ async def test_large_ids(client, tmp_path):
 @anyio
 async def test_categories_above_a_byte(client, tmp_path):
     """The PNGs of all samples then have 16 bits; the official SDK scales such ids down to nonsense."""
-    place = Place(client, "segmentation-bitmap", categories=[{"id": 5, "name": "a"}, {"id": 700, "name": "b"}])
-    await place.segmented("a.png", np.array([[0, 1, 2]]), [{"id": 1, "category_id": 5}, {"id": 2, "category_id": 700}])
+    builder = ReleaseBuilder(
+        client, "segmentation-bitmap", categories=[{"id": 5, "name": "a"}, {"id": 700, "name": "b"}]
+    )
+    await builder.segmented(
+        "a.png", np.array([[0, 1, 2]]), [{"id": 1, "category_id": 5}, {"id": 2, "category_id": 700}]
+    )
 
-    await client.releases.export(place.write(tmp_path), tmp_path, "semantic")
+    await client.releases.export(builder.write(tmp_path), tmp_path, "semantic")
 
     mode, pixels = pixels_of(tmp_path, "semantic.png")
     assert (mode, pixels.tolist()) == ("I;16", [[0, 5, 700]])
@@ -143,10 +147,10 @@ async def test_categories_above_a_byte(client, tmp_path):
 async def test_colours_are_the_categories_own(client, tmp_path):
     """The official SDK takes the colour at the place of the id, which is another's, or there is none."""
     categories = [{"id": 9, "name": "a", "color": [1, 2, 3]}, {"id": 1, "name": "b", "color": [4, 5, 6]}]
-    place = Place(client, "segmentation-bitmap", categories=categories)
-    await place.segmented("a.png", np.array([[0, 1, 2]]), [{"id": 1, "category_id": 9}, {"id": 2, "category_id": 1}])
+    builder = ReleaseBuilder(client, "segmentation-bitmap", categories=categories)
+    await builder.segmented("a.png", np.array([[0, 1, 2]]), [{"id": 1, "category_id": 9}, {"id": 2, "category_id": 1}])
 
-    await client.releases.export(place.write(tmp_path), tmp_path, "semantic-color")
+    await client.releases.export(builder.write(tmp_path), tmp_path, "semantic-color")
 
     assert pixels_of(tmp_path, "colored.png")[1].tolist() == [[[0, 0, 0], [1, 2, 3], [4, 5, 6]]]
 
@@ -154,12 +158,12 @@ async def test_colours_are_the_categories_own(client, tmp_path):
 @anyio
 async def test_stuff_is_one_segment(client, tmp_path):
     """The official SDK writes two segments of one id."""
-    place = Place(client, "segmentation-bitmap")
-    await place.segmented(
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
+    await builder.segmented(
         "a.png", np.array([[1, 0, 2], [0, 0, 2]]), [{"id": 1, "category_id": 1}, {"id": 2, "category_id": 1}]
     )
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-panoptic")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-panoptic")
 
     [image] = json.loads(report.file.read_text())["annotations"]
     [segment] = image["segments_info"]
@@ -169,7 +173,7 @@ async def test_stuff_is_one_segment(client, tmp_path):
 
 def test_colours_of_segments_are_distinct_and_always_the_same(monkeypatch):
     """However many objects there are, whatever colours the categories have; none is black."""
-    monkeypatch.setattr("segments_async.export.categories._NEAR", 5)  # of which there are 216
+    monkeypatch.setattr("segments_async.export.categories._COLOUR_DISTANCE", 5)  # of which there are 216
     categories = Categories.of(
         [
             TaskAttributeCategory(id=1, name="sky", color=[0, 0, 0]),
@@ -189,30 +193,30 @@ def test_colours_of_segments_are_distinct_and_always_the_same(monkeypatch):
 @anyio
 async def test_an_image_without_objects(client, tmp_path):
     """A label without annotations needs no bitmap: its masks are empty, as large as the image."""
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     attributes = {"annotations": [], "segmentation_bitmap": {"url": ""}}
-    place.add("a.png", await place.put(jpeg(4, 3), "image.jpg"), attributes)
-    path = place.write(tmp_path)
+    builder.add("a.png", await builder.put(jpeg(4, 3), "image.jpg"), attributes)
+    path = builder.write(tmp_path)
 
     report = await client.releases.export(path, tmp_path, "coco-instance", images=False)
     await client.releases.export(path, tmp_path, "semantic")
 
     assert json.loads(report.file.read_text())["images"][0]["width"] == 4
     assert pixels_of(tmp_path, "semantic.png")[1].tolist() == [[0] * 4] * 3
-    place.samples[0]["attributes"]["image"]["url"] = "s3://bucket/a.png"
+    builder.samples[0]["attributes"]["image"]["url"] = "s3://bucket/a.png"
     for kind in ("coco-instance", "coco-panoptic", "semantic"):
-        with pytest.raises(ExportError, match=r"sample 'a.png': it has neither a bitmap nor an image"):
-            await client.releases.export(place.write(tmp_path), tmp_path, kind)
+        with pytest.raises(ExportError, match=r"sample 'a.png': neither its bitmap nor its image can be fetched"):
+            await client.releases.export(builder.write(tmp_path), tmp_path, kind)
 
 
 @anyio
 async def test_a_turned_image_has_the_size_of_its_bitmap(client, tmp_path):
     """Sizes are those of the image upright, as it is labelled."""
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     array = blobs(30, 20, [1], seed=1)
-    await place.segmented("a.jpg", array, [{"id": 1, "category_id": 2}], image=jpeg(20, 30, orientation=6))
+    await builder.segmented("a.jpg", array, [{"id": 1, "category_id": 2}], image=jpeg(20, 30, orientation=6))
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-instance")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance")
 
     [image] = json.loads(report.file.read_text())["images"]
     assert (image["width"], image["height"]) == (30, 20)
@@ -221,16 +225,16 @@ async def test_a_turned_image_has_the_size_of_its_bitmap(client, tmp_path):
 @anyio
 async def test_frames_become_images(client, tmp_path):
     """Sequences go into YOLO frame by frame; frames without annotations have no file."""
-    place = Place(client, "image-vector-sequence")
+    builder = ReleaseBuilder(client, "image-vector-sequence")
     box = {"id": 1, "category_id": 2, "track_id": 1, "is_keyframe": True, "index": 0}
     box |= {"type": "bbox", "points": [[0, 0], [20, 10]]}
-    place.add("drive/one.mp4", "", {"frames": [{"annotations": [box]}, {"annotations": []}, {"annotations": [box]}]})
-    url = await place.put(jpeg(40, 20), "frame.jpg")
-    place.samples[0]["attributes"] = {
+    builder.add("drive/one.mp4", "", {"frames": [{"annotations": [box]}, {"annotations": []}, {"annotations": [box]}]})
+    url = await builder.put(jpeg(40, 20), "frame.jpg")
+    builder.samples[0]["attributes"] = {
         "frames": [{"image": {"url": url}, "name": "f1"}, {"image": {"url": url}}, {"image": {"url": url}}]
     }
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "yolo", id_increment=-1)
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "yolo", id_increment=-1)
 
     assert report.samples == 3
     folder = report.folder / "drive"
@@ -241,7 +245,7 @@ async def test_frames_become_images(client, tmp_path):
 
 
 @anyio
-async def test_sizes_can_be_said(client, sandbox, shapes, tmp_path):
+async def test_given_sizes(client, sandbox, shapes, tmp_path):
     """Then images need not be fetched."""
     path = shapes.write(tmp_path)
     sandbox.clear_calls()
@@ -256,11 +260,11 @@ async def test_sizes_can_be_said(client, sandbox, shapes, tmp_path):
 @anyio
 async def test_numbers_stay_numbers(client, tmp_path):
     """Coordinates are neither rounded nor turned into text."""
-    place = Place(client, "vector")
+    builder = ReleaseBuilder(client, "vector")
     points = [[0.1, 1e-7], [12_345.678_901_2, math.pi]]
-    await place.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "polygon", "points": points}])
+    await builder.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "polygon", "points": points}])
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-instance")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance")
 
     assert json.loads(report.file.read_text())["annotations"][0]["points"] == points
 
@@ -268,9 +272,9 @@ async def test_numbers_stay_numbers(client, tmp_path):
 @anyio
 async def test_an_annotation_with_the_id_of_nothing(client, tmp_path):
     """0 is unlabelled, whatever an annotation says."""
-    place = Place(client, "segmentation-bitmap")
-    await place.segmented("a.png", np.array([[0, 1]]), [{"id": 0, "category_id": 3}, {"id": 1, "category_id": 2}])
-    path = place.write(tmp_path)
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
+    await builder.segmented("a.png", np.array([[0, 1]]), [{"id": 0, "category_id": 3}, {"id": 1, "category_id": 2}])
+    path = builder.write(tmp_path)
 
     for kind in ("semantic", "semantic-color", "coco-panoptic"):
         await client.releases.export(path, tmp_path, kind)

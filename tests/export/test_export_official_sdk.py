@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from export_kit import FOLDER, Place, blobs, jpeg
 from PIL import Image
+from release_builder import FOLDER, ReleaseBuilder, blobs, jpeg
 
 pytest.importorskip("skimage", reason="the official export needs scikit-image")
 
@@ -27,16 +27,16 @@ COCO_KEYS = {"id", "image_id", "category_id"}
 def official(tmp_path, monkeypatch):
     """Export with the official SDK, in a folder of its own, and give that."""
 
-    def export(place, format, **options):
+    def export(builder, format, **options):
         folder = tmp_path / "official"
         cache = folder / FOLDER
         cache.mkdir(parents=True, exist_ok=True)
-        for name, array in place.bitmaps.items():
+        for name, array in builder.bitmaps.items():
             # Its cache holds bitmaps as grey PNGs of 16 bits, which it cannot write with Pillow 13, but reads.
             stem = name.rsplit(".", 1)[0]
             Image.fromarray(array.astype(np.uint16)).save(cache / f"{stem}_label_ground-truth.png")
         monkeypatch.chdir(folder)
-        dataset = SegmentsDataset(str(place.write(folder)), preload=False)
+        dataset = SegmentsDataset(str(builder.write(folder)), preload=False)
         export_dataset(dataset, export_format=format, **options)
         return folder
 
@@ -45,9 +45,9 @@ def official(tmp_path, monkeypatch):
 
 @pytest.fixture
 def ours(tmp_path, client):
-    async def export(place, format, **options):
+    async def export(builder, format, **options):
         folder = tmp_path / "ours"
-        await client.releases.export(place.write(tmp_path), folder, format, **options)
+        await client.releases.export(builder.write(tmp_path), folder, format, **options)
         return folder
 
     return export
@@ -59,7 +59,7 @@ def loaded(folder):
 
 
 def pixels(folder):
-    """What the PNGs in a folder hold, by name, with their modes."""
+    """The pixels and modes of the PNGs in a folder, by name."""
     result = {}
     for path in sorted((folder / FOLDER).glob("*_label_ground-truth_*.png")):
         with Image.open(path) as image:
@@ -126,7 +126,7 @@ async def test_id_increment(segmentation, official, ours):
 
 
 async def test_coco_of_shapes(shapes, official, ours):
-    """All that the official file says is in ours, which adds what COCO asks for."""
+    """Our file contains everything that the official one does, and what COCO requires."""
     name, expected = loaded(official(shapes, "coco-instance"))
 
     found_name, found = loaded(await ours(shapes, "coco-instance"))
@@ -154,29 +154,29 @@ async def test_yolo(shapes, official, ours):
 
 
 async def test_yolo_of_a_sequence(client, official, ours):
-    """Each frame with annotations has its file, called alike; the official SDK has to be told the size."""
-    place = Place(client, "image-vector-sequence")
+    """Each frame with annotations has its file, with the same name; the official SDK needs the size as an argument."""
+    builder = ReleaseBuilder(client, "image-vector-sequence")
     box = {"id": 1, "category_id": 2, "track_id": 1, "is_keyframe": True, "index": 0}
     frames = [
         {"annotations": [box | {"type": "bbox", "points": [[0, 0], [20 + number, 10]]}] * (number % 3)}
         for number in range(5)
     ]
-    place.add("one.mp4", "", {"frames": frames})
-    url = await place.put(jpeg(40, 20), "frame.jpg")
-    place.samples[0]["attributes"] = {"frames": [{"image": {"url": url}, "name": f"f{n}"} for n in range(4)]}
-    place.samples[0]["attributes"]["frames"].append({"image": {"url": url}})
+    builder.add("one.mp4", "", {"frames": frames})
+    url = await builder.put(jpeg(40, 20), "frame.jpg")
+    builder.samples[0]["attributes"] = {"frames": [{"image": {"url": url}, "name": f"f{n}"} for n in range(4)]}
+    builder.samples[0]["attributes"]["frames"].append({"image": {"url": url}})
 
     def lines(folder):
         return {path.name: path.read_text() for path in (folder / FOLDER).glob("*.txt")}
 
-    expected = lines(official(place, "yolo", image_width=40, image_height=20))
+    expected = lines(official(builder, "yolo", image_width=40, image_height=20))
 
     assert set(expected) == {"one-f1.txt", "one-f2.txt", "one-00005.txt"}
-    assert lines(await ours(place, "yolo")) == expected
+    assert lines(await ours(builder, "yolo")) == expected
 
 
 async def test_images_are_kept_as_they_came(segmentation, official, ours, sandbox):
-    """The same images under the same names; ours are the very bytes, where the SDK packs JPEGs anew."""
+    """The same images under the same names; ours are the original bytes, where the SDK encodes JPEGs again."""
     theirs = official(segmentation, "coco-instance") / FOLDER
     mine = await ours(segmentation, "coco-instance") / FOLDER
 

@@ -1,10 +1,10 @@
-"""Exports of releases whose signed addresses have expired meanwhile."""
+"""Exports of releases whose signed URLs have expired."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from export_kit import jpeg
+from release_builder import jpeg
 
 from segments_async import ApiError, AsyncSegments, ExportError
 from segments_async.sandbox import Sandbox
@@ -16,7 +16,7 @@ DATASET = "sandbox/flowers"
 
 @pytest.fixture
 async def sandbox(clock):
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    with Sandbox(clock=clock.time) as sandbox:
         yield sandbox
 
 
@@ -38,7 +38,7 @@ async def release(sandbox, patient, clock):
     return release
 
 
-async def test_images_are_signed_anew(patient, sandbox, release, tmp_path):
+async def test_image_urls_are_renewed(patient, sandbox, release, tmp_path):
     """The samples are asked for, and the release too where its name is known."""
     report = await patient.releases.export(DATASET, tmp_path, "semantic", name="v1")
 
@@ -48,11 +48,11 @@ async def test_images_are_signed_anew(patient, sandbox, release, tmp_path):
     assert len([path for path in asked if path.startswith("/samples/")]) == 2
 
 
-async def test_what_cannot_be_signed_anew_is_said(patient, sandbox, release, tmp_path):
-    """An error says which file it is about, and what was tried."""
+async def test_url_that_cannot_be_renewed_is_reported(patient, sandbox, release, tmp_path):
+    """The error names the file, and what was tried."""
     with pytest.raises(ApiError, match=r"403 Forbidden .*Request has expired") as caught:
         await patient.releases.export(release, tmp_path, "semantic")
-    assert "with the dataset and the release's name" in caught.value.__notes__[-1]
+    assert "pass the dataset and the release's name" in caught.value.__notes__[-1]
 
     path = await patient.releases.download(DATASET, "v1", tmp_path / "v1.json")
     stranger = AsyncSegments("none", base_url=sandbox.url)
@@ -60,13 +60,13 @@ async def test_what_cannot_be_signed_anew_is_said(patient, sandbox, release, tmp
         with pytest.raises(ExportError) as refused:
             await stranger.releases.export(path, tmp_path, "semantic")
         assert str(refused.value).startswith("sample 'a': its image: 401 Unauthorized on GET ")
-        assert "; it was asked for a new address of http" in str(refused.value)
-        assert str(refused.value).endswith(".jpg?..., as the one at hand has expired")
+        assert "; raised while requesting a new URL for http" in str(refused.value)
+        assert str(refused.value).endswith(".jpg?..., because the last one expired")
         assert "X-Amz-Signature" not in str(refused.value)
 
 
 async def test_bitmap_that_cannot_be_fetched(patient, sandbox, release, tmp_path):
-    """It is told apart from the image."""
+    """The error names the bitmap, not the image."""
     sandbox.fail("GET", ".png", origin="storage", times=None, status=403)
     report = await patient.releases.export(DATASET, tmp_path, "semantic", name="v1", on_error="skip")
     assert [str(failure).partition(" on GET")[0] for failure in report.failures] == [

@@ -1,4 +1,4 @@
-"""How an export runs: what is fetched, what goes wrong, and what is on disk then."""
+"""How an export runs: what is fetched, what fails, and what is on disk afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from export_kit import FOLDER, Place, blobs, jpeg
+from release_builder import FOLDER, ReleaseBuilder, blobs, jpeg
 
 from segments_async import DecodeError, ExportError, InputError
 from segments_async.images import encode_bitmap, load_image
@@ -30,7 +30,7 @@ def files(folder):
 
 
 async def test_what_is_written(client, release, tmp_path):
-    """The report says where everything is, and there is nothing else."""
+    """The report lists every file, and there are no others."""
     report = await client.releases.export(release, tmp_path / "new" / "out", "coco-panoptic")
 
     assert report.file == tmp_path / "new/out/export_coco-panoptic_jane_flowers_v1.json"
@@ -65,7 +65,11 @@ async def test_samples_can_be_picked(client, release, tmp_path, options, numbers
     ("arguments", "options", "says"),
     [
         (("pascal-voc",), {}, "format: expected one of coco-instance, coco-panoptic"),
-        (("yolo",), {}, "format: 'yolo' holds labels of bboxes, image-vector-sequence, vector; this release has 'segm"),
+        (
+            ("yolo",),
+            {},
+            "format: 'yolo' supports labels of bboxes, image-vector-sequence, vector; this release has 'segm",
+        ),
         (("semantic",), {"labelset": "nowhere"}, "labelset: the release has no labelset 'nowhere'"),
         (("semantic",), {"id_increment": -5}, "id_increment: category 1 becomes -4, not 0 to 65535"),
         (("semantic",), {"id_increment": 0.5}, "id_increment: expected an integer"),
@@ -74,7 +78,7 @@ async def test_samples_can_be_picked(client, release, tmp_path, options, numbers
         (("semantic",), {"concurrency": 0}, "concurrency: expected a whole number from 1"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_at_once(client, sandbox, release, tmp_path, arguments, options, says):
+async def test_invalid_arguments_are_refused_at_once(client, sandbox, release, tmp_path, arguments, options, says):
     """Nothing is fetched, nothing is written."""
     sandbox.clear_calls()
 
@@ -110,70 +114,70 @@ async def test_a_release_of_the_service(client, sandbox, segmentation, tmp_path)
 
 
 async def test_a_file_in_place_of_the_folder(client, release, tmp_path):
-    with pytest.raises(InputError, match="folder: is no folder"):
+    with pytest.raises(InputError, match="folder: is not a folder"):
         await client.releases.export(release, release, "semantic")
 
 
-async def _html(place):
-    url = await place.put(b"<html>Sign in</html>", "image.jpg")
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["attributes"]["image"]["url"] = url
+async def _html(builder):
+    url = await builder.put(b"<html>Sign in</html>", "image.jpg")
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["attributes"]["image"]["url"] = url
 
 
-async def _no_image(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["attributes"]["image"]["url"] += "x"
+async def _no_image(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["attributes"]["image"]["url"] += "x"
 
 
-async def _another_size(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER, image=jpeg(7, 5))
+async def _another_size(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER, image=jpeg(7, 5))
 
 
-async def _category(place):
-    await place.segmented("bad.jpg", np.array([[1]]), [{"id": 1, "category_id": 77}])
+async def _category(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), [{"id": 1, "category_id": 77}])
 
 
-async def _twice(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER * 2)
+async def _twice(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER * 2)
 
 
-async def _cut(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    attributes = place.samples[-1]["labels"]["ground-truth"]["attributes"]
+async def _cut(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    attributes = builder.samples[-1]["labels"]["ground-truth"]["attributes"]
     content = encode_bitmap(np.arange(10_000).reshape(100, 100))
-    attributes["segmentation_bitmap"]["url"] = await place.put(content[:200], "bitmap.png")
+    attributes["segmentation_bitmap"]["url"] = await builder.put(content[:200], "bitmap.png")
 
 
-async def _no_bitmap(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["labels"]["ground-truth"]["attributes"]["segmentation_bitmap"]["url"] = ""
+async def _no_bitmap(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["labels"]["ground-truth"]["attributes"]["segmentation_bitmap"]["url"] = ""
 
 
-async def _same_files(place):
-    await place.segmented("violet.png", np.array([[1]]), FLOWER)
+async def _same_files(builder):
+    await builder.segmented("violet.png", np.array([[1]]), FLOWER)
 
 
-async def _undecodable(place):
-    await place.segmented("bad.jpg", np.array([[1]]), FLOWER)
-    place.samples[-1]["metadata"] = "none"
+async def _undecodable(builder):
+    await builder.segmented("bad.jpg", np.array([[1]]), FLOWER)
+    builder.samples[-1]["metadata"] = "none"
 
 
 BROKEN = {
     "html": (_html, "sample 'bad.jpg': its image is not an image; it begins with b'<html>"),
     "404": (_no_image, "sample 'bad.jpg': its image: 404 Not Found on GET http://"),
-    "another-size": (_another_size, "sample 'bad.jpg': its bitmap is 1 x 1 pixels, its image 7 x 5"),
+    "another-size": (_another_size, "sample 'bad.jpg': its bitmap is 1 x 1 pixels, but its image 7 x 5"),
     "category": (_category, r"sample 'bad.jpg': annotations\[0\]: there is no category 77; there are 1, 2, 3"),
-    "twice": (_twice, r"sample 'bad.jpg': annotations\[1\].id: another one has this id too: 1"),
+    "twice": (_twice, r"sample 'bad.jpg': annotations\[1\].id: duplicate id 1"),
     "cut": (_cut, "sample 'bad.jpg': its bitmap is a damaged image"),
     "no-bitmap": (_no_bitmap, "sample 'bad.jpg': it has annotations, but no bitmap"),
-    "same-files": (_same_files, "sample 'violet.png': another sample's files are called 'violet' too"),
+    "same-files": (_same_files, "sample 'violet.png': another sample already has files named 'violet'"),
     "undecodable": (_undecodable, "bad.jpg"),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
 async def test_a_broken_sample(client, segmentation, tmp_path, case):
-    """By default it ends the export with its name, and no file lists half of the samples; or it is skipped and told."""
+    """By default the export fails and names it, and no file lists only some samples; or it is skipped and reported."""
     break_it, says = BROKEN[case]
     await break_it(segmentation)
     await segmentation.segmented("last.jpg", np.array([[1, 1]]), FLOWER)
@@ -195,25 +199,25 @@ async def test_a_broken_sample(client, segmentation, tmp_path, case):
     ("annotation", "says"),
     [
         ({"type": "ellipse", "points": []}, r"annotations\[0\].type: expected one of bbox, polygon"),
-        ({"type": "bbox", "points": [[1, 2]]}, r"annotations\[0\].points: expected those of a bbox"),
-        ({"type": "polygon", "points": []}, r"annotations\[0\].points: expected those of a polygon"),
+        ({"type": "bbox", "points": [[1, 2]]}, r"annotations\[0\].points: expected the points of a bbox"),
+        ({"type": "polygon", "points": []}, r"annotations\[0\].points: expected the points of a polygon"),
     ],
 )
 async def test_a_broken_shape(client, tmp_path, annotation, says):
-    place = Place(client, "vector")
-    await place.drawn("bad.jpg", [{"id": 1, "category_id": 1, **annotation}])
+    builder = ReleaseBuilder(client, "vector")
+    await builder.drawn("bad.jpg", [{"id": 1, "category_id": 1, **annotation}])
 
     for kind in ("coco-instance", "yolo"):
         with pytest.raises(ExportError, match=f"sample 'bad.jpg': {says}"):
-            await client.releases.export(place.write(tmp_path), tmp_path, kind)
+            await client.releases.export(builder.write(tmp_path), tmp_path, kind)
 
 
 async def test_an_image_that_cannot_be_fetched(client, tmp_path):
     """An image in a bucket of the user's is named by COCO without a size; YOLO needs one."""
-    place = Place(client, "bboxes")
+    builder = ReleaseBuilder(client, "bboxes")
     box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
-    place.add("a.jpg", "s3://bucket/a.jpg", {"annotations": [box]})
-    path = place.write(tmp_path)
+    builder.add("a.jpg", "s3://bucket/a.jpg", {"annotations": [box]})
+    path = builder.write(tmp_path)
 
     report = await client.releases.export(path, tmp_path, "coco-instance")
 
@@ -225,12 +229,12 @@ async def test_an_image_that_cannot_be_fetched(client, tmp_path):
 
 async def test_names_stay_inside_the_folder(client, tmp_path):
     """A sample may be called whatever it likes."""
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     names = ["../../etc/passwd", "/abs/a.jpg", "meadow/b.jpg", "..", "x" * 300 + ".jpg", "nul\0.jpg", "c\\d.jpg"]
     for name in names:
-        await place.segmented(name, np.array([[1]]), FLOWER)
+        await builder.segmented(name, np.array([[1]]), FLOWER)
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path / "out", "semantic")
+    report = await client.releases.export(builder.write(tmp_path), tmp_path / "out", "semantic")
 
     assert report.samples == len(names)
     written = files(tmp_path / "out")
@@ -271,13 +275,13 @@ async def test_images_can_be_left_out(client, sandbox, release, tmp_path):
 
 
 async def test_order_is_that_of_the_release(client, sandbox, tmp_path):
-    """However long each sample takes, and however many are under way."""
-    place = Place(client, "segmentation-bitmap")
+    """However long each sample takes, and however many are in flight."""
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     for number in range(30):
         big = 200 if number % 7 == 0 else 5
-        await place.segmented(f"{number}.png", np.ones((big, 5), int), FLOWER)
+        await builder.segmented(f"{number}.png", np.ones((big, 5), int), FLOWER)
 
-    report = await client.releases.export(place.write(tmp_path), tmp_path, "coco-instance", concurrency=7)
+    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance", concurrency=7)
 
     found = json.loads(report.file.read_text())
     assert [image["file_name"] for image in found["images"]] == [f"{number}.jpg" for number in range(30)]
@@ -285,13 +289,13 @@ async def test_order_is_that_of_the_release(client, sandbox, tmp_path):
 
 
 async def test_progress(client, release, tmp_path):
-    """It is told at the beginning and at the end."""
-    told = []
+    """It is reported at the start and at the end."""
+    reported = []
 
-    await client.releases.export(release, tmp_path, "semantic", progress=told.append)
+    await client.releases.export(release, tmp_path, "semantic", progress=reported.append)
 
-    assert (told[-1].done, told[-1].total, told[-1].failed) == (3, 3, 0)
-    assert told[0].total is None
+    assert (reported[-1].done, reported[-1].total, reported[-1].failed) == (3, 3, 0)
+    assert reported[0].total is None
 
 
 async def test_an_error_of_progress_comes_out(client, release, tmp_path):
@@ -308,7 +312,7 @@ async def test_an_error_of_progress_comes_out(client, release, tmp_path):
 
 @pytest.mark.parametrize("format", ["coco-instance", "coco-panoptic", "semantic"])
 async def test_cancelling_leaves_no_half_file(client, release, tmp_path, format):
-    """What is there is whole, and the list of all samples is not there."""
+    """Existing files are complete, and there is no list of all samples."""
     with anyio.CancelScope() as scope:
         await client.releases.export(
             release, tmp_path / "out", format, concurrency=1, progress=lambda _: scope.cancel()
@@ -319,7 +323,7 @@ async def test_cancelling_leaves_no_half_file(client, release, tmp_path, format)
 
 
 async def test_cancelled_before_anything_came(client, sandbox, release, tmp_path):
-    """A server that does not answer leaves nothing either."""
+    """No file is left when the server does not answer."""
     sandbox.fail("GET", "*", times=None, delay=60, origin="storage")
     with anyio.move_on_after(0.1) as scope:
         await client.releases.export(release, tmp_path / "out", "coco-instance")
@@ -368,11 +372,11 @@ async def test_a_release_that_is_cut_off(client, release, tmp_path):
             await client.releases.export(release, tmp_path / "out", "semantic", on_error=on_error)
 
 
-async def test_a_file_that_is_no_release(client, tmp_path):
+async def test_a_file_that_is_not_a_release(client, tmp_path):
     path = tmp_path / "release.json"
     path.write_text('{"name": "v1"}')
 
-    with pytest.raises(DecodeError, match=r"release\.json is no release"):
+    with pytest.raises(DecodeError, match=r"release\.json is not a release"):
         await client.releases.export(path, tmp_path / "out", "semantic")
 
 
@@ -395,15 +399,15 @@ async def test_the_extra_is_named(client, release, tmp_path, monkeypatch, module
 
 
 async def test_memory_does_not_grow_with_the_images(client, tmp_path):
-    """No more bitmaps are in memory than are under way."""
+    """No more bitmaps are in memory than in progress."""
     import tracemalloc  # noqa: PLC0415 (slow once it is on)
 
-    place = Place(client, "segmentation-bitmap")
+    builder = ReleaseBuilder(client, "segmentation-bitmap")
     array = blobs(400, 300, [1, 2, 3], seed=1)
     meaning = [{"id": number, "category_id": 2} for number in (1, 2, 3)]
     for number in range(24):
-        await place.segmented(f"{number}.png", array, meaning)
-    path = place.write(tmp_path)
+        await builder.segmented(f"{number}.png", array, meaning)
+    path = builder.write(tmp_path)
     tracemalloc.start()
     try:
         await client.releases.export(path, tmp_path, "instance", concurrency=2)

@@ -52,7 +52,7 @@ def test_what_has_no_annotation_is_unlabelled():
         ([7], r"annotations\[0\].id: is missing"),
     ],
 )
-def test_annotations_that_make_no_sense(annotations, says):
+def test_invalid_annotations(annotations, says):
     with pytest.raises(InputError, match=says):
         semantic([[1]], annotations)
 
@@ -63,7 +63,7 @@ def test_a_category_below_zero_is_refused():
 
 
 def test_mismatch():
-    """Both directions are told, in order; nothing to tell is false."""
+    """Both directions are reported, in order; a mismatch without differences is false."""
     found = mismatch([[0, 5, 4, 1]], meaning((1, 7), (3, 7), (2, 7)))
 
     assert (found.without_pixels, found.without_annotation) == ([2, 3], [4, 5])

@@ -1,4 +1,4 @@
-"""Ids to the service's PNG and back, beside the official SDK."""
+"""Encode ids to the service's PNG and decode them, like the official SDK."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def test_lists_are_taken():
         pytest.param(None, r"got shape \(\)", id="none"),
     ],
 )
-def test_what_cannot_be_ids_is_refused(array, says):
-    """The sentence says what is wrong, and where in the array."""
+def test_invalid_ids_are_refused(array, says):
+    """The error says what is wrong, and where in the array."""
     with pytest.raises(InputError, match=says):
         encode_bitmap(array)
 
@@ -107,17 +107,17 @@ def test_alpha_is_ignored_and_may_be_absent():
         pytest.param(png(Image.new("P", (3, 2))), "got mode P", id="palette"),
     ],
 )
-def test_what_is_no_bitmap_is_refused(content, says):
-    """A page of HTML, a file that was cut off and a picture of another kind are told apart."""
+def test_content_that_is_not_a_bitmap_is_refused(content, says):
+    """A page of HTML, a truncated file and another kind of image have different errors."""
     with pytest.raises(DecodeError, match=says):
         decode_bitmap(content)
 
 
 def test_a_bomb_is_refused(monkeypatch):
-    """Pillow's limit holds, and the error says how to raise it."""
+    """Pillow's limit applies, and the error says how to raise it."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
 
-    with pytest.raises(DecodeError, match="MAX_IMAGE_PIXELS of PIL"):
+    with pytest.raises(DecodeError, match=r"PIL's Image\.MAX_IMAGE_PIXELS"):
         decode_bitmap(encode_bitmap(np.zeros((100, 100), int)))
 
 
@@ -138,16 +138,16 @@ def test_later_masks_lie_on_top():
 @pytest.mark.parametrize(
     ("masks", "ids", "says"),
     [
-        ([], None, "masks: there are none"),
+        ([], None, "masks: expected at least one mask"),
         ([[[0.5]]], None, r"masks\[0\]: expected booleans, got float64"),
-        ([[[True]], [[True, False]]], None, r"masks\[1\]: expected \(height, width\), the same for all"),
-        ([[True]], None, r"masks\[0\]: expected \(height, width\)"),
-        ([[[True]]], [1, 2], "ids: there are 2, not one for each mask"),
-        ([[[True]], [[True]]], [1], "ids: there are 1, not one for each mask"),
+        ([[[True]], [[True, False]]], None, r"masks\[1\]: expected shape \(height, width\), equal for all masks"),
+        ([[True]], None, r"masks\[0\]: expected shape \(height, width\)"),
+        ([[[True]]], [1, 2], "ids: expected one id per mask, got 2"),
+        ([[[True]], [[True]]], [1], "ids: expected one id per mask, got 1"),
         ([[[True]]], [0], r"ids\[0\]: expected an integer from 1 to 16777215, got 0"),
     ],
 )
-def test_masks_that_make_no_sense(masks, ids, says):
+def test_invalid_masks(masks, ids, says):
     with pytest.raises(InputError, match=says):
         from_masks(masks, ids)
 
@@ -160,7 +160,7 @@ def test_colours():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_images_are_upright(orientation, tmp_path):
-    """All eight EXIF orientations are undone, and the size told without decoding agrees."""
+    """All eight EXIF orientations are applied, and the size read without decoding is the same."""
     upright = Image.fromarray(np.array([[[250, 0, 0], [0, 250, 0], [0, 0, 250]], [[90, 90, 90]] * 3], np.uint8))
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # PIL's transpositions, which store it so
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))

@@ -26,7 +26,7 @@ async def sample(sandbox, client):
 
 
 async def test_ids_arrive(client, sandbox, sample):
-    """The label's bitmap holds the ids, for this client and for the official one."""
+    """The label's bitmap contains the ids, for this client and for the official one."""
     label = await client.labels.put_bitmap(sample, "ground-truth", ARRAY, ANNOTATIONS, score=0.5)
 
     found = await client.labels.get(sample.uuid)
@@ -109,7 +109,7 @@ async def test_no_such_labelset(client, sample):
 
 
 async def test_pixels_are_encoded_in_another_thread(client, sample, monkeypatch):
-    """The event loop goes on meanwhile."""
+    """The event loop is not blocked."""
     threads = []
     real = "segments_async.images.encode_bitmap"
 

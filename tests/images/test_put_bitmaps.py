@@ -64,8 +64,8 @@ async def test_ids_arrive(patient, sandbox, uuids):
     assert (label.label_status, label.attributes.image_attributes) == ("REVIEWED", {"scene": "meadow"})
 
 
-async def test_arrays_are_let_go_of(patient, uuids):
-    """Of a generator, no more are alive than are under way."""
+async def test_arrays_are_released(patient, uuids):
+    """No more arrays of a generator are alive than in flight."""
     seen = []
     most = 0
 
@@ -85,8 +85,8 @@ async def test_arrays_are_let_go_of(patient, uuids):
     assert report.results[7].item.sample_uuid == uuids[1]
 
 
-async def test_what_is_up_is_not_uploaded_again(patient, sandbox, uuids):
-    """What is to be retried has an asset in place of its array."""
+async def test_uploaded_bitmap_is_not_uploaded_again(patient, sandbox, uuids):
+    """A retry item has an asset in place of its array."""
     sandbox.fail("PUT", f"/labels/{uuids[0]}/ground-truth/", times=None, status=503)
     report = await patient.labels.put_bitmaps(bitmap(uuid, number) for number, uuid in enumerate(uuids))
     assert (report.failed, len(uploads(sandbox))) == (1, COUNT)
@@ -102,7 +102,7 @@ async def test_what_is_up_is_not_uploaded_again(patient, sandbox, uuids):
 
 
 async def test_checkpoint(patient, sandbox, uuids, tmp_path):
-    """A run that goes on uploads nothing twice; what has changed is put again."""
+    """A resumed run uploads nothing twice; changed labels are put again."""
     path = tmp_path / "run.db"
     items = [bitmap(uuid, number) for number, uuid in enumerate(uuids)]
     sandbox.fail("PUT", f"/labels/{uuids[0]}/ground-truth/", times=None, status=503)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: JSON of every model, with keys nobody has heard of at every level."""
+"""Hypothesis strategies: JSON of every model, with unknown keys at every level."""
 
 from datetime import UTC, datetime
 from types import NoneType
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from segments_async import models
 from segments_async._serialization.compile import arms_of, default_of, fields_of, key_of
 from segments_async.models import Model, TaskType, webhooks
-from segments_async.models._base import CHOOSE, WORDS, is_essential
+from segments_async.models._base import CHOOSE, KNOWN_VALUES, is_required
 
 MODELS = sorted(
     {
@@ -87,7 +87,7 @@ def json_of(kind: Any, depth: int) -> st.SearchStrategy[Any]:
 
 @st.composite
 def one_of_tagged(draw, _union, tagged, depth):
-    """An object of one of the classes that a tag tells apart, or of a class nobody has heard of."""
+    """An object of one of the classes of a tagged union, or of an unknown class."""
     word = draw(st.sampled_from([*tagged.classes, "hologram", None]))
     wire = draw(json_of(dict[str, Any], 0) if word not in tagged.classes else objects(tagged.classes[word], depth))
     return wire if word is None else {**wire, tagged.key: str(word)}
@@ -95,22 +95,22 @@ def one_of_tagged(draw, _union, tagged, depth):
 
 @st.composite
 def objects(draw, model, depth=4):
-    """An object of a model: its fields, and keys nobody has heard of."""
+    """An object of a model: its fields, and unknown keys."""
     fields = fields_of(model)
     known = {key_of(a) for a in fields}
     wire = draw(st.dictionaries(foreign_keys.filter(lambda key: key not in known), anything, max_size=1))
     for a in fields:
-        if not is_essential(a) and default_of(a) is None and not draw(st.booleans()):
+        if not is_required(a) and default_of(a) is None and not draw(st.booleans()):
             continue
         if CHOOSE in a.metadata:
             tag, wire[key_of(a)] = draw(chosen(model, a.name, depth))
             wire.update(tag)
-        elif WORDS in a.metadata:
-            wire[key_of(a)] = draw(st.sampled_from(a.metadata[WORDS]))
+        elif KNOWN_VALUES in a.metadata:
+            wire[key_of(a)] = draw(st.sampled_from(a.metadata[KNOWN_VALUES]))
         elif key_of(a) not in wire:
-            nullable = is_essential(a) and NoneType in arms_of(a.type)
+            nullable = is_required(a) and NoneType in arms_of(a.type)
             wire[key_of(a)] = draw(st.none() | json_of(a.type, depth) if nullable else json_of(a.type, depth))
-        if wire[key_of(a)] is None and not is_essential(a):
+        if wire[key_of(a)] is None and not is_required(a):
             del wire[key_of(a)]  # the null of an optional field may go
     return wire
 

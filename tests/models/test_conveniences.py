@@ -77,9 +77,15 @@ def test_samples_from_addresses():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: m.ImageSequenceSampleAttributes.from_urls(["0.png"], timestamps=[1, 2]), "timestamps: there are 2"),
-    (lambda: m.PointcloudSequenceSampleAttributes.from_urls(["0.pcd"], ego_poses=POSES), "ego_poses: there are 2"),
-    (lambda: m.ImageSequenceSampleAttributes.from_urls("0.png"), "urls: expected a list of addresses, got one"),
+    (
+        lambda: m.ImageSequenceSampleAttributes.from_urls(["0.png"], timestamps=[1, 2]),
+        "timestamps: expected one value per url, got 2",
+    ),
+    (
+        lambda: m.PointcloudSequenceSampleAttributes.from_urls(["0.pcd"], ego_poses=POSES),
+        "ego_poses: expected one value per url, got 2",
+    ),
+    (lambda: m.ImageSequenceSampleAttributes.from_urls("0.png"), "urls: expected a list of URLs, got a single string"),
 ])  # fmt: skip
 def test_what_does_not_match_is_refused(call, message):
     with pytest.raises(InputError, match=f"^{message}"):

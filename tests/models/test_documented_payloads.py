@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from documented import DOCUMENTED
+from documented_payloads import DOCUMENTED
 
 from segments_async._serialization.converter import decode_json, encode_json, structure, unstructure
 from segments_async.models import (

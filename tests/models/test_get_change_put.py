@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import pytest
-from kinds import LABELS, SAMPLE_OF, SAMPLES, TASK_ATTRIBUTES
+from payloads_of_every_kind import LABELS, SAMPLE_OF, SAMPLES, TASK_ATTRIBUTES
 
 from segments_async import Annotation, Model, unstructure
 from segments_async.models import PointcloudCuboidAnnotation
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 def with_odd_keys(value):
-    """The same JSON with a key nobody knows in every object that is not the caller's own."""
+    """The same JSON with an unknown key in every object that is not the caller's own."""
     if isinstance(value, list):
         return [with_odd_keys(item) for item in value]
     if not isinstance(value, dict):

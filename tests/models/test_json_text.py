@@ -1,4 +1,4 @@
-"""JSON text is written strictly, and a refusal says where."""
+"""JSON text is written strictly, and errors name the place."""
 
 import math
 import subprocess
@@ -121,7 +121,7 @@ def test_nor_is_making_them_plain(value):
     assert len(str(caught.value)) < 400
 
 
-def test_unstructure_says_where_too():
+def test_errors_of_unstructure_name_the_place():
     with pytest.raises(InputError, match=r"^metadata\.seen\[1\]: a time needs a zone"):
         unstructure(SampleCreate("n", {}, metadata={"seen": [1, datetime(2020, 4, 10)]}))  # noqa: DTZ001
 

@@ -1,4 +1,4 @@
-"""What this version does not know is data: it is kept, and goes back as it came."""
+"""Unknown data is kept, and written back as it was read."""
 
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone

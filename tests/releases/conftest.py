@@ -42,7 +42,7 @@ def release(samples: list[Any], **dataset: Any) -> dict[str, Any]:
     }
 
 
-class Kit:
+class ReleaseFiles:
     """Makes release files and their parts."""
 
     label = staticmethod(label)
@@ -66,5 +66,5 @@ class Kit:
 
 
 @pytest.fixture
-def kit(tmp_path: Any) -> Kit:
-    return Kit(tmp_path)
+def files(tmp_path: Any) -> ReleaseFiles:
+    return ReleaseFiles(tmp_path)

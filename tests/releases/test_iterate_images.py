@@ -1,4 +1,4 @@
-"""Releases whose samples have several images, whose addresses have expired, or that are gone through again."""
+"""Releases whose samples have several images, whose signed URLs have expired, or that are read again."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def sensors_of(task_type="image-vector-sequence", **sensors):
             ],
         ),
         (cloud_of(), None, []),
-        ({"text": "of a kind nobody knows"}, None, []),
+        ({"text": "of an unknown kind"}, None, []),
         (None, None, []),
     ],
 )
@@ -101,8 +101,8 @@ def test_views(attributes, label, views):
     ] == views
 
 
-class Kit:
-    """Makes images, samples and releases in a sandbox whose clock is set by hand."""
+class Service:
+    """A sandbox whose clock is set by hand, with methods that make images, samples and releases."""
 
     def __init__(self, client, sandbox, clock):
         self.client, self.sandbox, self.clock = client, sandbox, clock
@@ -113,7 +113,7 @@ class Kit:
 
     async def signed(self, url):
         """Sign an address for a minute."""
-        sample = await self.client.samples.create("sandbox/kit", url[-40:], {"image": {"url": url}})
+        sample = await self.client.samples.create("sandbox/signed", url[-40:], {"image": {"url": url}})
         signed = await self.client.samples.get(sample.uuid, include_signed_urls=True)
         return signed.attributes.image.signed_url
 
@@ -130,25 +130,25 @@ class Kit:
 
 
 @pytest.fixture
-async def kit(clock, anyio_backend):
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+async def service(clock, anyio_backend):
+    with Sandbox(clock=clock.time) as sandbox:
         sandbox.url_seconds = 60
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
-            await client.datasets.create("kit", task_type="vector")
-            yield Kit(client, sandbox, clock)
+            await client.datasets.create("signed", task_type="vector")
+            yield Service(client, sandbox, clock)
 
 
-async def test_sequences_and_sensors(kit):
+async def test_sequences_and_sensors(service):
     """An item for each image, with its own bitmap and annotations; they can still be unpacked as four."""
-    client = kit.client
+    client = service.client
     await client.datasets.create("flowers", task_type="multisensor-sequence")
-    urls = [await kit.image(number) for number in range(4)]
+    urls = [await service.image(number) for number in range(4)]
     sensors = {
         name: {"frames": [{"image": {"url": url}} for url in pair]}
         for name, pair in (("front", urls[:2]), ("back", urls[2:]))
     }
     sample = await client.samples.create("sandbox/flowers", "s", sensors_of("image-segmentation-sequence", **sensors))
-    bitmap = await kit.image(0, content=encode_bitmap(IDS))
+    bitmap = await service.image(0, content=encode_bitmap(IDS))
     one = {"id": 1, "category_id": 1, "track_id": 1}
     labels = {
         "front": {"frames": [{"annotations": [], "segmentation_bitmap": None}] * 2},
@@ -161,7 +161,7 @@ async def test_sequences_and_sensors(kit):
     }
     await client.labels.put(sample.uuid, "ground-truth", sensors_of("image-segmentation-sequence", **labels))
 
-    async with client.releases.iterate(await kit.release()) as items:
+    async with client.releases.iterate(await service.release()) as items:
         found = [item async for item in items]
 
     assert [(item.image.getpixel((0, 0))[0], item.sensor, item.frame, len(item.annotations)) for item in found] == [
@@ -178,14 +178,14 @@ async def test_sequences_and_sensors(kit):
     assert bitmap is found[1].bitmap
 
 
-async def test_cameras(kit):
-    """Beside a point cloud: the camera says how the image lies; without one, there is no image to have."""
-    client = kit.client
+async def test_cameras(service):
+    """Images beside a point cloud: the camera says how the image is rotated; without a camera there is no image."""
+    client = service.client
     await client.datasets.create("flowers", task_type="pointcloud-cuboid")
-    camera = {"url": await kit.image(7), "name": "left", "rotation": 3.0}
+    camera = {"url": await service.image(7), "name": "left", "rotation": 3.0}
     await client.samples.create("sandbox/flowers", "a", {**cloud_of(), "images": [camera]})
     await client.samples.create("sandbox/flowers", "b", cloud_of())
-    release = await kit.release()
+    release = await service.release()
 
     async with client.releases.iterate(release) as items:
         item = await anext(items)
@@ -199,20 +199,20 @@ async def test_cameras(kit):
 
 
 @pytest.mark.parametrize("cached", [False, True])
-async def test_addresses_that_expired(kit, tmp_path, cached):
-    """They are asked for anew, once a sample; what the label says now counts only if it is the same bitmap."""
-    client = kit.client
+async def test_addresses_that_expired(service, tmp_path, cached):
+    """They are renewed, once for each sample; the label's current URL is used only for the same bitmap."""
+    client = service.client
     await client.datasets.create("flowers", task_type="image-segmentation-sequence")
-    now, old = [await kit.image(number, content=encode_bitmap(IDS)) for number in range(2)]
-    urls = [await kit.signed(await kit.image(number)) for number in range(2)]
+    now, old = [await service.image(number, content=encode_bitmap(IDS)) for number in range(2)]
+    urls = [await service.signed(await service.image(number)) for number in range(2)]
     sample = await client.samples.create("sandbox/flowers", "s", {"frames": [{"image": {"url": url}} for url in urls]})
     one = {"id": 1, "category_id": 1, "track_id": 1}
-    frames = [{"annotations": [one], "segmentation_bitmap": {"url": await kit.signed(url)}} for url in (now, old)]
+    frames = [{"annotations": [one], "segmentation_bitmap": {"url": await service.signed(url)}} for url in (now, old)]
     await client.labels.put(sample.uuid, "ground-truth", {"frames": frames}, label_status="LABELED")
-    release = await kit.release(later=120)
+    release = await service.release(later=120)
     frames = [{"annotations": [one], "segmentation_bitmap": {"url": now}}] * 2
     await client.labels.put(sample.uuid, "ground-truth", {"frames": frames}, label_status="LABELED")
-    kit.sandbox.clear_calls()
+    service.sandbox.clear_calls()
 
     cache = tmp_path if cached else None
     async with client.releases.iterate(release, on_error="skip", cache=cache) as items:
@@ -225,80 +225,80 @@ async def test_addresses_that_expired(kit, tmp_path, cached):
     assert type(error) is ApiError
     assert error.status == 403
     assert "Request has expired" in str(error)
-    assert error.__notes__[-1] == "it was the label bitmap of sample 's', frame 1"
-    assert len(kit.calls("api", f"/samples/{sample.uuid}")) == 1
+    assert error.__notes__[-1] == "while fetching the label bitmap of sample 's', frame 1"
+    assert len(service.calls("api", f"/samples/{sample.uuid}")) == 1
 
 
-async def test_address_that_nobody_can_renew(kit):
+async def test_url_that_cannot_be_renewed(service):
     """A sample that was deleted since is named, and what was wanted of it."""
-    client = kit.client
+    client = service.client
     await client.datasets.create("flowers", task_type="vector")
-    url = await kit.signed(await kit.image(1))
+    url = await service.signed(await service.image(1))
     sample = await client.samples.create("sandbox/flowers", "s", {"image": {"url": url}})
-    release = await kit.release(later=120)
+    release = await service.release(later=120)
     await client.samples.delete(sample.uuid)
     with pytest.raises(NotFoundError) as caught:
         async with client.releases.iterate(release) as items:
             await anext(items)
     shown = url.partition("?")[0]
     assert caught.value.__notes__ == [
-        f"it was asked for a new address of {shown}?..., as the one at hand has expired",
-        "it was the image of sample 's'",
+        f"raised while requesting a new URL for {shown}?..., because the last one expired",
+        "while fetching the image of sample 's'",
     ]
 
 
-async def test_cache(kit, tmp_path):
-    """The second epoch fetches nothing; what is no image is not kept; several may share the folder."""
-    client = kit.client
+async def test_cache(service, tmp_path):
+    """The second epoch fetches nothing; content that is not an image is not kept; several may share the folder."""
+    client = service.client
     await client.datasets.create("flowers", task_type="segmentation-bitmap")
     for number in range(3):
-        url = await kit.image(number, content=b"no image" if number == 2 else None)
+        url = await service.image(number, content=b"no image" if number == 2 else None)
         sample = await client.samples.create("sandbox/flowers", f"s{number}", {"image": {"url": url}})
         await client.labels.put_bitmap(sample, "ground-truth", IDS, [{"id": 1, "category_id": 1}])
-    await kit.release()
+    await service.release()
     path = await client.releases.download("sandbox/flowers", "v1", tmp_path / "v1.json")
     cache = tmp_path / "new" / "cache"
     report = await client.assets.download_many([url], cache)
     assert report.counts["created"] == 1
 
-    for requests in (4, 1):  # at first what is no image was there; once it is found out, it is fetched again each time
-        kit.sandbox.clear_calls()
+    for requests in (4, 1):  # first from the cache; a file that is not an image is then fetched again each time
+        service.sandbox.clear_calls()
         async with client.releases.iterate(path, cache=cache, on_error="skip") as items:
             found = [item async for item in items]
         assert [item.image.getpixel((0, 0))[0] for item in found] == [0, 1]
         assert all(np.array_equal(item.bitmap, IDS) for item in found)
         assert isinstance(items.skipped[0].error, DecodeError)
-        assert len(kit.sandbox.calls) == requests
+        assert len(service.sandbox.calls) == requests
         assert len(list(cache.iterdir())) == 4
         assert {name.name.partition("-")[0] for name in cache.iterdir()} == {"s0", "s1"}
 
 
-async def test_cache_of_the_release_itself(kit, tmp_path):
+async def test_cache_of_the_release_itself(service, tmp_path):
     """Its file is kept too, however it is named; that of another release is another."""
-    client = kit.client
+    client = service.client
     await client.datasets.create("flowers", task_type="vector")
-    await client.samples.create("sandbox/flowers", "s", {"image": {"url": await kit.image(1)}})
-    release = await kit.release()
+    await client.samples.create("sandbox/flowers", "s", {"image": {"url": await service.image(1)}})
+    release = await service.release()
     for source, fetched in ((("sandbox/flowers", "v1"), 2), ((release,), 0), (("sandbox/flowers", "v1"), 0)):
-        kit.sandbox.clear_calls()
+        service.sandbox.clear_calls()
         async with client.releases.iterate(*source, cache=tmp_path) as items:
             assert [item.sample.name async for item in items] == ["s"]
-        assert len(kit.calls("storage", "/")) == fetched
+        assert len(service.calls("storage", "/")) == fetched
     assert sorted(path.name.partition("-")[0] for path in tmp_path.iterdir()) == ["s", "v1"]
 
-    await client.samples.create("sandbox/flowers", "t", {"image": {"url": await kit.image(2)}})
+    await client.samples.create("sandbox/flowers", "t", {"image": {"url": await service.image(2)}})
     await client.releases.delete("sandbox/flowers", "v1")
-    await kit.release()
+    await service.release()
     async with client.releases.iterate("sandbox/flowers", "v1", cache=tmp_path) as items:
         assert [item.sample.name async for item in items] == ["s", "t"]
 
 
-async def test_cache_that_cannot_be_written(kit, tmp_path, monkeypatch):
+async def test_cache_that_cannot_be_written(service, tmp_path, monkeypatch):
     """It ends the run also where samples are skipped, as it would be the same for all of them."""
-    client = kit.client
+    client = service.client
     await client.datasets.create("flowers", task_type="vector")
-    await client.samples.create("sandbox/flowers", "s", {"image": {"url": await kit.image(1)}})
-    release = await kit.release()
+    await client.samples.create("sandbox/flowers", "s", {"image": {"url": await service.image(1)}})
+    release = await service.release()
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(InputError, match=r"cache: cannot be used \(File exists\)"):

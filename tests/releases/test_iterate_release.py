@@ -1,4 +1,4 @@
-"""Releases with their images, labels and bitmaps, as a training loop takes them."""
+"""Releases with their images, labels and bitmaps, as a training loop reads them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import anyio
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import settle, until
 
 from segments_async import (
     ClientStateError,
@@ -89,7 +90,7 @@ async def test_items(client, release):
 
 
 async def test_file_on_disk(client, release, tmp_path):
-    """What was downloaded is iterated over again and again, without asking the API."""
+    """A downloaded file is iterated over repeatedly, without requests to the API."""
     path = await client.releases.download(DATASET, "v1", tmp_path / "v1.json")
     for source in (path, str(path)):
         assert len(await names_of(client.releases.iterate(source, prefetch=3))) == COUNT
@@ -112,13 +113,11 @@ async def test_what_is_not_wanted_is_not_fetched(client, release, sandbox):
 
 
 async def test_prefetch_is_bounded(client, release, sandbox):
-    """So many samples ahead of the consumer, and no more."""
+    """No more samples than *prefetch* are fetched ahead of the consumer."""
     async with client.releases.iterate(release, prefetch=2, bitmaps=False) as items:
         for count in (2, 3):
-            with anyio.fail_after(10):
-                while len(fetched(sandbox)) < count:  # noqa: ASYNC110 (in the sandbox's thread)
-                    await anyio.sleep(0.005)
-            await anyio.sleep(0.05)
+            await until(lambda: len(fetched(sandbox)) >= count)  # noqa: B023 (called at once)
+            await settle(client)
             assert len(fetched(sandbox)) == count
             await anext(items)
 
@@ -137,7 +136,7 @@ async def test_decoding_is_off_the_event_loop(client, release, monkeypatch):
 
 
 async def test_leaving_early(client, release, sandbox):
-    """What is under way is cancelled, and a file that was fetched is gone."""
+    """Requests in flight are cancelled, and the temporary file is removed."""
     async with client.releases.iterate(release) as items:
         path = items.release.path
         assert path.exists()
@@ -159,7 +158,7 @@ async def test_leaving_early(client, release, sandbox):
 
 
 async def break_image(client, sandbox, *, missing):
-    """A ninth sample, first by its name, whose image is missing or is none."""
+    """A ninth sample, first by its name, whose image is missing or invalid."""
     asset = await client.assets.upload(b"<html>no image</html>", "broken.png")
     url = asset.url + "-gone" if missing else asset.url
     await client.samples.create(DATASET, "s", {"image": {"url": url}})
@@ -175,7 +174,7 @@ async def break_image(client, sandbox, *, missing):
     ],
 )
 async def test_broken_image(client, sandbox, release, missing, error, words):
-    """The error names the sample; the rest goes on where that was asked for, and the report tells."""
+    """The error names the sample; with "skip" the rest continues, and the report lists it."""
     broken = await break_image(client, sandbox, missing=missing)
     with pytest.raises(error, match=words) as caught:
         await names_of(client.releases.iterate(broken))
@@ -200,7 +199,7 @@ async def test_sample_that_does_not_decode(client, release, tmp_path):
     assert error.path.endswith("samples[3].name")
 
 
-async def test_sample_that_is_no_image(client, sandbox):
+async def test_sample_that_is_not_an_image(client, sandbox):
     await client.datasets.create("clouds", task_type="pointcloud-cuboid")
     cloud = {"pcd": {"url": "https://example.com/1.pcd", "type": "pcd"}}
     await client.samples.create("sandbox/clouds", "c", cloud)
@@ -223,7 +222,7 @@ async def test_sample_that_is_no_image(client, sandbox):
         ({"shard": 1}, "shard: expected"),
     ],
 )
-async def test_arguments_that_make_no_sense(client, options, words):
+async def test_invalid_arguments(client, options, words):
     with pytest.raises(InputError, match=words):
         client.releases.iterate("v1.json", **options)
 

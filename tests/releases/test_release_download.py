@@ -42,7 +42,7 @@ def storage_calls(sandbox):
     return [call for call in sandbox.calls if call.origin == "storage"]
 
 
-async def test_goes_on_after_a_cut(large, sandbox, clock, tmp_path):
+async def test_resumes_after_a_cut(large, sandbox, clock, tmp_path):
     """Only what is missing is asked for again, and the file is that of one piece."""
     sandbox.fail("GET", "*", origin="storage", times=4, drop="middle")
 
@@ -60,7 +60,7 @@ async def test_goes_on_after_a_cut(large, sandbox, clock, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-async def test_what_moves_on_is_not_given_up(sandbox, patient, tmp_path):
+async def test_download_that_progresses_is_not_abandoned(sandbox, patient, tmp_path):
     """Ten cuts, where three attempts are allowed for what does not move."""
     await patient.datasets.create("flowers", task_type="vector")
     sandbox.add_release(DATASET, "v1", samples=1, make=lambda _: {"pad": "x" * 40_000_000})
@@ -72,7 +72,7 @@ async def test_what_moves_on_is_not_given_up(sandbox, patient, tmp_path):
     assert path.stat().st_size > 40_000_000
 
 
-async def test_file_that_changes_meanwhile(large, sandbox, tmp_path):
+async def test_file_that_changes_during_the_download(large, sandbox, tmp_path):
     """The halves of two files do not become one."""
     sandbox.fail("GET", "*", origin="storage", drop="middle")
     cut = large._session.pool.notify_retry
@@ -92,9 +92,9 @@ async def test_file_that_changes_meanwhile(large, sandbox, tmp_path):
 
 
 async def test_signature_that_expires_on_the_way(tmp_path, clock):
-    """The service is asked for a new address, and the download goes on where it was."""
+    """A new URL is requested, and the download resumes."""
     slow = RetryPolicy(base=100, cap=100, total=1000)
-    with Sandbox(clock=lambda: clock.now) as sandbox:
+    with Sandbox(clock=clock.time) as sandbox:
         sandbox.url_seconds = 20
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings, retry=slow) as client:
             await client.datasets.create("flowers", task_type="vector")
@@ -115,7 +115,7 @@ async def test_signature_that_expires_on_the_way(tmp_path, clock):
 
 
 async def test_signature_that_is_never_taken(large, sandbox, tmp_path):
-    """A new address is asked for once; then it is no matter of time."""
+    """A new URL is requested once; a second refusal is an error."""
     sandbox.url_seconds = -1
 
     with pytest.raises(ApiError, match="Request has expired") as caught:
@@ -130,7 +130,7 @@ async def test_page_of_html(large, sandbox, tmp_path):
     """It is refused by its type, before anything is written."""
     sandbox.fail("GET", "*", origin="storage", status=200, body="<html>Sign in</html>", content_type="text/html")
 
-    with pytest.raises(DecodeError, match=r"a page of HTML came instead of a file") as caught:
+    with pytest.raises(DecodeError, match=r"received an HTML page instead of a file") as caught:
         await large.releases.download(DATASET, "v1", tmp_path / "v1.json")
 
     assert f"{sandbox.storage_url}/releases/" in str(caught.value)
@@ -140,13 +140,13 @@ async def test_page_of_html(large, sandbox, tmp_path):
 
 async def test_progress(large, sandbox, tmp_path):
     """Bytes so far and in all, and once that it has ended."""
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    path = await large.releases.download(DATASET, "v1", tmp_path / "v1.json", progress=told.append)
+    path = await large.releases.download(DATASET, "v1", tmp_path / "v1.json", progress=reported.append)
 
     size = path.stat().st_size
-    assert (told[-1].done, told[-1].total, told[-1].finished) == (size, size, True)
-    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+    assert (reported[-1].done, reported[-1].total, reported[-1].finished) == (size, size, True)
+    assert [progress.done for progress in reported] == sorted(progress.done for progress in reported)
 
 
 @pytest.mark.parametrize("answer", ["short", "wrong part", "no such part", "no range"])
@@ -182,7 +182,7 @@ async def test_storage_that_does_not_keep_to_the_rules(clock, tmp_path, answer):
     assert asked[2:] == {"short": ["bytes=99-"], "no range": []}.get(answer, [None])
 
 
-async def test_compressed_file_begins_anew(clock, tmp_path):
+async def test_compressed_file_starts_again(clock, tmp_path):
     """The place in what was unpacked is none in the file."""
     packed, asked = gzip.compress(b"x" * 1000), []
 
@@ -235,7 +235,7 @@ class TestOpen:
         with pytest.raises(ZeroDivisionError):
             async with large.releases.open(DATASET, "v1"):
                 raise ZeroDivisionError
-        with pytest.raises(InputError, match="no labelset 'nobody'; there are 'ground-truth'"):
+        with pytest.raises(InputError, match="no labelset 'nobody'; it has 'ground-truth'"):
             async with large.releases.stream_samples(DATASET, "v1", labelset="nobody"):
                 pass
         assert list(tmp_path.iterdir()) == []
@@ -251,12 +251,12 @@ class TestOpen:
             await large.releases.summary(DATASET, "v1")
         assert list(tmp_path.iterdir()) == []
 
-    async def test_what_is_no_source(self, large, sandbox, tmp_path):
+    async def test_value_that_is_not_a_source(self, large, sandbox, tmp_path):
         pending = Release(name="v2", status="PENDING")
         for arguments, words in (
             ((7,), "expected a Release, a URL or a path, got int"),
             ((pending,), "is PENDING; wait for it"),
-            ((pending, "v2"), "expected a dataset before the release's name, got Release"),
+            ((pending, "v2"), "expected a dataset with the release's name, got Release"),
             ((Path("x.json"), "v2"), "got PosixPath"),
             ((await large.datasets.get(DATASET),), "needs the release's name"),
         ):

@@ -34,11 +34,13 @@ async def collect(samples, found):
         found.append(sample.name)
 
 
-async def test_header_and_samples(kit):
+async def test_header_and_samples(files):
     """Everything is there, as models, and writes back what was read."""
-    raw = kit.release([kit.sample(0), kit.sample(1, labels={"ground-truth": None, "model": kit.label("PRELABELED")})])
+    raw = files.release(
+        [files.sample(0), files.sample(1, labels={"ground-truth": None, "model": files.label("PRELABELED")})]
+    )
 
-    async with open_release(kit.write(raw)) as release:
+    async with open_release(files.write(raw)) as release:
         samples = [sample async for sample in release.samples()]
 
         assert (release.name, release.header.description) == ("v1", "First.")
@@ -55,9 +57,9 @@ async def test_header_and_samples(kit):
 
 
 @pytest.mark.parametrize("order", ["samples first", "dataset first", "an unknown key last"])
-async def test_keys_in_any_order(kit, order):
-    """What stands behind the samples is in the header all the same."""
-    raw = kit.release([kit.sample(number) for number in range(3)])
+async def test_keys_in_any_order(files, order):
+    """Keys after the samples are in the header too."""
+    raw = files.release([files.sample(number) for number in range(3)])
     if order == "samples first":
         raw["dataset"] = {"samples": raw["dataset"].pop("samples"), **raw["dataset"]}
     elif order == "dataset first":
@@ -65,16 +67,18 @@ async def test_keys_in_any_order(kit, order):
     else:
         raw["dataset"]["colour"] = "blue"
 
-    async with open_release(kit.write(raw)) as release:
+    async with open_release(files.write(raw)) as release:
         assert (release.name, release.dataset.task_type) == ("v1", "vector")
         assert release.header.description == "First."
         assert release.dataset.extra == ({"colour": "blue"} if order == "an unknown key last" else {})
         assert len([sample async for sample in release.samples()]) == 3
 
 
-async def test_labelset(kit):
+async def test_labelset(files):
     """Only its labels are there; samples without one come with None."""
-    path = kit.write_release([kit.sample(0), kit.sample(1, labels={"model": kit.label()}), kit.sample(2, labels=None)])
+    path = files.write_release(
+        [files.sample(0), files.sample(1, labels={"model": files.label()}), files.sample(2, labels=None)]
+    )
 
     async with open_release(path) as release:
         found = [sample.labels async for sample in release.samples(labelset="model")]
@@ -98,14 +102,14 @@ async def test_labelset(kit):
         ({"metadata": {"city": "Paris"}, "label_status": "LABELED"}, "04"),
     ],
 )
-async def test_pick(kit, pick, expected):
+async def test_pick(files, pick, expected):
     """By the status of one labelset's label, and by metadata."""
-    samples = [kit.sample(number) for number in range(5)]
+    samples = [files.sample(number) for number in range(5)]
     samples[1]["labels"]["ground-truth"]["label_status"] = "REVIEWED"
     samples[2]["labels"] = {}
-    samples[4]["labels"]["model"] = kit.label("PRELABELED")
+    samples[4]["labels"]["model"] = files.label("PRELABELED")
 
-    found = await names(kit.write_release(samples), **pick)
+    found = await names(files.write_release(samples), **pick)
 
     assert "".join(name.removesuffix(".png") for name in found) == expected
 
@@ -113,25 +117,25 @@ async def test_pick(kit, pick, expected):
 @pytest.mark.parametrize(
     ("pick", "path", "words"),
     [
-        ({"labelset": "modle"}, "labelset", "no labelset 'modle'; there are 'ground-truth', 'model'"),
+        ({"labelset": "modle"}, "labelset", "no labelset 'modle'; it has 'ground-truth', 'model'"),
         ({"labelset": 7}, "labelset", "no labelset 7"),
         ({"label_status": []}, "label_status", "at least one"),
-        ({"label_status": [7]}, "label_status", "words"),
+        ({"label_status": [7]}, "label_status", "expected text, got"),
         ({"metadata": "city"}, "metadata", "key:value"),
         ({"on_error": "ignore"}, "on_error", "'raise' or 'skip'"),
     ],
 )
-async def test_pick_that_makes_no_sense(kit, pick, path, words):
-    async with open_release(kit.write_release([])) as release:
+async def test_invalid_pick(files, pick, path, words):
+    async with open_release(files.write_release([])) as release:
         with pytest.raises(InputError, match=words) as caught:
             release.samples(**pick)
     assert caught.value.path == path
 
 
-async def test_status_without_a_ground_truth(kit):
+async def test_status_without_a_ground_truth(files):
     """A status is that of a label in a labelset, which then has to be named."""
-    async with open_release(kit.write_release([], labelsets=[{"name": "model"}])) as release:
-        with pytest.raises(InputError, match="no labelset 'ground-truth'; there are 'model'") as caught:
+    async with open_release(files.write_release([], labelsets=[{"name": "model"}])) as release:
+        with pytest.raises(InputError, match="no labelset 'ground-truth'; it has 'model'") as caught:
             release.samples(label_status="LABELED")
     assert caught.value.path == "label_status"
 
@@ -145,9 +149,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("keys", "path"), BAD)
-async def test_sample_that_does_not_decode(kit, keys, path):
-    """It is named, after those before it; or left out and told of."""
-    file = kit.write_release([kit.sample(0), kit.sample(1, **keys), kit.sample(2)])
+async def test_sample_that_does_not_decode(files, keys, path):
+    """The error names it, after the samples before it; or it is skipped and reported."""
+    file = files.write_release([files.sample(0), files.sample(1, **keys), files.sample(2)])
     found = []
 
     async with open_release(file) as release:
@@ -164,33 +168,33 @@ async def test_sample_that_does_not_decode(kit, keys, path):
     assert f"sample {keys.get('name', '1.png')!r}" in str(caught.value)
 
 
-async def test_item_that_is_no_sample(kit):
+async def test_item_that_is_not_a_sample(files):
     with pytest.raises(DecodeError, match=r"dataset.samples\[1\]: expected an object, got int"):
-        await names(kit.write_release([kit.sample(0), 7]))
+        await names(files.write_release([files.sample(0), 7]))
     with pytest.raises(DecodeError, match=r"dataset.samples\[1\]"):
-        async with open_release(kit.write_release([kit.sample(0), 7])) as release:
+        async with open_release(files.write_release([files.sample(0), 7])) as release:
             await release.summary()
 
 
-async def test_truncated(kit):
-    """It is noticed when it is opened, as the header might go on behind the samples."""
-    text = json.dumps(kit.release([kit.sample(number) for number in range(9)]))
+async def test_truncated(files):
+    """It is noticed on opening, as the header might continue after the samples."""
+    text = json.dumps(files.release([files.sample(number) for number in range(9)]))
 
-    with pytest.raises(DecodeError, match=r"dataset.samples\[5\]: v1\.json ends before its end; download it again"):
-        await names(kit.write(text[: text.index('"u-5"')]))
+    with pytest.raises(DecodeError, match=r"dataset.samples\[5\]: v1\.json is truncated; download it again"):
+        await names(files.write(text[: text.index('"u-5"')]))
 
 
-async def test_cut_between_samples(kit):
+async def test_cut_between_samples(files):
     """A file that was changed after it was opened."""
-    text = json.dumps(kit.release([kit.sample(number) for number in range(9)]))
-    path = kit.write(text)
+    text = json.dumps(files.release([files.sample(number) for number in range(9)]))
+    path = files.write(text)
     found = []
 
     async with open_release(path) as release:
-        kit.write(text[: text.index('"u-5"')])
-        with pytest.raises(DecodeError, match=r"samples\[5\]: v1.json ends before its end"):
+        files.write(text[: text.index('"u-5"')])
+        with pytest.raises(DecodeError, match=r"samples\[5\]: v1.json is truncated"):
             await collect(release.samples(on_error="skip"), found)
-        with pytest.raises(DecodeError, match="ends before its end"):
+        with pytest.raises(DecodeError, match="is truncated"):
             await release.summary()
 
     assert found == [f"{number}.png" for number in range(5)]
@@ -200,19 +204,19 @@ async def test_cut_between_samples(kit):
     ("content", "words"),
     [
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "v1.json is not JSON: .*DOCTYPE"),
-        (b"", "ends before its end"),
+        (b"", "is truncated"),
         (b"\x89PNG\r\n\x1a\n\x00", "not UTF-8"),
-        ('{"images": [{"id": 1}], "annotations": []}', "v1.json is no release"),
-        ('{"dataset": {"samples": []}}', "v1.json is no release"),
-        ('{"name": "v1", "dataset": {"name": 7, "samples": []}}', r"dataset.name: v1.json is no release: expected"),
+        ('{"images": [{"id": 1}], "annotations": []}', "v1.json is not a release"),
+        ('{"dataset": {"samples": []}}', "v1.json is not a release"),
+        ('{"name": "v1", "dataset": {"name": 7, "samples": []}}', r"dataset.name: v1.json is not a release: expected"),
     ],
 )
-async def test_foreign_file(kit, content, words):
+async def test_foreign_file(files, content, words):
     with pytest.raises(DecodeError, match=words):
-        await names(kit.write(content))
+        await names(files.write(content))
 
 
-async def test_path_that_makes_no_sense(kit, tmp_path):
+async def test_invalid_path(files, tmp_path):
     for path, words in ((tmp_path / "none.json", "No such file"), (tmp_path, "directory"), ("a\0b", "null")):
         with pytest.raises(InputError, match=f"cannot be read .*{words}") as caught:
             await names(path)
@@ -221,11 +225,11 @@ async def test_path_that_makes_no_sense(kit, tmp_path):
         open_release(b"v1.json")
 
 
-async def test_life(kit):
+async def test_open_and_close(files):
     """It is read inside its block, once; several walks at a time; a walk ends with the block."""
-    path = kit.write_release([kit.sample(number) for number in range(3)])
+    path = files.write_release([files.sample(number) for number in range(3)])
     release = open_release(path)
-    with pytest.raises(ClientStateError, match="inside 'async with'"):
+    with pytest.raises(ClientStateError, match="inside its 'async with'"):
         release.samples()
     async with release:
         one, other = release.samples(), release.samples()
@@ -234,27 +238,27 @@ async def test_life(kit):
             "0.png",
             "1.png",
         ]
-    with pytest.raises(ClientStateError, match="was left"):
+    with pytest.raises(ClientStateError, match="is closed"):
         await anext(release.samples())
-    with pytest.raises(ClientStateError, match="was left"):
+    with pytest.raises(ClientStateError, match="is closed"):
         async with release:
             pass
 
 
-async def test_walk_that_outlives_its_block(kit, monkeypatch):
-    """It does not look as if it had come to the end."""
-    monkeypatch.setattr(module, "MAX_READY", 2)
-    async with open_release(kit.write_release([kit.sample(number) for number in range(9)])) as release:
+async def test_walk_that_outlives_its_block(files, monkeypatch):
+    """The walk raises; it does not seem to be at its end."""
+    monkeypatch.setattr(module, "MAX_BATCH_SAMPLES", 2)
+    async with open_release(files.write_release([files.sample(number) for number in range(9)])) as release:
         samples = release.samples()
         await anext(samples)
-    with pytest.raises(ClientStateError, match="was left"):
+    with pytest.raises(ClientStateError, match="is closed"):
         await anext(samples)
 
 
-async def test_cancelled_step_loses_nothing(kit, monkeypatch):
+async def test_cancelled_step_loses_nothing(files, monkeypatch):
     """A sample that was read while its reader was cancelled comes next."""
     monkeypatch.setattr(module, "BATCH_CHARACTERS", 1)
-    async with open_release(kit.write_release([kit.sample(number) for number in range(40)])) as release:
+    async with open_release(files.write_release([files.sample(number) for number in range(40)])) as release:
         samples, found = release.samples(), []
         for turn in range(400):
             with anyio.move_on_after(0.0001 * (turn % 4)):
@@ -265,11 +269,11 @@ async def test_cancelled_step_loses_nothing(kit, monkeypatch):
     assert found == [f"{number}.png" for number in range(40)]
 
 
-async def test_several_readers_share_a_walk(kit, monkeypatch):
+async def test_several_readers_share_a_walk(files, monkeypatch):
     """Each sample goes to one of them."""
-    monkeypatch.setattr(module, "MAX_READY", 2)
+    monkeypatch.setattr(module, "MAX_BATCH_SAMPLES", 2)
     found = []
-    async with open_release(kit.write_release([kit.sample(number) for number in range(50)])) as release:
+    async with open_release(files.write_release([files.sample(number) for number in range(50)])) as release:
         samples = release.samples()
 
         async def read():
@@ -284,23 +288,23 @@ async def test_several_readers_share_a_walk(kit, monkeypatch):
     assert sorted(found) == sorted(f"{number}.png" for number in range(50))
 
 
-async def test_the_loop_reads_nothing(kit, monkeypatch):
+async def test_the_loop_reads_nothing(files, monkeypatch):
     """Opening, decoding and structuring happen in worker threads."""
     threads = set()
-    structure, opened = module.structure, module._opened
+    structure, opened = module.structure, module._open_file
     monkeypatch.setattr(module, "structure", lambda *a: (threads.add(threading.current_thread()), structure(*a))[1])
-    monkeypatch.setattr(module, "_opened", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
+    monkeypatch.setattr(module, "_open_file", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
 
-    assert len(await names(kit.write_release([kit.sample(number) for number in range(20)]))) == 20
+    assert len(await names(files.write_release([files.sample(number) for number in range(20)]))) == 20
 
     assert threads
     assert threading.main_thread() not in threads
 
 
-async def test_summary(kit):
+async def test_summary(files):
     """Samples by status, annotations by category, whatever the shape of the labels."""
-    samples = [kit.sample(number) for number in range(4)]
-    samples[0]["labels"]["ground-truth"] = kit.label("REVIEWED", 1, 1, 2, 9)
+    samples = [files.sample(number) for number in range(4)]
+    samples[0]["labels"]["ground-truth"] = files.label("REVIEWED", 1, 1, 2, 9)
     samples[1]["labels"] = {
         "ground-truth": None,
         "model": {"attributes": {"frames": [{"annotations": [{"category_id": 2}]}]}},
@@ -308,7 +312,7 @@ async def test_summary(kit):
     sensors = [{"name": "cam", "attributes": {"frames": [{"annotations": [{"category_id": 1}] * 2}]}}]
     samples[2]["labels"]["model"] = {"label_status": "PRELABELED", "attributes": {"sensors": sensors}}
 
-    async with open_release(kit.write_release(samples)) as release:
+    async with open_release(files.write_release(samples)) as release:
         summary = await release.summary()
 
     assert (summary.name, summary.task_type, summary.samples) == ("v1", "vector", 4)
@@ -324,11 +328,11 @@ async def test_summary(kit):
     }
 
 
-async def test_memory_is_flat(kit):
-    """Of 16 MB, a small part is held at any time."""
-    one = json.dumps(kit.sample(0, labels={"ground-truth": kit.label("LABELED", *[1] * 50)}))
-    head, tail = json.dumps(kit.release([])).split("[]}}")[0] + "[", "]}}"
-    path = kit.write(head + ",".join([one] * 4000) + tail)
+async def test_memory_is_flat(files):
+    """Only a small part of 16 MB is in memory at any time."""
+    one = json.dumps(files.sample(0, labels={"ground-truth": files.label("LABELED", *[1] * 50)}))
+    head, tail = json.dumps(files.release([])).split("[]}}")[0] + "[", "]}}"
+    path = files.write(head + ",".join([one] * 4000) + tail)
     assert path.stat().st_size > 16_000_000
     count = 0
     async with open_release(path) as release:

@@ -57,23 +57,23 @@ WHOLE = json.dumps({"name": "é", "dataset": {"samples": [{"a": [1.5, "\ud800", 
 
 @pytest.mark.parametrize("length", range(1, len(WHOLE)))
 def test_cut_anywhere(length):
-    """It is always noticed, and said in one way."""
-    with pytest.raises(DecodeError, match=r"^(dataset.samples\[[01]\]: )?v1.json ends before its end"):
+    """It is always noticed, with one kind of error."""
+    with pytest.raises(DecodeError, match=r"^(dataset.samples\[[01]\]: )?v1.json is truncated"):
         read(WHOLE[:length])
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "ends before its end"),
+        (b"", "is truncated"),
         (b"<!DOCTYPE html><html>", r"not JSON: expected \{ at character 0: '<!DOCTYPE html>"),
         (b"[1]", r"expected \{"),
         (b"\x89PNG\r\n", "not UTF-8"),
-        (b'{"dataset": {}}', "is no release: it holds no samples"),
-        (b'{"dataset": 7}', "is no release"),
-        (b'{"dataset": {"samples": {}}}', "is no release"),
-        (b'{"images": [], "annotations": []}', "is no release"),
-        (b'{"dataset": {"samples": []}} x', "goes on after its end, at character 29"),
+        (b'{"dataset": {}}', "is not a release: it has no samples"),
+        (b'{"dataset": 7}', "is not a release"),
+        (b'{"dataset": {"samples": {}}}', "is not a release"),
+        (b'{"images": [], "annotations": []}', "is not a release"),
+        (b'{"dataset": {"samples": []}} x', "continues after its end, at character 29"),
         (b'{"dataset": {"samples": [1 2]}}', r"expected , or \] at character 27"),
         (b'{"dataset": {"samples": [1,]}}' + b" " * 99, "not JSON: .* at character 27"),
         (b'{"dataset": {"samples": [{"a": nope}, 1, 2, 3, 4, 5, 6, 7]}}', "Expecting value at character 31: 'nope"),
@@ -81,7 +81,7 @@ def test_cut_anywhere(length):
         (b'{"dataset": {"samples": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}}", "nested too deeply"),
     ],
 )
-def test_what_is_no_release(data, words):
+def test_file_that_is_not_a_release(data, words):
     with pytest.raises(DecodeError, match=words):
         read(data)
 
@@ -96,5 +96,5 @@ def test_text_that_is_wrong_is_not_read_to_its_end():
 
 def test_value_without_an_end_does_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(module, "MAX_VALUE_CHARACTERS", 1_000_000)
-    with pytest.raises(DecodeError, match="no release"):
+    with pytest.raises(DecodeError, match="not a release"):
         read(b'{"images": "' + b"x" * 5_000_000)

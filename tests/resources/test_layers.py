@@ -16,8 +16,8 @@ import segments_async
 ROOT = Path(segments_async.__file__).parent
 LAYERS = [
     ["_version", "errors"],
-    ["_validators", "hooks"],
-    ["settings"],
+    ["_threads", "_validators"],
+    ["hooks", "settings"],
     ["sandbox", "testing", "models"],
     ["_serialization", "images"],
     ["_wire", "webhooks"],

@@ -1,4 +1,4 @@
-"""What each method sends, to the letter, and what it makes of the answer."""
+"""The exact request that each method sends, and the type of its result."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import inspect
 
 import attrs
 import httpx
-import more_calls
 import orjson
 import pytest
-from call_kit import DEFAULTS, ODD, ODD_PATH, Case, check_call, pages
+import request_cases
+from request_checks import DEFAULTS, ODD, ODD_PATH, Case, check_call, pages
 
 from segments_async import (
     Asset,
@@ -345,7 +345,7 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("case", CASES + more_calls.CASES, ids=lambda case: case.sends)
+@pytest.mark.parametrize("case", CASES + request_cases.CASES, ids=lambda case: case.sends)
 async def test_call(case):
     await check_call(case)
 
@@ -364,7 +364,7 @@ def public_methods():
 
 def test_every_method_is_in_the_table():
     """A method that is added needs a case here, or a place among those tested elsewhere."""
-    source = inspect.getsource(inspect.getmodule(test_call)) + inspect.getsource(more_calls)
+    source = inspect.getsource(inspect.getmodule(test_call)) + inspect.getsource(request_cases)
     missing = [
         f"{cls.__name__}.{name}"
         for cls, name, _ in public_methods()
@@ -375,9 +375,9 @@ def test_every_method_is_in_the_table():
 
 def test_every_setting_is_in_the_table():
     """In create, in update, and in the model of the answer."""
-    assert more_calls.SETTINGS.keys() == DatasetSettings.__annotations__.keys()
-    assert more_calls.SETTINGS.keys() | {"name"} == DatasetChanges.__annotations__.keys()
-    assert more_calls.SETTINGS.keys() <= attrs.fields_dict(Dataset).keys()
+    assert request_cases.SETTINGS.keys() == DatasetSettings.__annotations__.keys()
+    assert request_cases.SETTINGS.keys() | {"name"} == DatasetChanges.__annotations__.keys()
+    assert request_cases.SETTINGS.keys() <= attrs.fields_dict(Dataset).keys()
 
 
 @pytest.mark.parametrize(("cls", "name", "method"), public_methods(), ids=lambda part: getattr(part, "__name__", part))
@@ -401,7 +401,7 @@ def test_classes_name_their_source(cls):
 
 
 class TestAssets:
-    """Two requests: the API says where, the storage takes the bytes."""
+    """Two requests: the API returns an upload form, the storage receives the bytes."""
 
     async def test_upload(self):
         requests = []

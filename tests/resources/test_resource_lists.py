@@ -1,4 +1,4 @@
-"""What every list has in common."""
+"""Rules for every list."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_list_is_here():
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_row_that_does_not_decode(client, name):
-    """It is named; or left out and told of, in the same way everywhere."""
+    """The error names it, or it is skipped and reported, in the same way everywhere."""
     with pytest.raises(DecodeError) as caught:
         await list_of(client, name)
     assert (caught.value.row, caught.value.page) == (1, 1)

@@ -96,7 +96,7 @@ class TestDatasets:
         with pytest.raises(CollaboratorError):
             await client.datasets.add_collaborator("sandbox/flowers", "bert", "reviewer")
 
-    async def test_life(self, client, sandbox):
+    async def test_create_read_update_delete(self, client, sandbox):
         await client.datasets.create("flowers")
         assert [dataset.identifier for dataset in await client.datasets.list()] == ["sandbox/flowers"]
         await client.datasets.delete("sandbox/flowers")
@@ -123,8 +123,8 @@ class TestCreateOnce:
             assert [record["metadata"] for record in sandbox.samples("sandbox/flowers")] == [{"a": 1}]
 
     @pytest.mark.parametrize("what", ["dataset", "release", "sample"])
-    async def test_somebody_else_was_faster(self, patient, sandbox, what):
-        """What is there is not what was sent."""
+    async def test_name_taken_by_another_client(self, patient, sandbox, what):
+        """The existing sample differs from what was sent."""
         await patient.datasets.create("flowers")
         others = {
             "dataset": lambda c: c.datasets.create("new", description="other"),
@@ -133,7 +133,7 @@ class TestCreateOnce:
         }
         await others[what](patient)
         sandbox.fail("POST", ROUTES[what], drop="before")
-        with pytest.raises(AlreadyExistsError, match="something else of this name exists"):
+        with pytest.raises(AlreadyExistsError, match="something different with this name exists"):
             await CREATE[what](patient)
 
     @pytest.mark.parametrize("what", CREATE)
@@ -192,7 +192,7 @@ class TestGetChangePut:
 class TestSamples:
     """Samples one by one."""
 
-    async def test_life(self, client, sandbox):
+    async def test_create_read_update_delete(self, client, sandbox):
         await client.datasets.create("flowers")
         sample = await client.samples.create("sandbox/flowers", "a", IMAGE, assigned_labeler="jane", priority=3)
         changed = await client.samples.update(sample.uuid, assigned_labeler=None)
@@ -243,7 +243,7 @@ class TestReleases:
         assert release.status == "SUCCEEDED"
         assert clock.slept == [5, 5, 5]
 
-    async def test_wait_gives_up(self, patient, sandbox, clock):
+    async def test_wait_times_out(self, patient, sandbox, clock):
         """At the very end it looks once more."""
         await patient.datasets.create("flowers")
         sandbox.release_seconds = 3600
@@ -285,7 +285,7 @@ class TestReleases:
             await client.releases.download("sandbox/flowers", "v1", tmp_path / "no" / "v1.json")
         assert sandbox.calls == ()
 
-    async def test_life(self, client):
+    async def test_create_read_update_delete(self, client):
         await client.datasets.create("flowers")
         await client.releases.create("sandbox/flowers", "v1", description="First.")
         assert [release.description for release in await client.releases.list("sandbox/flowers")] == ["First."]

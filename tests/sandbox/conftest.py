@@ -42,13 +42,13 @@ def web():
 
 @pytest.fixture
 def flowers(api):
-    """The path of a dataset that is there."""
+    """The path of an existing dataset."""
     assert api.post("/user/datasets/", json={"name": "flowers"}).status_code == 201
     return "/datasets/sandbox/flowers"
 
 
 @pytest.fixture
 def rose(api, flowers):
-    """The uuid of a sample that is there."""
+    """The uuid of an existing sample."""
     body = {"name": "rose.png", "attributes": {"image": {"url": "https://example.com/rose.png"}}}
     return api.post(f"{flowers}/samples/", json=body).json()["uuid"]

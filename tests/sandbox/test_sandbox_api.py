@@ -1,4 +1,4 @@
-"""The habits of the API as a whole, and its users, datasets and collaborators."""
+"""The conventions of the API, and its users, datasets and collaborators."""
 
 from __future__ import annotations
 

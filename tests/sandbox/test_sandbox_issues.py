@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from segments_async.sandbox import Sandbox
+from segments_async.testing import ManualClock
 
 IMAGE = {"image": {"url": "https://example.com/image.png"}}
 ANCHORS = [
@@ -57,7 +58,7 @@ def test_refused(api, rose, body, problem):
     assert (reply.status_code, reply.json()) == (400, problem)
 
 
-def test_life(api, sandbox, flowers, rose):
+def test_create_read_update_delete(api, sandbox, flowers, rose):
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()
     changed = api.patch(f"/issues/{issue['uuid']}/", json={"status": "CLOSED", "created_by": "me"}).json()
     assert changed == issue | {"status": "CLOSED", "updated_at": changed["updated_at"]}
@@ -69,14 +70,14 @@ def test_life(api, sandbox, flowers, rose):
     assert api.get(f"{flowers}/issues/").json() == []
 
 
-def test_they_are_told(api, sandbox, flowers, rose, monkeypatch):
-    """Webhooks tell of issues and clones as of everything else."""
-    told = []
-    monkeypatch.setattr(sandbox._state, "notify", lambda kind, dataset, describe: told.append((kind, describe())))
+def test_webhooks_of_issues_and_clones(api, sandbox, flowers, rose, monkeypatch):
+    """Webhooks report issues and clones like everything else."""
+    reported = []
+    monkeypatch.setattr(sandbox._state, "notify", lambda kind, dataset, describe: reported.append((kind, describe())))
     issue = api.post(f"/samples/{rose}/issues/", json={"description": "Torn."}).json()
     closed = api.patch(f"/issues/{issue['uuid']}/", json={"status": "CLOSED"}).json()
     clone = api.post(f"{flowers}/clone/", json={"name": "copy"}).json()
-    assert told == [("issue.created", issue), ("issue.updated", closed), ("dataset.created", clone)]
+    assert reported == [("issue.created", issue), ("issue.updated", closed), ("dataset.created", clone)]
 
 
 def test_they_go_with_their_sample(api, rose):
@@ -86,14 +87,14 @@ def test_they_go_with_their_sample(api, rose):
 
 
 def test_workunits():
-    now = [1_600_000_000.0]
-    with Sandbox(clock=lambda: now[0]) as sandbox:
+    clock = ManualClock(1_600_000_000.0)
+    with Sandbox(clock=clock.time) as sandbox:
         key = {"Authorization": f"APIKey {sandbox.api_key}"}
         with httpx.Client(base_url=sandbox.url, headers=key, verify=False, trust_env=False) as api:
             api.post("/user/datasets/", json={"name": "flowers"})
             rose = api.post("/datasets/sandbox/flowers/samples/", json={"name": "rose", "attributes": IMAGE}).json()
             for number in range(3):
-                now[0] += 60
+                clock.now += 60
                 sandbox.add_workunit(rose["uuid"], time=number, user="jane", session_time_metrics={"zoom": number})
 
             def times(query):

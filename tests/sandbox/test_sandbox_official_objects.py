@@ -1,4 +1,4 @@
-"""The official SDK's other half, whose objects make calls themselves: each of their methods works on the sandbox."""
+"""The official SDK's objects that make calls themselves: each of their methods works with the sandbox."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_sample(client, dataset, sample):
 def test_label(client, sample):
     label = sample.add_label("ground-truth", BOX, score=0.5)
     assert sample.get_label() == label
-    # Unless told otherwise, these two reset the status.
+    # By default, these two reset the status.
     assert sample.update_label("ground-truth", score=0.75, label_status="LABELED").score == 0.75
     assert label.update(score=1.0, label_status="REVIEWED").label_status == "REVIEWED"
     label.delete()

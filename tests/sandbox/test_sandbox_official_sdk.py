@@ -1,4 +1,4 @@
-"""The official SDK, a client that nobody here wrote, is content with the sandbox, strict models included."""
+"""The official SDK, an independent client, works with the sandbox, strict models included."""
 
 from __future__ import annotations
 

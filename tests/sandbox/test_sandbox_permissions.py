@@ -93,7 +93,7 @@ def test_a_private_dataset_does_not_exist_for_others(other, names, case):
 
 @pytest.mark.parametrize("path", READS)
 def test_reading(api, other, names, path):
-    """Private: its collaborators; public: everybody."""
+    """A private dataset: its collaborators; a public one: all users."""
     path = path.format(**names)
     assert other.get(path).status_code == 404
     api.post(f"{names['flowers']}/collaborators/", json={"user": "jane", "role": "viewer"})

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from segments_async.sandbox import Sandbox
+from segments_async.testing import ManualClock
 
 FILE = ("a.png", b"\x89PNG bytes")
 
@@ -41,7 +42,7 @@ def assert_refused(reply, status, code):
     ],
 )
 def test_content_type(api, web, filename, content_type, suffix):
-    """The content type is the one that was issued, not what the client says about its file."""
+    """The content type is the one that was issued, not the one that the client sends."""
     reply = api.post("/assets/", json={"filename": filename})
     asset, form = reply.json(), reply.json()["presignedPostFields"]
     assert asset["url"].endswith(f"{asset['uuid']}{suffix}")
@@ -191,9 +192,9 @@ def test_release_that_fails(api, sandbox, flowers):
 
 def test_time_passes():
     """A release becomes ready, and its address and an upload form expire, by the sandbox's own clock."""
-    now = [1_600_000_000.0]
+    clock = ManualClock(1_600_000_000.0)
     with (
-        Sandbox(clock=lambda: now[0], release_seconds=30) as sandbox,
+        Sandbox(clock=clock.time, release_seconds=30) as sandbox,
         httpx.Client(base_url=sandbox.url, verify=False, trust_env=False) as web,
     ):
         headers = {"Authorization": f"APIKey {sandbox.api_key}"}
@@ -201,14 +202,14 @@ def test_time_passes():
         path = "/datasets/sandbox/flowers/releases/"
         web.post(path, json={"name": "v1"}, headers=headers)
         form = web.post("/assets/", json={"filename": "a.png"}, headers=headers).json()["presignedPostFields"]
-        now[0] += 29.9
+        clock.now += 29.9
         assert web.get(f"{path}v1/", headers=headers).json()["status"] == "PENDING"
-        now[0] += 0.1
+        clock.now += 0.1
         release = web.get(f"{path}v1/", headers=headers).json()
         assert release["status"] == "SUCCEEDED"
         assert sandbox.releases("sandbox/flowers") == [release]
         assert web.get(release["attributes"]["url"]).status_code == 200
-        now[0] += 3601
+        clock.now += 3601
         assert_refused(web.get(release["attributes"]["url"]), 403, "AccessDenied")
         assert_refused(web.post(form["url"], data=form["fields"], files={"file": FILE}), 403, "AccessDenied")
 
@@ -244,7 +245,7 @@ class TestParts:
         assert_refused(web.get(url, headers={"Range": wanted}), 416, "InvalidRange")
 
     @pytest.mark.parametrize("wanted", ["lines=0-3", "bytes=-", "bytes=0-1,3-4", "bytes=a-b"])
-    def test_what_is_no_range(self, web, url, wanted):
+    def test_invalid_range(self, web, url, wanted):
         answer = web.get(url, headers={"Range": wanted})
         assert (answer.status_code, answer.content) == (200, b"0123456789")
         assert "content-range" not in answer.headers

@@ -1,4 +1,4 @@
-"""What the sandbox does not know it stores and returns untouched, wherever it is sent."""
+"""Unknown data is stored and returned unchanged, wherever it is sent."""
 
 from __future__ import annotations
 

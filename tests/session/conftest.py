@@ -60,7 +60,7 @@ async def world(sandbox: Sandbox, patient: AsyncSegments, clock: Any) -> World:
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
+    """A port of this machine without a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

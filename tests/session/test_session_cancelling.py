@@ -80,7 +80,7 @@ async def test_cancelled_scopes(client, sandbox, together, peak):
 
 @pytest.mark.anyio
 async def test_cancelled_task_group(client, sandbox, together, peak):
-    """One cancellation strikes calls that connect, wait for an answer and wait for their turn."""
+    """One cancellation reaches calls that connect, wait for an answer and wait for their turn."""
     sandbox.latency = 0.01
 
     for round_ in range(20):
@@ -97,7 +97,7 @@ async def test_cancelled_task_group(client, sandbox, together, peak):
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_cancelled_asyncio_tasks(client, sandbox, together, peak):
-    """`Task.cancel` knows no shields: it may strike twice, also while a connection is being closed."""
+    """`Task.cancel` ignores shields: it may interrupt twice, also while a connection is being closed."""
     chance = random.Random(8)
     sandbox.latency = 0.002
     cancelled = 0
@@ -120,7 +120,7 @@ async def test_cancelled_asyncio_tasks(client, sandbox, together, peak):
 
 @pytest.mark.anyio
 async def test_cancelled_uploads(client, sandbox, together, tmp_path):
-    """A request body that is under way is left without a warning, and its file is closed."""
+    """A request body that is being sent is abandoned without a warning, and its file is closed."""
     chance = random.Random(9)
     path = tmp_path / "large.png"
     path.write_bytes(bytes(2_000_000))

@@ -70,7 +70,7 @@ async def test_collaborator(world, fault):
 
 
 async def test_sample_that_is_another(world):
-    """Somebody else took the name: what is there is not what was sent."""
+    """Another client took the name: the existing sample differs from what was sent."""
     await world.client.samples.create("sandbox/flowers", "rose", OTHER)
     world.sandbox.fail("POST", "/samples/", drop="before")
 
@@ -113,7 +113,7 @@ async def test_collaborator_with_another_role(world):
 
 
 async def test_refusals_are_not_looked_into(world):
-    """Without a lost answer, a name that is taken is an error, and nothing else is asked."""
+    """Without a lost answer, a taken name is an error, and nothing is looked up."""
     with pytest.raises(AlreadyExistsError):
         await world.client.samples.create("sandbox/flowers", "violet", IMAGE)
     with pytest.raises(AlreadyExistsError):
@@ -126,7 +126,7 @@ async def test_refusals_are_not_looked_into(world):
 
 
 async def test_answers_that_stay_lost(world):
-    """Three attempts find nothing: then the last error comes out, and nothing was created."""
+    """Three attempts find nothing: the last error is raised, and nothing was created."""
     world.sandbox.fail("POST", "/releases/", times=None, status=500)
 
     with pytest.raises(ServerError):
@@ -137,7 +137,7 @@ async def test_answers_that_stay_lost(world):
 
 
 async def test_one_attempt(world, open_client):
-    """``attempts=1`` also means that nobody looks what became of it."""
+    """With ``attempts=1``, the result is not looked up either."""
     world.sandbox.fail("POST", "/samples/", drop="after")
 
     async with open_client(retry=RetryPolicy(attempts=1)) as client:
@@ -148,7 +148,7 @@ async def test_one_attempt(world, open_client):
 
 
 async def test_request_cannot_look(world):
-    """An endpoint that nobody declared: sent once, and the error says that the outcome is open."""
+    """An undeclared endpoint: sent once, and the error says that the outcome is unknown."""
     world.sandbox.fail("POST", "/samples/", drop="after")
 
     with pytest.raises(OutcomeUnknownError, match="may have been carried out"):

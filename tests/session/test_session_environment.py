@@ -1,4 +1,4 @@
-"""What the environment says about keys, proxies and certificates."""
+"""Environment variables for keys, proxies and certificates."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_no_proxy(sandbox, open_client, options, proxy, monkeypatch, hosts
 
 
 async def test_proxy_that_is_down(open_client, options, closed_port, monkeypatch):
-    """Nothing was sent, so even a POST is tried again."""
+    """Nothing was sent, so even a POST is repeated."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
 
     async with open_client(**options) as client:
@@ -119,7 +119,7 @@ async def test_proxy_that_is_down(open_client, options, closed_port, monkeypatch
     [("socks5://jane:hunter2@127.0.0.1:1", "SOCKS"), ("gopher://jane:hunter2@127.0.0.1:1", "gopher")],
 )
 def test_proxy_that_cannot_be_used(options, monkeypatch, url, words):
-    """Said when the client is made, and not in the middle of a call."""
+    """The error is raised when the client is made, not in the middle of a call."""
     monkeypatch.setattr("segments_async._http.clients.find_spec", lambda _: None)
     monkeypatch.setenv("ALL_PROXY", url)
 
@@ -137,7 +137,7 @@ def test_variables_of_the_client(monkeypatch):
     assert repr(AsyncSegments(base_url="https://other.test")) == "<AsyncSegments https://other.test>"
 
 
-def test_variable_that_is_no_url(monkeypatch):
+def test_variable_that_is_not_a_url(monkeypatch):
     monkeypatch.setenv("SEGMENTS_API_URL", "on-premises")
 
     with pytest.raises(InputError, match="on-premises"):
@@ -204,7 +204,7 @@ async def test_certificate_file(https, certificate, open_client, options, monkey
 
 
 async def test_unknown_authority(https, open_client, options):
-    """Nobody is trusted by chance, and nothing was sent to a stranger."""
+    """An unknown authority is not trusted, and nothing was sent."""
     async with open_client(base_url=https, retry=RetryPolicy(attempts=1), **options) as client:
         with pytest.raises(ConnectError, match="certificate"):
             await client.request("POST", "/clone", json={})
@@ -217,7 +217,7 @@ async def test_plain_http_towards_tls(https, open_client, options):
 
 
 async def test_certificate_file_that_is_missing(https, open_client, way, monkeypatch):
-    """It is no crash in the middle of a call, and the same error each time."""
+    """The same clear error each time, not a crash in the middle of a call."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
 
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Files: up by presigned POST, down by presigned URL; nothing half is left anywhere."""
+"""Uploads by presigned POST and downloads by presigned URL; no partial file is left."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class TestUpload:
         assert sandbox.assets() == {asset.url: b"content"}
         assert asset.filename == "b.png"
 
-    async def test_what_cannot_be_uploaded(self, sandbox, patient, tmp_path):
+    async def test_invalid_file(self, sandbox, patient, tmp_path):
         """An InputError that names the file, before anything is sent."""
         empty, huge, secret, pipe = (tmp_path / name for name in ("empty.png", "huge.png", "text.txt", "pipe.png"))
         empty.touch()
@@ -117,14 +117,14 @@ class TestUpload:
                 (empty, "is empty: .*empty.png"),
                 (huge, "100 MB.*huge.png"),
                 (huge_file, "100 MB.*huge.png"),
-                (tmp_path, "is no file: "),
-                (pipe, "is no file: .*pipe.png"),
+                (tmp_path, "is not a file: "),
+                (pipe, "is not a file: .*pipe.png"),
                 ("a\0b.png", "null"),
                 (b"", "filename"),
                 (io.BytesIO(b"png"), "needs a filename"),
                 (io.StringIO("text"), "mode 'rb'"),
                 (text, "cannot be read"),
-                (Asynchronous(), "gives bytes"),
+                (Asynchronous(), "returns bytes"),
                 (7, "expected a path, bytes or an open file, got int"),
                 (None, "NoneType"),
             ):
@@ -153,7 +153,7 @@ class TestUpload:
         ids=["503", "before", "after", "500"],
     )
     async def test_repeated(self, sandbox, patient, clock, tmp_path, kind, fault):
-        """The whole file goes again, from its beginning; the asset is not created anew."""
+        """The whole file is sent again, from its start; no second asset is created."""
         path = tmp_path / "a.png"
         path.write_bytes(LARGE)
         sandbox.fail("POST", "/", origin="storage", **fault)
@@ -194,7 +194,7 @@ class TestUpload:
         assert fault.hits == 3
 
     @pytest.mark.parametrize("change", ["longer", "shorter", "gone"])
-    async def test_file_that_changes_meanwhile(self, sandbox, patient, clock, tmp_path, change, monkeypatch):
+    async def test_file_that_changes_during_the_upload(self, sandbox, patient, clock, tmp_path, change, monkeypatch):
         """It was looked at before; then it is not silently cut, nor called a lost connection."""
         path = tmp_path / "a.png"
         path.write_bytes(LARGE)
@@ -223,7 +223,7 @@ class TestUpload:
         answer = {"url": "https://s3.test/a", "presignedPostFields": {"url": url, "fields": {}}}
         sandbox.fail("POST", "/assets/", status=201, json=answer)
 
-        with pytest.raises(DecodeError, match="no URL"):
+        with pytest.raises(DecodeError, match="invalid file URL"):
             await patient.assets.upload(b"png", "a.png")
 
     async def test_no_address(self, sandbox, patient):
@@ -233,7 +233,7 @@ class TestUpload:
             await patient.assets.upload(b"png", "a.png")
 
     async def test_memory(self, sandbox, patient, tmp_path):
-        """A file on disk is not read whole: of 30 MB, never more than a few pieces are held."""
+        """A file on disk is not read whole: only a few pieces of 30 MB are in memory."""
         import tracemalloc  # noqa: PLC0415
 
         path = tmp_path / "a.png"
@@ -278,7 +278,7 @@ class TestDownload:
         ids=["middle", "before", "503", "500"],
     )
     async def test_repeated(self, released, fault):
-        """What came of the first attempt is thrown away."""
+        """The bytes of the first attempt are discarded."""
         released.sandbox.fail("GET", "*", origin="storage", **fault)
 
         path = await download(released)
@@ -317,7 +317,7 @@ class TestDownload:
 
         assert list(released.folder.iterdir()) == []
 
-    async def test_path_that_makes_no_sense(self, released):
+    async def test_invalid_path(self, released):
         for path, words in (
             (released.folder, "is a folder"),
             (released.folder / "missing" / "v1.json", "cannot be written in .*missing"),
@@ -339,7 +339,7 @@ class TestDownload:
         assert released.clock.slept == []
 
     async def test_disk_that_is_full(self, released, open_client, options):
-        """The write error comes out, the connection is not used again, and nothing is left."""
+        """The write error is raised, the connection is not used again, and no file is left."""
         released.sandbox.fail("GET", "*", origin="storage", status=200, body=bytes(4_000_000))
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
@@ -354,7 +354,7 @@ class TestDownload:
         assert (await download(released)).exists()
 
     async def test_cancelled(self, released, way):
-        """At whatever moment, no file is left behind, nor any warning."""
+        """Whenever the cancellation comes, no file is left, and there is no warning."""
         released.sandbox.fail("GET", "*", origin="storage", times=None, status=200, body=bytes(8_000_000))
 
         for turn in range(15):
@@ -370,7 +370,7 @@ class TestDownload:
             assert pool.connections <= 1
 
     async def test_cancelled_task(self, released, way):
-        """Asyncio's own cancellation leaves a thread behind, which must not create the file again."""
+        """After asyncio's own cancellation a thread still runs; it must not create the file again."""
         if way == "trio":
             return
         released.sandbox.fail("GET", "*", origin="storage", times=None, status=200, body=bytes(8_000_000))
@@ -412,7 +412,7 @@ class TestDownload:
         release = {"name": "v1", "status": "SUCCEEDED", "attributes": {"url": "http://s3.test:port/v1.json"}}
         released.sandbox.fail("GET", "/releases/v1/", status=200, json=release)
 
-        with pytest.raises(DecodeError, match="no URL"):
+        with pytest.raises(DecodeError, match="invalid file URL"):
             await download(released)
 
         assert list(released.folder.iterdir()) == []
@@ -485,7 +485,7 @@ class TestWait:
 
     @pytest.mark.parametrize("argument", ["timeout", "poll"])
     @pytest.mark.parametrize("seconds", [0, float("nan"), "1"])
-    async def test_seconds_that_make_no_sense(self, world, argument, seconds):
+    async def test_invalid_seconds(self, world, argument, seconds):
         with pytest.raises(InputError) as caught:
             await world.client.releases.wait(world.dataset, "v1", **{argument: seconds})
 

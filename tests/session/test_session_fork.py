@@ -1,4 +1,4 @@
-"""A forked process starts anew instead of sharing sockets with its parent."""
+"""A forked process opens its own connections instead of sharing sockets with its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking on: hooks, the logger, and OpenTelemetry's instrumentation of httpx."""
+"""Hooks, the logger, and OpenTelemetry's instrumentation of httpx."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from segments_async import Hooks, RateLimitError, ServerError
 pytestmark = pytest.mark.anyio
 
 
-class Told:
-    """Collects what hooks are told, in order."""
+class Recorder:
+    """Collects the events that hooks receive, in order."""
 
     def __init__(self) -> None:
         self.events = []
@@ -32,47 +32,47 @@ class Told:
         return [name for name, _ in self.events]
 
 
-async def test_hooks_are_told_everything(sandbox, open_client, clock):
+async def test_hooks_receive_every_event(sandbox, open_client, clock):
     """A refusal, a failure and a success, each with what a dashboard wants to know."""
-    told = Told()
+    recorder = Recorder()
     sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "7"})
     sandbox.fail("GET", "/user", status=502)
-    async with open_client(hooks=told.hooks, clock=clock.settings) as client:
+    async with open_client(hooks=recorder.hooks, clock=clock.settings) as client:
         await client.request("GET", "/user")
 
-    assert told.names == [
+    assert recorder.names == [
         *("request", "response", "throttle", "retry"),
         *("request", "response", "retry"),
         *("request", "response"),
     ]
-    throttle, first, second = (event for name, event in told.events if name in {"throttle", "retry"})
+    throttle, first, second = (event for name, event in recorder.events if name in {"throttle", "retry"})
     assert throttle.seconds == 7.0
     assert isinstance(first.error, RateLimitError)
     assert (first.status, first.attempt) == (429, 1)
     assert isinstance(second.error, ServerError)
     assert (second.status, second.attempt) == (502, 2)
-    answer = told.events[-1][1]
+    answer = recorder.events[-1][1]
     assert (answer.method, answer.url, answer.status) == ("GET", f"{sandbox.url}/user", 200)
     assert answer.request_id == sandbox.calls[-1].request_id
     assert answer.seconds >= 0
 
 
-async def test_hooks_learn_no_secret(sandbox, open_client, tmp_path):
+async def test_hooks_receive_no_secret(sandbox, open_client, tmp_path):
     """Neither the key nor the signature of a presigned URL."""
-    told = Told()
-    async with open_client(hooks=told.hooks) as client:
+    recorder = Recorder()
+    async with open_client(hooks=recorder.hooks) as client:
         await client.datasets.create("flowers")
         await client.releases.create("sandbox/flowers", "v1")
         await client.releases.wait("sandbox/flowers", "v1", poll=0.01)
         await client.releases.download("sandbox/flowers", "v1", tmp_path / "v1.json")
 
-    shown = repr(told.events)
+    shown = repr(recorder.events)
     assert sandbox.storage_url in shown
     assert "ignature=" not in shown
     assert sandbox.api_key not in shown
 
 
-async def test_an_error_of_a_hook_comes_out_and_harms_nothing(sandbox, open_client):
+async def test_an_error_of_a_hook_is_raised_and_leaves_the_client_usable(sandbox, open_client):
     """It is a bug of the caller's; the turn at the gate is given back."""
 
     def broken(event):
@@ -85,7 +85,7 @@ async def test_an_error_of_a_hook_comes_out_and_harms_nothing(sandbox, open_clie
         assert client.stats().in_flight == 0
 
 
-async def test_the_log_tells_of_repeats(sandbox, open_client, clock, caplog):
+async def test_repeats_are_logged(sandbox, open_client, clock, caplog):
     """INFO for what was sent again, DEBUG for each answer, under one name."""
     caplog.set_level(logging.DEBUG, "segments_async")
     sandbox.fail("GET", "/user", status=503)

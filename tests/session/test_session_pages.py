@@ -56,7 +56,7 @@ async def test_everything(world, per_page, lookahead):
 
 @pytest.mark.parametrize(("per_page", "pages"), [(25, [1, 2]), (26, [1]), (10, [1, 2, 3])])
 async def test_requests(world, per_page, pages):
-    """A last page that is full costs one request more, which says that there is no such page."""
+    """A full last page costs one more request, which is answered with 404."""
     await listed(world, per_page=per_page)
 
     assert asked(world) == pages
@@ -109,7 +109,7 @@ async def test_list_in_one_piece(world):
 
 @pytest.mark.parametrize("lookahead", [1, 3])
 async def test_leaving_early(world, lookahead):
-    """No task goes on, and neither event loop complains."""
+    """No task is left, and neither event loop warns."""
     async for sample in listed(world, per_page=2, lookahead=lookahead):
         if sample.name == "s02":
             break
@@ -124,11 +124,12 @@ async def test_leaving_early(world, lookahead):
             await anyio.sleep(1)
 
     before = len(world.sandbox.calls)
-    await anyio.sleep(0.05)
+    await anyio.wait_all_tasks_blocked()
+    assert world.client.stats().in_flight == 0
     assert len(world.sandbox.calls) == before
 
 
-async def test_each_use_starts_anew(world):
+async def test_each_use_starts_from_the_first_page(world):
     samples = listed(world)
     await samples
     await world.client.samples.create(world.dataset, "s99", {"image": {"url": "a.png"}})
@@ -137,7 +138,7 @@ async def test_each_use_starts_anew(world):
 
 
 async def test_missing_dataset(world):
-    """Only a page after the first may be missing; a list of what is not there is an error on every way."""
+    """Only a page after the first may be missing; listing a missing dataset is an error in every way of use."""
     samples = world.client.samples.list("sandbox/trees", lookahead=3)
 
     with pytest.raises(NotFoundError, match="Not found"):
@@ -149,7 +150,7 @@ async def test_missing_dataset(world):
 
 
 async def test_dataset_that_vanishes(world):
-    """A later 404 that does not speak of the page is no end of the list."""
+    """A later 404 that does not concern the page is not the end of the list."""
     world.sandbox.fail("GET", "/samples/", skip=1, status=404, json={"detail": "Not found."})
 
     with pytest.raises(NotFoundError):
@@ -173,7 +174,7 @@ async def test_faults(world, lookahead):
         await listed(world, lookahead=lookahead)
 
 
-async def test_going_on_after_an_error(world):
+async def test_continuing_after_an_error(world):
     """The iterator still stands before the page that failed."""
     pages = listed(world, per_page=10).pages()
     await anext(pages)
@@ -185,7 +186,7 @@ async def test_going_on_after_an_error(world):
 
 
 @pytest.mark.parametrize("per_page", [0, -1, 1001, 1.5, "10", True, None])
-async def test_page_size_that_makes_no_sense(world, per_page):
+async def test_invalid_page_size(world, per_page):
     with pytest.raises(InputError) as caught:
         listed(world, per_page=per_page)
 
@@ -193,7 +194,7 @@ async def test_page_size_that_makes_no_sense(world, per_page):
 
 
 @pytest.mark.parametrize("lookahead", [0, 33, "1"])
-async def test_lookahead_that_makes_no_sense(world, lookahead):
+async def test_invalid_lookahead(world, lookahead):
     with pytest.raises(InputError) as caught:
         listed(world, lookahead=lookahead)
 
@@ -201,7 +202,7 @@ async def test_lookahead_that_makes_no_sense(world, lookahead):
 
 
 @pytest.mark.parametrize("dataset", ["flowers", "a/../b", "a/", "/b", "a/b/c", "a/..", "", 7, None, "a/ "])
-async def test_dataset_that_makes_no_sense(world, dataset):
+async def test_invalid_dataset(world, dataset):
     """Refused where it is written, not at the first page."""
     with pytest.raises(InputError, match="dataset"):
         world.client.samples.list(dataset)
@@ -246,7 +247,7 @@ async def test_three_hundred_pages(world):
 
 
 async def test_large_page_is_read_off_the_event_loop(world, monkeypatch):
-    """Decoding many megabytes takes long; other tasks go on meanwhile. A small page is not worth the way."""
+    """Decoding many megabytes takes long and must not block other tasks. A small page is decoded in the loop."""
     threads = []
 
     def noting(value, model):

@@ -1,4 +1,4 @@
-"""The pool: how many connections there are, which is taken, and what happens when one has died."""
+"""The pool: how many connections are open, which is used, and what happens when one has died."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 import pytest
+from waiting import until
 
 from segments_async import ClientStateError
 from segments_async._http import transport
@@ -49,7 +50,7 @@ async def test_one_connection_for_fifty_calls(sandbox, open_client, together):
 
 
 async def test_warmest_connection_is_taken(sandbox, open_client, together):
-    """Last in, first out: after a burst, one connection does the work and the others may go cold."""
+    """Last in, first out: after a burst, one connection is used and the others may go cold."""
     async with open_client() as client:
         sandbox.latency = 0.05
         await together(5, lambda _: client.request("GET", "/user"))
@@ -63,34 +64,38 @@ async def test_warmest_connection_is_taken(sandbox, open_client, together):
 
 
 async def test_cold_connections_are_closed(sandbox, open_client, together, monkeypatch):
-    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(transport, "IDLE_SECONDS", -1.0)  # a connection is cold as soon as it is idle
     async with open_client() as client:
         sandbox.latency = 0.05
         await together(5, lambda _: client.request("GET", "/user"))
-        await anyio.sleep(0.1)
+        assert pool_of(client).connections == 5
         await client.request("GET", "/user")
         assert pool_of(client).connections == 1
 
 
 async def test_connection_that_the_server_closed(open_client, serving, clock):
-    """It is noticed before the next request is written, so that nothing is sent twice."""
+    """It is noticed before the next request is written, so nothing is sent twice."""
     served = []
 
     def answer_once(connection):
         served.append(connection.recv(65536))
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
+    def closed_by_server(client):
+        slots = [slot for stack in pool_of(client)._idle.values() for slot in stack]
+        return all(slot.connection.has_expired() for slot in slots)
+
     with serving(answer_once) as port:
         async with open_client(base_url=f"http://127.0.0.1:{port}", max_connections=1) as client:
             for _ in range(3):
                 assert await client.request("POST", "/clone") == {}
-                await anyio.sleep(0.05)
+                await until(lambda: closed_by_server(client))
 
     assert len(served) == 3
     assert clock.slept == []
 
 
-async def test_answer_that_says_close(sandbox, open_client, clock):
+async def test_answer_with_connection_close(sandbox, open_client, clock):
     sandbox.fail("GET", "*", times=None, status=200, body="{}", headers={"Connection": "close"})
 
     async with open_client(max_connections=1) as client:
@@ -112,14 +117,14 @@ async def test_connections_to_both_hosts(sandbox, open_client, together):
 
 
 async def test_closing_leaves_the_others_to_end(sandbox, open_client, together):
-    """What is under way ends as usual; what still waits for a connection is told that it is too late."""
-    sandbox.latency = 0.15
+    """Calls in flight end as usual; those that still wait for a connection raise that the client is closed."""
+    fault = sandbox.fail("GET", "/user", status=None, delay=0.5, times=2)
     client = open_client(max_connections=2)
     pool = pool_of(client)
 
     async def call(number):
         if number == 4:
-            await anyio.sleep(0.05)
+            await until(lambda: fault.hits == 2)
             await client.aclose()
             return "closed"
         try:
@@ -133,7 +138,7 @@ async def test_closing_leaves_the_others_to_end(sandbox, open_client, together):
 
 
 async def test_bad_request_body_does_not_hurt_the_pool(open_client, together):
-    """An error that is not the transport's passes through, and its connection is thrown away."""
+    """An error of the caller is raised unchanged, and its connection is discarded."""
 
     async def broken():
         yield b"a"

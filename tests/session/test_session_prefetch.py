@@ -1,4 +1,4 @@
-"""Pages that are fetched in the background, rows that do not decode, and samples with whole labels."""
+"""Pages that are fetched in the background, rows that cannot be decoded, and samples with full labels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import anyio.lowlevel
 import pytest
 from hypothesis import given, strategies as st
+from waiting import LIMIT, settle
 
 from segments_async import (
     ClientStateError,
@@ -70,7 +71,7 @@ async def test_order(world, per_page, pages):
 
 
 async def test_order_when_early_pages_are_late(world):
-    """What comes first is not what is given first."""
+    """Rows are returned in order, though later pages arrive first."""
     for _ in range(3):
         world.sandbox.fail("GET", "/samples/", status=None, delay=0.05, skip=0)
     assert await names_of(prefetched(world)) == NAMES
@@ -86,20 +87,17 @@ async def test_other_lists(world):
 
 
 async def test_window(world):
-    """So many pages ahead of the consumer and no more; the next is asked for when one is taken."""
+    """No more pages than the limit are fetched ahead; the next is requested when one is taken."""
     async with prefetched(world, 2) as rows:
         walk = rows.pages()
         for pages in ([1, 2], [1, 2, 3]):
-            with anyio.fail_after(10):
-                while len(asked(world)) < len(pages):  # noqa: ASYNC110 (in the sandbox's thread)
-                    await anyio.sleep(0.005)
-            await anyio.sleep(0.05)
+            await settle(world.client)
             assert sorted(asked(world)) == pages
             await anext(walk)
 
 
 async def test_fetches_while_the_consumer_works():
-    """A consumer that is busy with the first page finds the next ones there."""
+    """While the consumer works on the first page, the next ones are fetched."""
     came = anyio.Event()
 
     async def fetch(number, per_page):
@@ -109,12 +107,12 @@ async def test_fetches_while_the_consumer_works():
 
     async with Pages(fetch, per_page=1, limit=3).prefetch(3) as rows:
         assert await anext(rows) == 1
-        with anyio.fail_after(5):
+        with anyio.fail_after(LIMIT):
             await came.wait()
 
 
 async def test_leaving_early(world):
-    """What is under way is cancelled, whether the block ends, raises, or is cancelled; neither event loop complains."""
+    """Requests in flight are cancelled, whether the block ends, raises, or is cancelled; neither event loop warns."""
     world.sandbox.latency = 0.02
     async with prefetched(world) as rows:
         async for sample in rows:
@@ -129,11 +127,11 @@ async def test_leaving_early(world):
     with anyio.move_on_after(0.05) as scope:
         async with prefetched(world) as rows:
             async for _ in rows:
-                await anyio.sleep(1)
+                await anyio.sleep_forever()
     assert scope.cancelled_caught
 
     before = world.client.stats()
-    await anyio.sleep(0.05)
+    await anyio.wait_all_tasks_blocked()
     gc.collect()
     assert world.client.stats().requests == before.requests
     assert before.in_flight == 0
@@ -141,7 +139,7 @@ async def test_leaving_early(world):
 
 
 async def test_cancelled_step_loses_nothing(world):
-    """A step that is given up is simply made again."""
+    """A cancelled step can be repeated."""
     world.sandbox.latency = 0.03
     names = []
     async with prefetched(world, 2) as rows:
@@ -152,7 +150,7 @@ async def test_cancelled_step_loses_nothing(world):
 
 
 async def test_errors_come_in_order(world):
-    """A page that fails raises bare, after the rows before it; going on asks for it again."""
+    """The error of a page is raised unchanged, after the rows before it; continuing requests the page again."""
     world.sandbox.fail("GET", "/samples/", status=400, skip=2)
     names = []
     async with prefetched(world, 1) as rows:
@@ -163,7 +161,7 @@ async def test_errors_come_in_order(world):
 
 
 async def test_faults(world):
-    """A page is a call like any other: repeated, and at last an error, bare and not in a group."""
+    """A page is a call like any other: it is repeated, and its final error is raised without an exception group."""
     world.sandbox.fail("GET", "/samples/", status=502)
     world.sandbox.fail("GET", "/samples/", drop="middle")
     assert await names_of(prefetched(world)) == NAMES
@@ -179,7 +177,7 @@ async def test_faults(world):
 
 
 async def test_no_page_is_asked_for_once_the_end_is_known():
-    """What lies beyond was asked for before that."""
+    """Pages beyond the end were requested before it was known."""
     numbers = []
 
     async def fetch(number, per_page):
@@ -200,7 +198,7 @@ async def test_page_beyond_the_end():
         if number == 2:
             raise LookupError
         if number > 2:
-            await anyio.sleep(60)
+            await anyio.sleep_forever()
         return Page(["a"], 1)
 
     async with Pages(fetch, per_page=2, limit=4).prefetch(4) as rows:
@@ -213,7 +211,7 @@ async def test_missing_dataset(world):
 
 
 @pytest.mark.parametrize("pages", [0, -1, 33, 1.5, "4", True, None])
-async def test_number_of_pages_that_makes_no_sense(world, pages):
+async def test_invalid_number_of_pages(world, pages):
     with pytest.raises(InputError, match="prefetch: expected a whole number from 1 to 32"):
         prefetched(world, pages)
 
@@ -282,7 +280,7 @@ async def test_row_that_does_not_decode(world):
 
 @pytest.mark.parametrize("rows", [[0], [2, 10], [4, 5, 6, 7], [24]])
 async def test_skipping(world, rows):
-    """The rest goes on, and the report names each row; a page that lost rows is not taken for a short one."""
+    """The rest continues, and the report names each row; a page with skipped rows is not taken for the last one."""
     await spoil(world, *rows)
     pages = world.client.samples.list(world.dataset, per_page=4, on_error="skip")
 
@@ -314,7 +312,7 @@ async def test_first_of_what_decodes(world):
     assert [error.row for error in pages.skipped] == [0]
 
 
-async def test_answer_that_is_no_list(world):
+async def test_answer_that_is_not_a_list(world):
     """Nothing can be skipped where there are no rows."""
     for answer in ({"detail": "?"}, "<html>"):
         world.sandbox.fail("GET", "/samples/", status=200, json=answer)
@@ -330,7 +328,7 @@ async def test_list_in_one_piece_names_its_row(world):
 
 
 @pytest.mark.parametrize("on_error", ["ignore", None, True, []])
-async def test_policy_that_makes_no_sense(world, on_error):
+async def test_invalid_policy(world, on_error):
     with pytest.raises(InputError, match="on_error: expected 'raise' or 'skip'"):
         world.client.samples.list(world.dataset, on_error=on_error)
 
@@ -359,7 +357,7 @@ async def test_stream_with_filters(world):
 
 
 async def test_stream_from_a_service_that_gives_summaries(world):
-    """Labels that came as summaries are fetched one by one; one that was deleted meanwhile is None."""
+    """Labels that came as summaries are fetched one by one; one that has been deleted is None."""
     listed = await world.client.samples.list(world.dataset, labelset="ground-truth", per_page=4)
     rows = [{"uuid": row.uuid, "name": row.name, "label": {"label_status": "PRELABELED"}} for row in listed[:4]]
     world.sandbox.fail("GET", "/samples/", status=200, json=rows)
@@ -385,7 +383,7 @@ async def test_labelset_that_is_not_there(world):
 
 
 @pytest.mark.parametrize("labelset", ["", None, 7, ".."])
-async def test_labelset_that_makes_no_sense(world, labelset):
+async def test_invalid_labelset(world, labelset):
     with pytest.raises(InputError, match="labelset"):
         world.client.samples.stream(world.dataset, labelset=labelset)
 
@@ -396,7 +394,7 @@ async def test_cancelled_fetches_end_before_the_block_does():
 
     async def fetch(number, per_page):
         try:
-            await anyio.sleep(60)
+            await anyio.sleep_forever()
         finally:
             ended.append(number)
         return Page([], 0)

@@ -1,4 +1,4 @@
-"""The API key and signatures: where they must not show, and whom they must not reach."""
+"""The API key and signatures: where they must not appear, and which hosts must not receive them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_repr_and_pickle():
     for text in (repr(client), str(client), repr(vars(client)), repr(vars(client._session))):
         assert KEY not in text
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="make another"):
+        with pytest.raises(TypeError, match="create another one"):
             duplicate(client)
 
 
@@ -143,7 +143,7 @@ async def test_redirects_are_not_followed(sandbox, open_client, status):
 
 
 async def test_redirect_of_the_storage_is_followed_without_credentials(sandbox, open_client, tmp_path):
-    """Even back to the API, which must not take what the storage names for a call of ours."""
+    """Even back to the API, which must not treat the URL from the storage as our call."""
     async with open_client() as client:
         await client.datasets.create("flowers")
         await client.releases.create("sandbox/flowers", "v1")

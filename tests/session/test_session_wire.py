@@ -1,4 +1,4 @@
-"""What goes over the wire: headers, compression, queries, and what `request` gives back."""
+"""What is sent: headers, compression and queries; and what `request` returns."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("size", [GZIP_FROM_BYTES * 2, THREAD_FROM_BYTES + 1000])
 async def test_large_body_is_compressed(recorded, call, size):
-    """The same body is the same bytes each time, whoever compresses it."""
+    """The same body is compressed to the same bytes each time."""
     client, requests = recorded
 
     for _ in range(2):
@@ -160,7 +160,7 @@ async def test_braces_in_a_path(world):
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "", None, "G ET", "get\r\n"])
-async def test_method_that_makes_no_sense(world, method):
+async def test_invalid_method(world, method):
     with pytest.raises(InputError) as caught:
         await world.client.request(method, "/user")
 
@@ -168,8 +168,8 @@ async def test_method_that_makes_no_sense(world, method):
 
 
 @pytest.mark.parametrize(("value", "path"), [({"a": [1, float("nan")]}, "a[1]"), ({"a": {1, 2}}, "a")])
-async def test_body_that_is_no_json(world, value, path):
-    """Refused with its place, before anything is sent."""
+async def test_body_that_is_not_json(world, value, path):
+    """The error names the place, and nothing is sent."""
     with pytest.raises(InputError) as caught:
         await world.client.request("POST", "/assets/", json=value)
 
@@ -199,7 +199,7 @@ async def test_four_phases_of_a_timeout(clock):
 
 
 async def test_write_timeout(open_client, serving):
-    """A server that takes nothing: bounded too, and the outcome is open."""
+    """A server that reads nothing: the wait is bounded, and the outcome is unknown."""
     with serving(lambda connection: connection.recv(1) and anyio.run(anyio.sleep, 1)) as port:
         timeout = httpx.Timeout(5, write=0.2)
         async with open_client(

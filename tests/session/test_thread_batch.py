@@ -1,4 +1,4 @@
-"""Tasks that share a hop to a worker thread."""
+"""Tasks that share one call in a worker thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hops(monkeypatch):
 
 
 async def test_steps_share_hops(hops):
-    """What gathers while one is under way goes along with the next."""
+    """Steps that arrive during one call run together in the next."""
     batcher, taken = ThreadBatcher(), []
 
     async with anyio.create_task_group() as group:

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import entry_points
-from pathlib import Path
 
 import pytest
 import uvicorn
 from attrs import define, field
+from waiting import wait_until
 
 
 @define
@@ -46,22 +44,15 @@ def inbox() -> Iterator[Inbox]:
         thread.join()
 
 
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in 20 seconds"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], None]:
-    """Wait until something in another thread has come true."""
-    return _until
+    """Wait until a condition is true, by what another thread does."""
+    return wait_until
 
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
+    """A port of this machine without a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -85,30 +76,3 @@ def _serving(app):
 def serving():
     """``with serving(app) as port``: a real uvicorn."""
     return _serving
-
-
-PYTEST_INI = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
-BOTH_LOOPS = """
-import pytest
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request):
-    return request.param
-"""
-
-
-@pytest.fixture
-def run_pytest(pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
-    """``run_pytest({"test_it.py": source})``: a project of its own; the outcomes of its tests, and what pytest said."""
-    installed = any(point.value == "segments_async.pytest_plugin" for point in entry_points(group="pytest11"))
-    plugin = () if installed else ("-p", "segments_async.pytest_plugin")
-    pytester.syspathinsert(Path(__file__).parents[2])
-
-    def run(files: dict[str, str], *arguments: str, ini: str = PYTEST_INI) -> tuple[dict[str, int], str]:
-        pytester.makeini(ini)
-        for name, source in {"conftest.py": BOTH_LOOPS, **files}.items():
-            (pytester.path / name).write_text(source, encoding="utf-8")
-        result = pytester.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", *arguments)
-        return result.parseoutcomes(), str(result.stdout)
-
-    return run

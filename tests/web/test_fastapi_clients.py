@@ -1,4 +1,4 @@
-"""A client for each process and each start, and how routes get it."""
+"""One client for each process and each start, and how routes get it."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def open_app(factory, own=None):
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_every_start_makes_a_client(factory, backend):
-    """A test client starts the application anew in a loop of its own."""
+    """Each test client starts the application again, in its own event loop."""
     app = open_app(factory)
     for number in range(3):
         with TestClient(app, backend=backend) as web:
@@ -110,7 +110,7 @@ def test_without_a_key_it_does_not_start(monkeypatch):
         pass
 
 
-def test_a_client_is_no_factory(factory):
+def test_a_client_instead_of_a_factory_is_refused(factory):
     """The mistake that a test client would punish much later, by an error about event loops."""
     with pytest.raises(InputError, match="factory: expected a function that creates a client"):
         lifespan(AsyncSegments("some-key"))

@@ -1,4 +1,4 @@
-"""Callers that hang up: their calls end with them, and the next callers notice nothing."""
+"""Callers that disconnect: their calls are cancelled, and later callers are not affected."""
 
 import asyncio
 from typing import Annotated
@@ -15,7 +15,7 @@ FORM = b"Content-Type: application/x-www-form-urlencoded"
 
 
 class Counts:
-    begun = cancelled = ended = 0
+    started = cancelled = ended = 0
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def app(sandbox, counts):
     app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url, max_connections=16)))
 
     async def look(client):
-        counts.begun += 1
+        counts.started += 1
         try:
             return (await client.datasets.get("sandbox/flowers")).name
         except asyncio.CancelledError:
@@ -79,7 +79,7 @@ async def _hang_up(port, request):
 @pytest.mark.slow
 @pytest.mark.usefixtures("flowers")
 def test_a_thousand_hang_up(serving, sandbox, app, counts, until):
-    """50 at a time; then the pool is as it was, and serves everybody."""
+    """50 at a time; afterwards the pool is intact and serves all."""
     request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
     async def storm(port):
@@ -94,7 +94,7 @@ def test_a_thousand_hang_up(serving, sandbox, app, counts, until):
     with serving(app) as port:
         sandbox.latency = 0.2  # so that all hang up before their answer
         asyncio.run(storm(port))
-        until(lambda: counts.begun == counts.ended)
+        until(lambda: counts.started == counts.ended)
         client = app.state.segments
         assert counts.cancelled > 0.9 * ABORTED
         until(lambda: client.stats().in_flight == 0 and client.stats().waiting == 0)
@@ -107,8 +107,8 @@ def test_a_thousand_hang_up(serving, sandbox, app, counts, until):
 @pytest.mark.usefixtures("flowers")
 @pytest.mark.parametrize("middleware", [False, True])
 def test_each_kind_of_body(serving, sandbox, app, counts, until, middleware):
-    """A hang-up ends the call, whatever kind of body was sent before; without one, all get what they sent."""
-    if middleware:  # it puts something between the server and the route
+    """A disconnect cancels the call, whatever body was sent; without one, all are answered."""
+    if middleware:  # it wraps the route
 
         @app.middleware("http")
         async def between(request, call_next):
@@ -133,8 +133,8 @@ def test_each_kind_of_body(serving, sandbox, app, counts, until, middleware):
 
 
 @pytest.mark.usefixtures("flowers")
-def test_a_full_gate_is_told_soon(serving, sandbox, app):
-    """Nobody waits longer than `max_wait` for a turn: the others get an error while the service is slow."""
+def test_a_full_gate_raises_soon(serving, sandbox, app):
+    """No call waits longer than `max_wait` for its turn: the others get an error while the service is slow."""
     sandbox.latency = 3
 
     async def crowd(port):

@@ -1,4 +1,4 @@
-"""Uploads in the background: how far they are, their end, and their life after a restart."""
+"""Uploads in the background: their progress, their end, and how they resume after a restart."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def backend(request):
 
 
 class World:
-    """An application that uploads, and how to start it: anew after each end, as a server does."""
+    """An application that uploads, and how to start it again, as a server does."""
 
     def __init__(self, sandbox, folder, backend="asyncio"):
         self.sandbox, self.folder, self.backend = sandbox, folder, backend
@@ -91,7 +91,7 @@ def ended(web, name):
     return web.get(f"/uploads/{name}").json()["state"] != "running"
 
 
-def test_a_poll_tells_how_far_it_is(world, until):
+def test_a_poll_returns_the_progress(world, until):
     world.held.clear()
     with world.started() as web:
         name = world.begin(web)
@@ -107,8 +107,8 @@ def test_a_poll_tells_how_far_it_is(world, until):
     assert len(world.names) == FILES
 
 
-def test_a_restart_goes_on_where_it_was(world, until):
-    """Nothing that was done is sent again; what was done before is known to every later start."""
+def test_a_restart_resumes(world, until):
+    """Nothing that was done is sent again, and every later start knows it."""
     world.held.clear()
     with world.started() as web:
         name = world.begin(web)
@@ -129,7 +129,7 @@ def test_a_restart_goes_on_where_it_was(world, until):
     assert world.sandbox.calls == ()
 
 
-def test_a_cancelled_one_can_go_on(world, until):
+def test_a_cancelled_upload_can_resume(world, until):
     world.held.clear()
     with world.started() as web:
         name = world.begin(web)
@@ -163,7 +163,7 @@ only_once = pytest.mark.parametrize("backend", ["asyncio"], indirect=True)
 
 @only_once
 def test_events_arrive_while_it_runs(world, serving):
-    """On a real server: the first ones before its end, the last one says how it ended."""
+    """On a real server: the first events come before the end, the last one has the result."""
     world.held.clear()
     seen = []
     with serving(world.app()) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as web:
@@ -186,7 +186,7 @@ def test_events_arrive_while_it_runs(world, serving):
 
 
 @only_once
-def test_one_that_fails_says_why_to_anybody(world, until, caplog):
+def test_a_failed_upload_shows_its_reason(world, until, caplog):
     world.sandbox.fail("POST", "*", times=None, status=401, json={"detail": "raw words"})
     with world.started() as web:
         name = world.begin(web)
@@ -199,7 +199,7 @@ def test_one_that_fails_says_why_to_anybody(world, until, caplog):
 
 
 @only_once
-def test_one_that_breaks_harms_nobody(world, until, caplog):
+def test_a_broken_upload_does_not_affect_others(world, until, caplog):
     with world.started() as web:
         name = web.post("/begin/broken", json={}).json()["id"]
         until(lambda: ended(web, name))
@@ -266,7 +266,7 @@ def test_one_that_ended_can_be_forgotten(world, until):
 
 
 @only_once
-def test_a_start_that_fails_says_why(world):
+def test_a_failed_start_raises_its_reason(world):
     """Bare, with no group of exceptions around it; and the folder is free again."""
 
     @asynccontextmanager
@@ -384,7 +384,7 @@ async def begin(count: int) -> UploadStatus:
 @pytest.mark.slow
 @only_once
 def test_a_server_that_was_killed(world, tmp_path, until):
-    """The next one takes up what it left, even though nothing could be put in order."""
+    """The next one resumes its uploads, though the killed one could not clean up."""
     (tmp_path / "application.py").write_text(APPLICATION)
     environment = {
         **os.environ,

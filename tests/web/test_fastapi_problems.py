@@ -1,4 +1,4 @@
-"""What the end user is told when the service, or this server, fails: the truth, and no secret."""
+"""What the end user sees when the service, or this server, fails: an honest error, and no secret."""
 
 import logging
 
@@ -80,7 +80,7 @@ def web(app):
         pytest.param({"delay": 3}, 504, id="too slow"),
     ],
 )
-def test_what_the_end_user_is_told(sandbox, web, caplog, fault, status):
+def test_what_the_end_user_sees(sandbox, web, caplog, fault, status):
     sandbox.fail("GET", "/datasets/*", times=None, **fault)
     response = web.get("/datasets/jane/flowers")
 
@@ -96,7 +96,7 @@ def test_what_the_end_user_is_told(sandbox, web, caplog, fault, status):
     if "delay" not in fault and "drop" not in fault:  # there was an answer
         assert problem["request_id"] == sandbox.calls[0].request_id
     assert response.headers.get("retry-after") == ("7" if fault.get("status") == 429 else None)
-    assert "GET /datasets/jane/flowers" in caplog.text  # the operator learns what the end user does not
+    assert "GET /datasets/jane/flowers" in caplog.text  # the operator sees more than the end user
 
 
 def test_a_throttled_call_that_names_no_time(sandbox, web):
@@ -104,7 +104,7 @@ def test_a_throttled_call_that_names_no_time(sandbox, web):
     assert int(web.get("/datasets/jane/flowers").headers["retry-after"]) >= 1
 
 
-def test_nobody_listens(closed_port):
+def test_connection_refused(closed_port):
     app = FastAPI(lifespan=lifespan(lambda: AsyncSegments("k", base_url=f"http://127.0.0.1:{closed_port}")))
     add_error_handlers(app)
 
@@ -124,7 +124,7 @@ def test_what_the_caller_chose(web):
     assert response.status_code in {404, 422}  # a client may make one path of the two dots
 
 
-def test_what_makes_no_sense_is_named(web):
+def test_invalid_arguments_are_named(web):
     response = web.get("/datasets/sandbox/%20")
     assert response.status_code == 422
     assert response.json()["detail"].startswith("dataset: ")

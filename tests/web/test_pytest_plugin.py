@@ -1,4 +1,4 @@
-"""The fixtures that come with the package, used as its users use them: in a project of their own."""
+"""The fixtures that come with the package, used in a separate project."""
 
 import tomllib
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_under_the_plugin_of_anyio_alone(run):
 
 
 def test_a_client_and_a_sandbox_for_other_tests(run):
-    """The sandbox is a plain fixture; the client says what to do instead."""
+    """The sandbox is a plain fixture; the error of the client fixture says what to do instead."""
     outcomes, output = run("""
 def test_plain(segments_sandbox):
     import httpx
@@ -83,7 +83,7 @@ def test_no_loop(segments_client):
     pass
 """)
     assert outcomes == {"passed": 1, "errors": 1}
-    assert "mark this one with pytest.mark.asyncio or pytest.mark.anyio" in output
+    assert "mark it with pytest.mark.asyncio or pytest.mark.anyio" in output
 
 
 CLOCK = """
@@ -130,7 +130,7 @@ def test_it_is_off_until_used(pytester, blocked):
     result.assert_outcomes(passed=1)
 
 
-def test_what_pytest_is_told_to_load():
+def test_entry_point():
     """The entry point names a module of the package, which the wheel has."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     name = project["project"]["entry-points"]["pytest11"]["segments_async"]

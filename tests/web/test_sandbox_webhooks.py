@@ -1,4 +1,4 @@
-"""The sandbox tells what changes, and signs as the service does: svix itself, which delivers for it, accepts that."""
+"""The sandbox sends webhooks and signs them like the service: svix, which the service uses, accepts them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def api(sandbox):
         yield client
 
 
-def told(inbox):
+def events_in(inbox):
     return [json.loads(body) for _, body in inbox.got]
 
 
-def test_every_change_is_told_in_order(sandbox, api, inbox, until):
+def test_every_change_sends_a_webhook_in_order(sandbox, api, inbox, until):
     secret = sandbox.add_webhook(inbox.url)
     flowers = "/datasets/sandbox/flowers"
     api.post("/user/datasets/", json={"name": "flowers"})
@@ -41,7 +41,7 @@ def test_every_change_is_told_in_order(sandbox, api, inbox, until):
     api.delete(f"{flowers}/")
     until(lambda: len(inbox.got) >= 10 and not sandbox.pending_deliveries)
 
-    assert [event["event_type"] for event in told(inbox)] == [
+    assert [event["event_type"] for event in events_in(inbox)] == [
         "dataset.created",
         "dataset.updated",
         "sample.created",
@@ -57,14 +57,14 @@ def test_every_change_is_told_in_order(sandbox, api, inbox, until):
         Webhook(secret).verify(body, headers)
 
 
-def test_what_a_message_says(sandbox, api, inbox, until):
+def test_content_of_a_message(sandbox, api, inbox, until):
     """The keys and the words of the service's own example."""
     api.post("/user/datasets/", json={"name": "flowers"})
     sandbox.add_webhook(inbox.url)
     sample = api.post("/datasets/sandbox/flowers/samples/", json={"name": "rose.png", "attributes": IMAGE}).json()
     until(lambda: inbox.got)
 
-    (event,) = told(inbox)
+    (event,) = events_in(inbox)
     assert event.pop("created_at").endswith("+00:00")
     assert event == {
         "event_type": "sample.created",
@@ -76,8 +76,8 @@ def test_what_a_message_says(sandbox, api, inbox, until):
 
 
 @pytest.mark.parametrize("seconds", [0, 0.1])
-def test_a_release_is_told_when_it_is_done(sandbox, api, inbox, until, seconds):
-    """Without anybody asking for it, as that is what webhooks are for; a failed one is not told."""
+def test_a_release_sends_a_webhook_when_it_is_done(sandbox, api, inbox, until, seconds):
+    """Without any request for it, as that is the use of webhooks; a failed release sends none."""
     sandbox.release_seconds = seconds
     sandbox.add_webhook(inbox.url, events=["release.created"])
     api.post("/user/datasets/", json={"name": "flowers"})
@@ -87,7 +87,7 @@ def test_a_release_is_told_when_it_is_done(sandbox, api, inbox, until, seconds):
     api.post("/datasets/sandbox/flowers/releases/", json={"name": "v1"})
     until(lambda: inbox.got)
 
-    (event,) = told(inbox)
+    (event,) = events_in(inbox)
     assert event["object"]["name"] == "v1"
     assert event["object"]["status"] == "SUCCEEDED"
     assert httpx.get(event["object"]["attributes"]["url"], verify=False, trust_env=False).status_code == 200
@@ -99,18 +99,18 @@ def test_only_what_was_asked_for_is_sent(sandbox, api, inbox, until):
     api.delete("/datasets/sandbox/flowers/")
     until(lambda: inbox.got)
 
-    assert [event["event_type"] for event in told(inbox)] == ["dataset.deleted"]
+    assert [event["event_type"] for event in events_in(inbox)] == ["dataset.deleted"]
 
 
 def test_a_refused_message_is_sent_again_with_its_id(sandbox, inbox, until):
-    """Three times at most; then it is given up, and the next one has its turn."""
+    """Three times at most; then it is dropped, and the next one is sent."""
     inbox.statuses += [500, 503, 500, 302]
     secret = sandbox.add_webhook(inbox.url)
     sandbox.send_event("robot.created", dataset="jane/flowers", object={"name": "r1"})
     sandbox.send_event("robot.created", dataset="jane/flowers", object={"name": "r2"})
     until(lambda: len(inbox.got) == 5 and not sandbox.pending_deliveries)
 
-    assert [event["object"]["name"] for event in told(inbox)] == ["r1", "r1", "r1", "r2", "r2"]
+    assert [event["object"]["name"] for event in events_in(inbox)] == ["r1", "r1", "r1", "r2", "r2"]
     assert len({headers["svix-id"] for headers, _ in inbox.got}) == 2
     assert [(one.attempt, one.status) for one in sandbox.deliveries] == [
         (1, 500),
@@ -122,8 +122,8 @@ def test_a_refused_message_is_sent_again_with_its_id(sandbox, inbox, until):
     assert secret not in repr(sandbox.deliveries)
 
 
-def test_nobody_listens(sandbox, closed_port, until):
-    """A message that reaches nobody is given up, and hinders nothing."""
+def test_connection_refused(sandbox, closed_port, until):
+    """A message that cannot be delivered is dropped, and does not delay others."""
     sandbox.add_webhook(f"http://127.0.0.1:{closed_port}/")
     sandbox.send_event("robot.created")
     until(lambda: len(sandbox.deliveries) == 3 and not sandbox.pending_deliveries)
@@ -143,12 +143,12 @@ def test_the_other_family_of_headers(sandbox, inbox, until):
 
 
 @pytest.mark.parametrize("url", ["https://example.com/hooks", "http://10.0.0.1/", "ftp://127.0.0.1/", "/hooks", ""])
-def test_no_other_machine_is_told(url):
+def test_other_hosts_receive_nothing(url):
     with pytest.raises(ValueError, match="only to loopback URLs"):
         Sandbox().add_webhook(url)
 
 
-def test_a_stop_gives_up_what_is_under_way(inbox, until):
+def test_a_stop_drops_messages_in_flight(inbox, until):
     inbox.statuses += [500]
     with Sandbox() as sandbox:
         sandbox.add_webhook(inbox.url)

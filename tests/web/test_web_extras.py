@@ -1,4 +1,4 @@
-"""Without its libraries, each part says what to install."""
+"""Without its libraries, each part raises an error that names the extra to install."""
 
 import subprocess
 import sys

@@ -21,7 +21,7 @@ def test_fits(items, size, extra, expected):
 
 @given(st.lists(st.integers(), min_size=2))
 def test_halves_are_the_whole(batch):
-    """Halving ends, and loses nothing."""
+    """Halving ends, and no item is lost."""
     left, right = halve(batch)
 
     assert [*left, *right] == batch
@@ -41,6 +41,6 @@ def test_halves_are_the_whole(batch):
         (None, []),
     ],
 )
-def test_blamed(body, expected):
-    """Only one object for each item says which items are wrong."""
+def test_rejected_indices(body, expected):
+    """Only a body with one object for each item names the wrong items."""
     assert rejected_indices(body, 3) == expected

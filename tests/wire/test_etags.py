@@ -1,4 +1,4 @@
-"""Which ``ETag`` tells bytes apart."""
+"""Which ``ETag`` values identify content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files are called: the same whoever signs their addresses, and never outside their folder."""
+"""File names: independent of the URL's signature, and never outside their folder."""
 
 from __future__ import annotations
 

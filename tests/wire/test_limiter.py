@@ -42,7 +42,7 @@ def test_refused_calls_go_first():
     assert calls.admitted == [0, 2]
 
 
-def test_a_hold_stops_everybody_and_is_never_shortened():
+def test_a_hold_stops_all_calls_and_is_never_shortened():
     limiter = Limiter(4)
     calls = Calls(limiter)
     limiter.hold(7.0)
@@ -55,8 +55,8 @@ def test_a_hold_stops_everybody_and_is_never_shortened():
     assert calls.admitted == [0]
 
 
-def test_one_halving_for_all_calls_that_were_on_their_way():
-    """32 calls that are refused together say one thing, not 32."""
+def test_one_halving_for_all_calls_in_flight():
+    """32 calls that are refused together halve the limit once."""
     limiter = Limiter(32)
     calls = Calls(limiter)
     together = [calls.enter(number) for number in range(32)]
@@ -122,33 +122,33 @@ def test_back_at_four_fifths_within_ten_round_trips():
     assert trips <= 10
 
 
-def test_a_call_that_gives_up_wakes_the_next():
-    """The one at the head watches the end of a hold; when it leaves, the next is told."""
+def test_a_cancelled_call_wakes_the_next():
+    """The first in the queue watches for the end of a hold; when it leaves, the next is notified."""
     limiter = Limiter(1)
     limiter.hold(5.0)
-    told: list[str] = []
-    head, second = Ticket(lambda: told.append("head")), Ticket(lambda: told.append("second"))
+    notified: list[str] = []
+    head, second = Ticket(lambda: notified.append("head")), Ticket(lambda: notified.append("second"))
     limiter.enter(head, 0.0)
     limiter.enter(second, 0.0)
     limiter.withdraw(head, 1.0)
 
-    assert told == ["second"]
+    assert notified == ["second"]
     assert limiter.is_head(second)
 
 
-def test_a_hold_wakes_whoever_is_next():
-    """It waited for a place; now it has to watch for the end of the hold."""
+def test_a_hold_wakes_the_next_call():
+    """It waited for a free place, and now has to watch for the end of the hold."""
     limiter = Limiter(1)
-    told: list[str] = []
+    notified: list[str] = []
     limiter.enter(Ticket(lambda: None), 0.0)
-    limiter.enter(Ticket(lambda: told.append("next")), 0.0)
+    limiter.enter(Ticket(lambda: notified.append("next")), 0.0)
     limiter.hold(5.0)
 
-    assert told == ["next"]
+    assert notified == ["next"]
 
 
 class Gate(RuleBasedStateMachine):
-    """Any mixture of calls that come, give up, are answered or refused, with holds between."""
+    """Any mixture of calls that arrive, are cancelled, answered or refused, with holds between."""
 
     @initialize(capacity=st.integers(1, 6))
     def start(self, capacity: int) -> None:
@@ -159,7 +159,7 @@ class Gate(RuleBasedStateMachine):
 
     def _admit(self, ticket: Ticket) -> None:
         if not ticket.admitted:
-            return  # told that it is at the head
+            return  # notified that it is first in the queue
         assert self.queue[0] is ticket, "first in, first out"
         assert self.now >= self.limiter.held_until, "nothing is sent early"
         assert self.limiter.in_flight <= int(self.limiter.limit), "never above the limit"
@@ -207,7 +207,7 @@ class Gate(RuleBasedStateMachine):
         assert self.limiter.waiting == len(self.queue)
         assert 1 <= self.limiter.limit <= self.limiter.capacity
         if self.now >= self.limiter.closed_until and self.running == []:
-            # That it is time is seen by whoever looks; after that, nobody waits for nothing.
+            # The first in the queue sees that its time has come; after that, no call waits without reason.
             self.limiter.advance(self.now)
             assert self.queue == [] or self.running
 

@@ -1,4 +1,4 @@
-"""What refusals teach: rounds and rates as numbers, and whole runs against services that limit in their own ways."""
+"""What the pace learns from refusals: rounds and rates, and whole runs against services with different limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORKERS = 32
 
 
 def taught(*, burst=10, refused=22, wait=1.0):
-    """A pace after a first round, at a time of 0, of which so many calls were refused as one too many."""
+    """A pace after a first round at time 0, of which *refused* calls were answered with 429."""
     pace = Pace()
     tickets = [pace.admitted(0.0) for _ in range(burst + refused)]
     for calls in tickets[:burst]:
@@ -38,7 +38,7 @@ def taught(*, burst=10, refused=22, wait=1.0):
         (10, 5, 20, False),
         (1000, 7, 20, True),  # of 1000 none, and then a quarter
         (20, 2, 30, False),
-        (0, 32, 0, False),  # that is no limit by rate: it is down
+        (0, 32, 0, False),  # that is not a rate limit: the service is down
     ],
 )
 def test_which_refusals_show_a_limit_by_rate(good_before, refused, good_after, shows):
@@ -56,7 +56,7 @@ def test_which_refusals_show_a_limit_by_rate(good_before, refused, good_after, s
 
 
 def test_weak_signs_add_up():
-    """With few calls in flight, one round tells little."""
+    """With few calls in flight, one round says little."""
     pace = Pace()
     spaced = []
     for number in range(4):
@@ -74,7 +74,7 @@ def test_weak_signs_add_up():
 @pytest.mark.parametrize(
     ("wait", "spaced"), [(0.01, False), (0.49, False), (0.5, True), (1.0, True), (2.0, True), (3.0, False)]
 )
-def test_only_waits_that_may_be_rounded_teach(wait, spaced):
+def test_only_rounded_waits_count(wait, spaced):
     """A shorter one is exact and costs little; in a longer one a second is little."""
     pace = taught(wait=wait)
     pace.admitted(wait)
@@ -134,7 +134,7 @@ def test_all_is_forgotten_after_a_minute_without_a_refusal():
     assert pace.due == -math.inf
 
 
-def test_the_measure_is_what_came_beyond_the_burst():
+def test_the_rate_is_measured_after_the_burst():
     """After a burst of 10, 100 calls a second for a second: 110 calls at most, and so at least 100 a second."""
     pace = taught(burst=10)
     calls = pace.admitted(1.0)
@@ -148,8 +148,8 @@ def test_the_measure_is_what_came_beyond_the_burst():
     assert pace.rate(now) < pace.rate(now + 12.0) < pace.rate(now + 30.0)
 
 
-def test_a_rate_that_was_none_is_given_up():
-    """Refusals that come however slowly calls go follow no rate; for a minute, nothing more is learned from them."""
+def test_a_wrong_rate_is_dropped():
+    """Refusals that come at any rate of calls follow no rate limit; they are ignored for a minute."""
     pace = taught(burst=30, refused=30)
     now, rates = 1.0, []
     while True:
@@ -170,7 +170,7 @@ def test_a_rate_that_was_none_is_given_up():
 
 
 class Bucket:
-    """Allows so many calls a second, and saves a burst up; it names waits in whole seconds."""
+    """Allows a number of calls per second, with a burst; its waits are whole seconds."""
 
     def __init__(self, rate, burst):
         self.rate, self.burst = rate, burst
@@ -186,7 +186,7 @@ class Bucket:
 
 
 class Window:
-    """Allows so many calls in any span of so many seconds, as Django REST Framework does."""
+    """Allows a number of calls in any window of some seconds, as Django REST Framework does."""
 
     def __init__(self, calls, seconds):
         self.rate, self.burst = calls / seconds, calls
@@ -213,7 +213,7 @@ class Chance:
 
 
 class Run:
-    """So many calls to a service, in time that jumps from one event to the next."""
+    """A number of calls to a service, in virtual time that jumps from one event to the next."""
 
     def __init__(self, service, *, calls, latency, seed=7):
         self.limiter = Limiter(WORKERS)

@@ -68,8 +68,8 @@ def test_status_chooses_the_class(status, body, expected):
     assert (error.status, error.method, error.url, error.request_id) == (status, "POST", URL, "r-1")
 
 
-def test_every_class_can_be_met():
-    """No class of the tree under ApiError is there for nothing."""
+def test_every_class_is_used():
+    """Every class under ApiError is raised for some status."""
     met = {parameter.values[2] for parameter in TABLE}
 
     assert met == {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, ApiError)}
@@ -133,7 +133,7 @@ def test_long_words_are_cut_and_kept_in_the_body():
     assert error.body["detail"] == "x" * 5000
 
 
-def test_redirect_says_where_to():
+def test_redirect_names_its_target():
     """Redirects are not followed; a wrong base_url is their usual cause."""
     error = error_for(_reply(302, b"", location="https://elsewhere.example/"), now=0.0)
 

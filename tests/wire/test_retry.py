@@ -60,7 +60,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"  # what NOON is called
     ],
 )
 def test_retry_after(headers, detail, expected):
-    """Every form a server may send, and what makes no sense counts as not said."""
+    """Every form that a server may send; an invalid value is ignored."""
     assert parse_retry_after(headers, now=NOON, detail=detail) == expected
 
 
@@ -133,12 +133,12 @@ def _wait(error, **changes):
         pytest.param(TransportError("lost"), {"may_repeat": False}, None, id="lost, might do it twice"),
         pytest.param(ConnectError("no", sent=False), {"may_repeat": False}, 0.25, id="nothing was sent"),
         pytest.param(ValidationError(400), {}, None, id="no use"),
-        pytest.param(RateLimitError(429, retry_after=7.0), {"jitter": 0.0}, 7.0, id="as told"),
+        pytest.param(RateLimitError(429, retry_after=7.0), {"jitter": 0.0}, 7.0, id="as asked"),
         pytest.param(
             RateLimitError(429, retry_after=7.0), {}, 7.0 * (1 + RETRY_AFTER_JITTER), id="smeared, never early"
         ),
-        pytest.param(RateLimitError(429), {"throttles": 2}, 0.5, id="not told: backs off"),
-        pytest.param(RateLimitError(429, retry_after=0.0), {}, 0.25, id="told zero: backs off"),
+        pytest.param(RateLimitError(429), {"throttles": 2}, 0.5, id="no wait given: backs off"),
+        pytest.param(RateLimitError(429, retry_after=0.0), {}, 0.25, id="a wait of zero: backs off"),
         pytest.param(RateLimitError(429, retry_after=1.0), {"failures": 3, "may_repeat": False}, 1.05, id="costs none"),
         pytest.param(RateLimitError(429, retry_after=61.0), {}, None, id="longer than total"),
         pytest.param(ServerError(503), {"elapsed": 59.9}, None, id="would end after total"),
@@ -158,7 +158,7 @@ def test_wait_before_repeat(error, changes, expected):
     st.floats(0, 100),
 )
 def test_a_wait_keeps_all_bounds(error, failures, throttles, jitter, elapsed):
-    """Nothing is sent early, late, or after `total`."""
+    """No repeat is sent early, late, or after `total`."""
     policy = RetryPolicy()
     wait = _wait(error, failures=failures, throttles=throttles, jitter=jitter, elapsed=elapsed)
 

@@ -1,68 +1,68 @@
-// What strangers chose (names, categories) only ever becomes textContent or an attribute, never HTML.
+// Untrusted text (names, categories) is only used as textContent or in attributes, never as HTML.
 import { Samples } from "./samples.js";
 import { Uploads } from "./uploads.js";
 
-const at = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 
 async function load() {
-  const answer = await fetch("samples");
-  if (!answer.ok) throw new Error((await answer.json()).detail);
-  return answer.json();
+  const response = await fetch("samples");
+  if (!response.ok) throw new Error((await response.json()).detail);
+  return response.json();
 }
 
-const album = await loadPatiently();
-const samples = new Samples(at("samples"), at("empty"), album.plays_labeller);
-const uploads = new Uploads(album);
+const data = await loadWithRetries();
+const samples = new Samples(byId("samples"), byId("empty"), data.plays_labeller);
+const uploads = new Uploads(data);
 
-at("dataset").textContent = `in ${album.dataset}`;
-samples.show(album.samples);
-listen(album.position);
+byId("dataset").textContent = `in ${data.dataset}`;
+samples.show(data.samples);
+listen(data.position);
 
 function listen(position) {
   const events = new EventSource(`events?after=${position}`);
-  const on = (name, act) => events.addEventListener(name, (event) => act(JSON.parse(event.data)));
+  const on = (name, handle) => events.addEventListener(name, (event) => handle(JSON.parse(event.data)));
   on("sample", (sample) => samples.put(sample));
   on("label", ({ uuid, label }) => samples.label(uuid, label));
   on("gone", ({ uuid }) => samples.remove(uuid));
-  on("reload", async () => samples.show((await loadPatiently()).samples));
+  on("reload", async () => samples.show((await loadWithRetries()).samples));
   events.onopen = () => connected(true);
   events.onerror = () => connected(false);
 }
 
-async function loadPatiently() {
+async function loadWithRetries() {
   for (let seconds = 1; ; seconds = Math.min(2 * seconds, 30)) {
     try {
       return await load();
     } catch (error) {
-      at("connection").textContent = `no samples: ${error.message} Trying again …`;
+      byId("connection").textContent = `cannot load samples: ${error.message} Retrying …`;
       await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
     }
   }
 }
 
-let lost;
+let lossTimer;
 
-// A stream ends every half minute and is opened anew at once; only what lasts is worth a word.
-function connected(yes) {
-  clearTimeout(lost);
-  if (yes) tellConnection("live", true);
-  else lost = setTimeout(() => tellConnection("connection lost, trying again …", false), 3000);
+// A stream ends every 30 seconds and reconnects at once, so only longer interruptions are reported.
+function connected(isConnected) {
+  clearTimeout(lossTimer);
+  if (isConnected) showConnection("live", true);
+  else lossTimer = setTimeout(() => showConnection("connection lost, reconnecting …", false), 3000);
 }
 
-function tellConnection(words, live) {
-  at("connection").textContent = words;
-  at("connection").classList.toggle("live", live);
+function showConnection(text, live) {
+  byId("connection").textContent = text;
+  byId("connection").classList.toggle("live", live);
 }
 
-const drop = at("drop");
-const files = at("files");
+const drop = byId("drop");
+const files = byId("files");
 files.addEventListener("change", () => {
   uploads.add([...files.files]);
-  files.value = ""; // so that the same file can be chosen again
+  files.value = ""; // so that choosing the same file again fires an event
 });
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
-    event.preventDefault(); // a file dropped beside the field would replace the page
+    event.preventDefault(); // otherwise, a file dropped outside the field would replace the page
     drop.classList.add("over");
   });
 }

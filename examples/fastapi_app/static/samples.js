@@ -1,6 +1,6 @@
-// The list of samples: a card for each, its label drawn over the image.
+// The list of samples: one card per sample, with its label drawn over the image.
 const SVG = "http://www.w3.org/2000/svg";
-const MOST = 60;
+const MAX_CARDS = 60;
 
 export class Samples {
   constructor(list, empty, playsLabeller) {
@@ -26,9 +26,9 @@ export class Samples {
       card.describe(sample);
       card.label(sample.label);
     } else {
-      card.describe(sample); // its label is told by itself
+      card.describe(sample); // its label arrives in a separate event
     }
-    while (this.cards.size > MOST) this.remove(this.cards.keys().next().value);
+    while (this.cards.size > MAX_CARDS) this.remove(this.cards.keys().next().value);
     this.count();
   }
 
@@ -54,11 +54,11 @@ class Card {
     this.drawing = document.createElementNS(SVG, "svg");
     this.drawing.setAttribute("aria-hidden", "true");
     this.name = make("p", "name");
-    this.words = make("p", "label", { role: "status" });
+    this.labelText = make("p", "label", { role: "status" });
     const picture = make("div", "picture");
     const about = make("div", "about");
     picture.append(this.image, this.drawing);
-    about.append(this.name, this.words);
+    about.append(this.name, this.labelText);
     if (playsLabeller) about.append(this.labeller());
     this.element.append(picture, about);
     this.image.addEventListener("load", () => this.fit());
@@ -74,29 +74,29 @@ class Card {
   }
 
   label(label, isNew = false) {
-    this.words.textContent = label === null ? "not labelled yet" : `${counted(label.objects)} · ${words(label.status)}`;
-    this.words.classList.toggle("there", label !== null);
-    this.words.classList.toggle("new", isNew);
-    this.drawing.replaceChildren(...(label?.shapes ?? []).map(drawn));
+    this.labelText.textContent = label === null ? "not labeled yet" : `${describeObjects(label.objects)} · ${statusText(label.status)}`;
+    this.labelText.classList.toggle("there", label !== null);
+    this.labelText.classList.toggle("new", isNew);
+    this.drawing.replaceChildren(...(label?.shapes ?? []).map(drawShape));
   }
 
   fit() {
     const { naturalWidth: width, naturalHeight: height } = this.image;
-    this.drawing.setAttribute("viewBox", `0 0 ${width} ${height}`); // centred as the image is
+    this.drawing.setAttribute("viewBox", `0 0 ${width} ${height}`); // aligned with the image
   }
 
   labeller() {
     this.button = make("button", "", { type: "button" });
     this.button.textContent = "Label it";
-    this.button.title = "Plays somebody who labels, as this is a sandbox";
+    this.button.title = "Adds a simulated label; sandbox only";
     this.button.addEventListener("click", async () => {
       const { naturalWidth: width, naturalHeight: height } = this.image;
-      const answer = await fetch(`samples/${encodeURIComponent(this.sample.uuid)}/label`, {
+      const response = await fetch(`samples/${encodeURIComponent(this.sample.uuid)}/label`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ width, height }),
       }).catch(() => null);
-      if (!answer?.ok) this.words.textContent = "That did not work; try again.";
+      if (!response?.ok) this.labelText.textContent = "Labeling failed; try again.";
     });
     return this.button;
   }
@@ -109,7 +109,7 @@ function make(kind, className, attributes = {}) {
   return element;
 }
 
-function drawn({ kind, points }) {
+function drawShape({ kind, points }) {
   if (kind === "point") {
     const circle = document.createElementNS(SVG, "circle");
     Object.entries({ cx: points[0][0], cy: points[0][1], r: 4 }).forEach(([name, value]) => circle.setAttribute(name, value));
@@ -124,11 +124,11 @@ function drawn({ kind, points }) {
   return shape;
 }
 
-function counted(objects) {
+function describeObjects(objects) {
   const parts = Object.entries(objects).map(([category, count]) => count === 1 ? category : `${category} × ${count}`);
-  return parts.length ? parts.join(", ") : "nothing in it";
+  return parts.length ? parts.join(", ") : "no objects";
 }
 
-function words(status) {
+function statusText(status) {
   return status.toLowerCase().replaceAll("_", " ");
 }

@@ -1,31 +1,31 @@
-// Uploads: files go to the server in forms that it takes, one form after another, and from there to the service.
-const at = (id) => document.getElementById(id);
-const SENT = 0.2; // how much of the bar an image is worth once the server has it
-const NO_SERVER = "The server cannot be reached.";
+// Uploads: files are sent to the server in forms within its limits, one after another, and from there to the service.
+const byId = (id) => document.getElementById(id);
+const SENT_SHARE = 0.2; // share of an image's progress once the server has received it
+const UNREACHABLE = "The server cannot be reached.";
 
 export class Uploads {
   constructor(limits) {
     this.limits = limits;
-    this.queue = []; // forms; the first one is on its way, or could not be sent
+    this.queue = []; // forms; the first one is in flight or failed to send
     this.busy = false;
-    this.begin();
-    at("cancel").addEventListener("click", () => this.cancel());
-    at("again").addEventListener("click", () => this.again());
-    at("dismiss").addEventListener("click", () => {
-      at("problems").hidden = true;
-      at("problems").querySelector("ul").replaceChildren();
+    this.reset();
+    byId("cancel").addEventListener("click", () => this.cancel());
+    byId("again").addEventListener("click", () => this.retry());
+    byId("dismiss").addEventListener("click", () => {
+      byId("problems").hidden = true;
+      byId("problems").querySelector("ul").replaceChildren();
     });
   }
 
-  begin() {
+  reset() {
     this.total = this.queue.flat().length;
-    this.through = this.failed = 0;
-    this.unfinished = []; // uploads that are worth another try
+    this.finished = this.failed = 0;
+    this.unfinished = []; // uploads that can be retried
     this.cancelled = false;
   }
 
   async add(files) {
-    if (!this.busy) this.begin();
+    if (!this.busy) this.reset();
     for (const form of this.forms(files)) this.queue.push(form);
     if (this.busy || this.queue.length === 0) return;
     await this.run(() => this.drain());
@@ -38,17 +38,17 @@ export class Uploads {
     }
   }
 
-  // As many files to a form as the server takes at once; what it never takes is refused here already.
+  // Groups files into forms within the server's limits; files that are too large are rejected here.
   *forms(files) {
-    const { max_files: most, max_file_bytes: largest, max_body_bytes: room } = this.limits;
+    const { max_files: maxFiles, max_file_bytes: maxFileBytes, max_body_bytes: maxBodyBytes } = this.limits;
     let form = [];
     let bytes = 0;
     for (const file of files) {
-      if (file.size > largest) {
-        problem(file.name, `The file has more than ${Math.floor(largest / 1e6)} MB.`);
+      if (file.size > maxFileBytes) {
+        problem(file.name, `The file is larger than ${Math.floor(maxFileBytes / 1e6)} MB.`);
         continue;
       }
-      if (form.length === most || bytes + file.size > 0.9 * room) {
+      if (form.length === maxFiles || bytes + file.size > 0.9 * maxBodyBytes) {
         yield form;
         [form, bytes] = [[], 0];
       }
@@ -61,8 +61,8 @@ export class Uploads {
 
   async run(work) {
     this.busy = true;
-    at("upload").hidden = at("cancel").hidden = false;
-    at("again").hidden = true;
+    byId("upload").hidden = byId("cancel").hidden = false;
+    byId("again").hidden = true;
     this.show(0, "Sending …");
     try {
       await work();
@@ -70,36 +70,36 @@ export class Uploads {
       problem("", error.message);
     }
     this.busy = false;
-    at("cancel").hidden = true;
-    at("again").hidden = this.unfinished.length + this.queue.length === 0;
-    const done = this.through - this.failed;
-    if (this.cancelled) this.show(0, `Cancelled; ${counted(done)} uploaded before.`);
-    else this.show(0, `${counted(done)} of ${this.total} uploaded.`);
+    byId("cancel").hidden = true;
+    byId("again").hidden = this.unfinished.length + this.queue.length === 0;
+    const done = this.finished - this.failed;
+    if (this.cancelled) this.show(0, `Cancelled; ${countImages(done)} uploaded before.`);
+    else this.show(0, `${countImages(done)} of ${this.total} uploaded.`);
   }
 
   async upload(form) {
-    const before = this.through;
-    const answer = await this.send(form, (part) => this.show(SENT * part * form.length, "Sending …"));
-    for (const { name, reason } of answer.refused) problem(name, reason);
-    this.failed += answer.refused.length;
-    this.through += answer.refused.length;
-    if (answer.upload !== null) await this.follow(answer.upload.id, form.length - answer.refused.length);
-    this.through = before + form.length;
+    const before = this.finished;
+    const response = await this.send(form, (part) => this.show(SENT_SHARE * part * form.length, "Sending …"));
+    for (const { name, reason } of response.refused) problem(name, reason);
+    this.failed += response.refused.length;
+    this.finished += response.refused.length;
+    if (response.upload !== null) await this.follow(response.upload.id, form.length - response.refused.length);
+    this.finished = before + form.length;
   }
 
-  send(form, tell) {
+  send(form, onProgress) {
     const body = new FormData();
     for (const file of form) body.append("images", file);
     return new Promise((resolve, reject) => {
-      const request = (this.request = new XMLHttpRequest()); // fetch does not tell how much is sent
+      const request = (this.request = new XMLHttpRequest()); // fetch does not report upload progress
       request.open("POST", "images");
       request.responseType = "json";
-      request.upload.onprogress = (event) => tell(event.loaded / event.total);
+      request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
       request.onload = () => {
         if (request.status === 202) resolve(request.response);
-        else reject(new Error(wordsOf(request.response) ?? `The server answered ${request.status}.`));
+        else reject(new Error(detailOf(request.response) ?? `The server responded with status ${request.status}.`));
       };
-      request.onerror = () => reject(new Error(NO_SERVER));
+      request.onerror = () => reject(new Error(UNREACHABLE));
       request.onabort = () => resolve({ upload: null, refused: [] });
       request.send(body);
     });
@@ -111,39 +111,39 @@ export class Uploads {
     return new Promise((resolve, reject) => {
       events.addEventListener("progress", (event) => {
         const { done } = JSON.parse(event.data);
-        this.show(SENT * count + (1 - SENT) * done, `Sent; ${counted(this.through + done)} of ${this.total} stored …`);
+        this.show(SENT_SHARE * count + (1 - SENT_SHARE) * done, `Sent; ${countImages(this.finished + done)} of ${this.total} stored …`);
       });
       events.addEventListener("end", (event) => {
         events.close();
-        this.ended(JSON.parse(event.data), count);
+        this.onEnd(JSON.parse(event.data), count);
         resolve();
       });
       events.onerror = () => {
-        if (events.readyState === EventSource.CLOSED) reject(new Error("The server no longer knows of this upload."));
+        if (events.readyState === EventSource.CLOSED) reject(new Error("The server no longer has this upload."));
       };
     });
   }
 
-  ended({ id, state, failed, detail }, count) {
+  onEnd({ id, state, failed, detail }, count) {
     this.current = null;
     if (state === "cancelled") return;
     const lost = state === "failed" && failed === 0 ? count : failed;
     if (lost === 0) return;
     this.failed += lost;
     this.unfinished.push({ id, lost, count });
-    problem("", detail ?? `${counted(lost)} could not be uploaded.`);
+    problem("", detail ?? `${countImages(lost)} could not be uploaded.`);
   }
 
-  async again() {
+  async retry() {
     const unfinished = this.unfinished.splice(0);
     await this.run(async () => {
       for (const { id, lost, count } of unfinished) {
         this.failed -= lost;
-        this.through -= count;
-        const answer = await fetch(`uploads/${id}/resume`, { method: "POST" }).catch(() => null);
-        if (!answer?.ok) throw new Error(NO_SERVER);
+        this.finished -= count;
+        const response = await fetch(`uploads/${id}/resume`, { method: "POST" }).catch(() => null);
+        if (!response?.ok) throw new Error(UNREACHABLE);
         await this.follow(id, count);
-        this.through += count;
+        this.finished += count;
       }
       await this.drain();
     });
@@ -153,28 +153,28 @@ export class Uploads {
     this.cancelled = true;
     this.queue.length = 0;
     this.request?.abort();
-    if (this.current) fetch(`uploads/${this.current}`, { method: "DELETE" }).catch(() => problem("", NO_SERVER));
+    if (this.current) fetch(`uploads/${this.current}`, { method: "DELETE" }).catch(() => problem("", UNREACHABLE));
   }
 
-  show(more, words) {
-    const percent = this.total === 0 ? 0 : Math.floor((100 * (this.through + more)) / this.total);
-    at("bar").value = percent;
-    at("percent").textContent = `${percent} %`;
-    at("told").textContent = words;
+  show(more, text) {
+    const percent = this.total === 0 ? 0 : Math.floor((100 * (this.finished + more)) / this.total);
+    byId("bar").value = percent;
+    byId("percent").textContent = `${percent} %`;
+    byId("status").textContent = text;
   }
 }
 
-function problem(name, words) {
+function problem(name, text) {
   const line = document.createElement("li");
-  line.textContent = name ? `${name}: ${words}` : words;
-  at("problems").querySelector("ul").append(line);
-  at("problems").hidden = false;
+  line.textContent = name ? `${name}: ${text}` : text;
+  byId("problems").querySelector("ul").append(line);
+  byId("problems").hidden = false;
 }
 
-function counted(number) {
+function countImages(number) {
   return `${number} image${number === 1 ? "" : "s"}`;
 }
 
-function wordsOf(answer) {
-  return typeof answer?.detail === "string" ? answer.detail : undefined;
+function detailOf(response) {
+  return typeof response?.detail === "string" ? response.detail : undefined;
 }

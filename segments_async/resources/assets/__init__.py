@@ -1,1 +1,1 @@
-"""Files in the service's own storage."""
+"""Assets: files in the service's own storage."""

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from segments_async._transfer.folder import DownloadFolder
     from segments_async.bulk import BulkSettings
 
-FILES_AT_ONCE = 8
-"""Of one sample; over all samples, the connections are the bound."""
+MAX_CONCURRENT_FILES = 8
+"""Files of one sample fetched at the same time; the number of connections limits the total."""
 
 
 class DownloadFiles(PerItemOperation["list[Path]"]):
-    """Fetch files by their URLs, or all files of samples."""
+    """Download files by their URLs, or all files of samples."""
 
     kind = "assets.download_many"
     items_name = "items"
@@ -44,66 +44,66 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         """Find the URLs of an item."""
         if isinstance(item, str):
             return Prepared(content_address(file_url(item, "")), (None, {item: item}))
-        uuid, name, attributes = _parts_of(item)
+        uuid, name, attributes = _sample_fields(item)
         files = dict(files_in(attributes))
         if not files:
-            raise InputError("the sample names no file", path="attributes")
+            raise InputError("the sample has no files", path="attributes")
         return Prepared(name, (name, files), uuid=uuid)
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[list[Path]] | SegmentsError]:
-        """Fetch the files of one item; a failure is no unknown outcome, as nothing half is left."""
+        """Fetch the files of one item; a failed file is not written, so no outcome is unknown."""
         [job] = jobs
         name, files = job.prepared.body
         uuid = job.prepared.uuid
         addresses = SignedUrls(files, None if uuid is None else signed_by_sample(self._session, uuid, stats))
-        found: dict[str, tuple[Path, bool] | SegmentsError] = {}
+        fetched: dict[str, tuple[Path, bool] | SegmentsError] = {}
 
         async def fetch(url: str) -> None:
             try:
-                found[url] = await self._folder.path_for(
+                fetched[url] = await self._folder.path_for(
                     url, name, lambda path: self._fetch(addresses, url, path, stats)
                 )
             except SegmentsError as error:
-                found[url] = error
+                fetched[url] = error
 
         if len(files) == 1:
             await fetch(*files)
         else:
             await _for_each(files, fetch)
-        results = [found[url] for url in files]
+        results = [fetched[url] for url in files]
         failed = next((result for result in results if isinstance(result, SegmentsError)), None)
         if failed is not None:
             return [failed]
         paths = [result for result in results if not isinstance(result, SegmentsError)]
-        there = all(was_there for _, was_there in paths)
-        return [Success("existing" if there else "created", [path for path, _ in paths])]
+        all_existed = all(existed for _, existed in paths)
+        return [Success("existing" if all_existed else "created", [path for path, _ in paths])]
 
     async def _fetch(self, addresses: SignedUrls, url: str, path: Path, stats: CallStats) -> None:
-        first, renew = await addresses.first(url), addresses.renewal(url)
-        await get_file(self._session, first, path, renew=renew, stats=stats, what="folder", batcher=self._batcher)
+        first, renew = await addresses.resolve(url), addresses.renewal(url)
+        await get_file(self._session, first, path, renew=renew, stats=stats, argument="folder", batcher=self._batcher)
 
 
 async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]) -> None:
-    limiter = anyio.CapacityLimiter(FILES_AT_ONCE)
+    limiter = anyio.CapacityLimiter(MAX_CONCURRENT_FILES)
 
-    async def take_turn(url: str) -> None:
+    async def fetch_limited(url: str) -> None:
         async with limiter:
             await fetch(url)
 
     async with anyio.create_task_group() as group:
         for url in urls:
-            group.start_soon(take_turn, url)
+            group.start_soon(fetch_limited, url)
 
 
-def _parts_of(item: Any) -> tuple[str, str, Any]:
-    """The uuid, the name and the attributes of a sample."""
+def _sample_fields(item: Any) -> tuple[str, str, Any]:
+    """Return the uuid, the name and the attributes of a sample."""
     if isinstance(item, Sample | ReleaseSample):
-        parts: tuple[Any, Any, Any] = (item.uuid, item.name, item.attributes)
+        fields: tuple[Any, Any, Any] = (item.uuid, item.name, item.attributes)
     elif isinstance(item, Mapping):
-        parts = (item.get("uuid"), item.get("name"), item.get("attributes"))
+        fields = (item.get("uuid"), item.get("name"), item.get("attributes"))
     else:
         raise InputError(f"expected a URL or a sample, got {type(item).__name__}")
-    uuid, name, attributes = parts
+    uuid, name, attributes = fields
     segment(uuid, "uuid")
     if not isinstance(name, str):
         raise InputError(f"expected a string, got {type(name).__name__}", path="name")
@@ -111,5 +111,5 @@ def _parts_of(item: Any) -> tuple[str, str, Any]:
 
 
 def without_duplicate_check(settings: BulkSettings) -> BulkSettings:
-    """Two items may share a file."""
+    """Turn off the check for duplicates, as two items may share a file."""
     return attrs.evolve(settings, check_duplicates=False)

@@ -25,12 +25,12 @@ class Assets(Resource):
     """
     Files in the service's own storage.
 
-    Source: the official SDK, ``upload_asset`` (`api.md`).
+    Source: the official SDK, ``upload_asset``; see ``docs/service.md``, "Assets and storage".
     """
 
     async def upload(self, file: FileSource, filename: str | None = None) -> Asset:
         """
-        Upload a file of 100 MB at most; it is read from disk in pieces, never whole.
+        Upload a file of 100 MB at most; it is read from disk in chunks, never loaded whole.
 
         Example:
             ::
@@ -43,10 +43,10 @@ class Assets(Resource):
             filename: Its name on the service, whose extension decides the content type; by default the path's.
 
         Returns:
-            The asset; its `url` is the file's address from then on.
+            The asset; its `url` is the permanent address of the file.
 
         Raises:
-            InputError: There is no such file, it is empty or above 100 MB, or it has no name.
+            InputError: There is no such file, it is empty or larger than 100 MB, or it has no name.
         """
         return await upload_asset(self._session, file, filename, CallStats())
 
@@ -58,12 +58,12 @@ class Assets(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[list[Path]]:
         """
-        Download any number of files to a folder, several at a time; what is there from an earlier run stays.
+        Download any number of files to a folder, several at a time; existing files are kept.
 
-        The folder is a cache: each address has one file there, whose name ends in a digest of it, however the address
-        is signed and however many samples share it. The rest of the name is the sample's, or the address's, with
-        nothing in it that leads out of the folder. A file is written under a temporary name and renamed, so that it is
-        whole or not there; after a cut it goes on where it was. The hosts never see the API key.
+        The folder is a cache: it has one file per address, however the address is signed and however many samples
+        share it. The file's name is made from the sample's name, or from the address, and ends in a digest of the
+        address; it cannot point outside the folder. A file is written under a temporary name and renamed, so it is
+        complete or does not exist. An interrupted download resumes. The hosts never receive the API key.
 
         Example:
             ::
@@ -74,18 +74,18 @@ class Assets(Resource):
 
         Args:
             items: URLs; or samples, as `Sample`, `ReleaseSample` or mappings with ``uuid``, ``name`` and
-                ``attributes``: all files that those name. An iterable or async iterable, which is pulled only when
-                there is room.
-            folder: Where to write; it is made if it is not there.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the items under way.
+                ``attributes``, whose files are all downloaded. An iterable or async iterable, read only as fast as the
+                files are downloaded.
+            folder: Where to write; it is created if it does not exist.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the items in flight.
 
         Returns:
-            One `Outcome` for each item: ``created``; ``existing`` if all its files were there; or ``failed``, such as
-            for a file that is gone, or a page of HTML in its place. `value` lists where the files are. The signed
-            addresses of a sample are asked for anew when they have expired.
+            One `Outcome` for each item: ``created``; ``existing`` if all its files already existed; or ``failed``, such
+            as for a deleted file, or an HTML page in its place. `value` lists the paths of the files. Expired signed
+            addresses of a sample are renewed.
 
         Raises:
-            InputError: *folder* can neither be made nor read.
+            InputError: *folder* can be neither created nor read.
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = without_duplicate_check(BulkSettings.from_options(bulk))
@@ -103,16 +103,16 @@ class Assets(Resource):
                 content = await client.assets.read(sample.attributes.image.url)
 
         Args:
-            url: Its address, signed if need be; the host never sees the API key.
-            max_bytes: Bytes that it may have at most, 100 MB by default.
+            url: Its address, signed if necessary; the host never receives the API key.
+            max_bytes: Size of the file at most, in bytes; 100 MB by default.
 
         Returns:
-            The file.
+            The content of the file.
 
         Raises:
-            InputError: It is larger, or *url* is none.
+            InputError: The file is larger, or *url* is not a URL.
             NotFoundError: There is no such file.
-            DecodeError: A page of HTML came instead.
+            DecodeError: The host returned an HTML page instead.
         """
         check_count(max_bytes, "max_bytes", 2**62)
         return await read_file(self._session, file_url(url), max_bytes=max_bytes)

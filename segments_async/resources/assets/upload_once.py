@@ -1,4 +1,4 @@
-"""Uploading a file as an asset, and only once for an item of a bulk run that is started several times."""
+"""Upload a file as an asset, and only once for an item of a bulk run that is resumed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ async def upload_asset(
     session: Session, file: FileSource, filename: str | None, stats: CallStats, *, path: str = "file"
 ) -> Asset:
     """
-    Ask the service for a place, and upload *file* there.
+    Create an asset, and upload *file* to its storage address.
 
     Args:
         session: Makes the calls.
         file: As for ``assets.upload``.
-        filename: Likewise.
+        filename: As for ``assets.upload``.
         stats: Collects counts of the calls.
-        path: What the argument is called in errors.
+        path: Name of the argument in errors.
     """
     source = await inspect_source(file, filename, path)
     asset = await session.call(CREATE_ASSET, Asset, json={"filename": source.filename}, stats=stats)
@@ -47,25 +47,25 @@ async def upload_asset(
 
 async def upload_once(
     job: Job,
-    place: int,
+    index: int,
     digest: bytes | None,
     note: Callable[[FileRow], None] | None,
     upload: Callable[[], Awaitable[Asset]],
 ) -> Asset:
     """
-    Give the asset of a file that is up already, or upload it, and have that noted.
+    Return the asset of a file that was uploaded before, or upload it and record that in the checkpoint.
 
     Args:
-        job: The item, with what the checkpoint knows of its files.
-        place: Which of its files it is.
-        digest: Tells whether the file is still the same; None if nothing does.
-        note: Has the checkpoint note that it is up; None if there is no checkpoint.
-        upload: Uploads it.
+        job: The item, with the files that the checkpoint has for it.
+        index: Index of the file among those of the item.
+        digest: Identifies the file's content; None if there is no such digest.
+        note: Records the uploaded file in the checkpoint; None if there is no checkpoint.
+        upload: Uploads the file.
     """
-    known = job.files.get(place)
+    known = job.files.get(index)
     if known is not None and known.digest == digest:
         return structure(decode_json(known.asset.encode()), Asset)
     asset = attrs.evolve(await upload(), presigned_post_fields=None)
     if note is not None and digest is not None:
-        note(FileRow(job.prepared.key, place, digest, asset.url, encode_json(asset).decode()))
+        note(FileRow(job.prepared.key, index, digest, asset.url, encode_json(asset).decode()))
     return asset

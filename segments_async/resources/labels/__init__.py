@@ -1,1 +1,1 @@
-"""Labels: what was found in samples."""
+"""Labels of samples."""

@@ -1,4 +1,4 @@
-"""A label as an array of ids, with what the ids mean."""
+"""Labels as arrays of annotation ids, with the annotations."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ async def get_bitmap(
 
 
 def uuid_of(sample: str | Sample) -> str:
-    """The uuid of a sample that is given itself or by its uuid."""
+    """Return the uuid of a sample, given as the `Sample` or as its uuid."""
     return sample.uuid if isinstance(sample, Sample) else sample

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DeleteLabels(PerSampleOperation[None]):
-    """Delete labels one by one: the service has no call for several."""
+    """Delete labels, one per request, as the service has no call for several."""
 
     kind = "labels.delete_many"
 

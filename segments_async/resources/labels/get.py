@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class GetLabels(PerSampleOperation[Label]):
-    """Get labels one by one."""
+    """Get labels, one per request."""
 
     kind = "labels.get_many"
 
@@ -24,8 +24,8 @@ class GetLabels(PerSampleOperation[Label]):
         """
         Get one label; None if the sample has none.
 
-        The service answers 404 for that as well as for a sample or a labelset that does not exist, so it is asked for
-        the sample then.
+        The service also answers 404 if the sample or the labelset does not exist. A second request, for the sample,
+        distinguishes these cases.
         """
         path, _ = jobs[0].prepared.body
         try:

@@ -10,7 +10,7 @@ from segments_async._wire.routes import PUT_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
 from segments_async.models import Label, LabelPut
-from segments_async.resources._operations import PLACE, PerLabelOperation
+from segments_async.resources._operations import PerLabelOperation, split_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PutLabels(PerLabelOperation[Label]):
-    """Put labels one by one: the service has no call for several."""
+    """Put labels, one per request, as the service has no call for several."""
 
     kind = "labels.put_many"
     items_name = "labels"
@@ -29,8 +29,8 @@ class PutLabels(PerLabelOperation[Label]):
         """Check a label and encode its body."""
         fields = _fields_of(item)
         check(fields, LabelPut)
-        body = {key: value for key, value in fields.items() if key not in PLACE}
-        return self.prepared(fields["sample_uuid"], fields.get("labelset"), encode_json(body))
+        uuid, labelset, body = split_place(fields)
+        return self.prepare_label(uuid, labelset, encode_json(body))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Put one label."""
@@ -40,12 +40,12 @@ class PutLabels(PerLabelOperation[Label]):
 
 
 def _fields_of(item: Any) -> dict[str, Any]:
-    """What an item says, as the keys of `LabelPut`; without a status it is PRELABELED, as with `put`."""
+    """Convert an item to the keys of `LabelPut`; the default status is PRELABELED, as in `put`."""
     if isinstance(item, LabelPut | Label):
         given = {
             name: getattr(item, name) for name in ("sample_uuid", "labelset", "attributes", "label_status", "score")
         }
-        # What else a Label carries was said by the service, not by the caller.
+        # The other fields of a Label were set by the service, not by the caller.
         return {
             "label_status": "PRELABELED",
             **without_none(given),

@@ -29,7 +29,7 @@ FILENAME = "bitmap.png"
 
 
 class PutBitmaps(PutLabels):
-    """Upload the bitmap of each item, then put its label. Items are let go of when they are put."""
+    """Upload the bitmap of each item, then put its label. Arrays are released once their label is put."""
 
     kind = "labels.put_bitmaps"
     items_name = "bitmaps"
@@ -38,38 +38,38 @@ class PutBitmaps(PutLabels):
     def __init__(self, session: Session, labelset: str, settings: BulkSettings, *, must_agree: bool) -> None:
         super().__init__(session, labelset, settings)
         self._encode = encoder(must_agree=must_agree)
-        self.preprocess_limit = self.concurrency
+        self.preprocess_limit: int = self.concurrency
 
     def prepare(self, item: Any) -> Prepared:
-        """Check all of an item but its pixels."""
+        """Check everything in an item except its pixels."""
         put = _as_bitmap_put(item)
         fields = label_fields(put, "")
         check({"sample_uuid": "", **fields}, LabelPut)
         encode_json(fields)
-        prepared = self.prepared(put.sample_uuid, put.labelset)
+        prepared = self.prepare_label(put.sample_uuid, put.labelset)
         path, _ = prepared.body
         return attrs.evolve(prepared, body=(path, put))
 
     def digest(self, prepared: Prepared) -> bytes | None:
-        """Tell whether the pixels and what they mean are the same."""
+        """Hash the pixels and the label's other fields; None if the array cannot be encoded."""
         _, put = prepared.body
         try:
-            return _digest_of(put, self._read(put)[1])
+            return _digest_of(put, self._encode_pixels(put)[1])
         except InputError:
             return None
 
     def trim_item(self, item: Any) -> BitmapPut:
-        """Let go of the array: thousands of them do not fit into memory."""
+        """Drop the array, as thousands of arrays do not fit into memory."""
         return attrs.evolve(_as_bitmap_put(item), array=None)
 
     def retry_item(self, job: Job) -> Any:
-        """What to feed to another run: a bitmap that is up stays up."""
+        """Return the item for another run; an uploaded bitmap is replaced by its `Asset`, so it is not sent again."""
         return attrs.evolve(_as_bitmap_put(job.item), array=job.done[0]) if job.done else job.item
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
-        """Upload the bitmap, and make the body of the label."""
+        """Upload the bitmap, and build the body of the label."""
         path, put = job.prepared.body
-        content, digest = await run_sync(self._read, put)
+        content, digest = await run_sync(self._encode_pixels, put)
         if isinstance(content, Asset):
             asset = content
         else:
@@ -79,8 +79,8 @@ class PutBitmaps(PutLabels):
         body = encode_json(label_fields(put, asset.url))
         return attrs.evolve(job.prepared, body=(path, body), digest=_digest_of(put, digest))
 
-    def _read(self, put: BitmapPut) -> tuple[bytes | Asset, bytes]:
-        """Encode the pixels, unless they are up; with what tells whether they are the same. Takes long."""
+    def _encode_pixels(self, put: BitmapPut) -> tuple[bytes | Asset, bytes]:
+        """Return the PNG, or the asset of an uploaded bitmap, and its digest. Slow; call it in a worker thread."""
         if isinstance(put.array, Asset):
             return put.array, digest_of(put.array.url.encode())
         content = self._encode(put.array, put.annotations)
@@ -88,7 +88,7 @@ class PutBitmaps(PutLabels):
 
 
 def label_fields(put: BitmapPut, url: str) -> dict[str, Any]:
-    """The label whose bitmap is at *url*, as the service takes it."""
+    """Build the body of a label whose bitmap is at *url*."""
     if not isinstance(put.annotations, Sequence) or isinstance(put.annotations, str):
         raise InputError(f"expected a list, got {type(put.annotations).__name__}", path="annotations")
     attributes = {
@@ -102,7 +102,7 @@ def label_fields(put: BitmapPut, url: str) -> dict[str, Any]:
 
 def encoder(*, must_agree: bool) -> Callable[[Any, Sequence[Any]], bytes]:
     """
-    Make what encodes an array, after it was checked whether it and its annotations agree.
+    Return a function that encodes an array as a PNG, and with *must_agree* first checks it against its annotations.
 
     Raises:
         ImportError: The extra is not installed.
@@ -122,7 +122,7 @@ def _digest_of(put: BitmapPut, pixels: bytes) -> bytes:
 
 
 def _as_bitmap_put(item: Any) -> BitmapPut:
-    """Read an item; without a status it is PRELABELED, as with `put_bitmap`."""
+    """Convert an item to a `BitmapPut`; the default status is PRELABELED, as in `put_bitmap`."""
     if isinstance(item, Mapping):
         try:
             item = BitmapPut(**item)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 class Labels(Resource):
     """
-    Labels: at most one for each sample in each labelset.
+    Labels: a sample has at most one in each labelset.
 
     Source: API documentation, "Labels".
     """
@@ -65,7 +65,7 @@ class Labels(Resource):
         score: float | None = None,
     ) -> Label:
         """
-        Set a label, whether or not there is one.
+        Set a label: create it, or replace the existing one.
 
         Example:
             ::
@@ -78,13 +78,13 @@ class Labels(Resource):
             labelset: The labelset.
             attributes: The label itself, as a model or as JSON, which is checked and sent as given.
             label_status: One of `LabelStatus`; None is not sent.
-            score: How sure a prediction is; None is not sent.
+            score: Confidence of a prediction; None is not sent.
 
         Returns:
-            The label as the service has it now.
+            The label as the service has stored it.
 
         Raises:
-            InputError: *attributes* do not fit a known shape; `path` says where.
+            InputError: *attributes* do not fit a known label type; `path` says where.
             NotFoundError: There is no such sample or labelset.
         """
         body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
@@ -94,7 +94,7 @@ class Labels(Resource):
 
     async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
         """
-        Change a label; what is not named stays.
+        Change a label; fields not named keep their value.
 
         Example:
             ::
@@ -107,12 +107,12 @@ class Labels(Resource):
             changes: Keys of `LabelChanges`; None is sent as null.
 
         Returns:
-            The label as the service has it now.
+            The label as the service has stored it.
 
         Raises:
-            InputError: The attributes do not fit a known shape; `path` says where.
+            InputError: The attributes do not fit a known label type; `path` says where.
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
-            TypeError: A change is not known.
+            TypeError: A keyword is not a field of `LabelChanges`.
         """
         check_keys(changes, LabelChanges, "update()")
         check_label_changes(changes)
@@ -145,7 +145,7 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Label]:
         """
-        Set any number of labels, many at a time.
+        Set any number of labels, several at a time.
 
         Example:
             ::
@@ -156,9 +156,9 @@ class Labels(Resource):
                 report.raise_if_failed()
 
         Args:
-            labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, which is pulled
-                only when there is room. A mapping is checked and sent as given.
-            labelset: For labels that name none.
+            labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, read only as
+                fast as the labels are sent. A mapping is checked and sent as given.
+            labelset: For labels that do not name one.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -177,7 +177,7 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkStream[Label]:
         """
-        Set any number of labels, and look at each outcome as it comes.
+        Set any number of labels, and receive each outcome as it arrives.
 
         Example:
             ::
@@ -188,7 +188,7 @@ class Labels(Resource):
 
         Args:
             labels: As in `put_many`.
-            labelset: For labels that name none.
+            labelset: For labels that do not name one.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
         """
         settings = BulkSettings.from_options(bulk)
@@ -202,10 +202,10 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Label]:
         """
-        Get the labels of any number of samples, many at a time.
+        Get the labels of any number of samples, several at a time.
 
-        The labels of a whole dataset cost fewer requests as ``samples.list(dataset, labelset=labelset,
-        include_full_label=True)``.
+        For the labels of a whole dataset, ``samples.list(dataset, labelset=labelset, include_full_label=True)`` needs
+        fewer requests.
 
         Example:
             ::
@@ -215,14 +215,14 @@ class Labels(Resource):
                 labels = {outcome.uuid: outcome.value for outcome in report.results}
 
         Args:
-            sample_uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            sample_uuids: The samples; an iterable or async iterable, read only as fast as the labels arrive.
             labelset: The labelset.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
-            One `Outcome` for each sample, with its label as `value`; None if the sample is there and has no label,
-            which takes a second request to know. Statuses are ``done``, ``failed`` (with a NotFoundError if there is
-            no such sample or labelset), ``unsent`` and ``unknown``.
+            One `Outcome` for each sample, with its label as `value`; None if the sample exists but has no label, which
+            takes a second request to find out. Statuses are ``done``, ``failed`` (with a NotFoundError if there is no
+            such sample or labelset), ``unsent`` and ``unknown``.
 
         Raises:
             BulkError: A sample failed, and ``on_error="raise"``.
@@ -237,7 +237,9 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkStream[Label]:
         """
-        Get the labels of any number of samples, and look at each as it comes; with ``keep="failures"`` none is kept.
+        Get the labels of any number of samples, and receive each as it arrives.
+
+        With ``keep="failures"``, the labels are not kept in memory.
 
         Example:
             ::
@@ -262,7 +264,7 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Label]:
         """
-        Change any number of labels, many at a time; what is not named stays.
+        Change any number of labels, several at a time; fields not named keep their value.
 
         Example:
             ::
@@ -273,10 +275,10 @@ class Labels(Resource):
                 report.raise_if_failed()
 
         Args:
-            changes: `LabelUpdate`, or mappings with ``sample_uuid``, perhaps ``labelset``, and keys of `LabelChanges`;
-                an iterable or async iterable, which is pulled only when there is room. None is sent as null; a mapping
-                is checked and sent as given.
-            labelset: For changes that name none.
+            changes: `LabelUpdate`, or mappings with ``sample_uuid``, optionally ``labelset``, and keys of
+                `LabelChanges`; an iterable or async iterable, read only as fast as the changes are sent. None is sent
+                as null; a mapping is checked and sent as given.
+            labelset: For changes that do not name one.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -297,7 +299,7 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[None]:
         """
-        Delete the labels of any number of samples, many at a time.
+        Delete the labels of any number of samples, several at a time.
 
         Example:
             ::
@@ -306,7 +308,7 @@ class Labels(Resource):
                 report.raise_if_failed()
 
         Args:
-            sample_uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            sample_uuids: The samples; an iterable or async iterable, read only as fast as the labels are deleted.
             labelset: The labelset.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
@@ -333,7 +335,7 @@ class Labels(Resource):
         check: bool = True,
     ) -> Label:
         """
-        Upload an array of ids as a bitmap, and set the label it is of (extra ``images``).
+        Upload an array of annotation ids as a bitmap, and set the label that refers to it (extra ``images``).
 
         Example:
             ::
@@ -342,7 +344,7 @@ class Labels(Resource):
                 array[100:200, 50:90] = 1
                 await client.labels.put_bitmap(sample, "predictions", array, [{"id": 1, "category_id": 7}])
 
-        The pixels are encoded in a worker thread. See `segments_async.images` for what else is done with bitmaps:
+        The pixels are encoded in a worker thread. See `segments_async.images` for other functions on bitmaps:
         ``from_masks``, ``semantic``, ``mismatch``.
 
         Args:
@@ -350,20 +352,21 @@ class Labels(Resource):
             labelset: The labelset.
             array: Height x width of the image, integers of any type: each pixel's annotation id, 0 where nothing is
                 labelled.
-            annotations: What the ids mean: models, or mappings with ``id``, ``category_id``, perhaps ``attributes``.
+            annotations: The annotations that the ids refer to: models, or mappings with ``id``, ``category_id`` and
+                optionally ``attributes``.
             image_attributes: Values of the attributes of the whole image, by name; None is not sent.
             label_status: One of `LabelStatus`; None is not sent.
-            score: How sure a prediction is; None is not sent.
-            check: Whether every pixel needs an annotation and every annotation a pixel.
+            score: Confidence of a prediction; None is not sent.
+            check: Whether every pixel's id must have an annotation, and every annotation a pixel.
 
         Returns:
-            The label as the service has it now.
+            The label as the service has stored it.
 
         Raises:
             ImportError: The extra is not installed.
-            InputError: *array* holds something else than integers from 0 to 2^24 - 1, has not two dimensions or is
-                empty, or it and *annotations* disagree.
-            NotFoundError: There is no such sample or labelset; the bitmap was uploaded in vain.
+            InputError: *array* contains anything but integers from 0 to 2^24 - 1, is not two-dimensional or is empty,
+                or it and *annotations* do not match.
+            NotFoundError: There is no such sample or labelset. The bitmap was uploaded, but is not used.
         """
         put = BitmapPut(
             uuid_of(sample),
@@ -385,7 +388,7 @@ class Labels(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Label]:
         """
-        Upload any number of arrays of ids, and set the labels they are of, many at a time (extra ``images``).
+        Upload any number of arrays of annotation ids, and set their labels, several at a time (extra ``images``).
 
         Example:
             ::
@@ -397,19 +400,19 @@ class Labels(Resource):
                 )
                 report.raise_if_failed()
 
-        Arrays are pulled when there is room, encoded in worker threads, and let go of when they are put, so that a
-        generator of any length needs little memory. A bitmap that is up is not uploaded again, neither for
-        `report.retry_items`, where an `Asset` stands for it, nor in a run that goes on from a checkpoint.
+        Arrays are read only as fast as they are sent, encoded in worker threads, and released once their label is put,
+        so a generator of any length needs little memory. An uploaded bitmap is not uploaded again: `report.retry_items`
+        has an `Asset` in place of the array, and a run that resumes from a checkpoint finds it there.
 
         Args:
             bitmaps: `BitmapPut`, or mappings with the same keys; an iterable or async iterable.
-            labelset: For items that name none.
+            labelset: For items that do not name one.
             check: As in `put_bitmap`.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
-            One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The `item` of
-            what was put has no array any more.
+            One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The `item` of a
+            success no longer has its array.
 
         Raises:
             ImportError: The extra is not installed.
@@ -423,7 +426,7 @@ class Labels(Resource):
         self, sample: str | Sample, labelset: str = GROUND_TRUTH
     ) -> tuple[npt.NDArray[np.uint32], list[ImageSegmentationAnnotation]]:
         """
-        Get a label of a segmented image as an array of ids, with what they mean (extra ``images``).
+        Get a label of a segmented image as an array of annotation ids, with the annotations (extra ``images``).
 
         Example:
             ::
@@ -431,7 +434,7 @@ class Labels(Resource):
                 array, annotations = await client.labels.get_bitmap(sample)
                 categories = semantic(array, annotations)
 
-        The bitmap is fetched from its own host, which never sees the API key, and decoded in a worker thread.
+        The bitmap is fetched from its own host, which never receives the API key, and decoded in a worker thread.
 
         Args:
             sample: The sample, or its uuid.
@@ -441,7 +444,7 @@ class Labels(Resource):
             Height x width: each pixel's annotation id, 0 where nothing is labelled; and the annotations.
 
         Raises:
-            DecodeError: The label has no bitmap, or that is not one.
+            DecodeError: The label has no bitmap, or the file is not a bitmap.
             ImportError: The extra is not installed.
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """

@@ -10,7 +10,7 @@ from segments_async._wire.routes import UPDATE_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
 from segments_async.models import Label, LabelPut, LabelUpdate
-from segments_async.resources._operations import PLACE, PerLabelOperation
+from segments_async.resources._operations import PerLabelOperation, split_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,24 +20,21 @@ if TYPE_CHECKING:
 
 
 class UpdateLabels(PerLabelOperation[Label]):
-    """Change labels one by one: the service has no call for several."""
+    """Change labels, one per request, as the service has no call for several."""
 
     kind = "labels.update_many"
     items_name = "changes"
 
     def prepare(self, item: Any) -> Prepared:
-        """Check a change and encode it."""
+        """Check a change and encode its body."""
         if isinstance(item, LabelUpdate):
             uuid, labelset, changes = item.sample_uuid, item.labelset, dict(item.changes)
         elif isinstance(item, Mapping):
-            if "sample_uuid" not in item:
-                raise InputError("missing", path="sample_uuid")
-            uuid, labelset = item["sample_uuid"], item.get("labelset")
-            changes = {key: value for key, value in item.items() if key not in PLACE}
+            uuid, labelset, changes = split_place(item)
         else:
             raise InputError(f"expected a LabelUpdate or a mapping, got {type(item).__name__}")
         check_label_changes(changes)
-        return self.prepared(uuid, labelset, encode_json(changes))
+        return self.prepare_label(uuid, labelset, encode_json(changes))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Change one label."""
@@ -48,7 +45,7 @@ class UpdateLabels(PerLabelOperation[Label]):
 
 def check_label_changes(changes: Mapping[str, Any]) -> None:
     """
-    Refuse changes that do not fit a label; None is null, which fits everywhere.
+    Refuse changes that do not fit a label; None is sent as null, which every field accepts.
 
     Raises:
         InputError: A value is of the wrong type.

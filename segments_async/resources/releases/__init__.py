@@ -1,1 +1,1 @@
-"""Releases: snapshots of a dataset with its labels."""
+"""Releases: snapshots of a dataset and its labels."""

@@ -5,7 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from segments_async._releases import ReleaseFile, open_release
-from segments_async._releases.source import address_of, dataset_of, file_of, path_of, temporary_folder
+from segments_async._releases.source import (
+    check_dataset,
+    fetch_release_url,
+    local_path,
+    release_url,
+    temporary_folder,
+)
 from segments_async._transfer.download import get_file
 from segments_async.errors import ApiError
 from segments_async.models import Release
@@ -23,17 +29,17 @@ T = TypeVar("T")
 
 
 class ReleaseReader:
-    """Finds, downloads and opens the files of releases, for the methods of `Releases`."""
+    """Locates, downloads and opens release files, for the methods of `Releases`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     @asynccontextmanager
     async def open(self, source: ReleaseSource, name: str | None = None) -> AsyncIterator[ReleaseFile]:
-        """Open a release; one that is not on disk is downloaded to a temporary folder first."""
+        """Open a release; if it is not on disk, download it to a temporary folder first."""
         if isinstance(source, ReleaseFile):
             yield source
-        elif (path := path_of(source, name)) is not None:
+        elif (path := local_path(source, name)) is not None:
             async with open_release(path) as release:
                 yield release
         else:
@@ -47,13 +53,13 @@ class ReleaseReader:
     async def open_cached(
         self, source: ReleaseSource, name: str | None, files: ReleaseFiles
     ) -> AsyncIterator[ReleaseFile]:
-        """Open a release whose file is cached with its images; that of a URL is not, as its content may change."""
-        called = source.name if isinstance(source, Release) else name
-        if called is None:
+        """Open a release, and cache its file with its images; a URL is not cached, as its content may change."""
+        release_name = source.name if isinstance(source, Release) else name
+        if release_name is None:
             async with self.open(source) as release:
                 yield release
             return
-        path = await self._fetch(source, name, partial(files.keep, called))
+        path = await self._fetch(source, name, partial(files.cache_release, release_name))
         async with open_release(path) as release:
             yield release
 
@@ -61,12 +67,14 @@ class ReleaseReader:
         await get_file(self._session, url, path, renew=renew)
 
     async def _fetch(self, source: object, name: str | None, fetch: Callable[[str, Renew | None], Awaitable[T]]) -> T:
-        """Find out where the file of a release is, and *fetch* it."""
+        """Get the address of a release file, and *fetch* it."""
         if name is not None:
-            find = partial(address_of, self._session, dataset_of(source), name)
-            return await fetch(await find(), find)
+            get_url = partial(fetch_release_url, self._session, check_dataset(source), name)
+            return await fetch(await get_url(), get_url)
         try:
-            return await fetch(source if isinstance(source, str) else file_of(source), None)
+            return await fetch(source if isinstance(source, str) else release_url(source), None)
         except ApiError as error:
-            error.add_note("if its address has expired: with the dataset and the release's name, it is asked for anew")
+            error.add_note(
+                "if the address has expired, pass the dataset and the release's name, so that it can be renewed"
+            )
             raise

@@ -9,7 +9,7 @@ import anyio
 
 from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
-from segments_async._releases.source import check_writable, file_of, shown
+from segments_async._releases.source import check_writable, identifier, release_url
 from segments_async._transfer.download import get_file
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_name
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     from segments_async.bulk import Progress
     from segments_async.export import ExportFormat, ExportReport
 
-POLL_SHARE = 0.1
-"""What takes long is looked at less often: after such a share of the time that passed."""
+POLL_FRACTION = 0.1
+"""The poll interval grows to this fraction of the time waited so far."""
 MAX_POLL = 30.0
+"""Seconds; the poll interval grows no further."""
 
 
 class Releases(Resource):
     """
-    Releases: snapshots of a dataset with its labels, as one JSON file.
+    Releases: snapshots of a dataset and its labels, each in one JSON file.
 
     Source: API documentation, "Releases".
     """
@@ -61,12 +62,12 @@ class Releases(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            on_error: ``"skip"`` leaves out a release that does not decode, and tells of it in `Pages.skipped`.
+            on_error: ``"skip"`` leaves out a release that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
-            All of them; the service gives them in one piece.
+            All releases; the service does not paginate them.
         """
-        return self._whole(LIST_RELEASES, Release, path={"dataset": dataset}, on_error=on_error)
+        return self._single_page(LIST_RELEASES, Release, path={"dataset": dataset}, on_error=on_error)
 
     async def get(self, dataset: str | Dataset, name: str) -> Release:
         """
@@ -88,7 +89,7 @@ class Releases(Resource):
 
     async def create(self, dataset: str | Dataset, name: str, *, description: str = "") -> Release:
         """
-        Ask for a release; it is built in the background, see `wait`.
+        Create a release. The service builds it in the background; see `wait`.
 
         Example:
             ::
@@ -99,16 +100,16 @@ class Releases(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             name: Unique in its dataset.
-            description: A line for people.
+            description: A short text for readers.
 
         Returns:
-            The release, which is PENDING.
+            The release, whose status is PENDING.
 
         Raises:
-            AlreadyExistsError: There is one of this name.
+            AlreadyExistsError: A release with this name exists.
         """
         body = {"name": check_name(name), "description": description}
-        GET_RELEASE.fill(dataset=dataset, name=name)  # a release that cannot be asked for is of no use
+        GET_RELEASE.fill(dataset=dataset, name=name)  # refuses a name that no later call could use in a path
 
         async def create() -> Release:
             return await self._session.call(CREATE_RELEASE, Release, path={"dataset": dataset}, json=body)
@@ -120,7 +121,7 @@ class Releases(Resource):
 
     async def delete(self, dataset: str | Dataset, name: str) -> None:
         """
-        Delete a release; the samples and labels stay.
+        Delete a release; the samples and labels are kept.
 
         Example:
             ::
@@ -149,13 +150,13 @@ class Releases(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             name: The release's name.
             timeout: Seconds to wait at most.
-            poll: Seconds between two looks; in time they become a tenth of those that passed, up to 30.
+            poll: Seconds between two requests at first; the interval grows to a tenth of the time waited, up to 30 s.
 
         Returns:
-            The release, which has SUCCEEDED.
+            The release, whose status is SUCCEEDED.
 
         Raises:
-            ReleaseFailedError: The service could not build it.
+            ReleaseFailedError: The service failed to build it.
             RequestTimeoutError: It was still being built after *timeout*.
         """
         for path, seconds in (("timeout", timeout), ("poll", poll)):
@@ -169,14 +170,14 @@ class Releases(Resource):
             if release.status == "SUCCEEDED":
                 return release
             if release.status == "FAILED":
-                raise ReleaseFailedError(shown(dataset), name)
+                raise ReleaseFailedError(identifier(dataset), name)
             left = deadline - clock.monotonic()
             if left <= 0:
                 raise RequestTimeoutError(
-                    f"release {name!r} of {shown(dataset)} was still {release.status} after {timeout:g} s"
+                    f"release {name!r} of {identifier(dataset)} was still {release.status} after {timeout:g} s"
                 )
-            slower = min((clock.monotonic() - started) * POLL_SHARE, MAX_POLL)
-            await clock.sleep(min(max(poll, slower), left))
+            grown = min((clock.monotonic() - started) * POLL_FRACTION, MAX_POLL)
+            await clock.sleep(min(max(poll, grown), left))
 
     async def download(
         self,
@@ -187,16 +188,16 @@ class Releases(Resource):
         progress: Callable[[Progress], object] | None = None,
     ) -> Path:
         """
-        Download the file of a release that is built.
+        Download the file of a release that has been built.
 
-        The file lives on another host, which never sees the API key. It is streamed to a temporary name beside
-        *path* and renamed at the end, so that *path* is whole or not there. After a cut it goes on where it was, as
-        often as there is something more each time; an address whose signature has expired is asked for anew.
+        The file is on another host, which never receives the API key. It is streamed to a temporary file beside *path*
+        and renamed at the end, so *path* is complete or does not exist. An interrupted download resumes, as long as
+        each attempt makes progress; an address whose signature has expired is renewed.
 
-        What came before it failed, was cancelled or killed stays beside *path*, hidden (``.flowers-v1.json.part`` and
-        ``.part.json``), if it is a MiB at least and the host names the content by a strong ``ETag``. The next call with
-        the same *path* goes on from there; a part of anything else is thrown away. What is downloaded to one *path*
-        twice at the same time is not mixed up. On Windows nothing stays.
+        If the download fails, is cancelled or is killed, the part that arrived is kept in hidden files beside *path*
+        (``.flowers-v1.json.part`` and ``.part.json``), provided it has at least 1 MiB and the host sends a strong
+        ``ETag``. The next call with the same *path* resumes it; a part of different content is discarded. Concurrent
+        downloads to the same *path* do not interfere. On Windows, no part is kept.
 
         Example:
             ::
@@ -208,7 +209,7 @@ class Releases(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             name: The release's name.
-            path: Where to write; a file that is there is replaced.
+            path: Where to write; an existing file is replaced.
             progress: Called with a `Progress`, whose `done` and `total` are bytes, at most ten times a second and at
                 the end: ``progress=tqdm_progress("v1", unit="B", unit_scale=True)``.
 
@@ -216,28 +217,28 @@ class Releases(Resource):
             *path*.
 
         Raises:
-            InputError: *path* cannot be written, a full disk included, or the release is still being built.
-            ReleaseFailedError: The service could not build it.
-            DecodeError: It has no file, or a page of HTML came instead.
+            InputError: *path* cannot be written, also because the disk is full, or the release is still being built.
+            ReleaseFailedError: The service failed to build it.
+            DecodeError: It has no file, or the host returned an HTML page instead.
         """
         target = Path(path)
         await anyio.to_thread.run_sync(check_writable, target)
 
-        async def find() -> str:
-            return file_of(await self.get(dataset, name), shown(dataset))
+        async def get_url() -> str:
+            return release_url(await self.get(dataset, name), identifier(dataset))
 
         with byte_progress(progress) as tell:
-            await get_file(self._session, await find(), target, renew=find, tell=tell, keep=True)
+            await get_file(self._session, await get_url(), target, renew=get_url, on_progress=tell, resume=True)
         return target
 
     def open(self, source: ReleaseSource, name: str | None = None) -> AbstractAsyncContextManager[ReleaseFile]:
         """
-        Open a release, to read it sample by sample, however large it is.
+        Open a release, to read it sample by sample whatever its size.
 
-        What is not on disk yet is first downloaded, whole, to the folder for temporary files (``TMPDIR``), and deleted
-        when the block is left: so a slow reader holds no connection, no cut disturbs it, and it does not matter where
-        in the file the categories stand. To read a large release more than once, or to see how far it is, `download`
-        it, and open the file.
+        A release that is not on disk is first downloaded completely to the folder for temporary files (``TMPDIR``), and
+        deleted at the end of the block. So a slow reader does not occupy a connection, a lost connection does not
+        interrupt it, and the categories may be anywhere in the file. To read a large release more than once, or to see
+        the progress of the download, `download` it and open the file.
 
         Example:
             ::
@@ -248,13 +249,14 @@ class Releases(Resource):
                         print(sample.name, sample.labels["ground-truth"])
 
         Args:
-            source: The dataset, with *name*; or without it a `Release`, the URL of a file, or a path.
+            source: The dataset, together with *name*; or, without *name*, a `Release`, the URL of a file, or a path.
             name: The release's name.
 
         Raises:
-            InputError: There is no such file, it cannot be kept (a full disk), or the release is still being built.
-            ReleaseFailedError: The service could not build it.
-            DecodeError: The file is no release.
+            InputError: There is no such file, it cannot be stored (such as on a full disk), or the release is still
+                being built.
+            ReleaseFailedError: The service failed to build it.
+            DecodeError: The file is not a release.
         """
         return self._reader.open(source, name)
 
@@ -270,7 +272,9 @@ class Releases(Resource):
         on_error: OnError = "raise",
     ) -> AsyncIterator[ReleaseSamples]:
         """
-        Read the samples of a release: `open` and `ReleaseFile.samples` in one, so that all of it is downloaded first.
+        Read the samples of a release: `open` and `ReleaseFile.samples` in one call.
+
+        As with `open`, the whole file is downloaded first.
 
         Example:
             ::
@@ -282,13 +286,13 @@ class Releases(Resource):
         Args:
             source: As in `open`.
             name: As in `open`.
-            labelset: As in `ReleaseFile.samples`, like the rest.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these.
-            on_error: ``"skip"`` leaves out samples that do not decode.
+            labelset: As in `ReleaseFile.samples`.
+            label_status: Only samples whose label has one of these statuses; as in `ReleaseFile.samples`.
+            metadata: Only samples with all of these; as in `ReleaseFile.samples`.
+            on_error: ``"skip"`` leaves out samples that do not decode; as in `ReleaseFile.samples`.
 
         Raises:
-            InputError: There is no such labelset; or as `open`.
+            InputError: There is no such labelset; or as in `open`.
             DecodeError: A sample does not decode, or the file is damaged.
         """
         async with self._reader.open(source, name) as release:
@@ -309,7 +313,7 @@ class Releases(Resource):
             name: As in `open`.
 
         Raises:
-            DecodeError: The file is no release; or as `open`.
+            DecodeError: The file is not a release; or as in `open`.
         """
         async with self._reader.open(source, name) as release:
             return await release.summary()
@@ -333,7 +337,7 @@ class Releases(Resource):
         progress: Callable[[Progress], None] | None = None,
     ) -> ExportReport:
         """
-        Write the images and labels of a release as files of another format (extra ``export``).
+        Export the images and labels of a release to another format (extra ``export``).
 
         Example:
             ::
@@ -341,38 +345,39 @@ class Releases(Resource):
                 report = await client.releases.export("jane/flowers", "out", "coco-panoptic", name="v1")
                 print(report.file, report.folder)
 
-        The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*; where they
-        differ, and why, is told in `segments_async.export`. Samples are read, fetched and written one after the other,
-        a few at a time, so that a release of any size needs little memory. Each file is written under a temporary name
-        and renamed; the JSON file comes last. Images that are there from an earlier run are not fetched again; signed
-        addresses that have expired are asked for anew.
+        The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*;
+        `segments_async.export` lists the differences and their reasons. Samples are read, fetched and written a few at
+        a time, so a release of any size needs little memory. Each file is written under a temporary name and renamed;
+        the JSON file is written last. Images from an earlier run are not fetched again; expired signed addresses are
+        renewed.
 
         Args:
-            release: As `source` in `open`, or what that gave.
-            folder: Where to write; it is made if it is not there.
-            format: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``), ``"semantic"``,
-                ``"semantic-color"``, ``"instance"``, ``"instance-color"``: of bitmaps. ``"yolo"``: of boxes.
-                ``"coco-instance"`` takes boxes, polygons and points too.
+            release: As *source* in `open`, or an open `ReleaseFile`.
+            folder: Where to write; it is created if it does not exist.
+            format: For bitmaps: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``),
+                ``"semantic"``, ``"semantic-color"``, ``"instance"``, ``"instance-color"``. For boxes: ``"yolo"``.
+                ``"coco-instance"`` also accepts boxes, polygons and points.
             name: As in `open`.
-            labelset: Whose labels.
+            labelset: The labelset to export.
             label_status: Only samples whose label has one of these statuses.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``: -1 makes YOLO's 0, 1, 2 of 1, 2, 3.
-            images: Whether the images are written too.
-            image_size: Width and height of all images in pixels, where the bitmaps do not tell; by default each image
-                is asked.
-            refresh: Whether images are fetched although they are there.
-            on_error: ``"skip"`` leaves out samples that cannot be exported; the report tells which, and why.
-            concurrency: Samples under way at once; by default 16, or as many as the client has connections.
+            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``: -1 turns ids 1, 2, 3 into YOLO's
+                0, 1, 2.
+            images: Whether to write the images too.
+            image_size: Width and height of all images in pixels, used where no bitmap gives them; by default each
+                image is read for its size.
+            refresh: Whether to fetch images again that already exist.
+            on_error: ``"skip"`` leaves out samples that cannot be exported; the report lists them with their errors.
+            concurrency: Samples in flight at once; by default 16, or the client's number of connections if smaller.
             progress: Called with a `Progress` at most ten times a second, and at the end.
 
         Returns:
-            Where everything is, how many samples there were, and what the format cannot hold.
+            Where the files are, how many samples were exported, and what the format cannot represent.
 
         Raises:
             ImportError: An extra is not installed.
-            InputError: There is no such labelset, the format cannot hold this task type, or *folder* cannot be written,
-                a full disk included.
+            InputError: There is no such labelset, the format does not support this task type, or *folder* cannot be
+                written, also because the disk is full.
             DecodeError: The release file is damaged.
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
         """
@@ -414,7 +419,7 @@ class Releases(Resource):
         on_error: OnError = "raise",
     ) -> ReleaseItems:
         """
-        Go through a release with its images and label bitmaps, fetched in the background (extra ``images``).
+        Iterate over a release with its images and label bitmaps, prefetched in the background (extra ``images``).
 
         Example:
             ::
@@ -423,35 +428,36 @@ class Releases(Resource):
                     async for sample, image, label, bitmap in items:
                         train_on(image, bitmap)
 
-        There is an item for each image: of a sequence frame by frame, and in each frame sensor by sensor, or camera by
-        camera of a point cloud; `ReleaseItem` says which it is, and what was annotated in it. Images and bitmaps are
-        decoded in worker threads; signed addresses that have expired are asked for anew. ``docs/training.md`` adapts
-        all of that to PyTorch and ``datasets``.
+        There is one item per image. Images of a sequence come frame by frame, and within a frame by sensor, or by the
+        cameras of a point cloud; `ReleaseItem` has the frame, the sensor, the camera and the annotations of its image.
+        Images and bitmaps are decoded in worker threads; expired signed addresses are renewed. ``docs/training.md``
+        shows how to use this with PyTorch and ``datasets``.
 
         Args:
             source: As in `open`; with a path or a *cache*, it is not downloaded each time.
             name: As in `open`.
-            images: Whether to fetch and decode images. Without, there is one item for each sample.
+            images: Whether to fetch and decode images. If not, there is one item per sample.
             bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
-            labelset: Whose labels to give; None where a sample has none.
+            labelset: The labelset of the labels; an item's label is None if its sample has none there.
             label_status: Only samples whose label has one of these statuses.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            prefetch: Images ahead of you, under way or waiting for you, 1000 at most: so many are in memory.
-            shard: ``(index, count)``: only every *count*-th sample, from *index* on; for workers that share the work.
-            cache: Folder in which images, bitmaps and the file of a release of the service are kept, so that the next
-                epoch fetches none. It may be that of ``assets.download_many``, and workers may share it.
-            on_error: ``"skip"`` leaves out a sample that does not decode, or an image that cannot be had or whose
-                bitmap cannot, and tells of it in `ReleaseItems.skipped`.
+            prefetch: Images fetched or buffered ahead, 1000 at most; bounds memory.
+            shard: ``(index, count)``: only every *count*-th sample, starting at *index*; splits a release among
+                workers.
+            cache: Folder that caches images, bitmaps and release files of the service, so the next epoch fetches
+                nothing. It may be the folder of ``assets.download_many``, and workers may share it.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and an image if it or its bitmap cannot be
+                fetched or decoded, and reports it in `ReleaseItems.skipped`.
 
         Returns:
-            A block, inside which there are the items, in the order of the file. Leaving it early cancels what is under
-            way.
+            An async context manager that iterates over the items, in the order of the file. Leaving it early cancels
+            the requests in flight.
 
         Raises:
-            DecodeError: The file is damaged, or an image is none.
-            ImportError: The extra is not installed, and images or bitmaps are wanted.
+            DecodeError: The file is damaged, or an image cannot be decoded.
+            ImportError: *images* or *bitmaps* is true, and the extra is not installed.
             InputError: As in `open`; there is no such labelset, a sample has no image (a point cloud without cameras),
-                or *cache* cannot be written, a full disk included.
+                or *cache* cannot be written, also because the disk is full.
         """
         options = IterateOptions(
             images=images,

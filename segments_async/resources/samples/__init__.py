@@ -1,1 +1,1 @@
-"""Samples: what is labelled."""
+"""Samples of a dataset: the images, point clouds and sequences to label."""

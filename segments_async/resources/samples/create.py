@@ -12,51 +12,42 @@ from segments_async._serialization.converter import check, structure, unstructur
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._wire.arguments import check_name, json_contains, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
-from segments_async._wire.endpoint import dataset_name, dataset_path
 from segments_async._wire.routes import CREATE_SAMPLE, CREATE_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.bulk.report import SUCCESSES
 from segments_async.errors import AlreadyExistsError, DecodeError, InputError, SegmentsError
 from segments_async.models import Dataset, Sample, SampleCreate
 from segments_async.resources._base import create_once
-from segments_async.resources._operations import ServiceOperation
+from segments_async.resources._operations import BATCHES_IN_FLIGHT, DatasetOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from segments_async._http.call_stats import CallStats
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
 
 
-BATCHES_IN_FLIGHT = 8
-
-
-class CreateSamples(ServiceOperation[Sample]):
-    """Create samples in batches, matched with the answer by name."""
+class CreateSamples(DatasetOperation[Sample]):
+    """Create samples in batches; the rows of the answer are matched to the items by name."""
 
     kind = "samples.create_many"
     items_name = "samples"
-    missing_is_fatal = True
 
     def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
-        dataset_path(dataset)
-        self.scope = dataset_name(dataset)
-        super().__init__(session)
-        self._path = {"dataset": dataset}
-        self._if_exists = settings.if_exists
-        # Only the single POST tells a name that is taken from one that was free.
+        # Only a POST of a single sample reports that the name is taken; the batch call returns the existing sample.
         limit = min(settings.batch_size or MAX_BATCH_ITEMS, MAX_BATCH_ITEMS)
-        self.batch_size = 1 if settings.if_exists == "error" else limit
-        self.journal_before_send = settings.if_exists == "error"
+        batch_size = 1 if settings.if_exists == "error" else limit
+        in_flight = session.max_connections if batch_size == 1 else BATCHES_IN_FLIGHT
+        super().__init__(session, dataset, settings, batch_size=batch_size, in_flight=in_flight)
+        self._if_exists = settings.if_exists
+        self.journal_before_send: bool = settings.if_exists == "error"
         if settings.if_exists == "update":
-            # What was merely found by an earlier run may differ from what was sent; what this one finds, it compares.
-            self.done_statuses = SUCCESSES - {"existing"}
-            self.status_aliases = {"existing": "updated"}
-        default = session.max_connections if self.batch_size == 1 else BATCHES_IN_FLIGHT
-        self.concurrency = min(settings.concurrency or default, session.max_connections)
+            # A sample that an earlier run only found may differ from what is sent now, so it is compared again.
+            self.done_statuses: Collection[str] = SUCCESSES - {"existing"}
+            self.status_aliases: Mapping[str, str] = {"existing": "updated"}
         self._started: float | None = None
-        self._new_since: datetime | None = None
+        self._created_since: datetime | None = None
 
     def prepare(self, item: Any) -> Prepared:
         """Check a sample and encode it."""
@@ -66,7 +57,7 @@ class CreateSamples(ServiceOperation[Sample]):
         return Prepared(check_name(fields["name"]), body, size=len(body) + 1)
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Sample] | SegmentsError]:
-        """Create a batch, or one sample by itself where `batch_size` is 1."""
+        """Create a batch, or a single sample if `batch_size` is 1."""
         if self._started is None:
             self._started = time.monotonic()
         if self.batch_size > 1:
@@ -78,7 +69,7 @@ class CreateSamples(ServiceOperation[Sample]):
         except AlreadyExistsError:
             if self._if_exists == "error":
                 raise
-            # The batch call returns what is there.
+            # The batch call returns the existing sample.
             [result] = await self._send_batch(jobs, stats)
             if isinstance(result, Success) and result.status == "created":
                 result = attrs.evolve(result, status="existing")
@@ -88,13 +79,13 @@ class CreateSamples(ServiceOperation[Sample]):
     async def _send_batch(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Sample] | SegmentsError]:
         body = b"[" + b",".join(job.prepared.body for job in jobs) + b"]"
         rows = await self._session.call(CREATE_SAMPLES, list[Any], path=self._path, content=body, stats=stats)
-        self._note_time(stats)
-        named = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
-        return [await self._result(job, named.get(job.prepared.key), stats) for job in jobs]
+        self._note_start(stats)
+        by_name = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
+        return [await self._result(job, by_name.get(job.prepared.key), stats) for job in jobs]
 
     async def _result(self, job: Job, row: Any, stats: CallStats) -> Success[Sample] | SegmentsError:
         if row is None:
-            return DecodeError("the answer lacks this sample", path=job.prepared.key, request_id=stats.request_id)
+            return DecodeError("missing in the answer", path=job.prepared.key, request_id=stats.request_id)
         try:
             sample = structure(row, Sample)
             sent = decode_json(job.prepared.body) if self._if_exists == "update" else {}
@@ -105,19 +96,19 @@ class CreateSamples(ServiceOperation[Sample]):
                 return Success("updated", sample, sample.uuid)
         except SegmentsError as error:
             return error
-        is_old = self._new_since is not None and _is_before(sample.created_at, self._new_since)
+        is_old = self._created_since is not None and _is_before(sample.created_at, self._created_since)
         return Success("existing" if is_old else "created", sample, sample.uuid)
 
-    def _note_time(self, stats: CallStats) -> None:
+    def _note_start(self, stats: CallStats) -> None:
         """
-        Learn from the first answer since when a sample is of this run, by the service's clock.
+        Compute from the first answer when this run started, by the service's clock.
 
-        The answer's ``Date`` less the time that passed here since the run began: nothing of the run is older.
+        That is the answer's ``Date`` minus the time elapsed here. Samples created earlier are not from this run.
         """
-        if self._new_since is None and stats.date is not None and self._started is not None:
-            passed = timedelta(seconds=time.monotonic() - self._started)
+        if self._created_since is None and stats.date is not None and self._started is not None:
+            elapsed = timedelta(seconds=time.monotonic() - self._started)
             try:
-                self._new_since = parsedate_to_datetime(stats.date) - passed
+                self._created_since = parsedate_to_datetime(stats.date) - elapsed
             except ValueError:
                 return
 
@@ -126,13 +117,13 @@ async def create_sample(
     session: Session, path: Mapping[str, Any], prepared: Prepared, stats: CallStats, *, uncertain: bool = False
 ) -> Sample:
     """
-    Create one sample by the documented POST.
+    Create one sample with the documented POST.
 
-    Where the answer is lost, the same sample goes through ``samples_bulk``, which creates it or returns what is there;
-    *uncertain* says that this may have happened to an earlier process.
+    If the answer is lost, the sample is sent to ``samples_bulk``, which creates it or returns the existing one.
+    *uncertain* means that an earlier process may already have sent it without seeing an answer.
 
     Raises:
-        AlreadyExistsError: The name is taken, perhaps by what another client created meanwhile.
+        AlreadyExistsError: The name is taken, perhaps by a sample that another client created in the meantime.
     """
 
     async def create() -> Sample:
@@ -143,7 +134,7 @@ async def create_sample(
         samples = await session.call(CREATE_SAMPLES, list[Sample], path=path, content=batch, stats=stats)
         found = next((sample for sample in samples if sample.name == prepared.key), None)
         if found is None:
-            raise DecodeError("the answer lacks this sample", path=prepared.key, request_id=stats.request_id)
+            raise DecodeError("missing in the answer", path=prepared.key, request_id=stats.request_id)
         return found
 
     sent = decode_json(prepared.body)
@@ -154,12 +145,12 @@ async def create_sample(
     return await create_once(session, create, find, same, uncertain=uncertain)
 
 
-def differences(there: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What was sent and is not what is there; the service may add keys (signed URLs) to attributes."""
+def differences(existing: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of *sent* that differ from *existing*; attributes may have more keys, such as signed URLs."""
     return {
         key: value
         for key, value in sent.items()
-        if not (json_contains(there.get(key), value) if key == "attributes" else there.get(key) == value)
+        if not (json_contains(existing.get(key), value) if key == "attributes" else existing.get(key) == value)
     }
 
 
@@ -168,7 +159,7 @@ def _is_before(moment: datetime | str | None, since: datetime) -> bool:
 
 
 def fields_of(item: Any) -> Mapping[str, Any]:
-    """What an item says, as the keys of `SampleCreate`; a mapping is taken as given."""
+    """Convert an item to the keys of `SampleCreate`; a mapping is returned unchanged."""
     if isinstance(item, SampleCreate | Sample):
         names = (
             "name",
@@ -180,7 +171,7 @@ def fields_of(item: Any) -> Mapping[str, Any]:
             "readme",
         )
         given = without_none({name: getattr(item, name) for name in names})
-        # What else a Sample carries was said by the service, not by the caller.
+        # The other fields of a Sample were set by the service, not by the caller.
         return {**given, **(item.extra if isinstance(item, SampleCreate) else {})}
     if isinstance(item, Mapping):
         return item

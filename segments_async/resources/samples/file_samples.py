@@ -1,4 +1,4 @@
-"""Samples made of files: what an item says, and whether its files are still the same."""
+"""Samples that are created from files: read the items, and hash their files to detect changes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _BYTES = bytes, bytearray, memoryview
 
 def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
     """
-    Read a path, a ``(name, content)`` pair, a `FileSample`, or a mapping with its keys.
+    Convert a path, a ``(name, content)`` pair or a mapping with the keys of `FileSample` to a `FileSample`.
 
     Args:
-        item: What the caller gave.
-        name_of: Names the sample of a plain path.
+        item: The item; a `FileSample` is returned unchanged.
+        name_of: Returns the sample's name for a plain path.
 
     Raises:
-        InputError: It is something else.
+        InputError: The item is none of these.
     """
     if isinstance(item, FileSample):
         return item
@@ -47,7 +47,7 @@ def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
 
 
 def files_of(sample: FileSample) -> list[tuple[Any, str | None]]:
-    """The files of a sample, each with its filename; bytes are called as the sample is."""
+    """Return the files of a sample, each with its filename; files without a name get the sample's."""
     several = isinstance(sample.files, Sequence) and not isinstance(sample.files, (str, *_BYTES))
     files: Sequence[Any] = sample.files if several else [sample.files]  # type: ignore[assignment]
     if not files:
@@ -56,27 +56,27 @@ def files_of(sample: FileSample) -> list[tuple[Any, str | None]]:
 
 
 def settings_of(sample: FileSample) -> dict[str, Any]:
-    """All but the files and what is made of them."""
+    """Return the settings of a sample: all fields except its files and attributes."""
     names = ("name", "metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
     return without_none({name: getattr(sample, name) for name in names})
 
 
 def digest_of_sample(settings: Mapping[str, Any], digests: Iterable[bytes | None]) -> bytes | None:
-    """Tell whether a sample is still the same; None if that cannot be told of one of its files."""
-    digest = blake2b(encode_json(settings), digest_size=16)
-    for of_file in digests:
-        if of_file is None:
+    """Combine the settings and the digests of the files into one digest; None if a file has none."""
+    combined = blake2b(encode_json(settings), digest_size=16)
+    for digest in digests:
+        if digest is None:
             return None
-        digest.update(of_file)
-    return digest.digest()
+        combined.update(digest)
+    return combined.digest()
 
 
 def digest_of_file(file: Any, *, content: bool) -> bytes | None:
     """
-    Tell whether a file is still the same: by its name, size and time, or by its *content*. Blocks.
+    Hash a file's name, size and modification time, or its name and *content*. Blocks.
 
     Returns:
-        None for an open file, of which nothing can be told but by reading it.
+        None for an open file, which cannot be identified without reading it.
 
     Raises:
         OSError: There is no such file.
@@ -90,14 +90,14 @@ def digest_of_file(file: Any, *, content: bool) -> bytes | None:
     path = Path(file)
     if content:
         with path.open("rb") as opened:
-            told = file_digest(opened, "blake2b").digest()
+            identity = file_digest(opened, "blake2b").digest()
     else:
         stat = path.stat()
-        told = f"{stat.st_size} {stat.st_mtime_ns}".encode()
-    return digest_of(path.name.encode("utf-8", "surrogateescape") + b"\0" + told)
+        identity = f"{stat.st_size} {stat.st_mtime_ns}".encode()
+    return digest_of(path.name.encode("utf-8", "surrogateescape") + b"\0" + identity)
 
 
 def _filename(file: Any, name: str) -> str | None:
-    """What a file is called on the service; None leaves it to the file."""
-    knows_its_name = isinstance(file, (*_PATH, Asset)) or isinstance(getattr(file, "name", None), str)
-    return None if knows_its_name else name
+    """Return the filename to upload a file under; None if the file has its own."""
+    has_name = isinstance(file, (*_PATH, Asset)) or isinstance(getattr(file, "name", None), str)
+    return None if has_name else name

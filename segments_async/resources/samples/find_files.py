@@ -1,4 +1,4 @@
-"""The files of a folder, or those that match a pattern, found in a worker thread while they are taken."""
+"""Find the files of a folder, or those that match a pattern, in a worker thread and in batches."""
 
 from __future__ import annotations
 
@@ -19,55 +19,56 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("segments_async")
 
-_MAGIC = frozenset("*?[")
-_AT_ONCE = 256
+_WILDCARDS = frozenset("*?[")
+_BATCH_SIZE = 256
+"""Files found per call of a worker thread."""
 
 
 class FoundFiles(AsyncIterator[Path]):
     """
-    Find files: all of a folder, those that a pattern such as ``photos/**/*.jpg`` matches, or a single one.
+    Iterate over a single file, all files of a folder, or those that match a pattern such as ``photos/**/*.jpg``.
 
-    Hidden files and folders are left out unless the pattern names them, and so are links that lead out of the folder.
+    Hidden files and folders are skipped unless the pattern names them. Links that point outside the folder are skipped.
 
     Raises:
-        InputError: There is no such file or folder, or nothing is found.
+        InputError: There is no such file or folder, or no file matches.
     """
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
         self._where = os.fspath(where)
-        self._found = _find(Path(self._where))
-        self._next: deque[Path] = deque()
-        self._any = False
+        self._paths = _iterate_files(Path(self._where))
+        self._batch: deque[Path] = deque()
+        self._found_any = False
 
     async def __anext__(self) -> Path:
-        if not self._next:
-            self._next.extend(await run_sync(self._take))
-        if not self._next:
-            if self._any:
+        if not self._batch:
+            self._batch.extend(await run_sync(self._next_batch))
+        if not self._batch:
+            if self._found_any:
                 raise StopAsyncIteration
-            raise InputError(f"nothing to upload: no file is found by {self._where!r}", path="files")
-        self._any = True
-        return self._next.popleft()
+            raise InputError(f"nothing to upload: no file matches {self._where!r}", path="files")
+        self._found_any = True
+        return self._batch.popleft()
 
-    def _take(self) -> list[Path]:
-        return list(islice(self._found, _AT_ONCE))
+    def _next_batch(self) -> list[Path]:
+        return list(islice(self._paths, _BATCH_SIZE))
 
 
-def _find(where: Path) -> Iterator[Path]:
+def _iterate_files(where: Path) -> Iterator[Path]:
     if where.is_dir():
-        yield from _matching(where, "**/*")
+        yield from _glob_files(where, "**/*")
     elif where.exists():
         yield where
     else:
-        fixed = next((n for n, part in enumerate(where.parts) if _MAGIC & set(part)), None)
+        fixed = next((n for n, part in enumerate(where.parts) if _WILDCARDS & set(part)), None)
         folder = None if fixed is None else Path(*where.parts[:fixed])
         if folder is None or not folder.is_dir():
             raise InputError(f"no such file or folder: {str(folder or where)!r}", path="files")
         pattern = "/".join(where.parts[fixed:])
-        yield from _matching(folder, f"{pattern}/*" if pattern.endswith("**") else pattern)
+        yield from _glob_files(folder, f"{pattern}/*" if pattern.endswith("**") else pattern)
 
 
-def _matching(folder: Path, pattern: str) -> Iterator[Path]:
+def _glob_files(folder: Path, pattern: str) -> Iterator[Path]:
     root = folder.resolve()
     with_hidden = any(part.startswith(".") for part in pattern.split("/"))
     for path in folder.glob(pattern):
@@ -78,4 +79,4 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
         if path.resolve().is_relative_to(root):
             yield path
         else:
-            _log.warning("left out %s: it leads out of %s", path, folder)
+            _log.warning("skipped %s: it points outside %s", path, folder)

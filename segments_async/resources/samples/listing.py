@@ -1,4 +1,4 @@
-"""Lists of samples, their filters, and the labels that come with them."""
+"""The query of a list of samples, and the labels that come with it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def list_query(
     direction: str,
 ) -> dict[str, Any]:
     """
-    Write the filters of ``samples.list`` as the service takes them.
+    Convert the filters of ``samples.list`` to query parameters.
 
     Raises:
-        InputError: One of them cannot be expressed.
+        InputError: A filter cannot be expressed.
     """
     if include_full_label and labelset is None:
         raise InputError("needs a labelset", path="include_full_label")
@@ -43,7 +43,7 @@ def list_query(
         "include_full_label": 1 if include_full_label else None,
         "name__contains": name,
         "filters": _filters(metadata),
-        "label_status": _joined(label_status, "label_status"),
+        "label_status": _join_values(label_status, "label_status"),
         "sort": sort_by(sort, direction),
     }
 
@@ -54,9 +54,9 @@ class LabelledSamples:
 
     Args:
         session: Makes the calls.
-        dataset: Whose samples they are.
-        labelset: Whose labels they are.
-        fetch: Gives a page of samples.
+        dataset: The dataset of the samples.
+        labelset: The labelset of the labels.
+        fetch: Fetches a page of samples.
     """
 
     def __init__(self, session: Session, dataset: str | Dataset, labelset: str, fetch: Fetch[Sample]) -> None:
@@ -68,7 +68,7 @@ class LabelledSamples:
         self._fetch = fetch
 
     async def fetch(self, number: int, per_page: int | None) -> Page[Sample] | None:
-        """Fetch a page; one that is not found may be so for want of the labelset, which is then said."""
+        """Fetch a page; on a 404, check whether the labelset is what is missing, for a better error."""
         try:
             return await self._fetch(number, per_page)
         except NotFoundError:
@@ -76,13 +76,13 @@ class LabelledSamples:
             raise
 
     async def fetch_whole(self, number: int, per_page: int | None) -> Page[Sample] | None:
-        """Fetch a page whose labels are whole, also from a service that gave summaries."""
+        """Fetch a page with complete labels; those that the service only summarizes are fetched one by one."""
         if number == 1:
             await self._check_labelset()
         page = await self._fetch(number, per_page)
-        summed_up = [] if page is None else [row for row in page.rows if isinstance(row.label, LabelSummary)]
-        if summed_up:
-            await self._complete(summed_up)
+        summarized = [] if page is None else [row for row in page.rows if isinstance(row.label, LabelSummary)]
+        if summarized:
+            await self._complete(summarized)
         return page
 
     async def _check_labelset(self) -> None:
@@ -107,8 +107,8 @@ class LabelledSamples:
             try:
                 sample.label = await self._session.call(GET_LABEL, Label, path=path)
             except NotFoundError:
-                sample.label = None  # it was deleted since
-            except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
+                sample.label = None  # deleted after the page was fetched
+            except Exception as error:  # noqa: BLE001 (raised below, without an exception group)
                 errors.append(error)
                 group.cancel_scope.cancel()
 
@@ -119,23 +119,23 @@ class LabelledSamples:
             raise errors[0]
 
 
-def _joined(words: str | Iterable[str] | None, path: str) -> str | None:
-    """Several words as the service takes them in one parameter."""
-    if words is None:
+def _join_values(given: str | Iterable[str] | None, path: str) -> str | None:
+    """Join several values with commas, as the service expects them in one parameter."""
+    if given is None:
         return None
-    several = [words] if isinstance(words, str) else list(words)
-    for word in several:
-        if not isinstance(word, str) or not word.strip():
-            raise InputError(f"expected words, got {word!r}", path=path)
-    if not several:
-        raise InputError("expected at least one; leave it out to get all", path=path)
-    return ",".join(several)
+    values = [given] if isinstance(given, str) else list(given)
+    for value in values:
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(f"expected text, got {value!r}", path=path)
+    if not values:
+        raise InputError("expected at least one value; leave it out to get all", path=path)
+    return ",".join(values)
 
 
 def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | None:
-    """The metadata filter as ``key:value,key:value``; the service knows no way to write a comma in a value."""
+    """Format the metadata filter as ``key:value,key:value``; the service has no syntax for a comma in a value."""
     if isinstance(metadata, Mapping):
-        metadata = [f"{key}:{_shown(key, value)}" for key, value in metadata.items()]
+        metadata = [f"{key}:{_format_value(key, value)}" for key, value in metadata.items()]
     elif isinstance(metadata, str):
         metadata = [metadata]
     pairs = [] if metadata is None else list(metadata)
@@ -145,11 +145,11 @@ def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | 
         if not isinstance(pair, str) or ":" not in pair.strip(":"):
             raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
         if "," in pair:
-            raise InputError(f"a value with a comma cannot be filtered by: {pair!r}", path="metadata")
-    return _joined(pairs, "metadata")
+            raise InputError(f"cannot filter by a value with a comma: {pair!r}", path="metadata")
+    return _join_values(pairs, "metadata")
 
 
-def _shown(key: Any, value: Any) -> str:
+def _format_value(key: Any, value: Any) -> str:
     if not isinstance(value, str | int | float):
         raise InputError(f"expected text, a number or a bool, got {type(value).__name__}", path=f"metadata.{key}")
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -49,7 +49,7 @@ UUIDS_LOOKAHEAD = 4
 
 class Samples(Resource):
     """
-    Samples: what is labelled.
+    Samples: the images, point clouds and sequences to label.
 
     Source: API documentation, "Samples".
     """
@@ -81,16 +81,16 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            labelset: Give each sample its label of this labelset, as a summary.
-            include_full_label: Give the whole label instead; needs *labelset*.
+            labelset: Include each sample's label in this labelset, as a summary.
+            include_full_label: Include the whole label instead of a summary; needs *labelset*.
             name: Only samples whose name contains this.
             label_status: Only samples with one of these statuses; see `LabelStatus`.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
             sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
             direction: ``"asc"`` or ``"desc"``.
-            per_page: Samples a request, 1000 at most.
-            lookahead: Pages that are fetched at the same time.
-            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Pages.skipped`.
+            per_page: Samples per request, 1000 at most.
+            lookahead: Pages fetched at the same time.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
             Pages of samples.
@@ -110,10 +110,10 @@ class Samples(Resource):
             sort=sort,
             direction=direction,
         )
-        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        fetch = self._page_fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
         if labelset is not None:
             fetch = LabelledSamples(self._session, dataset, labelset, fetch).fetch
-        return self._paged(fetch, per_page=per_page, lookahead=lookahead)
+        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead)
 
     def stream(
         self,
@@ -130,7 +130,7 @@ class Samples(Resource):
         on_error: OnError = "raise",
     ) -> Prefetch[Sample]:
         """
-        Go through all samples of a dataset with their whole labels, fetched in the background.
+        Iterate over all samples of a dataset with their whole labels, prefetched in the background.
 
         Example:
             ::
@@ -142,22 +142,22 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            labelset: Whose labels to give; a `Label` each, never a summary.
+            labelset: The labelset of the labels; each is a `Label`, never a summary.
             name: Only samples whose name contains this.
             label_status: Only samples with one of these statuses; see `LabelStatus`.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
             sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
             direction: ``"asc"`` or ``"desc"``.
-            per_page: Samples a request, 1000 at most. Fewer are better for large labels, as those of sequences.
-            prefetch: Pages ahead of you at most; with *per_page*, this is what bounds the memory.
-            on_error: ``"skip"`` leaves out a sample that does not decode, and tells of it in `Prefetch.skipped`.
+            per_page: Samples per request, 1000 at most. Use fewer for large labels, such as those of sequences.
+            prefetch: Maximum pages fetched or buffered ahead; with *per_page*, bounds memory.
+            on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `Prefetch.skipped`.
 
         Returns:
-            A block, inside which there are the samples. Leaving it early cancels what is under way.
+            An async context manager that iterates over the samples. Leaving it early cancels the requests in flight.
 
         Raises:
             DecodeError: A sample does not decode; its `row` says which one.
-            InputError: A filter cannot be expressed, or a number makes no sense.
+            InputError: A filter cannot be expressed, or a number is out of range.
             NotFoundError: There is no such dataset, or no such labelset in it.
         """
         query = list_query(
@@ -169,9 +169,9 @@ class Samples(Resource):
             sort=sort,
             direction=direction,
         )
-        fetch = self._fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        fetch = self._page_fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
         labelled = LabelledSamples(self._session, dataset, labelset, fetch)
-        return self._paged(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
+        return self._pages_from(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
 
     async def uuids(self, dataset: str | Dataset) -> dict[str, str]:
         """
@@ -206,8 +206,8 @@ class Samples(Resource):
 
         Args:
             uuid: The sample.
-            labelset: Give it its label of this labelset.
-            include_signed_urls: Give the presigned URLs of files in a private bucket.
+            labelset: Include its label in this labelset.
+            include_signed_urls: Include the presigned URLs of files in a private bucket.
 
         Raises:
             NotFoundError: There is no such sample.
@@ -234,13 +234,13 @@ class Samples(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             name: Unique in its dataset.
-            attributes: What is labelled, as a model or as JSON, which is checked and sent as given.
-            settings: Keys of `SampleSettings`; what is None is not sent.
+            attributes: Its files, as a model or as JSON, which is checked and sent as given.
+            settings: Keys of `SampleSettings`; None is not sent.
 
         Raises:
-            AlreadyExistsError: There is a sample of this name.
-            InputError: *attributes* do not fit a known shape; `path` says where.
-            TypeError: A setting is not known.
+            AlreadyExistsError: A sample with this name exists.
+            InputError: *attributes* do not fit a known sample type; `path` says where.
+            TypeError: A keyword is not a field of `SampleSettings`.
         """
         check_keys(settings, SampleSettings, "create()")
         dataset_path(dataset)
@@ -251,7 +251,7 @@ class Samples(Resource):
 
     async def update(self, uuid: str, /, **changes: Unpack[SampleChanges]) -> Sample:
         """
-        Change a sample; what is not named stays.
+        Change a sample; fields not named keep their value.
 
         Example:
             ::
@@ -264,7 +264,7 @@ class Samples(Resource):
 
         Raises:
             NotFoundError: There is no such sample.
-            TypeError: A change is not known.
+            TypeError: A keyword is not a field of `SampleChanges`.
         """
         check_keys(changes, SampleChanges, "update()")
         check_sample_changes(changes)
@@ -294,7 +294,7 @@ class Samples(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Sample]:
         """
-        Create any number of samples, in batches, several at a time.
+        Create any number of samples, in batches, several batches at a time.
 
         Example:
             ::
@@ -307,13 +307,13 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, which is
-                pulled only when there is room. A mapping is checked and sent as given.
+            samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, read only
+                as fast as the samples are sent. A mapping is checked and sent as given.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
-            One `Outcome` for each item; statuses are ``created``, ``existing`` (where the answer shows that the
-            sample is older than the run), ``updated``, ``failed``, ``unsent`` and ``unknown``.
+            One `Outcome` for each item; statuses are ``created``, ``existing`` (if the answer shows that the sample is
+            older than the run), ``updated``, ``failed``, ``unsent`` and ``unknown``.
 
         Raises:
             BulkError: An item failed, and ``on_error="raise"``.
@@ -327,7 +327,7 @@ class Samples(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkStream[Sample]:
         """
-        Create any number of samples, and look at each outcome as it comes.
+        Create any number of samples, and receive each outcome as it arrives.
 
         Example:
             ::
@@ -348,7 +348,7 @@ class Samples(Resource):
         self, changes: Iterable[UpdateItem] | AsyncIterable[UpdateItem], **bulk: Unpack[BulkOptions]
     ) -> BulkReport[Sample]:
         """
-        Change any number of samples, many at a time; what is not named stays.
+        Change any number of samples, several at a time; fields not named keep their value.
 
         Example:
             ::
@@ -360,7 +360,7 @@ class Samples(Resource):
 
         Args:
             changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
-                iterable, which is pulled only when there is room. None is sent as null, which unassigns; a mapping is
+                iterable, read only as fast as the changes are sent. None is sent as null, which unassigns; a mapping is
                 checked and sent as given.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
@@ -381,7 +381,7 @@ class Samples(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[None]:
         """
-        Delete any number of samples with their labels, 1000 a request at most.
+        Delete any number of samples with their labels, up to 1000 per request.
 
         Example:
             ::
@@ -392,12 +392,13 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            uuids: The samples; an iterable or async iterable, which is pulled only when there is room.
+            uuids: The samples; an iterable or async iterable, read only as fast as the samples are deleted.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
             One `Outcome` for each sample; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The service
-            skips samples that are not in the dataset: these are done too, and `deleted_count` does not count them.
+            skips samples that are not in the dataset: their status is ``done`` too, and `deleted_count` does not count
+            them.
 
         Raises:
             BulkError: A sample failed, and ``on_error="raise"``.
@@ -415,7 +416,7 @@ class Samples(Resource):
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Sample]:
         """
-        Upload any number of files and create a sample of each.
+        Upload any number of files, and create a sample from each.
 
         Example:
             ::
@@ -425,22 +426,25 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            files: A folder, of which all files are meant, or a pattern such as ``"flowers/**/*.jpg"``; hidden files
-                are left out, as are links that lead out of the folder. Or an iterable or async iterable, pulled only
-                when there is room, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for
-                samples of several files: point clouds, sequences, several sensors.
-            name: Names the sample of a plain path; by default ``path.name``, which must then differ between folders.
-            verify: With a *checkpoint*, a file is the same if its size and time of change are (``"stat"``), or if its
-                content is, which is read for it (``"content"``). Open files are never the same.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` bounds the uploads. The *checkpoint*
-                also holds which files are up, and these are not sent again.
+            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.jpg"``; hidden files and links that
+                point outside the folder are skipped. Or an iterable or async iterable, read only as fast as the files
+                are uploaded, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for samples of
+                several files: point clouds, sequences, several sensors.
+            name: Returns the sample's name for a plain path; by default ``path.name``, which must then be unique across
+                folders.
+            verify: How a run with a *checkpoint* recognizes a file that was uploaded before: by its size and
+                modification time (``"stat"``), or by its content, which is read for this (``"content"``). Open files
+                are always uploaded again.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the uploads. The *checkpoint*
+                also records the uploaded files, and these are not sent again.
 
         Returns:
-            One `Outcome` for each item, as from `create_many`. A file that is missing, empty or above 100 MB fails
-            with an InputError; the others go on. In `retry_items`, files that are up stand as `Asset`.
+            One `Outcome` for each item, as from `create_many`. A file that is missing, empty or larger than 100 MB
+            fails with an InputError; the others continue. In `retry_items`, uploaded files are replaced by their
+            `Asset`.
 
         Raises:
-            InputError: No file is found by *files*.
+            InputError: No file matches *files*.
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = BulkSettings.from_options(bulk)

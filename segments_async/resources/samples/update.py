@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class UpdateSamples(PerItemOperation[Sample]):
-    """Change samples one by one: the service has no call for several."""
+    """Change samples, one per request, as the service has no call for several."""
 
     kind = "samples.update_many"
     items_name = "changes"
 
     def prepare(self, item: Any) -> Prepared:
-        """Check a change and encode it."""
+        """Check a change and encode its body."""
         if isinstance(item, SampleUpdate):
             uuid, changes = item.uuid, dict(item.changes)
         elif isinstance(item, Mapping):
@@ -50,10 +50,10 @@ class UpdateSamples(PerItemOperation[Sample]):
 
 def check_sample_changes(changes: Mapping[str, Any]) -> None:
     """
-    Refuse changes that do not fit a sample; None is null, which fits everywhere but in a name.
+    Refuse changes that do not fit a sample; None is sent as null, which every field but the name accepts.
 
     Raises:
-        InputError: A value is of the wrong type, or the name is none.
+        InputError: A value is of the wrong type, or the name is empty.
     """
     if "name" in changes:
         check_name(changes["name"])

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from segments_async.models import Dataset
 
 FILES_PER_BATCH = 16
-"""Samples are created as soon as so many files are up, so that little is lost when a run is stopped."""
+"""Samples per batch by default: small, so that little work is lost if a run is stopped."""
 
 
 class UploadFiles(CreateSamples):
@@ -59,19 +59,19 @@ class UploadFiles(CreateSamples):
         if verify not in {"stat", "content"}:
             raise InputError(f"expected 'stat' or 'content', got {verify!r}", path="verify")
         super().__init__(session, dataset, settings)
-        self._name_of = name or _name_of
+        self._name_of = name or _default_name
         self._by_content = verify == "content"
-        self.preprocess_limit = min(settings.concurrency or session.max_connections, session.max_connections)
-        # So many batches are open that all uploads are busy while one batch is being created.
-        self.concurrency = -(-self.preprocess_limit // self.batch_size) + 1
+        self.preprocess_limit: int = min(settings.concurrency or session.max_connections, session.max_connections)
+        # Enough open batches that all uploads stay busy while one batch is being created.
+        self.concurrency: int = -(-self.preprocess_limit // self.batch_size) + 1
 
     def prepare(self, item: Any) -> Prepared:
-        """Read an item as a `FileSample`, and check all that can be known before its files are up."""
+        """Convert an item to a `FileSample`, and check everything that can be checked before the upload."""
         sample = as_file_sample(item, self._name_of)
         check_name(sample.name)
         files = files_of(sample)
         if sample.attributes is None and len(files) > 1:
-            raise InputError(f"a sample of {len(files)} files needs 'attributes', which makes its attributes of them")
+            raise InputError(f"a sample of {len(files)} files needs 'attributes', a function of their assets")
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
         fields = {**settings_of(sample), "attributes": {}}
@@ -80,38 +80,38 @@ class UploadFiles(CreateSamples):
         return Prepared(sample.name, sample)
 
     def digest(self, prepared: Prepared) -> bytes | None:
-        """Tell whether the files and the settings are the same. Reads the disk."""
+        """Hash the files and the settings. Reads the disk."""
         sample = prepared.body
         if not isinstance(sample, FileSample):
-            return None  # it is up, and `begin` could not tell
+            return None  # `preprocess` has uploaded the files, and had no digest
         return digest_of_sample(settings_of(sample), self._digests(sample))
 
     def retry_item(self, job: Job) -> Any:
-        """What to feed to another run: files that are up stay up."""
+        """Return the item for another run; uploaded files are replaced by their `Asset`, so they are not sent again."""
         if not job.done:
             return job.item
         sample = as_file_sample(job.item, self._name_of)
-        files = [job.done.get(place, file) for place, (file, _) in enumerate(files_of(sample))]
+        files = [job.done.get(index, file) for index, (file, _) in enumerate(files_of(sample))]
         return attrs.evolve(sample, files=files)
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
-        """Upload the files of one sample, and make its body of them."""
+        """Upload the files of one sample, and build its body from the assets."""
         sample: FileSample = job.prepared.body
         files = files_of(sample)
         digests: list[bytes | None] = [None] * len(files)
         if note is not None:
-            # Taken before a file is read: if it is changed meanwhile, the next run sees that.
-            with suppress(OSError):  # the upload says what is wrong with it
+            # Computed before the upload reads a file, so the next run notices a change in between.
+            with suppress(OSError):  # the upload raises a better error
                 digests = await run_sync(self._digests, sample)
-        for place, ((file, filename), digest) in enumerate(zip(files, digests, strict=True)):
+        for index, ((file, filename), digest) in enumerate(zip(files, digests, strict=True)):
             if isinstance(file, Asset):
-                job.done[place] = file
+                job.done[index] = file
             else:
                 upload = partial(upload_asset, self._session, file, filename, stats, path="")
-                job.done[place] = await upload_once(job, place, digest, note, upload)
-        make = sample.attributes or _image_of
+                job.done[index] = await upload_once(job, index, digest, note, upload)
+        make_attributes = sample.attributes or _image_attributes
         settings = settings_of(sample)
-        fields = {**settings, "attributes": make([job.done[place] for place in range(len(files))])}
+        fields = {**settings, "attributes": make_attributes([job.done[index] for index in range(len(files))])}
         check(fields, SampleCreate)
         body = encode_json(fields)
         digest = None if note is None else digest_of_sample(settings, digests)
@@ -121,10 +121,10 @@ class UploadFiles(CreateSamples):
         return [digest_of_file(file, content=self._by_content) for file, _ in files_of(sample)]
 
 
-def _name_of(path: Path) -> str:
+def _default_name(path: Path) -> str:
     return path.name
 
 
-def _image_of(assets: list[Asset]) -> ImageSampleAttributes:
+def _image_attributes(assets: list[Asset]) -> ImageSampleAttributes:
     [asset] = assets
     return ImageSampleAttributes.from_url(asset.url)

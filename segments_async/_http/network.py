@@ -1,0 +1,219 @@
+"""
+What is below httpcore: sockets that close when a TLS handshake is cancelled, notice an early response, and can be
+checked for unread bytes.
+
+These classes implement httpcore's interfaces without inheriting from them, because importing httpcore imports trio.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpcore
+
+CLOSE_SECONDS = 2.0
+"""Maximum seconds to close a connection, whatever the server does."""
+WATCH_FROM_BYTES = 64 * 1024
+"""While at least this much is written at once, an early response is read at the same time."""
+READ_BYTES = 64 * 1024
+_STATUS = len(b"HTTP/1.1 ")
+"""Where the status of a response begins."""
+
+
+class Exchange:
+    """
+    One request on a connection.
+
+    Attributes:
+        sent: Whether bytes of the request may have left for the server; what a proxy was asked first does not count.
+    """
+
+    __slots__ = ("sent",)
+
+    def __init__(self) -> None:
+        self.sent = False
+
+
+class Wire:
+    """A connection: the request it carries, and the stream it is on."""
+
+    def __init__(self, *, uses_tls: bool) -> None:
+        self.uses_tls = uses_tls
+        """Whether the request is sent only after a TLS handshake with the server."""
+        self.exchange = Exchange()
+        self.stream: WireStream | None = None
+
+    @property
+    def has_unread_bytes(self) -> bool:
+        """Whether the server has sent something that no response explains."""
+        return self.stream is not None and self.stream.has_unread_bytes
+
+
+class WireStream:
+    """A network stream of httpcore, with an eye on early responses."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, wire: Wire, *, is_secure: bool) -> None:
+        self._stream = stream
+        self._wire = wire
+        self._is_secure = is_secure
+        self._early: bytes | None = None
+        """What was read while the request was being written."""
+        wire.stream = self
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._is_secure or not self._wire.uses_tls:
+            self._wire.exchange.sent = True
+        if len(buffer) < WATCH_FROM_BYTES:
+            await self._stream.write(buffer, timeout)
+        else:
+            await self._write_and_watch(buffer, timeout)
+
+    async def _write_and_watch(self, buffer: bytes, timeout: float | None) -> None:
+        """
+        Write, and stop when the server answers or closes the connection.
+
+        A server that refuses an upload may answer before it has read it, and then read no more. Without this the
+        answer would be lost: the write fails or blocks, and takes the connection with it.
+
+        Raises:
+            httpcore.WriteError: The server answered; httpcore then reads the response.
+        """
+        errors: list[Exception] = []
+        watched = anyio.Event()
+
+        async def write() -> None:
+            try:
+                await self._stream.write(buffer, timeout)
+            except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
+                errors.append(error)
+                if not _is_timeout(error):
+                    with anyio.move_on_after(CLOSE_SECONDS):  # the answer may have arrived and not been read yet
+                        await watched.wait()
+            group.cancel_scope.cancel()
+
+        answered = False
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+            try:
+                await self._read_until_answer()
+                answered = True
+            except Exception as error:  # noqa: BLE001 (likewise)
+                errors.append(error)
+            watched.set()
+            group.cancel_scope.cancel()
+        if answered:
+            raise _write_error("the server answered before it had read the request")
+        if errors:
+            raise errors[0]
+
+    async def _read_until_answer(self) -> None:
+        """Read ahead, past informational responses (1xx), to the start of the response or the end of the stream."""
+        while True:
+            data = await self._stream.read(READ_BYTES, None)
+            self._early = (self._early or b"") + data
+            if not data or not is_informational(self._early) or len(self._early) > READ_BYTES:
+                return
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> WireStream:
+        try:
+            secure = await self._stream.start_tls(*args, **kwargs)
+        except BaseException:
+            # httpcore closes the socket after an error, but not after a cancellation.
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                await self._stream.aclose()
+            raise
+        return WireStream(secure, self._wire, is_secure=True)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    @property
+    def has_unread_bytes(self) -> bool:
+        """Whether there are bytes in the socket, in anyio's queue or in the TLS layer."""
+        if self._early is not None or self._stream.get_extra_info("is_readable"):
+            return True
+        return _is_queued(self._stream) or _is_decrypted(self._stream.get_extra_info("ssl_object"))
+
+
+def is_informational(data: bytes) -> bool:
+    r"""
+    Return whether *data* is the start of informational responses only.
+
+    Example:
+        >>> is_informational(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 4")
+        False
+    """
+    *heads, last = data.split(b"\r\n\r\n")
+    return all(head[_STATUS:].startswith(b"1") for head in heads) and (
+        len(last) <= _STATUS or last[_STATUS:].startswith(b"1")
+    )
+
+
+def _is_timeout(error: Exception) -> bool:
+    import httpcore  # noqa: PLC0415 (it imports trio, which is slow)
+
+    return isinstance(error, httpcore.TimeoutException)
+
+
+def _write_error(message: str) -> Exception:
+    import httpcore  # noqa: PLC0415 (likewise)
+
+    return httpcore.WriteError(message)
+
+
+def _is_queued(stream: Any) -> bool:
+    """Whether anyio's asyncio backend has read bytes from the socket that were not asked for yet."""
+    stream = getattr(stream, "_stream", None)
+    while (inner := getattr(stream, "transport_stream", None)) is not None:
+        stream = inner
+    protocol = getattr(stream, "_protocol", None)
+    return bool(getattr(protocol, "read_queue", None))
+
+
+def _is_decrypted(ssl_object: ssl.SSLObject | None) -> bool:
+    """Whether the TLS layer has application data; session tickets and the like are processed, and do not count."""
+    if ssl_object is None:
+        return False
+    try:
+        ssl_object.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+class Backend:
+    """Opens sockets for one `Wire`, and reports each."""
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend, wire: Wire, on_connect: Callable[[], None]) -> None:
+        self._backend = backend
+        self._wire = wire
+        self._on_connect = on_connect
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> WireStream:
+        stream = await self._backend.connect_tcp(*args, **kwargs)
+        self._on_connect()
+        return WireStream(stream, self._wire, is_secure=False)
+
+    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return await self._backend.connect_unix_socket(*args, **kwargs)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)

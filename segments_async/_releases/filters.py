@@ -1,0 +1,130 @@
+"""Filter the samples of a release, and select their labels, before they are decoded to models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import frozen
+
+from segments_async.errors import DecodeError, InputError
+from segments_async.models.datasets import GROUND_TRUTH
+
+if TYPE_CHECKING:
+    from segments_async.models import ReleaseDataset
+
+UNLABELED = "UNLABELED"
+
+
+@frozen
+class SampleFilter:
+    """The samples to read from a release, and the labels to keep in them."""
+
+    task_type: str | None
+    labelset: str | None
+    """The only labelset to keep; None keeps all."""
+    status_labelset: str
+    """The labelset whose label has the status."""
+    statuses: frozenset[str] | None
+    metadata: tuple[tuple[str, Any], ...]
+    """Required keys with their values."""
+    texts: tuple[tuple[str, str], ...]
+    """Required keys with their values as text."""
+
+    @classmethod
+    def of(
+        cls,
+        dataset: ReleaseDataset,
+        labelset: str | None,
+        label_status: str | Iterable[str] | None,
+        metadata: Mapping[str, Any] | str | Iterable[str] | None,
+    ) -> Self:
+        """
+        Convert the arguments of `ReleaseFile.samples`.
+
+        Raises:
+            InputError: An argument is invalid, or there is no such labelset.
+        """
+        status_labelset = GROUND_TRUTH if labelset is None else labelset
+        statuses = _parse_statuses(label_status)
+        if labelset is not None or statuses is not None:
+            _check_labelset(dataset, status_labelset, "label_status" if labelset is None else "labelset")
+        pairs = tuple(metadata.items()) if isinstance(metadata, Mapping) else ()
+        texts = () if metadata is None or isinstance(metadata, Mapping) else _parse_pairs(metadata)
+        return cls(dataset.task_type or None, labelset, status_labelset, statuses, pairs, texts)
+
+    def matches(self, sample: Any) -> bool:
+        """Return whether a sample, as JSON, passes the filter."""
+        if self.statuses is not None and status_of(_label(sample, self.status_labelset)) not in self.statuses:
+            return False
+        if not (self.metadata or self.texts):
+            return True
+        metadata = _optional_object(sample, "metadata")
+        return all(key in metadata and metadata[key] == value for key, value in self.metadata) and all(
+            key in metadata and _format_value(metadata[key]) == text for key, text in self.texts
+        )
+
+    def select_labels(self, sample: Any) -> Any:
+        """Remove the labels of other labelsets, and add the dataset's task type to labels without a type."""
+        if not isinstance(sample, dict):
+            raise DecodeError(f"expected an object, got {type(sample).__name__}", payload=sample)
+        labels = _optional_object(sample, "labels")
+        if self.labelset is not None:
+            labels = {self.labelset: labels.get(self.labelset)}
+        if self.task_type is not None:
+            for label in labels.values():
+                if isinstance(label, dict) and not label.get("label_type"):
+                    label["label_type"] = self.task_type
+        return {**sample, "labels": labels}
+
+
+def status_of(label: Any) -> Any:
+    """Return the status of a label, as JSON; a missing label is UNLABELED."""
+    return (label.get("label_status") or UNLABELED) if isinstance(label, dict) else UNLABELED
+
+
+def _label(sample: Any, labelset: str) -> Any:
+    return _optional_object(sample, "labels").get(labelset)
+
+
+def _optional_object(sample: Any, key: str) -> dict[str, Any]:
+    """Return the object at an optional key of a sample; empty if it is missing or null."""
+    if not isinstance(sample, dict):
+        raise DecodeError(f"expected an object, got {type(sample).__name__}", payload=sample)
+    found = sample.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise DecodeError(f"expected an object, got {type(found).__name__}", path=key, payload=found)
+    return found
+
+
+def _parse_statuses(label_status: str | Iterable[str] | None) -> frozenset[str] | None:
+    if label_status is None:
+        return None
+    statuses = [label_status] if isinstance(label_status, str) else list(label_status)
+    if not statuses:
+        raise InputError("expected at least one value; leave it out to get all", path="label_status")
+    for status in statuses:
+        if not isinstance(status, str):
+            raise InputError(f"expected text, got {status!r}", path="label_status")
+    return frozenset(map(str, statuses))
+
+
+def _check_labelset(dataset: ReleaseDataset, labelset: object, path: str) -> None:
+    names = [known.name for known in dataset.labelsets or ()]
+    if labelset not in names:
+        known = f"it has {', '.join(map(repr, names))}" if names else "it has none"
+        raise InputError(f"the release has no labelset {labelset!r}; {known}", path=path)
+
+
+def _parse_pairs(metadata: str | Iterable[str]) -> tuple[tuple[str, str], ...]:
+    pairs = [metadata] if isinstance(metadata, str) else list(metadata)
+    for pair in pairs:
+        if not isinstance(pair, str) or ":" not in pair.strip(":"):
+            raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
+    return tuple((key, value) for key, _, value in (pair.partition(":") for pair in pairs))
+
+
+def _format_value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

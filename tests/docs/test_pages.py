@@ -1,0 +1,52 @@
+"""The Python blocks of the README and of the pages in ``docs/`` work as they stand."""
+
+from __future__ import annotations
+
+import pytest
+from doc_pages import blocks_of, run_block, text_of
+
+pytest_plugins = ["pytester"]
+
+README = "README.md"
+
+
+def test_readme_has_blocks():
+    """The pattern that finds blocks still does."""
+    assert len(blocks_of(README)) >= 4
+    assert "AsyncSegments()" in blocks_of(README)[0]
+
+
+@pytest.mark.usefixtures("_reader")
+@pytest.mark.parametrize("number", range(len(blocks_of(README))))
+def test_readme_block(number):
+    """A reader who copies this block alone sees no error."""
+    run_block(README, number, {"__name__": "__main__"})
+
+
+def test_bulk(run_page):
+    assert len(run_page("docs/bulk.md")) == 5
+
+
+def test_bitmaps(run_page):
+    printed = run_page("docs/bitmaps.md")
+
+    text = text_of("docs/bitmaps.md")
+    assert [len(lines) for lines in printed] == [0, 0, 2, 3]
+    *promised, counts = printed[2] + printed[3]
+    assert all(f"# {line}" in text for line in promised)
+    assert counts == "1 0 {} []"
+
+
+@pytest.mark.parametrize("page", ["fastapi.md", "webhooks.md", "testing.md"])
+def test_web(page, run_page, monkeypatch):
+    monkeypatch.setenv("SEGMENTS_WEBHOOK_SECRET", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")
+    assert len(blocks_of(f"docs/{page}")) >= 5
+    run_page(f"docs/{page}")
+
+
+def test_blocks_that_are_tests(run_pytest):
+    """Each passes as a file of its own; with anyio's plugin on both event loops."""
+    blocks = [block for block in blocks_of("docs/testing.md") if block[0] == "#"]
+    outcomes, output = run_pytest({block.splitlines()[0].removeprefix("# "): block for block in blocks})
+
+    assert outcomes == {"passed": 2 * 5 + 2}, output

@@ -1,0 +1,203 @@
+"""Files are whole, and of one version: under a content coding, and after a cut."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import zlib
+
+import pytest
+from raw_server import RawServer, answer, head
+from raw_storage import file_answer, first_then, range_start
+from wires import WIRES, within
+
+from segments_async import TransportError
+
+pytestmark = pytest.mark.anyio
+
+NO_API = "http://127.0.0.1:1"
+FILE = random.Random(1).randbytes(300_000)  # so that it does not compress
+ZIPPED = gzip.compress(FILE)
+PNG = {"Content-Type": "image/png"}
+
+
+def coded(content, coding="gzip", **options):
+    return answer(content, 200, PNG | {"Content-Encoding": coding} | options.pop("headers", {}), **options)
+
+
+async def fetch(client, url, folder):
+    """Fetch both ways; give what came of each."""
+    try:
+        read = await client.assets.read(url)
+    except TransportError as error:
+        read = error
+    [outcome] = (await client.assets.download_many([url], folder)).results
+    return read, outcome.error if outcome.value is None else outcome.value[0].read_bytes()
+
+
+WHOLE = {
+    "one member": coded(ZIPPED),
+    "two members": coded(gzip.compress(FILE[:1000]) + gzip.compress(FILE[1000:])),
+    "an empty member": coded(gzip.compress(b"") + ZIPPED + gzip.compress(b"")),
+    "a hundred members": coded(b"".join(gzip.compress(FILE[at : at + 3000]) for at in range(0, len(FILE), 3000))),
+    "deflate": coded(zlib.compress(FILE), "deflate"),
+    "in capitals": coded(ZIPPED, "GZIP"),
+    "identity": coded(FILE, "identity"),
+    "until it closes": coded(ZIPPED, headers={"Connection": "close"}, length=None),
+}
+
+
+@WIRES
+@pytest.mark.parametrize("form", WHOLE)
+async def test_coded(connect, tmp_path, form):
+    """All that was sent is read, however many members it has."""
+
+    def script(peer, request):
+        peer.send(WHOLE[form])
+        if form == "until it closes":
+            peer.close()
+
+    with RawServer(script) as host, within(4):
+        async with connect(NO_API) as client:
+            read, saved = await fetch(client, f"{host.url}/a.png", tmp_path)
+
+    assert read == FILE
+    assert saved == FILE
+
+
+CUT = {
+    "half": coded(ZIPPED[:150_000]),
+    "one byte missing": coded(ZIPPED[:-1]),
+    "no checksum": coded(ZIPPED[:-8]),
+    "head of gzip": coded(ZIPPED[:5]),
+    "within the second member": coded(gzip.compress(FILE[:1000]) + gzip.compress(FILE[1000:])[:-9]),
+    "half of deflate": coded(zlib.compress(FILE)[:150_000], "deflate"),
+    "checksum of deflate": coded(zlib.compress(FILE)[:-2], "deflate"),
+    "wrong checksum": coded(ZIPPED[:-8] + bytes(8)),
+    "cut until it closes": coded(ZIPPED[:150_000], headers={"Connection": "close"}, length=None),
+}
+
+
+@WIRES
+@pytest.mark.parametrize("form", CUT)
+async def test_coded_and_cut(connect, tmp_path, form):
+    """A stream that ends early is a lost connection: asked for again, and no file in the end."""
+
+    def script(peer, request):
+        peer.send(CUT[form])
+        if form == "cut until it closes":
+            peer.close()
+
+    folder = tmp_path / "files"
+    with RawServer(script) as host, within(4):
+        async with connect(NO_API) as client:
+            read, saved = await fetch(client, f"{host.url}/a.png", folder)
+
+    assert isinstance(read, TransportError)
+    assert isinstance(saved, TransportError)
+    assert len(host.requests) >= 3 * 2  # by each way three times at least
+    assert [path for path in folder.iterdir() if not path.name.startswith(".")] == []
+
+
+@WIRES
+async def test_cut_once_under_gzip(connect, tmp_path):
+    """It is fetched anew from its beginning."""
+    host_script = first_then(lambda peer: peer.send(CUT["half"]), lambda peer, _: peer.send(WHOLE["one member"]))
+    with RawServer(host_script) as host, within(4):
+        async with connect(NO_API) as client:
+            assert await client.assets.read(f"{host.url}/a.png") == FILE
+
+    assert len(host.requests) == 2
+    assert "range" not in host.requests[1].headers
+
+
+OLD, NEW = b"A" * 3_000_000, b"B" * 3_000_000
+LONGER = OLD + b"A" * 100
+
+
+def cut_half_way(peer):
+    """The first half of the old version, as a server that dies sends it."""
+    peer.send(file_answer(OLD)[: len(OLD) // 2])
+    peer.half_close()
+
+
+def part(content, **options):
+    return lambda start: file_answer(content, first=start, **options)
+
+
+def odd_range(words, content=OLD, status=206):
+    return lambda start: answer(content[start:], status, PNG | {"ETag": '"1"', "Content-Range": words.format(start)})
+
+
+LATER = {
+    "same version": (part(OLD), OLD),
+    "other version": (part(NEW, tag='"2"'), NEW),
+    "other total": (part(LONGER), LONGER),
+    "total that lies": (part(OLD, total=len(OLD) + 5), OLD),
+    "total unknown": (odd_range("bytes {}-2999999/*"), OLD),
+    "weak tag": (part(NEW, tag='W/"1"'), NEW),
+    "no tag": (part(NEW, tag=None), NEW),
+    "whole": (lambda start: file_answer(NEW, tag='"2"'), NEW),
+    "200 that is the rest": (odd_range("bytes {}-2999999/3000000", status=200), OLD),
+    "another part": (lambda start: file_answer(OLD, first=start + 7), OLD),
+    "from the beginning": (lambda start: file_answer(OLD, first=0), OLD),
+    "no range": (lambda start: answer(OLD[start:], 206, PNG | {"ETag": '"1"'}), OLD),
+    "no words": (odd_range("pages {}-7/8"), OLD),
+    "5,000 digits": (odd_range("bytes {}-2999999/" + "9" * 5000), OLD),
+    "first of 5,000 digits": (odd_range("bytes " + "0" * 5000 + "{}-2999999/3000000"), OLD),
+    "coded": (lambda start: answer(gzip.compress(OLD[start:]), 206, PNG | {"Content-Encoding": "gzip"}), OLD),
+    "no such part": (lambda start: answer(b"", 416, {"Content-Range": "bytes */3000000"}), OLD),
+}
+
+
+@WIRES
+@pytest.mark.parametrize("later", LATER)
+async def test_one_version(connect, tmp_path, later):
+    """A part is joined to what is of the same strong tag and total only; else the file is fetched anew."""
+    make, right = LATER[later]
+
+    def resume(peer, request):
+        if "range" in request.headers:
+            peer.send(make(range_start(request)))
+        else:
+            peer.send(file_answer(right, tag='"1"' if right is OLD else '"2"'))
+
+    with RawServer(first_then(cut_half_way, resume)) as host, within(5):
+        async with connect(NO_API) as client:
+            report = await client.assets.download_many([f"{host.url}/big.bin"], tmp_path)
+
+    [outcome] = report.results
+    assert outcome.error is None
+    content = outcome.value[0].read_bytes()
+    assert [content.count(letter) for letter in (b"A", b"B")] == [right.count(letter) for letter in (b"A", b"B")]
+    assert len(content) == len(right)
+
+
+@WIRES
+@pytest.mark.parametrize("status", [200, 206])
+async def test_part_that_nobody_asked_for(connect, status):
+    """An answer with a range is what that range says, also at the first request: never the whole file."""
+    words = {"ETag": '"1"', "Content-Range": f"bytes 100-{len(FILE) - 1}/{len(FILE)}"}
+    with RawServer(lambda peer, _: peer.send(answer(FILE[100:], status, PNG | words))) as host, within(4):
+        async with connect(NO_API) as client:
+            with pytest.raises(TransportError):
+                await client.assets.read(f"{host.url}/a.png")
+
+    assert len(host.requests) == 3
+
+
+@WIRES
+@pytest.mark.parametrize("length", ["9" * 5000, "-5", "3, 3", "three", "\xb3"])
+async def test_odd_length(connect, tmp_path, length):
+    """A Content-Length that is none is a fault of the connection, or is left aside; never an exception of int()."""
+
+    def script(peer, request):
+        peer.send(head(200, PNG | {"Content-Length": length}) + b"png")
+        peer.close()
+
+    with RawServer(script) as host, within(4):
+        async with connect(NO_API) as client:
+            read, saved = await fetch(client, f"{host.url}/a.png", tmp_path)
+
+    for came in (read, saved):
+        assert came == b"png" or isinstance(came, TransportError)

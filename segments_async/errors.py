@@ -282,6 +282,8 @@ class WebhookError(SegmentsError):
             processed before. 409: it is being processed, and should be delivered again in case that fails.
     """
 
+    status: int = 400
+
     def __init__(self, message: str = "", *, status: int = 400) -> None:
         self.status = status
         super().__init__(message)

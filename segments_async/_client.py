@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import httpx
 
-from segments_async._http.pool import Pool, Stats
+from segments_async._http.pool import MB, Pool, Stats
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
@@ -65,6 +66,9 @@ class AsyncSegments:
             combined with *transport*. `aclose` does not close it. Its auth, headers and cookies are not used.
         hooks: Callbacks that observe requests.
         clock: The sources of time and randomness; for tests.
+        max_answer_mb: Maximum size of one response in megabytes (10^6 bytes), counted after decompression; a larger one
+            is a `DecodeError`. A page of 1000 samples with whole labels is the largest that is usual. Files have limits
+            of their own.
 
     Raises:
         AuthenticationError: There is no API key.
@@ -102,10 +106,13 @@ class AsyncSegments:
         http_client: httpx.AsyncClient | None = None,
         hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
+        max_answer_mb: float = 256,
     ) -> None:
         # Importing the models is slow, so it happens with the first client: not at import time, and not in a call.
         from segments_async._http.session import Session  # noqa: PLC0415
 
+        if not is_number(max_answer_mb) or not 0 < max_answer_mb < math.inf:
+            raise InputError(f"expected megabytes above 0, got {max_answer_mb!r}", path="max_answer_mb")
         check_count(max_connections, "max_connections", MAX_CONNECTIONS)
         if http_client is not None and transport is not None:
             raise InputError(
@@ -123,6 +130,7 @@ class AsyncSegments:
             http_client=http_client,
             clock=clock,
             hooks=hooks,
+            max_answer_bytes=int(max_answer_mb * MB),
         )
         self._derived = False
         self._set_session(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))

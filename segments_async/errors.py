@@ -51,8 +51,28 @@ class SegmentsError(Exception):
         404 Not Found on GET https://api.segments.ai/user: Not found.
     """
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(printable(arg) if isinstance(arg, str) else arg for arg in args))
+
+    def add_note(self, note: str) -> None:
+        """Add *note*, safe to print like the message."""
+        super().add_note(printable(note))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__.copy())
+
+
+def printable(text: str) -> str:
+    r"""
+    Escape what a terminal or a log would interpret: control, escape and bidirectional characters.
+
+    Example:
+        >>> print(printable("a\x1b[31mb\u202ec"))
+        a\x1b[31mb\u202ec
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _restore(cls: type[SegmentsError], args: tuple[Any, ...], state: dict[str, Any]) -> SegmentsError:
@@ -153,12 +173,22 @@ class TransportError(SegmentsError):
         method: The request's method.
         url: The request's URL, without the signature of a presigned one.
         sent: False if certainly nothing reached the server, so that sending again is safe.
+        retryable: Whether the same request may succeed later; False for an address or a proxy that cannot work.
     """
 
-    def __init__(self, problem: str, *, method: str | None = None, url: str | None = None, sent: bool = True) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+        sent: bool = True,
+        retryable: bool = True,
+    ) -> None:
         self.method = method
         self.url = url
         self.sent = sent
+        self.retryable = retryable
         super().__init__(problem if method is None else f"{problem} on {method} {url}")
 
 

@@ -95,13 +95,16 @@ def base_url_from(value: object) -> str:
     """
     try:
         url = httpx.URL(value) if isinstance(value, str) else None
-    except httpx.InvalidURL:
-        url = None
+        host = url.host if url is not None else ""
+    except Exception:  # noqa: BLE001 (what a parser of URLs and host names raises is not a closed list)
+        url, host = None, ""
     if url is not None and url.userinfo:
         raise InputError("must not contain a username or a password", path="base_url")
-    if url is None or url.scheme not in {"http", "https"} or not url.host:
+    if url is None or url.scheme not in {"http", "https"} or not host:
         displayed = "a value with an '@'" if "@" in str(value) else repr(value)  # it may contain a password
         raise InputError(f'expected a URL such as "https://api.segments.ai", got {displayed}', path="base_url")
+    if url.port is not None and not 0 < url.port < 2**16:
+        raise InputError(f"expected a port from 1 to 65535, got {url.port}", path="base_url")
     if url.query or url.fragment:
         raise InputError(f"must not contain a query or a fragment, got {value!r}", path="base_url")
     return str(url.copy_with(query=None, fragment=None)).rstrip("/")

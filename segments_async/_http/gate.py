@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from segments_async.settings import Clock
 
 UNAVAILABLE = 503
+MAX_HOLD = 900.0
+"""Maximum seconds that all calls wait because the service asked for it; a longer wait may be a mistake."""
 
 
 class Gate:
@@ -36,6 +38,13 @@ class Gate:
         """Start from the initial state, with no call in flight or waiting."""
         self.limiter: Limiter = Limiter(self._capacity)
         self.budget: Budget = Budget(self._capacity)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing would be lost by starting from the initial state."""
+        limiter = self.limiter
+        is_free = not limiter.in_flight and not limiter.waiting and limiter.limit == self._capacity
+        return is_free and limiter.closed_until <= self._clock.monotonic() and not self.budget.is_empty
 
     async def enter(self, *, first: bool = False, max_wait: float = math.inf, max_hold: float = math.inf) -> Ticket:
         """
@@ -88,6 +97,9 @@ class Gate:
             wait = getattr(error, "retry_after", None) or 0.0
             # A 503 means an outage and says nothing about a rate limit.
             self.limiter.throttled(ticket, wait if isinstance(error, RateLimitError) else 0.0)
+            if wait > MAX_HOLD:
+                wait = MAX_HOLD
+                self.limiter.limit = 1.0  # then one call tries
             if wait:
                 self.limiter.hold(self._clock.monotonic() + wait * (1 + RETRY_AFTER_JITTER * self._clock.random()))
         elif isinstance(error, ServerError | TransportError):

@@ -223,7 +223,7 @@ async def put_file(
 ) -> None:
     """Send *upload* by presigned POST. Any 2xx status is a success, and retries are safe."""
 
-    async def attempt() -> None:
+    async def attempt(_seconds: float) -> None:
         request = presigned_request(url, fields, upload, session.timeout)
         form = request.stream
         assert isinstance(form, MultipartStream)
@@ -238,7 +238,9 @@ async def put_file(
         stats.bytes_sent += int(request.headers["Content-Length"])
         check_response(session, response)
 
-    await session.repeat(attempt, session.retry_state(stats, may_repeat=True), stats, session.pool.storage_gate)
+    await session.repeat(
+        attempt, session.retry_state(stats, may_repeat=True), stats, session.pool.storage_gate_for(url)
+    )
 
 
 def check_response(session: Session, response: httpx.Response) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import re
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +13,7 @@ import httpx
 
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
 from segments_async._wire.proxies import NoProxy, proxies_in
-from segments_async._wire.replies import redact_url
+from segments_async._wire.replies import redact_url, redact_urls
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ logger = logging.getLogger("segments_async")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
-_URL = re.compile(r"https?://[^\s'\"<>]+")
 
 
 class _EmptyCookies(httpx.Cookies):
@@ -39,8 +37,8 @@ class _SignatureFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if "://" in message:
-            record.msg, record.args = _URL.sub(lambda found: redact_url(found[0]), message), ()
+        if (redacted := redact_urls(message)) != message:
+            record.msg, record.args = redacted, ()
         return True
 
 

@@ -235,6 +235,9 @@ class Pool:
             raise
         except Exception as error:
             raise self._failure(error, call) from error
+        except BaseException as error:
+            forget_frames(error)
+            raise
         self.counts.bytes_received += response.num_bytes_downloaded
         self._notify_response(response, call)
         return response

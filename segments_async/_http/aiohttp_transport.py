@@ -44,7 +44,7 @@ class _Handler(ResponseHandler):
 
     is_idle = False
     _head: bytes | None = None
-    """What came of the head of the response; None before one is expected, and once it is complete."""
+    """Bytes received so far of the response head; None before a response is expected, and once the head is complete."""
     _rest: int | None = None
     """Bytes of the body to come; None if the head does not say."""
     _is_chunked = False
@@ -59,14 +59,14 @@ class _Handler(ResponseHandler):
         self._end = b""
 
     def finish(self) -> None:
-        """Check that the response, which is complete, was all."""
+        """Check that no bytes follow the complete response."""
         self.is_idle = True
         if (self._rest is not None and self._rest < 0) or (self._is_chunked and self._end != b"\r\n\r\n"):
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
         if not data:
-            pass  # aiohttp passes this itself, to go through what it had put aside
+            pass  # aiohttp passes this itself, to parse bytes it had buffered
         elif self.is_idle:
             self.force_close()
         elif self._head is None:

@@ -40,8 +40,8 @@ class Exchange:
     One request on a connection.
 
     Attributes:
-        sent: Whether bytes of the request may have left for the server; what a proxy was asked first does not count.
-            None if the transport does not say.
+        sent: Whether bytes of the request may have left for the server; a CONNECT to a proxy does not count. None if
+            the transport does not say.
     """
 
     __slots__ = ("sent",)
@@ -73,7 +73,7 @@ class Wire:
 
 
 class WireStream:
-    """A network stream of httpcore, with an eye on early responses."""
+    """A network stream of httpcore, that detects early responses."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, wire: Wire, *, is_secure: bool) -> None:
         self._stream = stream

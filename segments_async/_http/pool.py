@@ -210,7 +210,7 @@ class Pool:
             forget_frames(error)  # as in `_failure`
             raise
         if answer is None:
-            problem = f"the call was not over {seconds:.3g} s after it was first sent"
+            problem = f"the call did not finish within {seconds:.3g} s"
             raise RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
         self._notify_response(answer[0], call)
         return answer

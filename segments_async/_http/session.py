@@ -195,7 +195,7 @@ class Session:
         url = self._url(endpoint.fill(**(path or {})), params)
         if content is None and json is not None:
             content = encode_json(json)
-        headers, content = await self._prepare(endpoint, content)
+        headers, content = await self._compress_body(endpoint, content)
         timeout = self._timeout_for(endpoint)
 
         async def send(url: httpx.URL, seconds: float) -> Reply:
@@ -264,7 +264,7 @@ class Session:
         while True:
             self.pool.check_usable()
             remaining = self.retry.total - (self.clock.monotonic() - started)
-            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_hold=remaining)
+            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_pause=remaining)
             try:
                 self.pool.check_open()
                 if not state.attempts:
@@ -306,7 +306,7 @@ class Session:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
-        except Exception as error:  # what a parser of URLs raises is not a closed list
+        except Exception as error:  # the URL parser may raise undocumented exceptions
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -315,7 +315,7 @@ class Session:
             timeout["read"] = endpoint.read_timeout
         return {"timeout": timeout}
 
-    async def _prepare(self, endpoint: Endpoint, content: bytes | None) -> tuple[httpx.Headers, bytes | None]:
+    async def _compress_body(self, endpoint: Endpoint, content: bytes | None) -> tuple[httpx.Headers, bytes | None]:
         """Return the headers for a body, and the body, compressed if the route accepts it and it is large enough."""
         if content is None:
             return self._bare_headers, None

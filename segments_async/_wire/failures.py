@@ -31,7 +31,7 @@ def request_error(error: Exception, method: str, url: str, *, sent: bool | None 
     """
     Return the error for a failed exchange.
 
-    Every exception is mapped: which ones a URL, a proxy, TLS, a response or a library can provoke is not a closed list.
+    Every exception is mapped, because a URL, a proxy, TLS, a response or a library may raise undocumented exceptions.
 
     Args:
         error: The exception; not an error of this package, which says already what it is.

@@ -190,7 +190,7 @@ def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | De
 
 
 def may_be_throttled(content: bytes) -> bool:
-    """Return whether a successful body may be that of a throttled call; cheap, as every response is asked."""
+    """Return whether a successful body may be that of a throttled call; cheap, because it runs for every response."""
     return len(content) <= MAX_DETAIL and b'"detail"' in content and _THROTTLED.encode() in content.lower()
 
 

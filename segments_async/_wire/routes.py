@@ -2,7 +2,7 @@
 Every route of the service that this client calls, each declared once.
 
 ``docs/service.md``, "Endpoints", lists the paths, their trailing slashes and which requests may be repeated. A
-`Repeat.NEVER` route creates something: `create_once` and `create_unnamed` handle a lost response.
+`Repeat.NEVER` route creates something: `create_once` and `create_unrepeatable` handle a lost response.
 """
 
 from __future__ import annotations

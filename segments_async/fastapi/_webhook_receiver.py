@@ -1,4 +1,4 @@
-"""Receive webhooks: verify a request, lease its message, and settle it by what became of it."""
+"""Receive webhooks: verify a request, lease its message, then mark it done or release it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Receiver:
                 or was processed before (200).
         """
         body = await self._read(request)
-        with own_choice():  # a secret that is none is not the sender's mistake
+        with own_choice():  # an invalid secret is a configuration error
             secret = await self._secrets()
         try:
             event = verify(body, request.headers, secret)
@@ -85,7 +85,7 @@ class Receiver:
             try:
                 await self._call(self._replay.finish if done else self._replay.release, name)
             except Exception:
-                # What was processed was: an error would only make the service deliver it again.
+                # The message has been processed; an error would only make the service deliver it again.
                 logger.exception("webhook %s: the replay store failed", name)
 
     async def _call(self, method: Callable[[str], Any], name: str) -> Any:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 BATCHES_IN_FLIGHT = 8
 
-_PLACE = frozenset({"sample_uuid", "labelset"})
+_LABEL_KEYS = frozenset({"sample_uuid", "labelset"})
 
 
 class ServiceOperation(Operation[T]):
@@ -108,7 +108,7 @@ class PerSampleOperation(PerLabelOperation[T]):
         return self.prepare_label(item)
 
 
-def split_place(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+def split_label_keys(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     """
     Separate the keys that locate a label from its content.
 
@@ -120,5 +120,5 @@ def split_place(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     """
     if "sample_uuid" not in fields:
         raise InputError("missing", path="sample_uuid")
-    content = {key: value for key, value in fields.items() if key not in _PLACE}
+    content = {key: value for key, value in fields.items() if key not in _LABEL_KEYS}
     return fields["sample_uuid"], fields.get("labelset"), content

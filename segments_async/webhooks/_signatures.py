@@ -117,5 +117,5 @@ def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
 
 
 def printable(message_id: str) -> str:
-    """Return an id, which may be anybody's, as it can be logged."""
+    """Return a message id escaped for logging, because a sender may forge it."""
     return message_id if message_id.isprintable() and len(message_id) <= _MAX_ID else repr(message_id[:_MAX_ID])

@@ -10,7 +10,7 @@ from segments_async._wire.routes import PUT_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
 from segments_async.models import Label, LabelPut
-from segments_async.resources._operations import PerLabelOperation, split_place
+from segments_async.resources._operations import PerLabelOperation, split_label_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class PutLabels(PerLabelOperation[Label]):
         """Check a label and encode its body."""
         fields = _fields_of(item)
         check(fields, LabelPut)
-        uuid, labelset, body = split_place(fields)
+        uuid, labelset, body = split_label_keys(fields)
         return self.prepare_label(uuid, labelset, encode_json(body))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:

@@ -10,7 +10,7 @@ from segments_async._wire.routes import UPDATE_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
 from segments_async.models import Label, LabelPut, LabelUpdate
-from segments_async.resources._operations import PerLabelOperation, split_place
+from segments_async.resources._operations import PerLabelOperation, split_label_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class UpdateLabels(PerLabelOperation[Label]):
         if isinstance(item, LabelUpdate):
             uuid, labelset, changes = item.sample_uuid, item.labelset, dict(item.changes)
         elif isinstance(item, Mapping):
-            uuid, labelset, changes = split_place(item)
+            uuid, labelset, changes = split_label_keys(item)
         else:
             raise InputError(f"expected a LabelUpdate or a mapping, got {type(item).__name__}")
         check_label_changes(changes)

@@ -45,8 +45,8 @@ class _Handler(ResponseHandler):
     is_idle = False
     _head: bytes | None = None
     """Bytes received so far of the response head; None before a response is expected, and once the head is complete."""
-    _rest: int | None = None
-    """Bytes of the body to come; None if the head does not say."""
+    _remaining: int | None = None
+    """Remaining bytes of the body; None if the head does not state its length."""
     _is_chunked = False
     _end = b""
 
@@ -54,14 +54,14 @@ class _Handler(ResponseHandler):
         """Expect a response."""
         self.is_idle = False
         self._head = b""
-        self._rest = None
+        self._remaining = None
         self._is_chunked = False
         self._end = b""
 
     def finish(self) -> None:
         """Check that no bytes follow the complete response."""
         self.is_idle = True
-        if (self._rest is not None and self._rest < 0) or (self._is_chunked and self._end != b"\r\n\r\n"):
+        if (self._remaining is not None and self._remaining < 0) or (self._is_chunked and self._end != b"\r\n\r\n"):
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
@@ -72,11 +72,11 @@ class _Handler(ResponseHandler):
         elif self._head is None:
             self._count(data)
         else:
-            self._look_for_body(data)
+            self._parse_head(data)
         super().data_received(data)
 
-    def _look_for_body(self, data: bytes) -> None:
-        """Find the end of the head, and read from it how long the body is."""
+    def _parse_head(self, data: bytes) -> None:
+        """Find the end of the head, and read the length of the body from it."""
         head, end, rest = ((self._head or b"") + data).partition(b"\r\n\r\n")
         while end and head[_STATUS:].startswith(b"1"):  # informational
             head, end, rest = rest.partition(b"\r\n\r\n")
@@ -86,7 +86,7 @@ class _Handler(ResponseHandler):
         self._head = None
         length = _CONTENT_LENGTH.search(head)
         if length is not None:
-            self._rest = int(length[1])
+            self._remaining = int(length[1])
             self._count(rest)
         elif _CHUNKED.search(head) is not None:
             self._is_chunked = True
@@ -95,8 +95,8 @@ class _Handler(ResponseHandler):
             self.force_close()
 
     def _count(self, data: bytes) -> None:
-        if self._rest is not None:
-            self._rest -= len(data)
+        if self._remaining is not None:
+            self._remaining -= len(data)
         elif self._is_chunked:  # the last chunk and its trailers end with an empty line
             self._end = (self._end + data)[-4:]
 
@@ -105,8 +105,8 @@ class _Connector(aiohttp.TCPConnector):
     """
     A connector that reuses only connections without unread bytes, and says when a request may have been sent.
 
-    aiohttp gives a connection that an unsolicited response has arrived on to the next request. A CONNECT to a proxy is
-    bounded by no timeout of its own.
+    aiohttp would reuse a connection on which an unsolicited response has arrived, and would apply no timeout to a
+    CONNECT to a proxy.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -114,7 +114,7 @@ class _Connector(aiohttp.TCPConnector):
         self._factory: Any = partial(_Handler, loop=self._loop)
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        self._drop_used_up()
+        self._close_unusable()
         connection: Any = await super().connect(*args, **kwargs)
         connection.protocol.start()
         exchange = _exchange.get()
@@ -130,7 +130,7 @@ class _Connector(aiohttp.TCPConnector):
         protocol.finish()
         super()._release(key, protocol, should_close=should_close)
 
-    def _drop_used_up(self) -> None:
+    def _close_unusable(self) -> None:
         for key, idle in list(self._conns.items()):
             for entry in [entry for entry in idle if _has_unread_bytes(entry[0])]:
                 idle.remove(entry)
@@ -187,7 +187,7 @@ PIECE_BYTES = 256 * 1024
 
 
 def _in_pieces(request: httpx.Request) -> httpx.Request:
-    """Pass a large body on in pieces: aiohttp writes bytes at once, which blocks the loop, and warns about it."""
+    """Split a large body into pieces: aiohttp warns about large bytes, as writing them blocks the event loop."""
     try:
         content = request.content
     except httpx.RequestNotRead:

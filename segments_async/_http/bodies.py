@@ -20,7 +20,7 @@ async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
     """
     Read and decode the body of *response*.
 
-    The body of an unsuccessful response is cut after `MAX_ERROR_BYTES`, and used as far as it can be decoded.
+    The body of an unsuccessful response is cut after `MAX_ERROR_BYTES`; the part that can be decoded is used.
 
     Raises:
         BodyTooLargeError: A successful response has more than *max_bytes*, counted after decompression.

@@ -84,12 +84,12 @@ def pooled_client(
 def _no_proxy() -> NoProxy:
     no_proxy = NoProxy.parse(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
     for entry in no_proxy.unreadable:
-        logger.warning("ignored an entry of NO_PROXY that is no host, address or range: %r", entry)
+        logger.warning("ignored an entry of NO_PROXY that is not a host, an address or a range: %r", entry)
     return no_proxy
 
 
 class _PlainClient(httpx.AsyncClient):
-    """A client that does not look where a redirect leads: an odd ``Location`` would raise instead of the response."""
+    """A client that does not parse the ``Location`` of a redirect, because httpx raises if it is malformed."""
 
     def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         return request

@@ -41,7 +41,7 @@ class Gate:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing would be lost by starting from the initial state."""
+        """Whether a new gate would behave in the same way."""
         limiter = self.limiter
         is_free = not limiter.in_flight and not limiter.waiting and limiter.limit == self._capacity
         return is_free and limiter.closed_until <= self._clock.monotonic() and not self.budget.is_empty

@@ -1,6 +1,7 @@
 """
-What is below httpcore: sockets that close when a TLS handshake is cancelled, notice an early response, and can be
-checked for unread bytes.
+Network streams for httpcore.
+
+They close when a TLS handshake is cancelled, detect an early response, and can be checked for unread bytes.
 
 These classes implement httpcore's interfaces without inheriting from them, because importing httpcore imports trio.
 """
@@ -28,11 +29,11 @@ WATCH_FROM_BYTES = 64 * 1024
 """While at least this much is written at once, an early response is read at the same time."""
 READ_BYTES = 64 * 1024
 HEAD_START_SECONDS = 0.02
-"""How long a write waits where there is something to read, which over TLS may be a session ticket only."""
+"""Seconds that a write waits if the socket is readable: by an early response or, over TLS, perhaps a session ticket."""
 _LAYERS = ("_stream", "_httpcore_stream", "_connection")
-"""Where a stream of httpx or httpcore has the one below it."""
+"""Attributes in which a stream of httpx or httpcore keeps the stream that it wraps."""
 _STATUS = len(b"HTTP/1.1 ")
-"""Where the status of a response begins."""
+"""Index of the status in a response."""
 
 
 class Exchange:
@@ -50,7 +51,7 @@ class Exchange:
         self.sent: bool | None = None
 
     async def observe(self, event: str, info: Mapping[str, Any]) -> None:
-        """Follow the ``trace`` events of httpcore, for clients of the caller, whose sockets are out of reach."""
+        """Handle the ``trace`` events of httpcore; for an `http_client`, whose sockets are not accessible."""
         if event.endswith("send_request_headers.started"):
             self.sent = self.sent or info["request"].method != b"CONNECT"
         elif self.sent is None:
@@ -58,7 +59,7 @@ class Exchange:
 
 
 class Wire:
-    """A connection: the request it carries, and the stream it is on."""
+    """The state of a connection: its current exchange and its network stream."""
 
     def __init__(self, *, uses_tls: bool) -> None:
         self.uses_tls = uses_tls
@@ -68,7 +69,7 @@ class Wire:
 
     @property
     def has_unread_bytes(self) -> bool:
-        """Whether the server has sent something that no response explains."""
+        """Whether the server has sent bytes that belong to no response."""
         return self.stream is not None and self.stream.has_unread_bytes
 
 
@@ -101,8 +102,8 @@ class WireStream:
         """
         Write, and stop when the server answers or closes the connection.
 
-        A server that refuses an upload may answer before it has read it, and then read no more. Without this the
-        answer would be lost: the write fails or blocks, and takes the connection with it.
+        A server that refuses an upload may answer before it has read it, and then read no more. Without this, the
+        answer would be lost: the write fails or blocks, and the connection is closed.
 
         Raises:
             httpcore.WriteError: The server answered; httpcore then reads the response.
@@ -227,7 +228,7 @@ def is_readable(opened: Any) -> bool:
 
 
 def _is_queued(stream: Any) -> bool:
-    """Whether anyio's asyncio backend has read bytes from the socket that were not asked for yet."""
+    """Whether anyio's asyncio backend has read bytes from the socket that were not requested yet."""
     stream = getattr(stream, "_stream", None)
     while (inner := getattr(stream, "transport_stream", None)) is not None:
         stream = inner
@@ -249,7 +250,7 @@ def _is_decrypted(ssl_object: ssl.SSLObject | None) -> bool:
 
 
 class Backend:
-    """Opens sockets for one `Wire`, and reports each."""
+    """Open the sockets of one `Wire`, and report each."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, wire: Wire, on_connect: Callable[[], None]) -> None:
         self._backend = backend

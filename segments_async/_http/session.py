@@ -251,7 +251,7 @@ class Session:
             state: Counts the attempts, and decides about retries.
             stats: Collects the counts of the call.
             gate: Each attempt waits here for a slot.
-            answer_seconds: The read timeout. The last attempt is over this long after the first one started, or
+            answer_seconds: The read timeout. The last attempt ends this long after the first one started, or
                 ``retry.total`` if that is longer; waits that the service asks for are added.
 
         Raises:
@@ -341,7 +341,7 @@ class Session:
         Structure a response, and check that it is a result.
 
         Raises:
-            DecodeError: It is not, so that it is open whether the call was carried out.
+            DecodeError: It is not, so it is unknown whether the call was carried out.
         """
         payload, answer = self._decode(reply, model)
         if error := non_result(self._redactor.redact(reply), payload, now=self.clock.time()):

@@ -226,7 +226,7 @@ def _is_drained(slot: _Slot) -> bool:
     """
     Return whether a connection may carry another request.
 
-    That takes proof that nothing is left of the exchange: bytes after the response would be the next call's answer.
+    Only if nothing is left of the exchange: bytes after the response would become the answer to the next call.
     """
     connection: Any = slot.connection
     while (inner := getattr(connection, "_connection", None)) is not None:

@@ -1,4 +1,4 @@
-"""Decode response bodies piece by piece, under a limit, and notice when one ends early."""
+"""Decode response bodies piece by piece, and detect one that ends early."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CodingError(Exception):
 
 
 class BodyDecoder(Protocol):
-    """Turns the bytes on the wire into the content."""
+    """Converts the bytes on the wire to the content."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decode *data*; pieces are at most `PIECE_BYTES` long if they were compressed."""

@@ -114,7 +114,6 @@ class _Connector(aiohttp.TCPConnector):
         self._factory: Any = partial(_Handler, loop=self._loop)
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        self._close_unusable()
         connection: Any = await super().connect(*args, **kwargs)
         connection.protocol.start()
         exchange = _exchange.get()
@@ -130,16 +129,15 @@ class _Connector(aiohttp.TCPConnector):
         protocol.finish()
         super()._release(key, protocol, should_close=should_close)
 
-    def _close_unusable(self) -> None:
-        for key, idle in list(self._conns.items()):
-            for entry in [entry for entry in idle if _has_unread_bytes(entry[0])]:
-                idle.remove(entry)
-                entry[0].close()
-            if not idle:
-                del self._conns[key]
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (connection := await super()._get(key, traces)) is not None:
+            if not _has_unread_bytes(connection.protocol):
+                break
+            connection.close()
+        return connection
 
 
-def _has_unread_bytes(protocol: ResponseHandler) -> bool:
+def _has_unread_bytes(protocol: Any) -> bool:
     """Return whether the server has sent something since the last response, or has closed the connection."""
     if protocol.should_close or protocol.transport is None:
         return True

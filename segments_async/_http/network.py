@@ -74,7 +74,7 @@ class Wire:
 
 
 class WireStream:
-    """A network stream of httpcore, that detects early responses."""
+    """A network stream of httpcore that detects early responses."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, wire: Wire, *, is_secure: bool) -> None:
         self._stream = stream
@@ -165,8 +165,8 @@ class WireStream:
 
     @property
     def has_unread_bytes(self) -> bool:
-        """Whether there are bytes in the socket, in anyio's queue or in the TLS layer."""
-        if self._early is not None or self._stream.get_extra_info("is_readable"):
+        """Whether there are bytes in anyio's queue or in the TLS layer; httpcore itself looks at the socket."""
+        if self._early is not None:
             return True
         return _is_queued(self._stream) or _is_decrypted(self._stream.get_extra_info("ssl_object"))
 

@@ -17,12 +17,12 @@ import httpx
 from anyio.lowlevel import current_token
 from attrs import Factory, define, frozen
 
-from segments_async._http.bodies import BodyTooLargeError, read_body
+from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
 from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
 from segments_async._wire.failures import request_error
-from segments_async._wire.replies import origin_of, redact_url, request_id_in
+from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
 from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
 from segments_async.hooks import CallEvent
 
@@ -176,9 +176,7 @@ class Pool:
         if self._connections_opened is not None:
             self._connections_opened += 1
 
-    async def exchange(
-        self, client: httpx.AsyncClient, request: httpx.Request, *, seconds: float = math.inf
-    ) -> tuple[httpx.Response, bytes]:
+    async def exchange(self, client: httpx.AsyncClient, request: httpx.Request, *, seconds: float = math.inf) -> Reply:
         """
         Send *request* once, and read the response.
 
@@ -187,44 +185,42 @@ class Pool:
             request: Sent unchanged.
             seconds: Maximum seconds until the response is complete, whatever the server does.
 
-        Returns:
-            The response and its decoded body.
-
         Raises:
             DecodeError: The body is larger than `max_answer_mb` allows.
             TransportError: No complete response was received; `sent` says whether the request was sent.
         """
         call = self._start(client, request)
-        answer = None
+        body = Body(self.max_answer_bytes)
+        response = None
         try:
-            with anyio.CancelScope(deadline=anyio.current_time() + seconds):
-                answer = await self._receive(client, request)
+            with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+                response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+                try:
+                    await body.read(response, scope)
+                    if client is self._http_client:
+                        await close_if_not_drained(response)
+                finally:
+                    await response.aclose()
+            content = body.content()
+        except SegmentsError:
+            raise
         except BodyTooLargeError:
             problem = f"the answer is larger than max_answer_mb={self.max_answer_bytes / MB:g} allows"
             raise DecodeError(problem, method=call.method, url=call.url) from None
-        except SegmentsError:
-            raise
         except Exception as error:
             raise self._failure(error, call) from error
         except BaseException as error:
             forget_frames(error)  # as in `_failure`
             raise
-        if answer is None:
-            problem = f"the call did not finish within {seconds:.3g} s"
-            raise RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
-        self._notify_response(answer[0], call)
-        return answer
+        if response is None or (scope.cancelled_caught and body.problem is None):
+            raise self._too_slow(call, seconds)
+        self.counts.bytes_received += response.num_bytes_downloaded
+        self._notify_response(response, call)
+        return Reply(response.status_code, call.method, call.url, response.headers, content)
 
-    async def _receive(self, client: httpx.AsyncClient, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        response = await client.send(request, stream=True, auth=None, follow_redirects=False)
-        try:
-            content = await read_body(response, self.max_answer_bytes)
-            if client is self._http_client:
-                await close_if_not_drained(response)
-            return response, content
-        finally:
-            await response.aclose()
-            self.counts.bytes_received += response.num_bytes_downloaded
+    def _too_slow(self, call: _Call, seconds: float) -> RequestTimeoutError:
+        problem = f"the call did not finish within {seconds:.3g} s"
+        return RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
 
     async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         """Send *request* once, unchanged; a failure raises an error that names it."""

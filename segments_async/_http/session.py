@@ -18,7 +18,7 @@ from segments_async._version import __version__
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.redaction import KeyRedactor
 from segments_async._wire.redirects import slash_redirect
-from segments_async._wire.replies import Reply, error_for, may_be_throttled, non_result, redact_url
+from segments_async._wire.replies import Reply, error_for, may_be_throttled, non_result
 from segments_async._wire.retry import RetryState, is_throttled
 from segments_async.errors import (
     DecodeError,
@@ -202,21 +202,18 @@ class Session:
             request = httpx.Request(endpoint.method, url, headers=headers, content=content, extensions={**timeout})
             if content is not None:
                 request.stream = BytesStream(content)
-            response, body = await self.pool.exchange(self.pool.api, request, seconds=seconds)
+            reply = await self.pool.exchange(self.pool.api, request, seconds=seconds)
             stats.bytes_sent += len(content or b"")
-            shown = redact_url(str(request.url))
-            reply = Reply(response.status_code, endpoint.method, shown, response.headers, body)
             stats.record_reply(reply, request_id=self._redactor.redact_text(reply.request_id))
             return reply
 
         async def attempt(seconds: float) -> Reply:
             reply = await send(url, seconds)
-            target = slash_redirect(reply.status, str(url), reply.headers.get("location"))
-            if target is not None:
-                reply = await send(httpx.URL(target), seconds)
             if not 200 <= reply.status < 300:  # noqa: PLR2004
-                reply = self._redactor.redact(reply)
-                raise error_for(reply, now=self.clock.time())
+                target = slash_redirect(reply.status, str(url), reply.headers.get("location"))
+                if target is not None:
+                    reply = await send(httpx.URL(target), seconds)
+                self._check_status(reply)
             if may_be_throttled(reply.content):
                 self._check_throttling(reply)
             return reply
@@ -324,6 +321,17 @@ class Session:
         if len(content) < THREAD_FROM_BYTES:
             return self._gzip_headers, _gzip(content)
         return self._gzip_headers, await run_sync(_gzip, content)
+
+    def _check_status(self, reply: Reply) -> None:
+        """
+        Check the status of a response.
+
+        Raises:
+            ApiError: It is not a success.
+        """
+        if not 200 <= reply.status < 300:  # noqa: PLR2004
+            reply = self._redactor.redact(reply)
+            raise error_for(reply, now=self.clock.time())
 
     def _check_throttling(self, reply: Reply) -> None:
         """

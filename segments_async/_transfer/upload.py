@@ -8,7 +8,7 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import httpx
 from anyio.to_thread import run_sync
@@ -59,8 +59,10 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
     elif isinstance(file, bytes | bytearray | memoryview):
         upload = UploadSource(_choose_name(filename, None, path), memoryview(file).nbytes, bytes(file))
     elif hasattr(file, "read"):
-        content = await run_sync(_read_all, file, path)
         name = getattr(file, "name", None)
+        if inspect.iscoroutinefunction(file.read) and hasattr(file, "file"):  # Starlette's UploadFile
+            file, name = file.file, getattr(file, "filename", None)
+        content = await run_sync(_read_all, cast("IO[bytes]", file), path)
         upload = UploadSource(
             _choose_name(filename, Path(name).name if isinstance(name, str) else None, path),
             len(content),

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +35,14 @@ class Exchange:
     Attributes:
         sent: Whether bytes of the request may have left for the server; what a proxy was asked first does not count.
             None if the transport does not say.
+        is_queued: Whether the request waits until a connection is free. False if the transport does not say.
     """
 
-    __slots__ = ("sent",)
+    __slots__ = ("is_queued", "sent")
 
     def __init__(self) -> None:
         self.sent: bool | None = None
+        self.is_queued = False
 
 
 class Wire:
@@ -87,7 +90,8 @@ class WireStream:
         Write, and stop when the server answers or closes the connection.
 
         A server that refuses an upload may answer before it has read it, and then read no more. Without this the
-        answer would be lost: the write fails or blocks, and takes the connection with it.
+        answer would be lost: the write fails or blocks, and takes the connection with it. asyncio drops what it has not
+        read yet when a write fails, so what has arrived is read before each write.
 
         Raises:
             httpcore.WriteError: The server answered; httpcore then reads the response.
@@ -97,6 +101,8 @@ class WireStream:
 
         async def write() -> None:
             try:
+                while self._stream.get_extra_info("is_readable"):
+                    await checkpoint()  # the other task reads it, and may end this one
                 await self._stream.write(buffer, timeout)
             except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
                 errors.append(error)

@@ -5,8 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.to_thread import run_sync
 
+from segments_async._threads import run_sync
 from segments_async._transfer.file_names import address_digest, digest_in, file_name
 from segments_async.errors import InputError
 

@@ -5,11 +5,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, identifier, release_url
+from segments_async._threads import run_sync
 from segments_async._transfer.download import get_file
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_name
@@ -222,7 +221,7 @@ class Releases(Resource):
             DecodeError: It has no file, or the host returned an HTML page instead.
         """
         target = Path(path)
-        await anyio.to_thread.run_sync(check_writable, target)
+        await run_sync(check_writable, target)
 
         async def get_url() -> str:
             return release_url(await self.get(dataset, name), identifier(dataset))

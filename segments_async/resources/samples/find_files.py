@@ -10,8 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
+from segments_async._threads import run_sync
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from anyio.lowlevel import checkpoint
@@ -17,13 +17,14 @@ from attrs import frozen
 
 from segments_async._http.session import USER_AGENT
 from segments_async._threads import run_sync
+from segments_async._transfer.local_files import describe, file_status, open_file, path_of
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.storage import answer_seconds, storage_error, storage_request
 from segments_async._wire.replies import redact_url
 from segments_async.errors import InputError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
     from segments_async._http.call_stats import CallStats
     from segments_async._http.session import Session
@@ -59,21 +60,14 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
         InputError: The file does not exist, is empty, is larger than 100 MB, does not contain bytes, or has no name.
     """
     if isinstance(file, str | os.PathLike):
-        source = Path(file)
-        size = await run_sync(_size_on_disk, source, path)
+        source, size = await run_sync(_inspect_path, file, path)
         upload = UploadSource(_choose_name(filename, source.name, path), size, source)
     elif isinstance(file, bytes | bytearray | memoryview):
-        upload = UploadSource(_choose_name(filename, None, path), memoryview(file).nbytes, bytes(file))
-    elif hasattr(file, "read"):
-        name = getattr(file, "name", None)
-        if inspect.iscoroutinefunction(file.read) and hasattr(file, "file"):  # Starlette's UploadFile
-            file, name = file.file, getattr(file, "filename", None)
-        content = await run_sync(_read_all, cast("IO[bytes]", file), path)
-        upload = UploadSource(
-            _choose_name(filename, Path(name).name if isinstance(name, str) else None, path),
-            len(content),
-            content,
-        )
+        content = bytes(file)
+        upload = UploadSource(_choose_name(filename, None, path), len(content), content)
+    elif (opened := _as_open_file(file, path)) is not None:
+        content = await run_sync(_read_all, opened.read, path)
+        upload = UploadSource(_choose_name(filename, opened.name, path), len(content), content)
     else:
         raise InputError(f"expected a path, bytes or an open file, got {type(file).__name__}", path=path)
     label = upload.source if isinstance(upload.source, Path) else upload.filename
@@ -84,15 +78,17 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
     return upload
 
 
-def _size_on_disk(source: Path, path: str) -> int:
+def _inspect_path(file: str | os.PathLike[str], path: str) -> tuple[Path, int]:
+    """Return the path and the size of a file on disk."""
+    source = path_of(file, path)
     try:
-        if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would block until it has a writer
+        if not stat.S_ISREG(file_status(source).st_mode):
             raise InputError(f"is not a file: {source}", path=path)
-        with source.open("rb") as file:
-            return os.fstat(file.fileno()).st_size
+        with open_file(source) as opened:
+            return source, os.fstat(opened.fileno()).st_size
     except OSError as error:
         raise _unreadable(error, source, path) from error
-    except ValueError as error:  # the path contains a null character
+    except ValueError as error:  # the path contains a null character or half a character
         if isinstance(error, InputError):
             raise
         raise InputError(f"cannot be read ({error}): {source}", path=path) from error
@@ -102,12 +98,34 @@ def _unreadable(error: OSError, source: Path, path: str) -> InputError:
     return InputError(f"cannot be read ({error.strerror}): {source}", path=path)
 
 
-def _read_all(file: IO[bytes], path: str) -> bytes:
+@frozen
+class _OpenFile:
+    """How to read a file object, and its name."""
+
+    read: Callable[[int], object]
+    name: str | None
+
+
+def _as_open_file(file: Any, path: str) -> _OpenFile | None:
+    """Look at a file object of the caller, whose attributes may raise anything; None if it is not one."""
+    try:
+        read = getattr(file, "read", None)
+        if read is None:
+            return None
+        name = getattr(file, "name", None)
+        if inspect.iscoroutinefunction(read) and hasattr(file, "file"):  # Starlette's UploadFile
+            read, name = file.file.read, getattr(file, "filename", None)
+        return _OpenFile(read, Path(name).name if isinstance(name, str) else None)
+    except Exception as error:
+        raise InputError(f"cannot be read: {describe(error)}", path=path) from error
+
+
+def _read_all(read: Callable[[int], object], path: str) -> bytes:
     """Read an open file, up to one byte more than the limit."""
     try:
-        content: object = file.read(MAX_ASSET_BYTES + 1)
-    except (OSError, ValueError) as error:  # text that cannot be decoded raises ValueError
-        raise InputError(f"cannot be read: {error}", path=path) from error
+        content = read(MAX_ASSET_BYTES + 1)
+    except Exception as error:  # what a file object raises is not a closed list
+        raise InputError(f"cannot be read: {describe(error)}", path=path) from error
     if isinstance(content, bytes):
         return content
     if inspect.iscoroutine(content):
@@ -121,6 +139,12 @@ def _choose_name(filename: str | None, default: str | None, path: str) -> str:
     name = filename or default
     if not name:
         raise InputError("needs a filename; its extension determines the content type", path=path)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the filename is not valid Unicode, so pass another one: {name!r}", path=path) from error
+    if "\0" in name:
+        raise InputError(f"the filename contains a null character: {name!r}", path=path)
     return name
 
 
@@ -179,7 +203,7 @@ def _chunks(head: bytes, upload: UploadSource, tail: bytes) -> Generator[bytes]:
         yield from [head + source + tail] if len(source) <= CHUNK_BYTES else [head, source, tail]
         return
     try:
-        with source.open("rb") as file:
+        with open_file(source) as file:
             remaining = upload.size
             while remaining:
                 chunk = file.read(min(remaining, CHUNK_BYTES))

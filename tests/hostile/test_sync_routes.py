@@ -94,7 +94,10 @@ def test_routes(tmp_path, authority, monkeypatch, kind):
         def health() -> str:
             return "ok"
 
-        with serving(app) as url, httpx.Client(base_url=url, timeout=8, limits=httpx.Limits(max_connections=None)) as web:
+        with (
+            serving(app) as url,
+            httpx.Client(base_url=url, timeout=8, limits=httpx.Limits(max_connections=None)) as web,
+        ):
             with ThreadPoolExecutor(ROUTES + 1) as pool:
                 answers = list(pool.map(lambda number: web.get(f"/work/{number}").status_code, range(ROUTES)))
             assert answers == [200] * ROUTES

@@ -34,7 +34,7 @@ MAX_ASSET_BYTES = 100_000_000
 """The service's limit; see ``docs/service.md``, "Assets and storage"."""
 CHUNK_BYTES = 256 * 1024
 """Bytes read by one call in a worker thread."""
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 128 * 1024
 """Bytes written to a connection at once; `timeout` and the minimum rate apply to each such piece."""
 
 

@@ -40,7 +40,7 @@ async def polls():
 
 
 @pytest.mark.parametrize(
-    ("rate", "slack", "ends"), [(1.0, 0, False), (0.9, 0, True), (0.9, 64 * 1024, False), (0, 64 * 1024, True)]
+    ("rate", "slack", "ends"), [(1.0, 0, False), (0.9, 0, True), (0.9, 128 * 1024, False), (0, 128 * 1024, True)]
 )
 async def test_rate(time, rate, slack, ends):
     pace = Pace(time, 60, slack=slack)
@@ -54,7 +54,7 @@ async def test_rate(time, rate, slack, ends):
         return "done"
 
     if ends:
-        with pytest.raises(RequestTimeoutError, match=r"bytes/s over 120 s .* GET https://s3.test/a.png"):
+        with pytest.raises(RequestTimeoutError, match=r"bytes/s over 180 s .* GET https://s3.test/a.png"):
             await run(pace, transfer)
     else:
         assert await run(pace, transfer) == "done"

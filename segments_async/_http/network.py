@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.lowlevel import checkpoint
+
+from segments_async._http.sockets import make_patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,8 +91,7 @@ class WireStream:
         Write, and stop when the server answers or closes the connection.
 
         A server that refuses an upload may answer before it has read it, and then read no more. Without this the
-        answer would be lost: the write fails or blocks, and takes the connection with it. asyncio drops what it has not
-        read yet when a write fails, so what has arrived is read before each write.
+        answer would be lost: the write fails or blocks, and takes the connection with it.
 
         Raises:
             httpcore.WriteError: The server answered; httpcore then reads the response.
@@ -101,8 +101,6 @@ class WireStream:
 
         async def write() -> None:
             try:
-                while self._stream.get_extra_info("is_readable"):
-                    await checkpoint()  # the other task reads it, and may end this one
                 await self._stream.write(buffer, timeout)
             except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
                 errors.append(error)
@@ -217,6 +215,7 @@ class Backend:
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> WireStream:
         stream = await self._backend.connect_tcp(*args, **kwargs)
         self._on_connect()
+        make_patient(stream.get_extra_info("socket"))
         return WireStream(stream, self._wire, is_secure=False)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:

@@ -13,7 +13,15 @@ from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.routes import API_STATUS
 from segments_async.errors import InputError
 from segments_async.hooks import Hooks
-from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
+from segments_async.settings import (
+    DEFAULT_BASE_URL,
+    Clock,
+    RetryPolicy,
+    api_key_from,
+    base_url_from,
+    masked,
+    timeout_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +116,7 @@ class AsyncSegments:
         clock: Clock = Clock(),  # noqa: B008 (frozen)
         max_answer_mb: float = 256,
     ) -> None:
+        api_key = masked(api_key)  # before anything can raise
         # Importing the models is slow, so it happens with the first client: not at import time, and not in a call.
         from segments_async._http.session import Session  # noqa: PLC0415
 
@@ -181,6 +190,7 @@ class AsyncSegments:
             AuthenticationError: *api_key* cannot be an API key.
             InputError: An argument is invalid.
         """
+        api_key = masked(api_key)  # before anything can raise
         if retry is not None:
             _check_retry(retry)
         if max_wait is not None and (not is_number(max_wait) or not max_wait >= 0):
@@ -300,7 +310,8 @@ class AsyncSegments:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<AsyncSegments {self._session.pool.base_url}>"
+        session = getattr(self, "_session", None)  # tools print clients whose construction failed
+        return "<AsyncSegments>" if session is None else f"<AsyncSegments {session.pool.base_url}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an AsyncSegments cannot be copied or pickled: it contains connections; create another one")

@@ -304,7 +304,19 @@ class ClientStateError(SegmentsError, RuntimeError):
 
 
 class WebhookError(SegmentsError):
-    """A webhook is forged, altered, stale, replayed, empty, or not an event: respond with 400, and do nothing else."""
+    """
+    A webhook is not to be processed: respond with `status`, and do nothing else.
+
+    Attributes:
+        status: The HTTP status to respond with. 400: it is forged, altered, stale, empty, or not an event. 200: it was
+            processed before. 409: it is being processed, and should be delivered again in case that fails.
+    """
+
+    status: int = 400
+
+    def __init__(self, message: str = "", *, status: int = 400) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 def _describe(status: int | None, method: str | None, url: str | None, detail: str, request_id: str | None) -> str:

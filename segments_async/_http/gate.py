@@ -59,13 +59,11 @@ class Gate:
             RateLimitError: The service asked for a longer pause; `retry_after` has its rest in seconds.
             RequestTimeoutError: No slot became free within *max_wait*.
         """
-        now = self._clock.monotonic()
         ticket = Ticket(_ignore)
-        self.limiter.enter(ticket, now, first=first)
+        self.limiter.enter(ticket, self._clock.monotonic(), first=first)
         if not ticket.admitted:
             try:
-                self._check_hold(now, min(max_wait, max_hold))
-                await self._wait(ticket, max_wait)
+                await self._wait(ticket, max_wait, min(max_wait, max_hold))
             except BaseException:
                 self.limiter.withdraw(ticket, self._clock.monotonic())
                 raise
@@ -109,16 +107,17 @@ class Gate:
         else:
             self.succeeded(ticket)
 
-    def _check_hold(self, now: float, max_hold: float) -> None:
-        remaining = self.limiter.held_until - now
+    def _check_hold(self, max_hold: float) -> None:
+        remaining = self.limiter.held_until - self._clock.monotonic()
         if remaining > max_hold:
             detail = f"not sent: the service asked to wait for another {remaining:.3g} s"
             raise RateLimitError(detail=detail, retry_after=remaining)
 
-    async def _wait(self, ticket: Ticket, max_wait: float) -> None:
+    async def _wait(self, ticket: Ticket, max_wait: float, max_hold: float) -> None:
         try:
             with anyio.fail_after(None if max_wait == math.inf else max_wait):
                 while not ticket.admitted:
+                    self._check_hold(max_hold)  # each time, as another call may be refused meanwhile
                     await self._wait_for_change(ticket)
         except TimeoutError:
             raise RequestTimeoutError(

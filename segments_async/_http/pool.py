@@ -20,18 +20,17 @@ from attrs import Factory, define, frozen
 from segments_async._http.bodies import BodyTooLargeError, read_body
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
-from segments_async._http.network import Exchange
-from segments_async._http.transport import EXCHANGE
+from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import origin_of, redact_url, request_id_in
-from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError
+from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
 from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from segments_async._wire.redaction import KeyRedactor
-    from segments_async.errors import SegmentsError
+    from segments_async.errors import TransportError
     from segments_async.hooks import Hook, Hooks
     from segments_async.settings import Clock
 
@@ -203,8 +202,13 @@ class Pool:
         except BodyTooLargeError:
             problem = f"the answer is larger than max_answer_mb={self.max_answer_bytes / MB:g} allows"
             raise DecodeError(problem, method=call.method, url=call.url) from None
+        except SegmentsError:
+            raise
         except Exception as error:
             raise self._failure(error, call) from error
+        except BaseException as error:
+            forget_frames(error)  # as in `_failure`
+            raise
         if answer is None:
             problem = f"the call was not over {seconds:.3g} s after it was first sent"
             raise RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
@@ -214,7 +218,10 @@ class Pool:
     async def _receive(self, client: httpx.AsyncClient, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await client.send(request, stream=True, auth=None, follow_redirects=False)
         try:
-            return response, await read_body(response, self.max_answer_bytes)
+            content = await read_body(response, self.max_answer_bytes)
+            if client is self._http_client:
+                await close_if_not_drained(response)
+            return response, content
         finally:
             await response.aclose()
             self.counts.bytes_received += response.num_bytes_downloaded
@@ -224,8 +231,13 @@ class Pool:
         call = self._start(client, request)
         try:
             response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+        except SegmentsError:
+            raise
         except Exception as error:
             raise self._failure(error, call) from error
+        except BaseException as error:
+            forget_frames(error)
+            raise
         self.counts.bytes_received += response.num_bytes_downloaded
         self._notify_response(response, call)
         return response
@@ -237,13 +249,15 @@ class Pool:
             raise ClientStateError("the http_client passed to this AsyncSegments is closed")
         call = _Call(request.method, redact_url(str(request.url)), self.clock.monotonic())
         request.extensions[EXCHANGE] = call.exchange
+        if client is self._http_client:
+            request.extensions["trace"] = call.exchange.observe
         self.counts.requests += 1
         self.counts.bytes_sent += int(request.headers.get("Content-Length", 0))
         if self.hooks.on_request is not None:
             _notify(self.hooks.on_request, CallEvent(method=call.method, url=call.url))
         return call
 
-    def _failure(self, error: Exception, call: _Call) -> SegmentsError:
+    def _failure(self, error: Exception, call: _Call) -> TransportError:
         """
         Map an exception of the transport.
 

@@ -29,7 +29,7 @@ from segments_async.errors import (
     SegmentsError,
     TransportError,
 )
-from segments_async.settings import DEFAULT_TIMEOUT
+from segments_async.settings import DEFAULT_TIMEOUT, Masked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -74,7 +74,7 @@ class Session:
         pool.register(self._redactor)
         # httpx shows Authorization as [secure].
         headers = {
-            "Authorization": f"APIKey {api_key}",
+            "Authorization": Masked(f"APIKey {api_key}"),
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": USER_AGENT,
@@ -215,7 +215,8 @@ class Session:
             if target is not None:
                 reply = await send(httpx.URL(target), seconds)
             if not 200 <= reply.status < 300:  # noqa: PLR2004
-                raise error_for(self._redactor.redact(reply), now=self.clock.time())
+                reply = self._redactor.redact(reply)
+                raise error_for(reply, now=self.clock.time())
             if may_be_throttled(reply.content):
                 self._check_throttling(reply)
             return reply
@@ -305,7 +306,7 @@ class Session:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
-        except httpx.InvalidURL as error:
+        except Exception as error:  # what a parser of URLs raises is not a closed list
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:

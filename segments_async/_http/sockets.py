@@ -10,9 +10,9 @@ class PatientSocket(socket.socket):
     """
     A socket that reports a lost connection when it is read, and not when it is written.
 
-    A server that refuses an upload may answer, and then close the connection while the client still writes. asyncio drops
-    the connection as soon as a write fails, with the answer that has arrived but was not read yet. Here the failed write
-    seems to succeed, so that asyncio reads the answer, and after it the end of the connection.
+    A server that refuses an upload may answer, and then close the connection while the client still writes. asyncio
+    drops the connection as soon as a write fails, together with the answer that has arrived and was not read yet. Here
+    the failed write seems to succeed, so that asyncio reads the answer, and after it the end of the connection.
     """
 
     __slots__ = ()

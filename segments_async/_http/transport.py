@@ -19,7 +19,7 @@ import anyio
 import httpx
 from attrs import define
 
-from segments_async._http.network import CLOSE_SECONDS, Backend, Exchange, Wire
+from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, Wire
 from segments_async._threads import run_sync
 from segments_async.errors import ClientStateError, InputError
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept; less than the service's load balancer keeps it."""
-
-EXCHANGE = "segments_async.exchange"
-"""The extension of a request that has its `Exchange`."""
 
 Origin = tuple[str, str, int | None]
 

@@ -9,7 +9,7 @@ import httpx
 
 from segments_async._wire.content_coding import CodingError
 from segments_async._wire.shortages import shortage_hint
-from segments_async.errors import ConnectError, RequestTimeoutError, SegmentsError, TransportError
+from segments_async.errors import ConnectError, RequestTimeoutError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,21 +27,19 @@ _OBJECT = re.compile(r"<[^<>]*>| at 0x[0-9a-fA-F]+|\b(?:0x)?[0-9a-fA-F]{10,}\b")
 MAX_MESSAGE = 300
 
 
-def request_error(error: Exception, method: str, url: str, *, sent: bool | None = None) -> SegmentsError:
+def request_error(error: Exception, method: str, url: str, *, sent: bool | None = None) -> TransportError:
     """
     Return the error for a failed exchange.
 
     Every exception is mapped: which ones a URL, a proxy, TLS, a response or a library can provoke is not a closed list.
 
     Args:
-        error: The exception; an error of this package is returned as it is.
+        error: The exception; not an error of this package, which says already what it is.
         method: The request's method.
         url: The request's URL without secrets.
         sent: Whether bytes of the request may have reached the server; None if the transport does not say, and then
             the exception decides.
     """
-    if isinstance(error, SegmentsError):
-        return error
     aiohttp_names = _aiohttp_class_names(error) | _aiohttp_class_names(error.__cause__)
     if isinstance(error, CodingError | httpx.DecodingError):
         return TransportError(_describe("the answer could not be decompressed", error), method=method, url=url)

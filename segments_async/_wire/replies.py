@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
 from segments_async._wire.retry import parse_retry_after
 from segments_async.errors import (
@@ -81,9 +82,9 @@ class Reply:
     method: str
     url: str
     """The request's URL without secrets; see `redact_url`."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Keys are looked up in lower case."""
-    content: bytes
+    content: bytes = field(repr=False)
 
     @property
     def request_id(self) -> str | None:
@@ -93,7 +94,7 @@ class Reply:
     def body(self) -> Any:
         """Return the decoded JSON, or the text if it is not JSON."""
         try:
-            return orjson.loads(self.content)
+            return orjson.loads(self.content.removeprefix(codecs.BOM_UTF8))
         except orjson.JSONDecodeError:
             return self.content[:MAX_BODY].decode("utf-8", "replace")
 
@@ -101,7 +102,7 @@ class Reply:
 def request_id_in(headers: Mapping[str, str]) -> str | None:
     """Return the ID of a response to quote to the service's support."""
     found = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
-    return None if found is None else printable(found[:MAX_REQUEST_ID])
+    return None if found is None else printable(found[:MAX_REQUEST_ID])[:MAX_REQUEST_ID]
 
 
 _SECRET = re.compile(
@@ -135,6 +136,19 @@ def redact_url(url: str) -> str:
     if any(map(_SECRET.search, parts.query.split("&"))):
         parts = parts._replace(query="...")
     return parts.geturl()
+
+
+_QUERY = re.compile(r"\?[^\s'\"<>]+")
+_USERINFO = re.compile(r"//[^\s/'\"<>]*@")
+
+
+def redact_urls(text: str) -> str:
+    """Remove the credentials and the signatures of the URLs, relative ones included, in *text*."""
+
+    def redact_query(found: re.Match[str]) -> str:
+        return "?..." if any(map(_SECRET.search, found[0][1:].split("&"))) else found[0]
+
+    return _QUERY.sub(redact_query, _USERINFO.sub("//", text))
 
 
 def error_for(reply: Reply, *, now: float) -> ApiError:

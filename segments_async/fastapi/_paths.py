@@ -7,6 +7,7 @@ from pathlib import Path, PureWindowsPath
 
 # An absolute path ends where its message, or the quotes around it, end: folders may have spaces in their names.
 _ABSOLUTE = re.compile(r"""(?<![\w:/.\\])(?:~?/(?=[\w.~])|[A-Za-z]:[\\/]|\\\\)[^'"\n]*""")
+_EXTENSION = re.compile(r"[^.\s]\.\w{1,10}$")
 _RELATIVE = re.compile(r"""[\w.~-]+(?:[\\/][\w.~ -]*[\w.~-])+""")
 
 
@@ -34,7 +35,7 @@ def _name_if_path(found: re.Match[str]) -> str:
     text = found[0]
     name = PureWindowsPath(text).name
     separators = text.count("/") + text.count("\\")
-    if separators > 1 or "." in name or _exists(text):
+    if separators > 1 or _EXTENSION.search(name) or _exists(text):
         return name
     return text  # such as the "owner/name" of a dataset
 

@@ -11,11 +11,10 @@ import stat
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-import anyio
 import attrs
-from anyio import to_thread
 from attrs import define, field
 
+from segments_async._threads import run_sync
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,12 +68,10 @@ class RecordFolder:
         self._path = path
         self._lock: sqlite3.Connection | None = None
         self._foreign: dict[str, Path] = {}
-        # Our own threads: routes must not wait for a slow disk, nor uploads for slow routes.
-        self._threads = anyio.CapacityLimiter(4)
 
     async def __aenter__(self) -> Self:
         try:
-            await to_thread.run_sync(self._open, limiter=self._threads)
+            await run_sync(self._open)
         except (OSError, sqlite3.Error):
             logger.exception("%s cannot be used; uploads are kept in memory and end with the application", self._path)
         return self
@@ -108,7 +105,7 @@ class RecordFolder:
 
     async def read(self, id: str) -> Record | None:
         """Read a record; None if there is none."""
-        return await to_thread.run_sync(self.read_now, id, limiter=self._threads)
+        return await run_sync(self.read_now, id)
 
     def read_now(self, id: str) -> Record | None:
         """Read a record, blocking; None if there is none."""
@@ -137,7 +134,7 @@ class RecordFolder:
         if self._lock is None:  # another process may own the folder
             return None
         try:
-            return await to_thread.run_sync(function, *arguments, limiter=self._threads)
+            return await run_sync(function, *arguments)
         except Exception:  # whatever a disk does
             logger.exception("the folder of the uploads: %s failed", function.__name__.strip("_"))
             return None

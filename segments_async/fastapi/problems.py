@@ -150,6 +150,8 @@ def _status_and_detail(error: SegmentsError) -> tuple[HTTPStatus, str]:
     if isinstance(error, InputError):
         # Raised by this package about the caller's values; some of them are files of this server.
         return _STATUS_AND_DETAIL[InputError][0], without_paths(str(error))
+    if isinstance(error, WebhookError) and error.status != HTTPStatus.BAD_REQUEST:
+        return HTTPStatus(error.status), str(error)
     return next(_STATUS_AND_DETAIL[cls] for cls in type(error).__mro__ if cls in _STATUS_AND_DETAIL)
 
 

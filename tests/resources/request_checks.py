@@ -86,6 +86,6 @@ async def first_request(call):
     async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
         try:
             await call(client)
-        except Sent:
+        except (Sent, BaseExceptionGroup):  # a bulk call sends from a task group
             return requests[0]
     raise AssertionError("nothing was sent")

@@ -151,6 +151,29 @@ async def test_a_caller_that_hangs_up_leaves_nothing_half_done(tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_a_lifespan_that_is_cancelled(tmp_path):
+    """As some servers end it: the upload ends with it, nothing else is raised, and the next start resumes it."""
+    server = Server(tmp_path / "uploads")
+    started_one = asyncio.Event()
+
+    async def run():
+        async with server.app.router.lifespan_context(server.app):
+            await server.jobs.start("runs")
+            started_one.set()
+            await anyio.sleep_forever()
+
+    task = asyncio.create_task(run())
+    await started_one.wait()
+    await anyio.wait_all_tasks_blocked()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not any(server.now.values())
+    async with started(server.app) as web:
+        assert [upload["state"] for upload in (await web.get("/uploads/")).json()] == ["running"]
+
+
+@pytest.mark.asyncio
 async def test_locks_are_not_kept(tmp_path):
     server = Server(tmp_path / "uploads")
     async with started(server.app) as web:

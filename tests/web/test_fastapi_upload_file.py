@@ -19,6 +19,11 @@ def web(sandbox):
         asset = await client.assets.upload(file, name)
         return [asset.filename, asset.url]
 
+    @app.post("/closed")
+    async def closed(file: UploadFile, client: Segments) -> None:
+        await file.close()
+        await client.assets.upload(file)
+
     with TestClient(app) as web:
         yield web
 
@@ -36,6 +41,13 @@ def test_it_is_read_from_where_it_stands(web, sandbox):
     name, url = web.post("/files", files=sent, params={"seek": 2, "name": "b.png"}).json()
     assert name == "b.png"
     assert sandbox.assets()[url] == b"cde"
+
+
+def test_one_that_is_closed(web):
+    """As a file of a form is once its request has been answered."""
+    answer = web.post("/closed", files={"file": ("a.png", b"abcde")})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("file: cannot be read: I/O operation on closed file")
 
 
 def test_an_empty_one_is_refused(web):

@@ -38,3 +38,9 @@ def make_patient(transport_socket: Any) -> None:
     inner = getattr(transport_socket, "_sock", None)
     if type(inner) is socket.socket:
         inner.__class__ = PatientSocket
+
+
+def patient_socket(address: tuple[Any, ...]) -> PatientSocket:
+    """Create a socket for an entry of `socket.getaddrinfo`."""
+    family, kind, protocol, *_ = address
+    return PatientSocket(family, kind, protocol)

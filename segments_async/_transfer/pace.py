@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from anyio.lowlevel import current_token
 
-from segments_async._http.transport import EXCHANGE
+from segments_async._http.network import EXCHANGE
 from segments_async.errors import RequestTimeoutError
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from anyio.lowlevel import checkpoint
 from attrs import frozen
 
 from segments_async._http.session import USER_AGENT
@@ -229,12 +228,7 @@ class _PacedStream(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        if self._is_started:
-            # Between two writes, aiohttp must read what has arrived: an early answer is lost once a write fails. The
-            # first pass of the event loop notices that there is something, the second reads it.
-            await checkpoint()
-            await checkpoint()
-        else:
+        if not self._is_started:
             self._is_started = True
             self._pace.start_body()
         self._pace.pause()

@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, identifier, release_url

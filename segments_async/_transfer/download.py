@@ -9,6 +9,7 @@ import httpx
 from anyio.lowlevel import checkpoint
 
 from segments_async._http.call_stats import CallStats
+from segments_async._http.network import close_if_not_drained
 from segments_async._http.session import USER_AGENT
 from segments_async._transfer.file_names import address_digest
 from segments_async._transfer.pace import Pace
@@ -168,6 +169,9 @@ class _Download:
             try:
                 receiver = await self._start_receiving(response, pace)
                 problem = await receiver.run(response)
+                pool = self._session.pool
+                if pool.storage is pool.api:  # a client of the caller, which does not check this itself
+                    await close_if_not_drained(response)
             finally:
                 await response.aclose()
                 self._session.pool.counts.bytes_received += response.num_bytes_downloaded

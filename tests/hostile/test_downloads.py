@@ -130,6 +130,12 @@ def odd_range(words, content=OLD, status=206):
     return lambda start: answer(content[start:], status, PNG | {"ETag": '"1"', "Content-Range": words.format(start)})
 
 
+def short_part(start):
+    """Less than was asked for, as a host may send."""
+    end = min(start + 600_000, len(OLD))
+    return odd_range(f"bytes {{}}-{end - 1}/3000000", OLD[:end])(start)
+
+
 LATER = {
     "same version": (part(OLD), OLD),
     "other version": (part(NEW, tag='"2"'), NEW),
@@ -147,6 +153,12 @@ LATER = {
     "5,000 digits": (odd_range("bytes {}-2999999/" + "9" * 5000), OLD),
     "first of 5,000 digits": (odd_range("bytes " + "0" * 5000 + "{}-2999999/3000000"), OLD),
     "coded": (lambda start: answer(gzip.compress(OLD[start:]), 206, PNG | {"Content-Encoding": "gzip"}), OLD),
+    "starts before": (lambda start: file_answer(OLD, first=start - 5), OLD),
+    "ends before": (lambda start: short_part(start), OLD),
+    "whole as a part": (lambda start: file_answer(NEW, tag='"2"', first=0), NEW),
+    "unit in capitals": (odd_range("Bytes {}-2999999/3000000"), OLD),
+    "whole and coded": (lambda start: coded(gzip.compress(OLD)), OLD),
+    "other tag at each request": (lambda start: file_answer(NEW, tag=f'"{start}"'), NEW),
     "no such part": (lambda start: answer(b"", 416, {"Content-Range": "bytes */3000000"}), OLD),
 }
 

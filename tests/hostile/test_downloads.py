@@ -154,7 +154,7 @@ LATER = {
     "first of 5,000 digits": (odd_range("bytes " + "0" * 5000 + "{}-2999999/3000000"), OLD),
     "coded": (lambda start: answer(gzip.compress(OLD[start:]), 206, PNG | {"Content-Encoding": "gzip"}), OLD),
     "starts before": (lambda start: file_answer(OLD, first=start - 5), OLD),
-    "ends before": (lambda start: short_part(start), OLD),
+    "ends before": (short_part, OLD),
     "whole as a part": (lambda start: file_answer(NEW, tag='"2"', first=0), NEW),
     "unit in capitals": (odd_range("Bytes {}-2999999/3000000"), OLD),
     "whole and coded": (lambda start: coded(gzip.compress(OLD)), OLD),

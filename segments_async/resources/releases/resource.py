@@ -198,8 +198,10 @@ class Releases(Resource):
 
         If the download fails, is cancelled or is killed, the part that arrived is kept in hidden files beside *path*
         (``.flowers-v1.json.part`` and ``.part.json``), provided it has at least 1 MiB and the host sends a strong
-        ``ETag``. The next call with the same *path* resumes it; a part of different content is discarded. Concurrent
-        downloads to the same *path* do not interfere. On Windows, no part is kept.
+        ``ETag`` and the size. The next call with the same *path* resumes it; a part with another ``ETag`` or another
+        total size is discarded. Concurrent downloads to the same *path* do not interfere. On Windows, no part is kept.
+
+        The download may take hours, but not less than 1024 bytes per second over three minutes.
 
         Example:
             ::

@@ -19,6 +19,7 @@ from anyio.lowlevel import current_token
 from httpx_aiohttp import AiohttpTransport
 
 from segments_async._http.network import EXCHANGE, Exchange, is_readable
+from segments_async._http.sockets import patient_socket
 from segments_async.errors import ClientStateError
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class _Connector(aiohttp.TCPConnector):
         exchange = _exchange.get()
         if exchange is not None:
             exchange.sent = True
+            exchange.is_queued = False
         return connection
 
     async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> ResponseHandler:
@@ -162,7 +164,9 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         def open_session() -> aiohttp.ClientSession:
             if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
                 raise ClientStateError('transport="aiohttp" runs on asyncio only; omit it on trio')
-            connector = _Connector(limit=max_connections, keepalive_timeout=idle_seconds, ssl=context)
+            connector = _Connector(
+                limit=max_connections, keepalive_timeout=idle_seconds, ssl=context, socket_factory=patient_socket
+            )
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
             # aiohttp retries on a lost connection by itself, so a DELETE that was carried out would end in a 404.
             session._retry_connection = False  # noqa: SLF001
@@ -174,6 +178,7 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         """Send *request*."""
         exchange = request.extensions.get(EXCHANGE) or Exchange()
         exchange.sent = False
+        exchange.is_queued = True
         token = _exchange.set(exchange)
         try:
             return await super().handle_async_request(_in_pieces(request))

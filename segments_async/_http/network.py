@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from segments_async._http.sockets import make_patient
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -43,12 +45,14 @@ class Exchange:
     Attributes:
         sent: Whether bytes of the request may have left for the server; a CONNECT to a proxy does not count. None if
             the transport does not say.
+        is_queued: Whether the request waits until a connection is free. False if the transport does not say.
     """
 
-    __slots__ = ("sent",)
+    __slots__ = ("is_queued", "sent")
 
     def __init__(self) -> None:
         self.sent: bool | None = None
+        self.is_queued = False
 
     async def observe(self, event: str, info: Mapping[str, Any]) -> None:
         """Handle the ``trace`` events of httpcore; for an `http_client`, whose sockets are not accessible."""
@@ -260,6 +264,7 @@ class Backend:
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> WireStream:
         stream = await self._backend.connect_tcp(*args, **kwargs)
         self._on_connect()
+        make_patient(stream.get_extra_info("socket"))
         return WireStream(stream, self._wire, is_secure=False)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:

@@ -115,7 +115,9 @@ class SlotTransport(httpx.AsyncBaseTransport):
         """Send *request*; its connection becomes free when the response is closed."""
         exchange = request.extensions.get(EXCHANGE) or Exchange()
         exchange.sent = False
+        exchange.is_queued = True
         await self._wait_for_slot(request)
+        exchange.is_queued = False
         if self._closed:  # while this request was waiting
             self._free.release()
             raise ClientStateError("this AsyncSegments was closed before the request was sent")

@@ -8,12 +8,12 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import anyio
-from anyio.to_thread import run_sync
 
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
 from segments_async._serialization.converter import structure
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample

@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from anyio.to_thread import run_sync
 from attrs import field, frozen
 
 from segments_async._releases.images import View, views_of
 from segments_async._streams.prefetch import Prefetcher
+from segments_async._threads import run_sync
 from segments_async._validators import flag
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.replies import redact_url

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
+from segments_async._threads import run_sync
 from segments_async._transfer.download import get_file, read_file
 from segments_async._transfer.folder import DownloadFolder
 from segments_async._transfer.signed_urls import SignedUrls, signed_by_label, signed_by_sample

@@ -11,9 +11,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
-from anyio.to_thread import run_sync
 
 from segments_async._releases import ReleaseFile
+from segments_async._threads import run_sync
 from segments_async._wire.routes import GET_RELEASE
 from segments_async.errors import DecodeError, InputError, ReleaseFailedError
 from segments_async.models import Dataset, Release

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.to_thread import run_sync
 from attrs import evolve
 
+from segments_async._threads import run_sync
 from segments_async.bulk.journal import FileRow, ItemRow, Journal
 from segments_async.errors import InputError
 

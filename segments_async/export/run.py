@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 import numpy as np
-from anyio.to_thread import run_sync
 
 from segments_async._streams.prefetch import Prefetcher
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import Progress
 from segments_async.errors import DecodeError, ExportError, SegmentsError

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyio.to_thread import run_sync
-
 from segments_async._streams.pages import Page, Pages
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.retry import backoff, is_ambiguous
 from segments_async.errors import (

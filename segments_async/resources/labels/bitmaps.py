@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
 from segments_async._http.call_stats import CallStats
 from segments_async._serialization.converter import check
+from segments_async._threads import run_sync
 from segments_async._transfer.download import read_file
 from segments_async._wire.routes import GET_LABEL, PUT_LABEL
 from segments_async.errors import DecodeError

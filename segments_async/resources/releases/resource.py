@@ -10,6 +10,7 @@ import anyio
 from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, identifier, release_url
+from segments_async._threads import run_sync
 from segments_async._transfer.download import get_file
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_name
@@ -197,8 +198,10 @@ class Releases(Resource):
 
         If the download fails, is cancelled or is killed, the part that arrived is kept in hidden files beside *path*
         (``.flowers-v1.json.part`` and ``.part.json``), provided it has at least 1 MiB and the host sends a strong
-        ``ETag``. The next call with the same *path* resumes it; a part of different content is discarded. Concurrent
-        downloads to the same *path* do not interfere. On Windows, no part is kept.
+        ``ETag`` and the size. The next call with the same *path* resumes it; a part with another ``ETag`` or another
+        total size is discarded. Concurrent downloads to the same *path* do not interfere. On Windows, no part is kept.
+
+        The download may take hours, but not less than 1024 bytes per second over three minutes.
 
         Example:
             ::
@@ -223,7 +226,7 @@ class Releases(Resource):
             DecodeError: It has no file, or the host returned an HTML page instead.
         """
         target = Path(path)
-        await anyio.to_thread.run_sync(check_writable, target)
+        await run_sync(check_writable, target)
 
         async def get_url() -> str:
             return release_url(await self.get(dataset, name), identifier(dataset))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b, file_digest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segments_async._serialization.json import encode_json
+from segments_async._transfer.local_files import FoundFile, file_status, open_file, path_of
 from segments_async._wire.arguments import without_none
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
@@ -16,6 +17,7 @@ from segments_async.models import Asset, FileSample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _PATH = str, os.PathLike
 _BYTES = bytes, bytearray, memoryview
@@ -35,7 +37,8 @@ def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
     if isinstance(item, FileSample):
         return item
     if isinstance(item, _PATH):
-        return FileSample(name_of(Path(item)), os.fspath(item))
+        path = path_of(item, "")
+        return FileSample(name_of(path), path if isinstance(path, FoundFile) else str(path))
     if isinstance(item, Mapping):
         try:
             return FileSample(**item)
@@ -87,13 +90,16 @@ def digest_of_file(file: Any, *, content: bool) -> bytes | None:
         return digest_of(file)
     if not isinstance(file, _PATH):
         return None
-    path = Path(file)
-    if content:
-        with path.open("rb") as opened:
-            identity = file_digest(opened, "blake2b").digest()
-    else:
-        stat = path.stat()
-        identity = f"{stat.st_size} {stat.st_mtime_ns}".encode()
+    try:
+        path = path_of(file, "")
+        if content:
+            with open_file(path) as opened:
+                identity = file_digest(opened, "blake2b").digest()
+        else:
+            status = file_status(path)
+            identity = f"{status.st_size} {status.st_mtime_ns}".encode()
+    except ValueError as error:  # it cannot be the path of a file
+        raise OSError(errno.EINVAL, str(error)) from error
     return digest_of(path.name.encode("utf-8", "surrogateescape") + b"\0" + identity)
 
 

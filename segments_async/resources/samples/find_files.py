@@ -6,12 +6,13 @@ import logging
 import os
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
+from segments_async._threads import run_sync
+from segments_async._transfer.local_files import FoundFile
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class FoundFiles(AsyncIterator[Path]):
     Iterate over a single file, all files of a folder, or those that match a pattern such as ``photos/**/*.jpg``.
 
     Hidden files and folders are skipped unless the pattern names them. Links that point outside the folder are skipped.
+    The files of a folder or a pattern are `FoundFile` objects, so that only the file that was found is read.
 
     Raises:
         InputError: There is no such file or folder, or no file matches.
@@ -76,7 +78,10 @@ def _glob_files(folder: Path, pattern: str) -> Iterator[Path]:
             continue
         if not path.is_file():
             continue
-        if path.resolve().is_relative_to(root):
-            yield path
-        else:
+        target = path.resolve()
+        if not target.is_relative_to(root):
             _log.warning("skipped %s: it points outside %s", path, folder)
+            continue
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            if (found := FoundFile.find(path, target)) is not None:
+                yield found

@@ -427,9 +427,10 @@ class Samples(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             files: A folder, for all its files, or a pattern such as ``"flowers/**/*.jpg"``; hidden files and links that
-                point outside the folder are skipped. Or an iterable or async iterable, read only as fast as the files
-                are uploaded, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for samples of
-                several files: point clouds, sequences, several sensors.
+                point outside the folder are skipped, and a file that is replaced after it was found fails. Or an
+                iterable or async iterable, read only as fast as the files are uploaded, of paths (an image sample
+                each), ``(name, bytes)`` pairs, or `FileSample` for samples of several files: point clouds, sequences,
+                several sensors.
             name: Returns the sample's name for a plain path; by default ``path.name``, which must then be unique across
                 folders.
             verify: How a run with a *checkpoint* recognizes a file that was uploaded before: by its size and

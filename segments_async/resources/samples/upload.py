@@ -5,10 +5,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-from anyio.to_thread import run_sync
 
 from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_name
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError

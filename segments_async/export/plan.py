@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -65,7 +66,14 @@ class Plan:
             raise InputError(f"expected an integer, got {self.id_increment!r}", path="id_increment")
         if self.image_size is not None and not _is_size(self.image_size):
             raise InputError(f"expected (width, height) in pixels, got {self.image_size!r}", path="image_size")
-        if self.folder.exists() and not self.folder.is_dir():
+        try:
+            is_folder = stat.S_ISDIR(self.folder.stat().st_mode)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:  # the name is too long, or contains a null character
+            problem = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot be used ({problem}): {self.folder}", path="folder") from error
+        if not is_folder:
             raise InputError(f"is not a folder: {self.folder}", path="folder")
 
     def check_task_type(self, task_type: str | None) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from segments_async._http.call_stats import CallStats
 from segments_async._transfer.download import MAX_READ_BYTES, file_url, read_file
-from segments_async._transfer.folder import DownloadFolder
+from segments_async._transfer.shared_folder import SharedFolder
+from segments_async._validators import as_path
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import BulkOptions, BulkSettings, BulkStream
 from segments_async.resources._base import Resource
@@ -15,6 +15,7 @@ from segments_async.resources.assets.upload_once import upload_asset
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterable, Iterable, Mapping
+    from pathlib import Path
     from typing import Any
 
     from segments_async.bulk import BulkReport
@@ -63,7 +64,8 @@ class Assets(Resource):
         The folder is a cache: it has one file per address, however the address is signed and however many samples
         share it. The file's name is made from the sample's name, or from the address, and ends in a digest of the
         address; it cannot point outside the folder. A file is written under a temporary name and renamed, so it is
-        complete or does not exist. An interrupted download resumes. The hosts never receive the API key.
+        complete or does not exist. An interrupted download resumes. Parts that a killed process left are deleted. The
+        hosts never receive the API key.
 
         Example:
             ::
@@ -89,9 +91,8 @@ class Assets(Resource):
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = without_duplicate_check(BulkSettings.from_options(bulk))
-        files = DownloadFolder(Path(folder))
-        await files.open()
-        return await BulkStream(DownloadFiles(self._session, files, settings), items, settings).collect()
+        async with SharedFolder(as_path(folder, "folder")) as files:
+            return await BulkStream(DownloadFiles(self._session, files, settings), items, settings).collect()
 
     async def read(self, url: str, *, max_bytes: int = MAX_READ_BYTES) -> bytes:
         """

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -11,7 +10,7 @@ from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, identifier, release_url
 from segments_async._transfer.download import get_file
-from segments_async._validators import is_number
+from segments_async._validators import as_path, is_number
 from segments_async._wire.arguments import check_name
 from segments_async._wire.routes import CREATE_RELEASE, DELETE_RELEASE, GET_RELEASE, LIST_RELEASES
 from segments_async.bulk.byte_progress import byte_progress
@@ -24,6 +23,7 @@ from segments_async.resources.releases.reading import ReleaseReader
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from pathlib import Path
 
     from segments_async._http.session import Session
     from segments_async._releases import ReleaseFile, ReleaseSamples, ReleaseSummary
@@ -221,7 +221,7 @@ class Releases(Resource):
             ReleaseFailedError: The service failed to build it.
             DecodeError: It has no file, or the host returned an HTML page instead.
         """
-        target = Path(path)
+        target = as_path(path)
         await anyio.to_thread.run_sync(check_writable, target)
 
         async def get_url() -> str:
@@ -384,7 +384,7 @@ class Releases(Resource):
         from segments_async.export import Export, Plan  # noqa: PLC0415 (an extra)
 
         plan = Plan(
-            folder=Path(folder),
+            folder=as_path(folder, "folder"),
             format=format,
             labelset=labelset,
             label_status=label_status,
@@ -469,6 +469,6 @@ class Releases(Resource):
             shard=shard,
             on_error=on_error,
         )
-        files = ReleaseFiles(self._session, labelset, None if cache is None else Path(cache))
+        files = ReleaseFiles(self._session, labelset, None if cache is None else as_path(cache, "cache"))
         opened = self._reader.open(source, name) if cache is None else self._reader.open_cached(source, name, files)
         return ReleaseItems(opened, files, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -227,25 +227,29 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         attributes = None if label is None else label.attributes
         views = [View(image=None, label=attributes)]
         if self._options.images:
-            views = list(views_of(sample.attributes, attributes, sample=sample.name)) or views
+            with _as_segments_errors(sample.name):
+                views = list(views_of(sample.attributes, attributes, sample=sample.name)) or views
         files = self._files.of_sample(sample)
         return [partial(self._load_or_skip, sample, files, label, view, self._loader.share()) for view in views]
 
     async def _load_or_skip(
         self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share
     ) -> _Loaded:
+        is_loaded = False
         try:
-            return await self._load(sample, files, label, view, share), share
-        except BaseException as error:
-            share.release(share.size)
-            if (
-                not isinstance(error, SegmentsError)
-                or isinstance(error, ClientStateError)
-                or self._options.on_error == "raise"
-                or _affects_all_samples(error)
-            ):
+            with _as_segments_errors(sample.name):
+                item = await self._load(sample, files, label, view, share)
+            is_loaded = True
+            return item, share
+        except ClientStateError:
+            raise
+        except SegmentsError as error:
+            if self._options.on_error == "raise" or _affects_all_samples(error):
                 raise
             return SkippedItem(sample, error), share
+        finally:
+            if not is_loaded:
+                share.release(share.size)
 
     async def _load(
         self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share
@@ -269,6 +273,17 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
             camera=view.camera,
             annotations=view.annotations,
         )
+
+
+@contextmanager
+def _as_segments_errors(sample: str) -> Iterator[None]:
+    """Convert whatever a sample, its image or its bitmap provokes into a `SegmentsError`."""
+    try:
+        yield
+    except SegmentsError:
+        raise
+    except Exception as error:
+        raise DecodeError(f"sample {sample!r}: {type(error).__name__}: {error}") from error
 
 
 def _affects_all_samples(error: SegmentsError) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -104,11 +105,15 @@ def check_writable(path: Path) -> None:
     Raises:
         InputError: It is a folder, or its folder is not writable.
     """
+    is_folder = False
     try:
-        is_folder, is_writable = path.is_dir(), os.access(path.parent, os.W_OK)
-    except (OSError, ValueError) as error:  # the name is too long, or contains a null character
-        raise InputError(f"cannot be written ({getattr(error, 'strerror', None) or error}): {path}", path="path") from error
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a null character in the path raises ValueError
+        problem = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be written ({problem}): {path}", path="path") from error
     if is_folder:
         raise InputError(f"is a folder, expected a file: {path}", path="path")
-    if not is_writable:
+    if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot be written in {path.parent}", path="path")

@@ -227,8 +227,11 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         attributes = None if label is None else label.attributes
         views = [View(image=None, label=attributes)]
         if self._options.images:
-            with _as_segments_errors(sample.name):
-                views = list(views_of(sample.attributes, attributes, sample=sample.name)) or views
+            try:
+                with _as_segments_errors(sample.name):
+                    views = list(views_of(sample.attributes, attributes, sample=sample.name)) or views
+            except SegmentsError as error:
+                return [partial(self._fail, sample, error, self._loader.share())]
         files = self._files.of_sample(sample)
         return [partial(self._load_or_skip, sample, files, label, view, self._loader.share()) for view in views]
 
@@ -250,6 +253,11 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         finally:
             if not is_loaded:
                 share.release(share.size)
+
+    async def _fail(self, sample: ReleaseSample, error: SegmentsError, share: Share) -> _Loaded:
+        if self._options.on_error == "raise":
+            raise error
+        return SkippedItem(sample, error), share
 
     async def _load(
         self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share

@@ -91,8 +91,8 @@ class ApiError(SegmentsError):
         retry_after: float | None = None,
     ) -> None:
         if isinstance(status, str):  # rebuilt from its text alone, as torch does for errors of its workers
-            status, detail = None, status
-        self.status = status
+            detail, status = status, None
+        self.status: int | None = status
         self.method = method
         self.url = url
         self.detail = detail

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -21,7 +19,9 @@ from segments_async.errors import ClientStateError, DecodeError, InputError, Seg
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
 BATCH_CHARACTERS = 256 * 1024
@@ -242,12 +242,13 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
             problem = error
         if not self._is_kept():
             return True
-        try:
-            if problem is not None:
-                raise problem
-            self._buffer.append(structure(self._filter.select_labels(raw), ReleaseSample))
-        except Exception as error:
-            located = _locate(error, index, raw)
+        if problem is None:
+            try:
+                self._buffer.append(structure(self._filter.select_labels(raw), ReleaseSample))
+            except Exception as error:  # noqa: BLE001 (likewise)
+                problem = error
+        if problem is not None:
+            located = _locate(problem, index, raw)
             if not self._skip:
                 raise located from located.__cause__
             self.skipped.append(located)

@@ -242,14 +242,15 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         try:
             with _as_segments_errors(sample.name):
                 item = await self._load(sample, files, label, view, share)
-            is_loaded = True
-            return item, share
         except ClientStateError:
             raise
         except SegmentsError as error:
             if self._options.on_error == "raise" or _affects_all_samples(error):
                 raise
             return SkippedItem(sample, error), share
+        else:
+            is_loaded = True
+            return item, share
         finally:
             if not is_loaded:
                 share.release(share.size)

@@ -127,8 +127,8 @@ class ExportReport:
     """Samples (of sequences: frames) without a label, which are not exported."""
     left_out: Mapping[str, int] = field(factory=Counter)
     """
-    Counts of what the format cannot represent, or what does not fit together: polylines, shapes outside the image, boxes
-    and polygons without area, coordinates that are not numbers, annotations without pixels and so on.
+    Counts of what the format cannot represent, or what does not fit together: polylines, shapes outside the image,
+    boxes and polygons without area, coordinates that are not numbers, annotations without pixels and so on.
     """
     failures: list[ExportError] = field(factory=list)
     """With ``on_error="skip"``: the errors of samples that could not be exported, in the order of the release."""

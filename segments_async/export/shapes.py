@@ -152,8 +152,12 @@ def iterate_shapes(item: Item, categories: Categories) -> Iterator[tuple[dict[st
         kind, points = annotation.get("type"), annotation.get("points")
         if not isinstance(kind, str) or kind not in _MIN_POINTS:
             raise item.error(f"annotations[{index}].type: expected one of {', '.join(_MIN_POINTS)}, got {kind!r}")
-        is_complete = isinstance(points, list) and len(points) >= _MIN_POINTS[kind] and all(map(_is_point, points))
-        if not is_complete or (kind == "bbox" and len(points) != _BOX_POINTS):
+        if (
+            not isinstance(points, list)
+            or len(points) < _MIN_POINTS[kind]
+            or (kind == "bbox" and len(points) != _BOX_POINTS)
+            or not all(map(_is_point, points))
+        ):
             raise item.error(f"annotations[{index}].points: expected the points of a {kind}: [x, y], [x, y] and so on")
         category = categories.of_annotation(item, index)
         yield annotation, category, kind, [(x, y) for x, y, *_ in points]

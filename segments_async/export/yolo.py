@@ -94,9 +94,7 @@ def _line(points: list[tuple[float, float]], size: tuple[int, int]) -> str | Non
 
 def _quoted(text: str) -> str:
     """Quote a text for YAML."""
-    escaped = "".join(
-        f"\\{char}" if char in '"\\' else char if char.isprintable() else _escape(char) for char in text
-    )
+    escaped = "".join(f"\\{char}" if char in '"\\' else char if char.isprintable() else _escape(char) for char in text)
     return f'"{escaped}"'
 
 

@@ -84,9 +84,9 @@ class Label(Model):
             None None 2
 
         Args:
-            sample: The sample of the label, a `Sample` or a `ReleaseSample`. If it has several sensors, each annotation comes with the name that its
-                sensor has in the sample: sensors are joined by name, or by position if the label has no names. Without
-                it, the names are those in the label.
+            sample: The sample of the label, a `Sample` or a `ReleaseSample`. If it has several sensors, each annotation
+                comes with the name that its sensor has in the sample: sensors are joined by name, or by position if the
+                label has no names. Without it, the names are those in the label.
 
         Yields:
             The name of the sensor, the index of the frame (from 0) and the annotation itself, which may be changed.
@@ -94,8 +94,10 @@ class Label(Model):
             samples and labels or annotations of an unknown type yield nothing; see `attributes` for their JSON.
         """
         data = None if sample is None else sample.attributes
-        if sample is not None and isinstance(self.attributes, MultiSensorLabelAttributes) and (
-            isinstance(data, MultiSensorSampleAttributes)
+        if (
+            sample is not None
+            and isinstance(self.attributes, MultiSensorLabelAttributes)
+            and (isinstance(data, MultiSensorSampleAttributes))
         ):
             for sensor, label in join_sensors(data.sensors, self.attributes.sensors, sample.uuid):
                 if label is not None:

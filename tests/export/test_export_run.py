@@ -28,9 +28,7 @@ async def release(client, segmentation, tmp_path):
 def files(folder, *, manifests=False):
     found = [path for path in folder.rglob("*") if path.is_file()]
     return sorted(
-        str(path.relative_to(folder))
-        for path in found
-        if manifests or not path.name.startswith(".segments-export-")
+        str(path.relative_to(folder)) for path in found if manifests or not path.name.startswith(".segments-export-")
     )
 
 

@@ -99,7 +99,7 @@ async def test_strange_samples(files, change):
 
 
 async def test_a_number_of_thousands_of_digits(files):
-    content = json.dumps(files.release([files.sample(0)])).replace('"London"', "1" * 5000).replace('"Paris"', "1" * 5000)
+    content = json.dumps(files.release([files.sample(0)])).replace('"Paris"', "1" * 5000)
     errors = await read_all(files.write(content))
 
     assert all(isinstance(error, DecodeError) for error in errors)

@@ -46,16 +46,13 @@ SENSORS = {
 
 
 def sample_of(*names, kind=ReleaseSample):
-    sensors = [
-        {"name": name, "task_type": SENSORS[name][0], "attributes": SENSORS[name][1]} for name in names
-    ]
+    sensors = [{"name": name, "task_type": SENSORS[name][0], "attributes": SENSORS[name][1]} for name in names]
     return structure({"uuid": "u", "name": "n", "attributes": {"sensors": sensors}}, kind)
 
 
 def label_of(*names, named=True):
     sensors = [
-        {"name": name if named else "", "task_type": SENSORS[name][0], "attributes": SENSORS[name][2]}
-        for name in names
+        {"name": name if named else "", "task_type": SENSORS[name][0], "attributes": SENSORS[name][2]} for name in names
     ]
     return structure({"label_type": "multisensor-sequence", "attributes": {"sensors": sensors}}, Label)
 

@@ -349,8 +349,12 @@ class Releases(Resource):
         The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*;
         `segments_async.export` lists the differences and their reasons. Samples are read, fetched and written a few at
         a time, so a release of any size needs little memory. Each file is written under a temporary name and renamed;
-        the JSON file is written last. Images from an earlier run are not fetched again; expired signed addresses are
-        renewed.
+        the JSON file is written last. Expired signed addresses are renewed.
+
+        A second export of the same format and labelset into the same folder gives what it alone would give. A hidden
+        manifest beside the images lists what was written: images of the same address are not fetched again, files
+        that are stale are deleted, and files that no export wrote are never touched. Exports of several formats may
+        share a folder.
 
         Args:
             release: As *source* in `open`, or an open `ReleaseFile`.
@@ -362,12 +366,16 @@ class Releases(Resource):
             labelset: The labelset to export.
             label_status: Only samples whose label has one of these statuses.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``: -1 turns ids 1, 2, 3 into YOLO's
-                0, 1, 2.
+            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``. By default nothing is added in
+                ``"semantic"``, and YOLO's classes are 0, 1, 2 and so on, in the order of the categories, which is what
+                Ultralytics trains on; 0 keeps the ids, as the official SDK does.
             images: Whether to write the images too.
             image_size: Width and height of all images in pixels, used where no bitmap gives them; by default each
-                image is read for its size.
+                image is read for its size, also with ``images=False``.
             refresh: Whether to fetch images again that already exist.
+            overwrite: Whether to replace all that earlier exports wrote to the folder of the release, whatever their
+                release, labelset or format, and files of others that are in the way. By default, what is in the way is
+                refused.
             on_error: ``"skip"`` leaves out samples that cannot be exported; the report lists them with their errors.
             concurrency: Samples in flight at once; by default 16, or the client's number of connections if smaller.
             progress: Called with a `Progress` at most ten times a second, and at the end.
@@ -377,8 +385,8 @@ class Releases(Resource):
 
         Raises:
             ImportError: An extra is not installed.
-            InputError: There is no such labelset, the format does not support this task type, or *folder* cannot be
-                written, also because the disk is full.
+            InputError: There is no such labelset, the format does not support this task type, another export or a file
+                that no export wrote is in the way, or *folder* cannot be written, also because the disk is full.
             DecodeError: The release file is damaged.
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
         """

@@ -8,9 +8,18 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING
 
 from segments_async.errors import InputError
-from segments_async.export.manifest import Header, Manifest, Record, delete, header_line, manifests_in, record_line
+from segments_async.export.manifest import (
+    Header,
+    Manifest,
+    Record,
+    delete,
+    header_line,
+    manifest_files,
+    manifests_in,
+    record_line,
+)
 from segments_async.export.names import split_suffix
-from segments_async.export.output import BlockedPathError, raise_unwritable, write_file
+from segments_async.export.output import BlockedPathError, UnwritableError, raise_unwritable, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +138,12 @@ class ExportFolder:
             raise BlockedPathError(f"{target} was not written by an export; {_ADVICE}", path="folder")
         with self._lock:
             self._record(Record(name, digest, None if digest is None else len(content)))
-        write_file(target, content, self.header.digest)
+        try:
+            write_file(target, content, self.header.digest)
+        except BlockedPathError:
+            if not self._clear_way(name):
+                raise
+            write_file(target, content, self.header.digest)
 
     def write_summary(self, content: bytes) -> None:
         """Write the file that is written last."""
@@ -142,21 +156,12 @@ class ExportFolder:
         """Delete what earlier exports wrote and this one did not."""
         with self._lock:
             self._start()
-            stale = dict(self._earlier)
-            others = self._read_others()
+            for path in self._stale():
+                delete(self.path, path)
             if self._overwrite:
-                for manifest in (*self._others, *others):
-                    stale |= manifest.records
-            else:
-                for manifest in others:
-                    for path in manifest.records:
-                        stale.pop(path, None)
-            for path in stale:
-                if hash(path) not in self._written:
-                    delete(self.path, path)
-            if self._overwrite:
-                for manifest in others:
-                    delete(self.path, manifest.file.name)
+                for file in manifest_files(self.path):
+                    if file != self._manifest:
+                        delete(self.path, file.name)
 
     def finish(self) -> None:
         """Replace the manifest by one that lists only the files of this run."""
@@ -182,6 +187,25 @@ class ExportFolder:
                 if not any(_exists(self.path / path) for path in records):
                     self._manifest.unlink(missing_ok=True)
 
+    def _clear_way(self, name: str) -> bool:
+        """Delete stale files where a path needs a folder, or in a folder that is where the path needs a file."""
+        with self._lock:
+            stale = [path for path in self._stale() if name.startswith(f"{path}/") or path.startswith(f"{name}/")]
+            for path in stale:
+                delete(self.path, path)
+            return bool(stale)
+
+    def _stale(self) -> list[str]:
+        """Return what earlier exports wrote, and this one did not (yet)."""
+        stale = set(self._earlier)
+        others = self._read_others()
+        for manifest in (*self._others, *others) if self._overwrite else others:
+            if self._overwrite:
+                stale |= manifest.records.keys()
+            else:
+                stale -= manifest.records.keys()
+        return [path for path in stale if hash(path) not in self._written]
+
     def _is_ours(self, name: str) -> bool:
         """Return whether an export of this release wrote a file that this export may replace."""
         if hash(name) in self._written or name in self._earlier:
@@ -195,9 +219,8 @@ class ExportFolder:
         self._is_changed = True
         with raise_unwritable(self._manifest):
             self.path.mkdir(parents=True, exist_ok=True)
-            log = self._manifest.open("ab")
-            if not log.tell() or not self._earlier_exists:
-                log.truncate(0)
+            log = self._manifest.open("ab" if self._earlier_exists else "wb")
+            if not self._earlier_exists:
                 log.write(header_line(self.header))
             self._log_start = log.tell()
             log.write(_STARTED)
@@ -218,7 +241,8 @@ class ExportFolder:
 
     def _record(self, record: Record) -> None:
         self._start()
-        assert self._log is not None
+        if self._log is None:
+            raise UnwritableError(f"the export has ended: {self.path}", path="folder")
         with raise_unwritable(self._manifest):
             self._log.write(record_line(record))
             self._log.flush()

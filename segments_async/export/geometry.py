@@ -86,6 +86,6 @@ def area(points: Sequence[Point]) -> float:
     if signed:
         return abs(signed)
     left, top, width, height = bounds(points)
-    image = Image.new("1", (math.ceil(width) + 1, math.ceil(height) + 1))
+    image = Image.new("L", (math.ceil(width) + 1, math.ceil(height) + 1))
     ImageDraw.Draw(image).polygon([(x - left, y - top) for x, y in points], fill=1)
-    return image.histogram()[-1]
+    return image.histogram()[1]

@@ -91,12 +91,17 @@ class Manifest:
 
 def manifests_in(folder: Path, *, skip_damaged: bool) -> Iterator[Manifest]:
     """Iterate over the manifests in a folder."""
-    for file in sorted(folder.glob(_PATTERN)):
+    for file in manifest_files(folder):
         try:
             yield Manifest.read(file)
         except InputError:
             if not skip_damaged:
                 raise
+
+
+def manifest_files(folder: Path) -> list[Path]:
+    """Return the paths of the manifests in a folder."""
+    return sorted(folder.glob(_PATTERN))
 
 
 def header_line(header: Header) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from attrs import asdict, evolve, field, frozen
+from attrs import asdict, field, frozen
 
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.images import View, views_of
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     _Loaded = tuple["ReleaseItem | SkippedItem", Share]
     _Job = Callable[[], Awaitable[_Loaded]]
+    _Unpacked = tuple[ReleaseSample, Image.Image | None, Label | None, npt.NDArray[np.uint32] | None]
+else:
+    _Unpacked = object  # for type checkers alone, it is the tuple of the four values
 
 _MAX_PREFETCH = 1000
 _CACHE = "cache"
@@ -42,7 +45,7 @@ _UNPACKED = 4
 
 
 @frozen(eq=False)
-class ReleaseItem:
+class ReleaseItem(_Unpacked):
     """
     An image of a release, from ``releases.iterate``.
 
@@ -74,18 +77,28 @@ class ReleaseItem:
     annotations: Sequence[Annotation | dict[str, Any]] = ()
     """The annotations of `label` in this image, or in its point cloud; dicts if their type is unknown."""
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.sample, self.image, self.label, self.bitmap))
+    if not TYPE_CHECKING:
 
-    def __len__(self) -> int:
-        return _UNPACKED
+        def __iter__(self) -> Iterator[Any]:
+            return iter((self.sample, self.image, self.label, self.bitmap))
 
-    def __getitem__(self, index: int | slice) -> Any:
-        return tuple(self)[index]
+        def __len__(self) -> int:
+            return _UNPACKED
+
+        def __getitem__(self, index: int | slice) -> Any:
+            return tuple(self)[index]
+
+        def count(self, value: Any) -> int:
+            """Return how many of the four values equal *value*."""
+            return tuple(self).count(value)
+
+        def index(self, value: Any, *bounds: int) -> int:
+            """Return the position of *value* among the four values."""
+            return tuple(self).index(value, *bounds)
 
     def _replace(self, **changes: Any) -> Self:
         """Return a copy with other values of these fields."""
-        return evolve(self, **changes)
+        return type(self)(**(self._asdict() | changes))
 
     def _asdict(self) -> dict[str, Any]:
         """Return all fields by name."""

@@ -124,8 +124,16 @@ def _point(_: object, points: Points, size: tuple[int, int], left_out: Counter[s
     elif not is_inside(points[:1], size):
         left_out[OUTSIDE] += 1
     else:
-        x, y = points[0]
-        return {"keypoints": [x, y, 1], "num_keypoints": 1, "bbox": [x, y, 0, 0], "area": 0, "iscrowd": 0}
+        (x, y), (width, height) = points[0], size
+        empty = {"size": [height, width], "counts": [width * height]}  # run lengths, as polygons need three points
+        return {
+            "keypoints": [x, y, 1],
+            "num_keypoints": 1,
+            "bbox": [x, y, 0, 0],
+            "segmentation": empty,
+            "area": 0,
+            "iscrowd": 0,
+        }
     return None
 
 

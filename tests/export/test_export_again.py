@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import sys
 from collections import Counter
 
@@ -157,7 +157,7 @@ async def test_another_labelset_is_refused(client, shapes, tmp_path, sandbox, ki
     before = tree(tmp_path / "out")
     sandbox.clear_calls()
 
-    with pytest.raises(InputError, match="folder: .* contains an export of labelset 'ground-truth' in this format"):
+    with pytest.raises(InputError, match=r"folder: .* contains an export of labelset 'ground-truth' in this format"):
         await client.releases.export(path, tmp_path / "out", kind, labelset="model")
 
     assert not sandbox.calls
@@ -216,10 +216,8 @@ async def test_another_release_in_the_same_folder(client, tmp_path):
     await client.releases.export(path, tmp_path / "out", "coco-instance", overwrite=True)
     await client.releases.export(path, tmp_path / "alone", "coco-instance")
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
-    raw["dataset"]["owner"] = "b_c"
+    named("a_b", "c")
     with pytest.raises(InputError, match="contains an export of release 'v1' of a/b_c"):
-        raw["dataset"] |= {"owner": "a_b", "name": "c"}
-        path.write_text(json.dumps(raw))
         await client.releases.export(path, tmp_path / "out", "coco-instance")
 
 
@@ -233,7 +231,7 @@ async def test_a_summary_of_others(client, shapes, tmp_path, sandbox, kind):
     path = shapes.write(tmp_path)
     sandbox.clear_calls()
 
-    with pytest.raises(InputError, match="folder: .* was not written by an export; pass overwrite=True"):
+    with pytest.raises(InputError, match=r"folder: .* was not written by an export; pass overwrite=True"):
         await client.releases.export(path, tmp_path / "out", kind)
 
     assert not sandbox.calls
@@ -302,10 +300,8 @@ async def test_any_bytes_in_a_manifest(client, tmp_path_factory, content, at):
     manifest.write_bytes(whole[:at] + content + whole[at:])
     (tmp_path / "mine.txt").write_text("mine")
 
-    try:
+    with contextlib.suppress(InputError):
         await client.releases.export(path, tmp_path / "out", "yolo")
-    except InputError:
-        pass
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
@@ -370,7 +366,10 @@ SAMPLES = st.lists(
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=12)
-@given(runs=st.lists(st.tuples(SAMPLES, st.booleans()), min_size=2, max_size=4), kind=st.sampled_from(["yolo", "coco-instance"]))
+@given(
+    runs=st.lists(st.tuples(SAMPLES, st.booleans()), min_size=2, max_size=4),
+    kind=st.sampled_from(["yolo", "coco-instance"]),
+)
 async def test_any_sequence_of_exports_equals_the_last_alone(client, tmp_path_factory, runs, kind):
     tmp_path = tmp_path_factory.mktemp("again")
     for samples, images in runs:
@@ -385,7 +384,9 @@ async def test_any_sequence_of_exports_equals_the_last_alone(client, tmp_path_fa
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=6)
-@given(kinds=st.lists(st.sampled_from(["semantic", "instance", "coco-instance", "coco-panoptic"]), min_size=2, max_size=4))
+@given(
+    kinds=st.lists(st.sampled_from(["semantic", "instance", "coco-instance", "coco-panoptic"]), min_size=2, max_size=4)
+)
 async def test_any_sequence_of_formats_with_overwrite_equals_the_last_alone(client, tmp_path_factory, kinds):
     tmp_path = tmp_path_factory.mktemp("formats")
     builder = ReleaseBuilder(client, "segmentation-bitmap")
@@ -408,4 +409,3 @@ async def test_two_formats_at_once(client, segmentation, tmp_path):
 
     assert len(list((tmp_path / "out" / FOLDER).glob("*.jpg"))) == 2
     assert len(list((tmp_path / "out" / FOLDER).glob("*.png"))) == 6
-    assert os.listdir(tmp_path / "out") != []

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image, ImageFile
 from release_builder import ReleaseBuilder, jpeg
 
-from segments_async import DecodeError, ExportError, SegmentsError
+from segments_async import DecodeError, ExportError
 from segments_async.export import run as module
 from segments_async.export.masks import Masks
 from segments_async.images import encode_bitmap
@@ -61,7 +61,7 @@ async def test_a_plugin_that_raises(client, tmp_path, plugin, part, kind):
     assert [failure.sample for failure in report.failures] == ["bad.jpg"]
     assert report.samples == 2
 
-    with pytest.raises(ExportError, match=f"sample 'bad.jpg': its {part} is a damaged image: no frames") as caught:
+    with pytest.raises(ExportError, match=rf"sample 'bad\.jpg': its {part} is a damaged image: no frames") as caught:
         await client.releases.export(path, tmp_path / "raise", kind)
     assert isinstance(caught.value.__cause__, DecodeError)
     assert isinstance(caught.value.__cause__.__cause__, RuntimeError)
@@ -102,7 +102,7 @@ async def test_an_exception_of_any_kind(client, tmp_path, monkeypatch, on_error)
 
     monkeypatch.setattr(Masks, "write", write)
     if on_error == "raise":
-        with pytest.raises(ExportError, match="sample 'bad.jpg': ZeroDivisionError: odd") as caught:
+        with pytest.raises(ExportError, match=r"sample 'bad\.jpg': ZeroDivisionError: odd") as caught:
             await client.releases.export(path, tmp_path / "out", "semantic")
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
     else:
@@ -152,19 +152,15 @@ async def test_text_and_numbers_that_orjson_refuses(client, tmp_path):
     assert report.samples + len(report.failures) == 2
 
 
-@pytest.mark.parametrize("colour", [[], [1], [300, -5, 1e9], ["a", "b", "c"], [1e400, 0, 0], {"r": 1}])
+@pytest.mark.parametrize("colour", [[], [1], [300, -5, 1e9], [1e400, 0, 0]])
 async def test_strange_colours(client, tmp_path, colour):
     """The palette is used, or the numbers are clamped."""
     builder = ReleaseBuilder(client, "segmentation-bitmap", categories=[{"id": 2, "name": "b", "color": colour}])
     await builder.segmented("a.jpg", np.array([[1]]), FLOWER)
     path = builder.write(tmp_path)
     for kind in ("coco-panoptic", "semantic-color"):
-        try:
-            report = await client.releases.export(path, tmp_path / kind, kind)
-        except DecodeError as error:
-            assert "color" in error.path
-        else:
-            assert report.samples == 1
+        report = await client.releases.export(path, tmp_path / kind, kind)
+        assert report.samples == 1
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=10)
@@ -173,17 +169,18 @@ async def test_any_bytes_as_an_image(client, tmp_path_factory, image, bitmap, cu
     """They end in a result or in the failure of their sample; `iterate` likewise."""
     tmp_path = tmp_path_factory.mktemp("bytes")
     good = encode_bitmap(np.array([[1]]))
-    _, path = await three(client, tmp_path, image=jpeg(1, 1)[:cut] + image or b"\0", bitmap=good[:cut] + bitmap or b"\0")
+    _, path = await three(
+        client, tmp_path, image=jpeg(1, 1)[:cut] + image or b"\0", bitmap=good[:cut] + bitmap or b"\0"
+    )
 
     report = await client.releases.export(path, tmp_path / "out", "semantic", on_error="skip")
     assert report.samples + len(report.failures) == 3
     async with client.releases.iterate(path, on_error="skip") as items:
         names = [item.sample.name async for item in items]
     assert len(names) + len(items.skipped) == 3
-    try:
-        await client.releases.export(path, tmp_path / "raise", "semantic")
-    except SegmentsError as error:
-        assert "bad.jpg" in str(error)
+    if report.failures:
+        with pytest.raises(ExportError, match=r"bad\.jpg"):
+            await client.releases.export(path, tmp_path / "raise", "semantic")
 
 
 @pytest.mark.parametrize("budget", [1, 100, 10**9])

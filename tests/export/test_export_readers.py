@@ -51,10 +51,11 @@ def check_coco(file):
         x, y, width, height = annotation["bbox"]
         assert 0 <= x <= x + width <= image["width"] + 1e-6
         assert 0 <= y <= y + height <= image["height"] + 1e-6
-        if "keypoints" in annotation:
-            continue
         mask = coco.annToMask(annotation)
         assert mask.shape == (image["height"], image["width"])
+        if "keypoints" in annotation:
+            assert not mask.any()
+            continue
         assert annotation["area"] > 0
         masks.append((annotation, mask))
     return masks
@@ -128,7 +129,7 @@ async def test_turned_images(client, tmp_path, kind, orientation):
 
     [image] = json.loads(report.file.read_text())["images"]
     assert (image["width"], image["height"]) == ((20, 40) if orientation > 4 else (40, 20))
-    assert image["file_name"] == f"a.{ {'TIFF': 'tif', 'JPEG': 'jpg'}.get(kind, kind.lower())}"
+    assert image["file_name"] == f"a.{ {'TIFF': 'tif', 'JPEG': 'jpg'}.get(kind, kind.lower()) }"
 
 
 def rgb2id(pixels):
@@ -239,7 +240,7 @@ def check_yolo(folder):
 
 
 async def test_yolo(client, shapes, tmp_path):
-    """Classes are contiguous from 0 in the order of the categories; a labelled image without boxes has an empty file."""
+    """Classes are contiguous from 0 in the order of categories; a labelled image without boxes has an empty file."""
     report = await client.releases.export(shapes.write(tmp_path), tmp_path, "yolo")
 
     names, labels = check_yolo(report.folder)
@@ -250,7 +251,10 @@ async def test_yolo(client, shapes, tmp_path):
     assert report.left_out == {"polygons": 1, "points": 1}
 
 
-NASTY = ['a "b": {c}', "# no comment", "- x", "\\n", "a\nb", "yes", "1", "", "é ü 漢字", "\U0001f339", "tab\there", "null", "a\x85b\u2028c\x7f", "\ud800half"]  # fmt: skip
+NASTY = [
+    'a "b": {c}', "# no comment", "- x", "\\n", "a\nb", "yes", "1", "", "é ü 漢字", "\U0001f339", "tab\there", "null",
+    "a\x85b\u2028c\x7f", "\ud800half",
+]  # fmt: skip
 
 
 async def test_yolo_names_and_ids(client, tmp_path):
@@ -284,7 +288,14 @@ async def test_yolo_with_the_numbers_of_the_official_sdk(client, tmp_path):
 async def test_yolo_of_an_images_folder(client, tmp_path):
     """Ultralytics looks for the label of ``images/a.jpg`` in ``labels/a.txt``."""
     builder = ReleaseBuilder(client, "bboxes")
-    for name in ("images/a.jpg", "x/images/images/a.jpg", "labels/a.jpg", "plain/a.jpg", "images.jpg", "dotted.name.jpg"):
+    for name in (
+        "images/a.jpg",
+        "x/images/images/a.jpg",
+        "labels/a.jpg",
+        "plain/a.jpg",
+        "images.jpg",
+        "dotted.name.jpg",
+    ):
         await builder.drawn(name, [box((1, 1), (9, 9))])
 
     report = await client.releases.export(builder.write(tmp_path), tmp_path, "yolo", on_error="skip")
@@ -306,7 +317,8 @@ ANYTHING = st.floats() | st.integers(-(10**30), 10**30) | st.integers(-2, 70)
 @st.composite
 def annotations(draw):
     kind = draw(st.sampled_from(["bbox", "polygon", "point", "polyline"]))
-    points = st.lists(POINT | st.tuples(ANYTHING, ANYTHING), min_size=2 if kind == "bbox" else 1, max_size=2 if kind == "bbox" else 6)  # fmt: skip
+    fewest, most = (2, 2) if kind == "bbox" else (1, 6)
+    points = st.lists(POINT | st.tuples(ANYTHING, ANYTHING), min_size=fewest, max_size=most)
     return {"category_id": draw(st.integers(1, 3)), "type": kind, "points": [list(point) for point in draw(points)]}
 
 

@@ -27,7 +27,8 @@ The errors of this package.
       WebhookError              a webhook that is forged, altered, stale, replayed, empty, or not an event
 
 Any call may raise `ApiError`, `TransportError` and `DecodeError`; the docstrings of methods list only errors that are
-specific to them. Every error can be pickled, and no error contains the API key.
+specific to them. Every error can be pickled, and no error contains the API key. ``type(error)(str(error))`` is an error
+with the same message, whose other attributes are unknown: PyTorch rebuilds errors of its workers so.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class ApiError(SegmentsError):
 
     def __init__(
         self,
-        status: int | None = None,
+        status: int | str | None = None,
         method: str | None = None,
         url: str | None = None,
         detail: str = "",
@@ -109,7 +110,9 @@ class ApiError(SegmentsError):
         *,
         retry_after: float | None = None,
     ) -> None:
-        self.status = status
+        if isinstance(status, str):  # rebuilt from its text alone, as torch does for errors of its workers
+            detail, status = status, None
+        self.status: int | None = status
         self.method = method
         self.url = url
         self.detail = detail
@@ -276,7 +279,11 @@ class ReleaseFailedError(SegmentsError):
         name: The release's name.
     """
 
-    def __init__(self, dataset: str, name: str) -> None:
+    def __init__(self, dataset: str, name: str | None = None) -> None:
+        if name is None:  # rebuilt from its text alone
+            self.dataset = self.name = ""
+            super().__init__(dataset)
+            return
         self.dataset = dataset
         self.name = name
         super().__init__(f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support")
@@ -287,16 +294,16 @@ class ExportError(SegmentsError):
     A sample of a release cannot be exported; ``__cause__`` is the underlying error, if any.
 
     Attributes:
-        sample: The sample's name.
+        sample: The sample's name; empty if unknown.
         uuid: The sample's uuid; None if the release does not contain it.
         problem: What is wrong with the sample.
     """
 
-    def __init__(self, problem: str, *, sample: str, uuid: str | None = None) -> None:
+    def __init__(self, problem: str, *, sample: str | None = None, uuid: str | None = None) -> None:
         self.problem = problem
-        self.sample = sample
+        self.sample = sample or ""
         self.uuid = uuid
-        super().__init__(f"sample {sample!r}: {problem}")
+        super().__init__(problem if sample is None else f"sample {sample!r}: {problem}")
 
 
 class ClientStateError(SegmentsError, RuntimeError):

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from segments_async._http.call_stats import CallStats
 from segments_async._transfer.download import MAX_READ_BYTES, file_url, read_file
-from segments_async._transfer.folder import DownloadFolder
+from segments_async._transfer.shared_folder import SharedFolder
+from segments_async._validators import as_path
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import BulkOptions, BulkSettings, BulkStream
 from segments_async.resources._base import Resource
@@ -15,6 +15,7 @@ from segments_async.resources.assets.upload_once import upload_asset
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterable, Iterable, Mapping
+    from pathlib import Path
     from typing import Any
 
     from segments_async.bulk import BulkReport
@@ -70,7 +71,8 @@ class Assets(Resource):
         address; it cannot point outside the folder. A file is written under a temporary name and renamed, so it is
         complete or does not exist. An interrupted download resumes, provided the host sends a strong ``ETag`` and the
         size, and only with bytes of the same version. A download may take as long as it needs, but not less than 1024
-        bytes per second over three minutes. The hosts never receive the API key.
+        bytes per second over three minutes. The hosts never receive the API key. Parts that a killed process left are
+        deleted.
 
         Example:
             ::
@@ -96,9 +98,8 @@ class Assets(Resource):
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = without_duplicate_check(BulkSettings.from_options(bulk))
-        files = DownloadFolder(Path(folder))
-        await files.open()
-        return await BulkStream(DownloadFiles(self._session, files, settings), items, settings).collect()
+        async with SharedFolder(as_path(folder, "folder")) as files:
+            return await BulkStream(DownloadFiles(self._session, files, settings), items, settings).collect()
 
     async def read(self, url: str, *, max_bytes: int = MAX_READ_BYTES) -> bytes:
         """

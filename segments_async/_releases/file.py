@@ -14,6 +14,7 @@ from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
 from segments_async._serialization.converter import structure
+from segments_async._transfer.local_files import file_error
 from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample
@@ -289,7 +290,7 @@ def _open_file(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except (OSError, ValueError) as error:  # a null character in the path raises ValueError
-        raise InputError(f"cannot be read ({getattr(error, 'strerror', error)}): {path}", path="path") from error
+        raise file_error(error, "cannot be read", path, "path") from error
 
 
 def _read_header(path: Path) -> ReleaseHeader:

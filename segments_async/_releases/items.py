@@ -16,7 +16,7 @@ from segments_async._streams.prefetch import Prefetcher
 from segments_async._validators import flag
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.replies import redact_url
-from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
+from segments_async.errors import ClientStateError, DecodeError, InputError, OutOfResourcesError, SegmentsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -246,7 +246,7 @@ async def _fetch_and_decode(
 
 def _affects_all_samples(error: SegmentsError) -> bool:
     """Return whether every other sample would fail too, such as on a full disk."""
-    return isinstance(error, InputError) and error.path == _CACHE
+    return isinstance(error, InputError | OutOfResourcesError) and error.path == _CACHE
 
 
 class _Jobs(AsyncIterator["_Job"]):

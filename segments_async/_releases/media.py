@@ -8,9 +8,10 @@ from anyio.to_thread import run_sync
 
 from segments_async._transfer.download import get_file, read_file
 from segments_async._transfer.folder import DownloadFolder
+from segments_async._transfer.local_files import file_error
 from segments_async._transfer.signed_urls import SignedUrls, signed_by_label, signed_by_sample
 from segments_async._transfer.thread_batch import ThreadBatcher
-from segments_async.errors import InputError
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +43,15 @@ class ReleaseFiles:
 
         Raises:
             InputError: The folder can be neither created nor read.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         if self._folder is not None:
             try:
                 await self._folder.open()
             except InputError as error:
                 raise InputError(error.problem, path="cache") from error
+            except OutOfResourcesError as error:
+                raise OutOfResourcesError(error.problem, path="cache", errno=error.errno) from error
 
     def of_sample(self, sample: ReleaseSample) -> SampleFiles:
         """Return the files of one sample."""
@@ -77,7 +81,7 @@ class ReleaseFiles:
         try:
             return await run_sync(path.read_bytes, abandon_on_cancel=True)
         except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror}): {path}", path="cache") from error
+            raise file_error(error, "cannot be read", path, "cache") from error
 
     async def remove(self, url: URL) -> None:
         """Remove a file from the cache."""

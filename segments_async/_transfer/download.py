@@ -17,7 +17,14 @@ from segments_async._wire.etags import strong_etag
 from segments_async._wire.failures import is_transport_failure, transport_error
 from segments_async._wire.replies import redact_url
 from segments_async._wire.retry import is_retryable
-from segments_async.errors import ApiError, DecodeError, InputError, SegmentsError, TransportError
+from segments_async.errors import (
+    ApiError,
+    DecodeError,
+    InputError,
+    OutOfResourcesError,
+    SegmentsError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +83,7 @@ async def get_file(
 
     Raises:
         InputError: *path* cannot be written.
+        OutOfResourcesError: The disk is full, or this machine has too many open files.
         DecodeError: The response is an HTML page instead of a file.
     """
     resumable = ResumableFile(path, address_digest(url), argument) if resume else None
@@ -128,6 +136,8 @@ class _Download:
         self._on_progress = on_progress
         self._stats = stats
         self._total: int | None = None
+        self._shortage: OutOfResourcesError | None = None
+        """Why the sink could not be written."""
 
     async def run(self) -> None:
         """Send requests until the file is complete."""
@@ -136,7 +146,7 @@ class _Download:
             size_before = self._sink.size
             state = self._session.retry_state(self._stats, may_repeat=True)
             try:
-                await self._session.repeat(self._attempt, state, self._stats, self._session.pool.storage_gate)
+                await self._session.repeat(self._attempt_once, state, self._stats, self._session.pool.storage_gate)
             except SegmentsError as error:
                 if is_retryable(error) and self._sink.size - size_before >= PROGRESS_BYTES:
                     continue
@@ -145,7 +155,16 @@ class _Download:
                 renewed_at = self._sink.size
                 self._url = await self._renew()
             else:
-                return
+                break
+        if self._shortage is not None:
+            raise self._shortage
+
+    async def _attempt_once(self) -> None:
+        """Make an attempt that is not repeated if the sink runs out of resources: a full disk would stay full."""
+        try:
+            await self._attempt()
+        except OutOfResourcesError as error:
+            self._shortage = error
 
     async def _attempt(self) -> None:
         """Request the missing part."""
@@ -226,14 +245,14 @@ class _Download:
             await self._sink.write(await response.aread())
             self._report_progress()
             return
-        problem: InputError | None = None
+        problem: InputError | OutOfResourcesError | None = None
         with anyio.CancelScope() as reading:
             async for chunk in response.aiter_bytes(CHUNK_BYTES):
                 if problem is None:
                     try:
                         with anyio.CancelScope(shield=True):
                             await self._sink.write(chunk)
-                    except InputError as error:
+                    except (InputError, OutOfResourcesError) as error:
                         problem = error
                         reading.cancel()
                     else:

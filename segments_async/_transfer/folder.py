@@ -8,7 +8,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from segments_async._transfer.file_names import address_digest, digest_in, file_name
-from segments_async.errors import InputError
+from segments_async._transfer.local_files import file_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,12 +35,12 @@ class DownloadFolder:
 
         Raises:
             InputError: It cannot be created or read.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         try:
             await run_sync(self._scan)
         except (OSError, ValueError) as error:  # a null character in the path raises ValueError
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot be used ({reason}): {self._path}", path="folder") from error
+            raise file_error(error, "cannot be used", self._path, "folder") from error
 
     def _scan(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True)

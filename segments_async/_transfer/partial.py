@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 import anyio
 from anyio.to_thread import run_sync
 
+from segments_async._transfer.local_files import file_error
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ class AtomicFile:
     ) -> None:
         try:
             await in_thread(partial(self._run_locked, step))
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}): {self._path}", path=self._argument) from error
+        except (OSError, MemoryError) as error:
+            raise file_error(error, "cannot be written", self._path, self._argument) from error
 
     def _run_locked(self, step: Callable[[], None]) -> None:
         with self._lock:

@@ -14,9 +14,11 @@ import httpx
 from anyio.to_thread import run_sync
 from attrs import frozen
 
+from segments_async._caller_errors import caller_code
 from segments_async._http.session import USER_AGENT
+from segments_async._transfer.local_files import file_error
 from segments_async._wire.replies import Reply, redact_url, storage_error_for
-from segments_async.errors import DecodeError, InputError, TransportError
+from segments_async.errors import DecodeError, InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Mapping
@@ -50,24 +52,29 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
         path: The name of the argument in errors.
 
     Raises:
-        InputError: The file does not exist, is empty, is larger than 100 MB, does not contain bytes, or has no name.
+        InputError: The file does not exist, is empty, is larger than 100 MB, does not contain bytes, has no name, or
+            raises an exception (the ``__cause__``).
+        OutOfResourcesError: This machine has too many open files, or no memory left.
     """
     if isinstance(file, str | os.PathLike):
-        source = Path(file)
+        with caller_code(path):
+            source = Path(file)
         size = await run_sync(_size_on_disk, source, path)
         upload = UploadSource(_choose_name(filename, source.name, path), size, source)
     elif isinstance(file, bytes | bytearray | memoryview):
-        upload = UploadSource(_choose_name(filename, None, path), memoryview(file).nbytes, bytes(file))
-    elif hasattr(file, "read"):
-        content = await run_sync(_read_all, file, path)
-        name = getattr(file, "name", None)
-        upload = UploadSource(
-            _choose_name(filename, Path(name).name if isinstance(name, str) else None, path),
-            len(content),
-            content,
-        )
+        with caller_code(path):
+            content = bytes(file)
+        upload = UploadSource(_choose_name(filename, None, path), len(content), content)
     else:
-        raise InputError(f"expected a path, bytes or an open file, got {type(file).__name__}", path=path)
+        with caller_code(path):
+            is_open_file = hasattr(file, "read")
+        if not is_open_file:
+            raise InputError(f"expected a path, bytes or an open file, got {type(file).__name__}", path=path)
+        content = await run_sync(_read_all, file, path)
+        with caller_code(path):
+            name = getattr(file, "name", None)
+            default = Path(name).name if isinstance(name, str) else None
+        upload = UploadSource(_choose_name(filename, default, path), len(content), content)
     label = upload.source if isinstance(upload.source, Path) else upload.filename
     if upload.size == 0:
         raise InputError(f"is empty: {label}", path=path)
@@ -78,28 +85,20 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
 
 def _size_on_disk(source: Path, path: str) -> int:
     try:
-        if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would block until it has a writer
-            raise InputError(f"is not a file: {source}", path=path)
-        with source.open("rb") as file:
-            return os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise _unreadable(error, source, path) from error
-    except ValueError as error:  # the path contains a null character
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot be read ({error}): {source}", path=path) from error
-
-
-def _unreadable(error: OSError, source: Path, path: str) -> InputError:
-    return InputError(f"cannot be read ({error.strerror}): {source}", path=path)
+        if stat.S_ISREG(source.stat().st_mode):  # opening a pipe would block until it has a writer
+            with source.open("rb") as file:
+                return os.fstat(file.fileno()).st_size
+    except Exception as error:  # a null character in the path raises ValueError
+        raise file_error(error, "cannot be read", source, path) from error
+    raise InputError(f"is not a file: {source}", path=path)
 
 
 def _read_all(file: IO[bytes], path: str) -> bytes:
     """Read an open file, up to one byte more than the limit."""
     try:
         content: object = file.read(MAX_ASSET_BYTES + 1)
-    except (OSError, ValueError) as error:  # text that cannot be decoded raises ValueError
-        raise InputError(f"cannot be read: {error}", path=path) from error
+    except Exception as error:  # any class: the file may be a member of an archive, or an object of the caller
+        raise file_error(error, "cannot be read", "", path) from error
     if isinstance(content, bytes):
         return content
     if inspect.iscoroutine(content):
@@ -124,7 +123,7 @@ class MultipartStream(httpx.AsyncByteStream):
     """
 
     def __init__(self, head: bytes, upload: UploadSource, tail: bytes) -> None:
-        self.problem: InputError | None = None
+        self.problem: InputError | OutOfResourcesError | None = None
         """Why the file could not be read."""
         self._in_memory = isinstance(upload.source, bytes)
         self._chunks = _chunks(head, upload, tail)
@@ -135,7 +134,7 @@ class MultipartStream(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         try:
             chunk = next(self._chunks, b"") if self._in_memory else await run_sync(next, self._chunks, b"")
-        except InputError as error:
+        except (InputError, OutOfResourcesError) as error:
             self.problem = error
             raise
         if not chunk:
@@ -164,8 +163,8 @@ def _chunks(head: bytes, upload: UploadSource, tail: bytes) -> Generator[bytes]:
                     raise InputError(f"was changed during the upload: {source}", path="file")
                 yield head + chunk + (b"" if remaining else tail)
                 head = b""
-    except OSError as error:
-        raise _unreadable(error, source, "file") from error
+    except (OSError, MemoryError) as error:
+        raise file_error(error, "cannot be read", source, "file") from error
 
 
 def presigned_request(
@@ -227,9 +226,9 @@ async def put_file(
         assert isinstance(form, MultipartStream)
         try:
             response = await session.pool.send(session.pool.storage, request)
-        except TransportError:
+        except Exception:
             if form.problem is not None:  # aiohttp reports a failure to read the file as a lost connection
-                raise form.problem from None
+                raise form.problem from form.problem.__cause__
             raise
         finally:
             form.close()

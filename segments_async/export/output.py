@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
-from segments_async.errors import InputError
+from segments_async._transfer.local_files import file_error
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,16 +19,19 @@ if TYPE_CHECKING:
 
 
 class UnwritableError(InputError):
-    """The disk is full, or the folder is not writable: an error of the whole export, not of a single sample."""
+    """The folder is not writable: an error of the whole export, not of a single sample."""
 
 
 @contextmanager
 def raise_unwritable(path: Path) -> Iterator[None]:
-    """Convert an OSError into an `UnwritableError` that names the file."""
+    """Convert an OSError into an `UnwritableError` or an `OutOfResourcesError` that names the file."""
     try:
         yield
     except OSError as error:
-        raise UnwritableError(f"cannot be written ({error.strerror or error}): {path}", path="folder") from error
+        failure = file_error(error, "cannot be written", path, "folder")
+        if not isinstance(failure, OutOfResourcesError):
+            failure = UnwritableError(failure.problem, path=failure.path)
+        raise failure from error
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -36,6 +40,7 @@ def write_file(path: Path, content: bytes) -> None:
 
     Raises:
         UnwritableError: It cannot be written; the temporary file is deleted.
+        OutOfResourcesError: The disk is full, or this machine has too many open files; likewise.
     """
     temporary = _temporary_path(path)
     with raise_unwritable(path):

@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import Progress
-from segments_async.errors import DecodeError, ExportError, SegmentsError
+from segments_async.errors import DecodeError, ExportError, OutOfResourcesError, SegmentsError
 from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
 from segments_async.export.categories import Categories
 from segments_async.export.formats import Entries, FetchedItem, Format
@@ -98,7 +98,8 @@ class Export:
 
         Raises:
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
-            UnwritableError: The disk is full, or the folder cannot be written.
+            UnwritableError: The folder cannot be written.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         file = None
         async with (
@@ -152,7 +153,7 @@ class Export:
             return None
         try:
             return await self._export(files, item)
-        except UnwritableError:
+        except (UnwritableError, OutOfResourcesError):
             raise  # every other sample would fail too
         except ExportError as error:
             return error

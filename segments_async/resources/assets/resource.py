@@ -46,7 +46,9 @@ class Assets(Resource):
             The asset; its `url` is the permanent address of the file.
 
         Raises:
-            InputError: There is no such file, it is empty or larger than 100 MB, or it has no name.
+            InputError: There is no such file, it is empty or larger than 100 MB, it has no name, or reading it raises
+                an exception (the ``__cause__``).
+            OutOfResourcesError: This machine has too many open files, or no memory left.
         """
         return await upload_asset(self._session, file, filename, CallStats())
 
@@ -86,6 +88,7 @@ class Assets(Resource):
 
         Raises:
             InputError: *folder* can be neither created nor read.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = without_duplicate_check(BulkSettings.from_options(bulk))

@@ -217,7 +217,8 @@ class Releases(Resource):
             *path*.
 
         Raises:
-            InputError: *path* cannot be written, also because the disk is full, or the release is still being built.
+            InputError: *path* cannot be written, or the release is still being built.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             ReleaseFailedError: The service failed to build it.
             DecodeError: It has no file, or the host returned an HTML page instead.
         """
@@ -253,8 +254,8 @@ class Releases(Resource):
             name: The release's name.
 
         Raises:
-            InputError: There is no such file, it cannot be stored (such as on a full disk), or the release is still
-                being built.
+            InputError: There is no such file, it cannot be stored, or the release is still being built.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             ReleaseFailedError: The service failed to build it.
             DecodeError: The file is not a release.
         """
@@ -377,7 +378,8 @@ class Releases(Resource):
         Raises:
             ImportError: An extra is not installed.
             InputError: There is no such labelset, the format does not support this task type, or *folder* cannot be
-                written, also because the disk is full.
+                written.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             DecodeError: The release file is damaged.
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
         """
@@ -457,7 +459,8 @@ class Releases(Resource):
             DecodeError: The file is damaged, or an image cannot be decoded.
             ImportError: *images* or *bitmaps* is true, and the extra is not installed.
             InputError: As in `open`; there is no such labelset, a sample has no image (a point cloud without cameras),
-                or *cache* cannot be written, also because the disk is full.
+                or *cache* cannot be written.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         options = IterateOptions(
             images=images,

@@ -143,7 +143,7 @@ class Checkpoint:
     def _resume(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
         unchanged = row is not None and row.digest is not None and row.digest == self._digest(job)
         if row is not None and unchanged and row.status in self._operation.done_statuses:
-            item = self._operation.trim_item(job.item)
+            item = self._operation.trim_item(job)
             return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=item)
         uncertain = row is not None and unchanged and row.status == "unknown"
         return evolve(job, uncertain=uncertain, files={file.place: file for file in files})
@@ -153,5 +153,5 @@ class Checkpoint:
             return job.prepared.digest
         try:
             return self._operation.digest(job.prepared)
-        except OSError:
-            return None  # a file that cannot be read matches no digest
+        except Exception:  # noqa: BLE001 (raised by code of the caller, or by a file)
+            return None  # what cannot be read matches no digest

@@ -135,9 +135,9 @@ class BulkReport(Generic[T]):
         deleted_count: Samples that `samples.delete_many` deleted, as reported by the service: without unknown uuids,
             and without deletions whose response was lost.
         stopped: Why the run ended before its input did: ``"fatal"`` (an error that concerns every item, such as a
-            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
-            itself raised), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the stream was left
-            early) or ``"cancelled"``; None if the run was not stopped.
+            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input or
+            `progress` raised an exception), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the
+            stream was left early) or ``"cancelled"``; None if the run was not stopped.
         exhausted: Whether the input was read to its end. After a stop, whether its remaining items are counted as
             unsent.
         truncated: Whether outcomes were dropped; only possible with ``keep="failures"``.
@@ -252,11 +252,18 @@ class BulkReport(Generic[T]):
         if self.succeeded < self.total or (not self.exhausted and self.stopped not in {None, "left"}):
             raise self.as_error()
 
-    def as_error(self) -> BulkError:
-        """Return the report as an error, whose ``__cause__`` is the first error."""
-        first = self._first_error
-        error = BulkError(str(self) if first is None else f"{self}; first error: {first}", report=self)
-        error.__cause__ = first
+    def as_error(self, cause: Exception | None = None, words: str = "") -> BulkError:
+        """
+        Return the report as an error.
+
+        Args:
+            cause: What ended the run, its ``__cause__``; None for the first error of an item.
+            words: What happened, for the message.
+        """
+        if cause is None and self._first_error is not None:
+            cause, words = self._first_error, f"first error: {self._first_error}"
+        error = BulkError(f"{self}; {words}" if words else str(self), report=self)
+        error.__cause__ = cause
         return error
 
     def __str__(self) -> str:
@@ -270,7 +277,9 @@ class BulkReport(Generic[T]):
 
 class BulkError(SegmentsError):
     """
-    A bulk run failed and was configured to raise; ``__cause__`` is the first error of the run.
+    A bulk run failed and was configured to raise, or its input or its `progress` raised an exception.
+
+    The ``__cause__`` is that exception, or the first error of an item.
 
     Attributes:
         report: The outcome of every item.

@@ -89,7 +89,7 @@ class Assets(Resource):
         Raises:
             InputError: *folder* can be neither created nor read.
             OutOfResourcesError: The disk is full, or this machine has too many open files.
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *items* raised an exception.
         """
         settings = without_duplicate_check(BulkSettings.from_options(bulk))
         files = DownloadFolder(Path(folder))

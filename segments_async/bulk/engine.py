@@ -189,7 +189,7 @@ class BulkStream(Generic[T]):
             raise
         finally:
             if self._checkpoint is not None:
-                await self._checkpoint.aclose()
+                await self._checkpoint.aclose(cancelled=self._report.stopped == "cancelled")
             self._finish()
 
     async def _feed(self, workers: TaskGroup) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Generic, Literal, TypeVar
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from segments_async.errors import ApiError, DecodeError, InputError, SegmentsError, TransportError
+from segments_async._pickling import picklable
+from segments_async.bulk.error_groups import group_of
+from segments_async.errors import InputError, SegmentsError
 
 T = TypeVar("T")
 
@@ -66,6 +68,14 @@ class Outcome(Generic[T]):
     def succeeded(self) -> bool:
         """Whether the item is stored by the service."""
         return self.status in SUCCESSES
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it; an item that cannot be pickled, such as an open file or a lambda, is replaced by its repr."""
+        values = {attribute.name: getattr(self, attribute.name) for attribute in fields(Outcome)}
+        item = picklable(self.item)
+        retry_item = item if self.retry_item is self.item else picklable(self.retry_item)
+        values |= {"item": item, "value": picklable(self.value), "retry_item": retry_item}
+        return _restore_outcome, (values,)
 
 
 @frozen(kw_only=True)
@@ -234,11 +244,16 @@ class BulkReport(Generic[T]):
 
     @property
     def error_groups(self) -> dict[str, list[Outcome[T]]]:
-        """The failures grouped by error message, most frequent first."""
+        """
+        The failures grouped by what went wrong, most frequent first.
+
+        The text of a group is the error's class and message, without what differs from item to item: index, name, uuid,
+        URL, path, port.
+        """
         groups: dict[str, list[Outcome[T]]] = {}
         for outcome in self.failures:
             if outcome.error is not None:
-                groups.setdefault(_group_of(outcome.error), []).append(outcome)
+                groups.setdefault(group_of(outcome), []).append(outcome)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
     def raise_if_failed(self) -> None:
@@ -290,15 +305,5 @@ class BulkError(SegmentsError):
         super().__init__(message)
 
 
-def _group_of(error: SegmentsError) -> str:
-    """Return the message of *error* without its location, such as the URL or the path of an argument."""
-    match error:
-        case ApiError():
-            message = error.detail
-        case InputError() | DecodeError():
-            message = error.problem
-        case TransportError():
-            message = str(error).removesuffix(f" on {error.method} {error.url}")
-        case _:
-            message = str(error)
-    return f"{type(error).__name__}: {message}"
+def _restore_outcome(values: dict[str, Any]) -> Outcome[Any]:
+    return Outcome(**values)

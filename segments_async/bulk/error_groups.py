@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from segments_async.errors import ApiError, DecodeError, InputError, OutOfResourcesError, SegmentsError, TransportError
@@ -74,14 +74,11 @@ def _names_of(outcome: Outcome[Any]) -> Iterator[str]:
         if name:
             yield name
     item = outcome.item
-    if isinstance(item, os.PathLike):
-        try:
-            item = os.fspath(item)
-        except Exception:  # noqa: BLE001 (raised by code of the caller)
-            return
+    if isinstance(item, PurePath):
+        item = str(item)
     if type(item) is str and item:
         yield item
-        if file := os.path.basename(item):  # noqa: PTH119 (pathlib refuses some names)
+        if file := PurePath(item).name:
             yield file
 
 

@@ -65,11 +65,12 @@ def encode_json(value: Any, path: str = "") -> bytes:
     try:
         body = orjson.dumps(value, default=simplify, option=orjson.OPT_PASSTHROUGH_DATETIME | numpy)
     except TypeError as error:
-        cause = error.__cause__
-        if cause is not None and not isinstance(cause, Exception):
-            raise cause from None  # orjson also wraps KeyboardInterrupt
+        # Some versions of orjson set a text as the cause. And it also wraps what is not an Exception.
+        cause = error.__cause__ if isinstance(error.__cause__, BaseException) else error
+        if not isinstance(cause, Exception):
+            raise cause from None
         _refuse(value, path)
-        raise InputError(f"cannot be written as JSON: {error}", path=path) from (cause or error)
+        raise InputError(f"cannot be written as JSON: {error}", path=path) from cause
     if b"null" in body:  # orjson writes NaN as null
         _refuse(value, path)
     return body

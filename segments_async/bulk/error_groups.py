@@ -11,14 +11,14 @@ from segments_async.errors import ApiError, DecodeError, InputError, OutOfResour
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segments_async.bulk.report import Outcome
-
 _HOST = r"(?:\d{1,3}\.){3}\d{1,3}|localhost|\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)+"
 _DETAILS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>()]+", "<url>"),
         (r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<uuid>"),
+        # Whether a lost connection ends with a reset or not depends on the moment.
+        (r"^(the connection was lost) \(.*\)$", r"\1"),
         # The file of a message of this package, and any other absolute path.
         (r"(cannot be (?:read|written|used) \([^)]*\)): .+?(?=; |$)", r"\1"),
         (r"^(is not a file|is empty|is larger than [^:]+|was changed during the upload): .+$", r"\1"),
@@ -38,16 +38,20 @@ _MIN_UNQUOTED = 3
 """Minimum length of a name that is replaced where it is not in quotes; a shorter one may be part of the text."""
 
 
-def group_of(outcome: Outcome[Any]) -> str:
+def group_of(error: SegmentsError, key: str | None, uuid: str | None, item: Any) -> str:
     """
-    Return the class and the message of an outcome's error, without what belongs to the item or the connection.
+    Return the class and the message of an error, without what belongs to the item or the connection.
 
     That is its location, name, uuid, URL, file, object addresses and ports, so that equal failures give equal texts.
+
+    Args:
+        error: The error of an item.
+        key: The name of the item.
+        uuid: The uuid of its sample.
+        item: The item itself, which may be the path of a file.
     """
-    error = outcome.error
-    assert error is not None
     message = _message_of(error)
-    for name in sorted(_names_of(outcome), key=len, reverse=True):
+    for name in sorted(_names_of(key, uuid, item), key=len, reverse=True):
         message = _without_name(message, name)
     for pattern, replacement in _DETAILS:
         message = pattern.sub(replacement, message)
@@ -68,12 +72,9 @@ def _message_of(error: SegmentsError) -> str:
             return str(error)
 
 
-def _names_of(outcome: Outcome[Any]) -> Iterator[str]:
+def _names_of(key: str | None, uuid: str | None, item: Any) -> Iterator[str]:
     """Yield the texts that identify an item: its name, its uuid, and its file."""
-    for name in (outcome.key, outcome.uuid):
-        if name:
-            yield name
-    item = outcome.item
+    yield from filter(None, (key, uuid))
     if isinstance(item, PurePath):
         item = str(item)
     if type(item) is str and item:

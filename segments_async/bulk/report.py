@@ -253,7 +253,8 @@ class BulkReport(Generic[T]):
         groups: dict[str, list[Outcome[T]]] = {}
         for outcome in self.failures:
             if outcome.error is not None:
-                groups.setdefault(group_of(outcome), []).append(outcome)
+                group = group_of(outcome.error, outcome.key, outcome.uuid, outcome.item)
+                groups.setdefault(group, []).append(outcome)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
     def raise_if_failed(self) -> None:

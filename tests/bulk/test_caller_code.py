@@ -211,6 +211,29 @@ async def test_too_many_open_files(client, flowers, tmp_path, monkeypatch):
     assert (await client.samples.upload_files(flowers, report.retry_items)).succeeded == len(report.retry_items)
 
 
+@pytest.mark.parametrize(("backend", "transport"), [("asyncio", None), ("trio", None), ("asyncio", "aiohttp")])
+@pytest.mark.parametrize(
+    "fault", [{"drop": "before"}, {"drop": "after"}, {"status": 500}, {"status": 200, "body": b"{"}]
+)
+def test_equal_failures_are_one_group_on_every_transport(backend, transport, fault):
+    async def run():
+        options = {} if transport is None else {"transport": transport}
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, retry=POLICY, **options) as client:
+            labels = [{"sample_uuid": f"{hostile.UUID[:-3]}{n:03}", "attributes": hostile.BOXES} for n in range(60)]
+            reports.append(await client.labels.put_many(labels))
+        async with AsyncSegments("a-key-123456", base_url="http://127.0.0.1:1", retry=POLICY, **options) as client:
+            reports.append(await client.labels.put_many(labels))
+
+    reports = []
+    with Sandbox() as sandbox:
+        sandbox.fail("PUT", "*", times=None, **fault)
+        anyio.run(run, backend=backend)
+    for report in reports:
+        check_report(report)
+        assert len(report.failures) == 60
+        assert len(report.error_groups) == 1, list(report.error_groups)
+
+
 def test_limit_of_open_files(sandbox, tmp_path):
     """The limit of a process, as ``ulimit -n`` sets it: nothing is taken for bad input, and all arrive in the end."""
     for n in range(150):

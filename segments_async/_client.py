@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 import httpx
 
-from segments_async._http.pool import Pool, Stats
+from segments_async._http.pool import MB, Pool, Stats
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.routes import API_STATUS
 from segments_async.errors import InputError
 from segments_async.hooks import Hooks
-from segments_async.settings import DEFAULT_BASE_URL, Clock, RetryPolicy, api_key_from, base_url_from, timeout_from
+from segments_async.settings import (
+    DEFAULT_BASE_URL,
+    Clock,
+    RetryPolicy,
+    api_key_from,
+    base_url_from,
+    masked,
+    timeout_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +74,9 @@ class AsyncSegments:
             combined with *transport*. `aclose` does not close it. Its auth, headers and cookies are not used.
         hooks: Callbacks that observe requests.
         clock: The sources of time and randomness; for tests.
+        max_answer_mb: Maximum size of one response in megabytes (10^6 bytes), counted after decompression; a larger one
+            is a `DecodeError`. A page of 1000 samples with whole labels is the largest that is usual. Files have limits
+            of their own.
 
     Raises:
         AuthenticationError: There is no API key.
@@ -102,10 +114,14 @@ class AsyncSegments:
         http_client: httpx.AsyncClient | None = None,
         hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
+        max_answer_mb: float = 256,
     ) -> None:
+        api_key = masked(api_key)  # before anything can raise
         # Importing the models is slow, so it happens with the first client: not at import time, and not in a call.
         from segments_async._http.session import Session  # noqa: PLC0415
 
+        if not is_number(max_answer_mb) or not 0 < max_answer_mb < math.inf:
+            raise InputError(f"expected megabytes above 0, got {max_answer_mb!r}", path="max_answer_mb")
         check_count(max_connections, "max_connections", MAX_CONNECTIONS)
         if http_client is not None and transport is not None:
             raise InputError(
@@ -123,6 +139,7 @@ class AsyncSegments:
             http_client=http_client,
             clock=clock,
             hooks=hooks,
+            max_answer_bytes=int(max_answer_mb * MB),
         )
         self._derived = False
         self._set_session(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
@@ -173,6 +190,7 @@ class AsyncSegments:
             AuthenticationError: *api_key* cannot be an API key.
             InputError: An argument is invalid.
         """
+        api_key = masked(api_key)  # before anything can raise
         if retry is not None:
             _check_retry(retry)
         if max_wait is not None and (not is_number(max_wait) or not max_wait >= 0):
@@ -292,7 +310,8 @@ class AsyncSegments:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<AsyncSegments {self._session.pool.base_url}>"
+        session = getattr(self, "_session", None)  # tools print clients whose construction failed
+        return "<AsyncSegments>" if session is None else f"<AsyncSegments {session.pool.base_url}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an AsyncSegments cannot be copied or pickled: it contains connections; create another one")

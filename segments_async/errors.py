@@ -56,11 +56,31 @@ class SegmentsError(Exception):
         404 Not Found on GET https://api.segments.ai/user: Not found.
     """
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(printable(arg) if isinstance(arg, str) else arg for arg in args))
+
+    def add_note(self, note: str) -> None:
+        """Add *note*, safe to print like the message."""
+        super().add_note(printable(note))
+
     def __reduce__(self) -> tuple[Any, ...]:
         args = tuple(map(picklable, self.args))
         state = {name: picklable(value) for name, value in self.__dict__.items()}
         cause = self.__cause__
         return _restore, (type(self), args, state, cause if can_be_pickled(cause) else None)
+
+
+def printable(text: str) -> str:
+    r"""
+    Escape what a terminal or a log would interpret: control, escape and bidirectional characters.
+
+    Example:
+        >>> print(printable("a\x1b[31mb\u202ec"))
+        a\x1b[31mb\u202ec
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _restore(
@@ -164,12 +184,22 @@ class TransportError(SegmentsError):
         method: The request's method.
         url: The request's URL, without the signature of a presigned one.
         sent: False if certainly nothing reached the server, so that sending again is safe.
+        retryable: Whether the same request may succeed later; False for an address or a proxy that cannot work.
     """
 
-    def __init__(self, problem: str, *, method: str | None = None, url: str | None = None, sent: bool = True) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+        sent: bool = True,
+        retryable: bool = True,
+    ) -> None:
         self.method = method
         self.url = url
         self.sent = sent
+        self.retryable = retryable
         super().__init__(problem if method is None else f"{problem} on {method} {url}")
 
 
@@ -319,7 +349,19 @@ class ClientStateError(SegmentsError, RuntimeError):
 
 
 class WebhookError(SegmentsError):
-    """A webhook is forged, altered, stale, replayed, empty, or not an event: respond with 400, and do nothing else."""
+    """
+    A webhook is not to be processed: respond with `status`, and do nothing else.
+
+    Attributes:
+        status: The HTTP status to respond with. 400: it is forged, altered, stale, empty, or not an event. 200: it was
+            processed before. 409: it is being processed, and should be delivered again in case that fails.
+    """
+
+    status: int = 400
+
+    def __init__(self, message: str = "", *, status: int = 400) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 def _describe(status: int | None, method: str | None, url: str | None, detail: str, request_id: str | None) -> str:

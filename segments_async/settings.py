@@ -93,18 +93,37 @@ def base_url_from(value: object) -> str:
     Raises:
         InputError: It is not an http(s) URL with a host, or it contains a username, a query or a fragment.
     """
+    if isinstance(value, str) and "@" in value:
+        value = Masked(value)
     try:
-        url = httpx.URL(value) if isinstance(value, str) else None
-    except httpx.InvalidURL:
-        url = None
+        url = httpx.URL(str(value)) if isinstance(value, str) else None
+        host = url.host if url is not None else ""
+    except Exception:  # noqa: BLE001 (what a parser of URLs and host names raises is not a closed list)
+        url, host = None, ""
     if url is not None and url.userinfo:
         raise InputError("must not contain a username or a password", path="base_url")
-    if url is None or url.scheme not in {"http", "https"} or not url.host:
+    if url is None or url.scheme not in {"http", "https"} or not host:
         displayed = "a value with an '@'" if "@" in str(value) else repr(value)  # it may contain a password
         raise InputError(f'expected a URL such as "https://api.segments.ai", got {displayed}', path="base_url")
+    if url.port is not None and not 0 < url.port < 2**16:
+        raise InputError(f"expected a port from 1 to 65535, got {url.port}", path="base_url")
     if url.query or url.fragment:
         raise InputError(f"must not contain a query or a fragment, got {value!r}", path="base_url")
     return str(url.copy_with(query=None, fragment=None)).rstrip("/")
+
+
+class Masked(str):
+    """A string whose repr does not show it: tracebacks with local variables show reprs."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def masked(value: str | None) -> str | None:
+    """Hide *value* in reprs, if it is a string."""
+    return Masked(value) if isinstance(value, str) else value
 
 
 def api_key_from(api_key: str | None) -> str:
@@ -114,12 +133,13 @@ def api_key_from(api_key: str | None) -> str:
     Raises:
         AuthenticationError: There is no key, or it cannot be an API key.
     """
-    key = os.environ.get("SEGMENTS_API_KEY") if api_key is None else api_key
+    api_key = masked(api_key)
+    key = masked(os.environ.get("SEGMENTS_API_KEY")) if api_key is None else api_key
     if not isinstance(key, str) or not key.strip():
         raise AuthenticationError(
             detail="no API key: pass api_key, or set SEGMENTS_API_KEY to one from https://segments.ai/account"
         )
-    key = key.strip()  # a key read from a file ends with a line break
+    key = Masked(key.strip())  # a key read from a file ends with a line break
     if not key.isascii() or not key.isprintable() or " " in key:
         # The message must not contain the key, even if it is wrong.
         raise AuthenticationError(detail="the API key contains invalid characters; check api_key or SEGMENTS_API_KEY")

@@ -134,10 +134,27 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
     return app
 
 
-async def _check_origin(sec_fetch_site: Annotated[str, Header()] = "same-origin") -> None:
+async def _check_origin(
+    request: Request,
+    sec_fetch_site: Annotated[str | None, Header()] = None,
+    origin: Annotated[str | None, Header()] = None,
+) -> None:
     """Reject requests that a page of another site makes a browser send."""
-    if sec_fetch_site not in {"same-origin", "none"}:
+    if sec_fetch_site is not None:
+        allowed = sec_fetch_site in {"same-origin", "none"}
+    else:  # older browsers send only an Origin, and programs that are not browsers neither
+        allowed = origin is None or _is_own_origin(origin, request.headers.get("host", ""))
+    if not allowed:
         raise HTTPException(403, "Only requests from the application's own page are allowed.")
+
+
+def _is_own_origin(origin: str, host: str) -> bool:
+    """Compare an Origin header with a Host header; either may omit the default port of the scheme."""
+    scheme, _, authority = origin.lower().partition("://")
+    default_port = {"http": ":80", "https": ":443"}.get(scheme)
+    if default_port is None:
+        return False
+    return authority.removesuffix(default_port) == host.lower().removesuffix(default_port)
 
 
 SAME_ORIGIN_ONLY: Any = Depends(_check_origin)

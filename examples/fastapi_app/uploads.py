@@ -67,10 +67,14 @@ class PictureUploads:
         return Accepted(upload=upload, refused=refused)
 
     async def _forget_old(self) -> None:
-        while len(self._started) > MAX_UPLOADS and self.jobs.status(self._started[0][0]).state != "running":
+        while len(self._started) > MAX_UPLOADS and _has_ended(self.jobs.status(self._started[0][0])):
             name, folder = self._started.popleft()
             await self.jobs.forget(name)
             await _remove(folder)
+
+
+def _has_ended(status: UploadStatus) -> bool:
+    return status.state not in {"queued", "running"}
 
 
 async def upload_pictures(

@@ -26,7 +26,7 @@ class CallStats:
     deleted: int = 0
     """The number of items that a bulk deletion reported as deleted."""
 
-    def record_reply(self, reply: Reply) -> None:
-        """Record the request ID and the date of a response."""
-        self.request_id = reply.request_id
+    def record_reply(self, reply: Reply, *, request_id: str | None) -> None:
+        """Store the request id, without secrets, and the date of a response."""
+        self.request_id = request_id
         self.date = reply.headers.get("date", self.date)

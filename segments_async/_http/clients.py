@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 import httpx
-from anyio.lowlevel import current_token
-
-# httpx has no public function for the proxies of the environment; its version is pinned for this import.
-from httpx._utils import get_environment_proxies
 
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
-from segments_async._wire.replies import redact_url
-from segments_async.errors import ClientStateError, InputError
+from segments_async._wire.proxies import NoProxy, proxies_in
+from segments_async._wire.replies import redact_url, redact_urls
+from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    import aiohttp
+logger = logging.getLogger("segments_async")
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
 
 
 class _EmptyCookies(httpx.Cookies):
@@ -31,11 +33,12 @@ class _EmptyCookies(httpx.Cookies):
 
 
 class _SignatureFilter(logging.Filter):
-    """Remove the signatures of presigned URLs from httpx's log records, which contain full URLs."""
+    """Remove the signatures of presigned URLs from log records of httpx and httpcore, which contain full URLs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(redact_url(str(arg)) if isinstance(arg, httpx.URL) else arg for arg in record.args)
+        message = record.getMessage()
+        if (redacted := redact_urls(message)) != message:
+            record.msg, record.args = redacted, ()
         return True
 
 
@@ -71,11 +74,53 @@ def pooled_client(
         make = functools.partial(_aiohttp_transport, max_connections)
     else:
         raise InputError(f'expected an httpx.AsyncBaseTransport or "aiohttp", got {transport!r}', path="transport")
-    mounts = {
-        pattern: None if url is None else make(_proxy(url, transport))
-        for pattern, url in get_environment_proxies().items()
-    }
-    return _without_cookies(httpx.AsyncClient(transport=make(None), mounts=mounts))
+    direct = make(None)
+    proxies = {scheme: make(_proxy(url, transport)) for scheme, url in proxies_in(os.environ).items()}
+    if not proxies:
+        return _without_cookies(_PlainClient(transport=direct))
+    return _without_cookies(_PlainClient(transport=ProxyRouter(direct, proxies, _no_proxy())))
+
+
+def _no_proxy() -> NoProxy:
+    no_proxy = NoProxy.parse(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
+    for entry in no_proxy.unreadable:
+        logger.warning("ignored an entry of NO_PROXY that is no host, address or range: %r", entry)
+    return no_proxy
+
+
+class _PlainClient(httpx.AsyncClient):
+    """A client that does not look where a redirect leads: an odd ``Location`` would raise instead of the response."""
+
+    def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
+        return request
+
+
+class ProxyRouter(httpx.AsyncBaseTransport):
+    """Send each request directly or through the proxy that the environment names for its host."""
+
+    def __init__(
+        self, direct: httpx.AsyncBaseTransport, proxies: Mapping[str, httpx.AsyncBaseTransport], no_proxy: NoProxy
+    ) -> None:
+        self._direct = direct
+        self._proxies = proxies
+        self._no_proxy = no_proxy
+
+    def transport_for(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        """Return the transport for *url*."""
+        proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
+        if proxy is None or self._no_proxy.covers(url.host, url.port or _DEFAULT_PORTS.get(url.scheme)):
+            return self._direct
+        return proxy
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request*."""
+        return await self.transport_for(request.url).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        async with AsyncExitStack() as stack:  # closes the others even if closing one fails
+            for transport in (self._direct, *self._proxies.values()):
+                stack.push_async_callback(transport.aclose)
 
 
 def _without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
@@ -84,16 +129,17 @@ def _without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 def mask_signatures() -> None:
-    """Remove the signatures of presigned URLs from httpx's log records."""
-    logging.getLogger("httpx").addFilter(_SIGNATURE_FILTER)
+    """Remove the signatures of presigned URLs from the log records of httpx and httpcore."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_SIGNATURE_FILTER)
 
 
 def _proxy(url: str, transport: str | None) -> httpx.Proxy:
     """Parse a proxy of the environment, and reject one that would fail at the first call."""
     try:
         proxy = httpx.Proxy(url)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise InputError(f"the environment names an invalid proxy: {error}", path="proxy") from error
+    except Exception:  # noqa: BLE001 (and its message may contain the password of the proxy)
+        raise InputError(f"the environment names an invalid proxy: {redact_url(url)!r}", path="proxy") from None
     if proxy.url.scheme.startswith("socks"):
         if transport == "aiohttp":
             raise InputError("the environment names a SOCKS proxy, which aiohttp cannot use", path="proxy")
@@ -107,24 +153,11 @@ def _slot_transport(max_connections: int, on_connect: Callable[[], None], proxy:
 
 
 def _aiohttp_transport(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-    import asyncio  # noqa: PLC0415 (not needed on trio; aiohttp imports it anyway)
-
     try:
-        import aiohttp  # noqa: PLC0415 (an extra)
-        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415
+        from segments_async._http.aiohttp_transport import SegmentsAiohttpTransport  # noqa: PLC0415 (an extra)
     except ImportError as error:
         raise InputError(
             'needs the extra "aiohttp": pip install "segments-async[aiohttp]"', path="transport"
         ) from error
     context = shared_ssl_context()
-
-    def open_session() -> aiohttp.ClientSession:
-        if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
-            raise ClientStateError('transport="aiohttp" runs on asyncio only; omit it on trio')
-        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_SECONDS, ssl=context)
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # aiohttp retries on a lost connection by itself, so a DELETE that was carried out would end in a 404.
-        session._retry_connection = False  # noqa: SLF001
-        return session
-
-    return AiohttpTransport(verify=context, proxy=proxy, client=open_session)
+    return SegmentsAiohttpTransport(max_connections, idle_seconds=IDLE_SECONDS, context=context, proxy=proxy)

@@ -7,6 +7,7 @@ These classes implement httpcore's interfaces without inheriting from them, beca
 
 from __future__ import annotations
 
+import select
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,22 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import httpcore
+    import httpx
 
+EXCHANGE = "segments_async.exchange"
+"""The extension of a request that has its `Exchange`."""
 CLOSE_SECONDS = 2.0
 """Maximum seconds to close a connection, whatever the server does."""
 WATCH_FROM_BYTES = 64 * 1024
 """While at least this much is written at once, an early response is read at the same time."""
 READ_BYTES = 64 * 1024
+HEAD_START_SECONDS = 0.02
+"""How long a write waits where there is something to read, which over TLS may be a session ticket only."""
+_LAYERS = ("_stream", "_httpcore_stream", "_connection")
+"""Where a stream of httpx or httpcore has the one below it."""
 _STATUS = len(b"HTTP/1.1 ")
 """Where the status of a response begins."""
 
@@ -33,12 +41,20 @@ class Exchange:
 
     Attributes:
         sent: Whether bytes of the request may have left for the server; what a proxy was asked first does not count.
+            None if the transport does not say.
     """
 
     __slots__ = ("sent",)
 
     def __init__(self) -> None:
-        self.sent = False
+        self.sent: bool | None = None
+
+    async def observe(self, event: str, info: Mapping[str, Any]) -> None:
+        """Follow the ``trace`` events of httpcore, for clients of the caller, whose sockets are out of reach."""
+        if event.endswith("send_request_headers.started"):
+            self.sent = self.sent or info["request"].method != b"CONNECT"
+        elif self.sent is None:
+            self.sent = False
 
 
 class Wire:
@@ -95,6 +111,9 @@ class WireStream:
         watched = anyio.Event()
 
         async def write() -> None:
+            if self._stream.get_extra_info("is_readable"):  # perhaps the answer; a failed write would discard it
+                with anyio.move_on_after(HEAD_START_SECONDS):
+                    await watched.wait()
             try:
                 await self._stream.write(buffer, timeout)
             except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
@@ -145,8 +164,8 @@ class WireStream:
 
     @property
     def has_unread_bytes(self) -> bool:
-        """Whether there are bytes in the socket, in anyio's queue or in the TLS layer."""
-        if self._early is not None or self._stream.get_extra_info("is_readable"):
+        """Whether there are bytes in anyio's queue or in the TLS layer; httpcore itself looks at the socket."""
+        if self._early is not None:
             return True
         return _is_queued(self._stream) or _is_decrypted(self._stream.get_extra_info("ssl_object"))
 
@@ -175,6 +194,36 @@ def _write_error(message: str) -> Exception:
     import httpcore  # noqa: PLC0415 (likewise)
 
     return httpcore.WriteError(message)
+
+
+async def close_if_not_drained(response: httpx.Response) -> None:
+    """Close the connection of a response that was read, if the server has sent more, so that a pool drops it."""
+    stream = response.extensions.get("network_stream")
+    if stream is not None and (_has_trailing_data(response.stream) or stream.get_extra_info("is_readable")):
+        await stream.aclose()
+
+
+def _has_trailing_data(stream: Any) -> bool:
+    """Whether bytes follow the response in h11's buffer, which is below several layers of httpx and httpcore."""
+    layer = stream
+    while layer is not None:
+        parser = getattr(layer, "_h11_state", None)
+        if parser is not None:
+            return bool(parser.trailing_data[0])
+        layer = next((inner for name in _LAYERS if (inner := getattr(layer, name, None)) is not None), None)
+    return False
+
+
+def is_readable(opened: Any) -> bool:
+    """Return whether a socket has bytes to read, or is closed."""
+    descriptor = opened.fileno()
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _is_queued(stream: Any) -> bool:

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+from collections import OrderedDict
 from contextlib import AsyncExitStack
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import anyio
 import attrs
 import httpx
 from anyio.lowlevel import current_token
-from attrs import define, frozen
+from attrs import Factory, define, frozen
 
+from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
-from segments_async._wire.failures import is_transport_failure, transport_error
-from segments_async._wire.replies import redact_url, request_id_in
-from segments_async.errors import ClientStateError
+from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
+from segments_async._wire.failures import request_error
+from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
+from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
 from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from segments_async.errors import SegmentsError
-    from segments_async.hooks import Hooks
+    from segments_async._wire.redaction import KeyRedactor
+    from segments_async.errors import TransportError
+    from segments_async.hooks import Hook, Hooks
     from segments_async.settings import Clock
 
 logger = logging.getLogger("segments_async")
+
+MB = 1_000_000
+MAX_STORAGE_GATES = 256
+"""Storage hosts whose state is remembered."""
 
 
 @frozen(kw_only=True)
@@ -92,13 +101,16 @@ class Pool:
         http_client: httpx.AsyncClient | None,
         clock: Clock,
         hooks: Hooks,
+        max_answer_bytes: int,
     ) -> None:
         self.base_url = base_url
+        self.max_answer_bytes = max_answer_bytes
         self.max_connections = max_connections
         self.clock = clock
         self.hooks = hooks
         self.counts: Counters = Counters()
-        self.storage_gate: Gate = Gate(max_connections, clock)
+        self._storage_gates: OrderedDict[tuple[str, str, int | None], Gate] = OrderedDict()
+        self._redactors: WeakSet[KeyRedactor] = WeakSet()
         self._transport = transport
         self._http_client = http_client
         self._connections_opened = 0 if transport is None and http_client is None else None
@@ -135,55 +147,145 @@ class Pool:
             gate = self._gates[digest] = Gate(self.max_connections, self.clock)
         return gate
 
+    def storage_gate_for(self, url: str) -> Gate:
+        """
+        Return the gate of the host that *url* names: a host in maintenance must not delay the others.
+
+        The gates of hosts that were not used for long are forgotten.
+        """
+        origin = origin_of(url)
+        gate = self._storage_gates.pop(origin, None) or Gate(self.max_connections, self.clock)
+        self._storage_gates[origin] = gate
+        if len(self._storage_gates) > MAX_STORAGE_GATES:
+            idle = next((other for other, one in self._storage_gates.items() if one.is_idle), None)
+            if idle is not None and idle != origin:
+                del self._storage_gates[idle]
+        return gate
+
+    def register(self, redactor: KeyRedactor) -> None:
+        """Have the key of a session removed from what hooks are passed."""
+        self._redactors.add(redactor)
+
+    def redact(self, text: str | None) -> str | None:
+        """Remove the keys of all sessions from *text*, which comes from a response."""
+        for redactor in self._redactors:
+            text = redactor.redact_text(text)
+        return text
+
     def _count_connection(self) -> None:
         if self._connections_opened is not None:
             self._connections_opened += 1
 
+    async def exchange(self, client: httpx.AsyncClient, request: httpx.Request, *, seconds: float = math.inf) -> Reply:
+        """
+        Send *request* once, and read the response.
+
+        Args:
+            client: The API's or the storage's.
+            request: Sent unchanged.
+            seconds: Maximum seconds until the response is complete, whatever the server does.
+
+        Raises:
+            DecodeError: The body is larger than `max_answer_mb` allows.
+            TransportError: No complete response was received; `sent` says whether the request was sent.
+        """
+        call = self._start(client, request)
+        body = Body(self.max_answer_bytes)
+        response = None
+        try:
+            with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+                response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+                try:
+                    await body.read(response, scope)
+                    if client is self._http_client:
+                        await close_if_not_drained(response)
+                finally:
+                    await response.aclose()
+            content = body.content()
+        except SegmentsError:
+            raise
+        except BodyTooLargeError:
+            problem = f"the answer is larger than max_answer_mb={self.max_answer_bytes / MB:g} allows"
+            raise DecodeError(problem, method=call.method, url=call.url) from None
+        except Exception as error:
+            raise self._failure(error, call) from error
+        except BaseException as error:
+            forget_frames(error)  # as in `_failure`
+            raise
+        if response is None or (scope.cancelled_caught and body.problem is None):
+            raise self._too_slow(call, seconds)
+        self.counts.bytes_received += response.num_bytes_downloaded
+        self._notify_response(response, call)
+        return Reply(response.status_code, call.method, call.url, response.headers, content)
+
+    def _too_slow(self, call: _Call, seconds: float) -> RequestTimeoutError:
+        problem = f"the call did not finish within {seconds:.3g} s"
+        return RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
+
     async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        """Send *request* once, unchanged; a transport failure raises an error that names it."""
+        """Send *request* once, unchanged; a failure raises an error that names it."""
+        call = self._start(client, request)
+        try:
+            response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+        except SegmentsError:
+            raise
+        except Exception as error:
+            raise self._failure(error, call) from error
+        except BaseException as error:
+            forget_frames(error)
+            raise
+        self.counts.bytes_received += response.num_bytes_downloaded
+        self._notify_response(response, call)
+        return response
+
+    def _start(self, client: httpx.AsyncClient, request: httpx.Request) -> _Call:
+        """Check that *client* is open, and count the request."""
         if client.is_closed:
             self.check_usable()
             raise ClientStateError("the http_client passed to this AsyncSegments is closed")
-        url = redact_url(str(request.url))
+        call = _Call(request.method, redact_url(str(request.url)), self.clock.monotonic())
+        request.extensions[EXCHANGE] = call.exchange
+        if client is self._http_client:
+            request.extensions["trace"] = call.exchange.observe
         self.counts.requests += 1
         self.counts.bytes_sent += int(request.headers.get("Content-Length", 0))
         if self.hooks.on_request is not None:
-            self.hooks.on_request(CallEvent(method=request.method, url=url))
-        started = self.clock.monotonic()
-        try:
-            response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
-        except Exception as error:
-            if not is_transport_failure(error):
-                raise
-            raise transport_error(error, request.method, url) from error
-        self.counts.bytes_received += response.num_bytes_downloaded
-        self._notify_response(response, request.method, url, self.clock.monotonic() - started)
-        return response
+            _notify(self.hooks.on_request, CallEvent(method=call.method, url=call.url))
+        return call
 
-    def _notify_response(self, response: httpx.Response, method: str, url: str, seconds: float) -> None:
-        logger.debug("%s %s: %d in %.3f s", method, url, response.status_code, seconds)
+    def _failure(self, error: Exception, call: _Call) -> TransportError:
+        """
+        Map an exception of the transport.
+
+        Its stack frames have the request's headers in their locals, and so the key; some tools print locals.
+        """
+        forget_frames(error)
+        return request_error(error, call.method, call.url, sent=call.was_sent)
+
+    def _notify_response(self, response: httpx.Response, call: _Call) -> None:
+        seconds = self.clock.monotonic() - call.started
+        logger.debug("%s %s: %d in %.3f s", call.method, call.url, response.status_code, seconds)
         if self.hooks.on_response is not None:
-            self.hooks.on_response(
-                CallEvent(
-                    method=method,
-                    url=url,
-                    status=response.status_code,
-                    request_id=request_id_in(response.headers),
-                    seconds=seconds,
-                )
+            event = CallEvent(
+                method=call.method,
+                url=call.url,
+                status=response.status_code,
+                request_id=self.redact(request_id_in(response.headers)),
+                seconds=seconds,
             )
+            _notify(self.hooks.on_response, event)
 
     def notify_throttle(self, error: SegmentsError) -> None:
         """Count a throttled request and call the hook."""
         self.counts.throttled += 1
         if self.hooks.on_throttle is not None:
-            self.hooks.on_throttle(_event_of(error, seconds=getattr(error, "retry_after", None)))
+            _notify(self.hooks.on_throttle, _event_of(error, seconds=getattr(error, "retry_after", None)))
 
     def notify_retry(self, error: SegmentsError, *, attempt: int, seconds: float) -> None:
         """Log that a request is retried in *seconds*, after *attempt* attempts, and call the hook."""
         logger.info("%s; retrying in %.3g s, after %d attempts", error, seconds, attempt)
         if self.hooks.on_retry is not None:
-            self.hooks.on_retry(_event_of(error, attempt=attempt, seconds=seconds))
+            _notify(self.hooks.on_retry, _event_of(error, attempt=attempt, seconds=seconds))
 
     def stats(self, gate: Gate) -> Stats:
         """Return the totals, and the current state of *gate*."""
@@ -231,7 +333,7 @@ class Pool:
             self._open_clients()
         self._process = os.getpid()
         self._loop = None
-        for gate in [self.storage_gate, *self._gates.values()]:
+        for gate in [*self._storage_gates.values(), *self._gates.values()]:
             gate.reset()
 
     def check_open(self) -> None:
@@ -283,6 +385,42 @@ class _SingleChunk:
         if content is None:
             raise StopAsyncIteration
         return content
+
+
+@define(eq=False)
+class _Call:
+    """One request of a call."""
+
+    method: str
+    url: str
+    """Without secrets."""
+    started: float
+    exchange: Exchange = Factory(Exchange)
+
+    @property
+    def was_sent(self) -> bool | None:
+        """Whether bytes of the request may have left; None if the transport does not say."""
+        return self.exchange.sent
+
+
+def _notify(hook: Hook, event: CallEvent) -> None:
+    """Call a hook; what it raises must not affect the call."""
+    try:
+        hook(event)
+    except Exception:
+        logger.exception("a hook raised; the call continues")
+
+
+def forget_frames(error: BaseException) -> None:
+    """Drop the stack frames of *error* and of what it was raised from."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            left += [one.__cause__, one.__context__]
 
 
 def _event_of(error: SegmentsError, *, attempt: int | None = None, seconds: float | None) -> CallEvent:

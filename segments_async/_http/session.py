@@ -7,27 +7,29 @@ import zlib
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import anyio
 import httpx
 
 from segments_async._http.call_stats import CallStats
 from segments_async._http.pool import BytesStream
 from segments_async._serialization.converter import structure
 from segments_async._serialization.json import decode_json, encode_json
+from segments_async._threads import run_sync
 from segments_async._version import __version__
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.redaction import KeyRedactor
-from segments_async._wire.replies import Reply, error_for, redact_url
+from segments_async._wire.redirects import slash_redirect
+from segments_async._wire.replies import Reply, error_for, may_be_throttled, non_result
 from segments_async._wire.retry import RetryState, is_throttled
 from segments_async.errors import (
     DecodeError,
     InputError,
     NotFoundError,
     OutcomeUnknownError,
+    RateLimitError,
     SegmentsError,
     TransportError,
 )
-from segments_async.settings import DEFAULT_TIMEOUT
+from segments_async.settings import DEFAULT_TIMEOUT, Masked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -69,9 +71,10 @@ class Session:
         self.max_wait = max_wait
         self.gate: Gate = pool.gate_for(api_key)
         self._redactor = KeyRedactor(api_key)
+        pool.register(self._redactor)
         # httpx shows Authorization as [secure].
         headers = {
-            "Authorization": f"APIKey {api_key}",
+            "Authorization": Masked(f"APIKey {api_key}"),
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": USER_AGENT,
@@ -169,15 +172,15 @@ class Session:
         # Even an ignored response is parsed: an HTML page means that it did not come from the API.
         expected = Any if model is None else model
         if len(reply.content) < THREAD_FROM_BYTES:
-            answer = self._decode(reply, expected)
+            answer = self._result(reply, expected, endpoint)
         else:
-            answer = await anyio.to_thread.run_sync(self._decode, reply, expected, abandon_on_cancel=True)
+            answer = await run_sync(self._result, reply, expected, endpoint, abandon_on_cancel=True)
         return None if model is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:
         """Make one call to an undeclared endpoint; return plain JSON, or None for an empty response."""
         reply = await self._exchange(endpoint, None, params, json, None, CallStats())
-        return None if reply is None or not reply.content else self._decode(reply, Any)
+        return None if reply is None or not reply.content else self._decode(reply, Any)[1]
 
     async def _exchange(
         self,
@@ -195,21 +198,29 @@ class Session:
         headers, content = await self._prepare(endpoint, content)
         timeout = self._timeout_for(endpoint)
 
-        async def attempt() -> Reply:
-            request = httpx.Request(endpoint.method, url, headers=headers, content=content, extensions=timeout)
+        async def send(url: httpx.URL, seconds: float) -> Reply:
+            request = httpx.Request(endpoint.method, url, headers=headers, content=content, extensions={**timeout})
             if content is not None:
                 request.stream = BytesStream(content)
-            response = await self.pool.send(self.pool.api, request)
+            reply = await self.pool.exchange(self.pool.api, request, seconds=seconds)
             stats.bytes_sent += len(content or b"")
-            reply = _reply_of(response)
-            stats.record_reply(reply)
-            if not response.is_success:
-                raise error_for(self._redactor.redact(reply), now=self.clock.time())
+            stats.record_reply(reply, request_id=self._redactor.redact_text(reply.request_id))
+            return reply
+
+        async def attempt(seconds: float) -> Reply:
+            reply = await send(url, seconds)
+            if not 200 <= reply.status < 300:  # noqa: PLR2004
+                target = slash_redirect(reply.status, str(url), reply.headers.get("location"))
+                if target is not None:
+                    reply = await send(httpx.URL(target), seconds)
+                self._check_status(reply)
+            if may_be_throttled(reply.content):
+                self._check_throttling(reply)
             return reply
 
         state = self.retry_state(stats, may_repeat=endpoint.repeat is Repeat.SAFE)
         try:
-            return await self.repeat(attempt, state, stats, self.gate)
+            return await self.repeat(attempt, state, stats, self.gate, answer_seconds=timeout["timeout"]["read"])
         except NotFoundError:
             # With a body, the 404 concerns the path and not the items to delete, which the body lists.
             if endpoint.method == "DELETE" and content is None and state.maybe_applied:
@@ -220,21 +231,32 @@ class Session:
         """Create the retry state of a call; *may_repeat* says whether to retry after an ambiguous failure."""
         return RetryState(self.retry, self.retry.bulk_attempts if stats.bulk else self.retry.attempts, may_repeat)
 
-    async def repeat(self, attempt: Callable[[], Awaitable[T]], state: RetryState, stats: CallStats, gate: Gate) -> T:
+    async def repeat(
+        self,
+        attempt: Callable[[float], Awaitable[T]],
+        state: RetryState,
+        stats: CallStats,
+        gate: Gate,
+        *,
+        answer_seconds: float | None = None,
+    ) -> T:
         """
         Call *attempt* until it succeeds or no retry is left.
 
         Args:
-            attempt: Sends the request once.
+            attempt: Sends the request once, within the seconds that it is passed.
             state: Counts the attempts, and decides about retries.
             stats: Collects the counts of the call.
             gate: Each attempt waits here for a slot.
+            answer_seconds: The read timeout. The last attempt is over this long after the first one started, or
+                ``retry.total`` if that is longer; waits that the service asks for are added.
 
         Raises:
             OutcomeUnknownError: The response was lost, and the request must not be repeated.
         """
         stats.calls += 1
         started = self.clock.monotonic()
+        limit = math.inf if answer_seconds is None else max(self.retry.total, answer_seconds)
         jump_queue = False
         while True:
             self.pool.check_usable()
@@ -246,7 +268,7 @@ class Session:
                     started = self.clock.monotonic()  # waiting for the first slot does not count
                 stats.attempts += 1
                 self.pool.counts.retries += state.attempts > 0
-                result = await attempt()
+                result = await attempt(max(0.0, limit - (self.clock.monotonic() - started)))
             except SegmentsError as caught:
                 error = caught
                 gate.failed(ticket, error)
@@ -270,7 +292,9 @@ class Session:
                 started += pause
                 wait += pause
             self.pool.notify_retry(error, attempt=state.attempts, seconds=wait)
-            if not decision.at_gate:
+            if decision.at_gate:
+                limit += wait
+            else:
                 await self.clock.sleep(wait)
 
     def _url(self, target: str, params: Mapping[str, Any] | None) -> httpx.URL:
@@ -279,7 +303,7 @@ class Session:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
-        except httpx.InvalidURL as error:
+        except Exception as error:  # what a parser of URLs raises is not a closed list
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -296,32 +320,69 @@ class Session:
             return self._json_headers, content
         if len(content) < THREAD_FROM_BYTES:
             return self._gzip_headers, _gzip(content)
-        return self._gzip_headers, await anyio.to_thread.run_sync(_gzip, content)
+        return self._gzip_headers, await run_sync(_gzip, content)
 
-    def _decode(self, reply: Reply, model: Any) -> Any:
+    def _check_status(self, reply: Reply) -> None:
+        """
+        Check the status of a response.
+
+        Raises:
+            ApiError: It is not a success.
+        """
+        if not 200 <= reply.status < 300:  # noqa: PLR2004
+            reply = self._redactor.redact(reply)
+            raise error_for(reply, now=self.clock.time())
+
+    def _check_throttling(self, reply: Reply) -> None:
+        """
+        Check a successful response that looks like a refusal, so that the call can be repeated.
+
+        Raises:
+            RateLimitError: The service refused the call, whatever the status says.
+        """
+        error = non_result(reply, reply.body(), now=self.clock.time())
+        if isinstance(error, RateLimitError):
+            raise error
+
+    def _result(self, reply: Reply, model: Any, endpoint: Endpoint) -> Any:
+        """
+        Structure a response, and check that it is a result.
+
+        Raises:
+            DecodeError: It is not, so that it is open whether the call was carried out.
+        """
+        payload, answer = self._decode(reply, model)
+        if error := non_result(self._redactor.redact(reply), payload, now=self.clock.time()):
+            raise error
+        keys = endpoint.result_keys
+        if keys and not any(payload.get(key) is not None for key in keys):
+            problem = f"the answer has none of {', '.join(sorted(keys))}"
+            raise self._decode_error(reply, problem, "", payload)
+        return answer
+
+    def _decode(self, reply: Reply, model: Any) -> tuple[Any, Any]:
+        """Return the JSON of a response, and the same structured as *model*."""
         payload: Any = None
         try:
             payload = decode_json(reply.content)
-            return structure(payload, model)
+            return payload, structure(payload, model)
         except DecodeError as error:
             if (redacted := self._redactor.redact(reply)) is not reply:
                 return self._decode(redacted, model)
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload
-        raise DecodeError(
+        raise self._decode_error(reply, problem, path, payload)
+
+    def _decode_error(self, reply: Reply, problem: str, path: str, payload: Any) -> DecodeError:
+        return DecodeError(
             problem,
             path=path,
             payload=payload,
             status=reply.status,
             method=reply.method,
             url=reply.url,
-            request_id=reply.request_id,
+            request_id=self._redactor.redact_text(reply.request_id),
         )
-
-
-def _reply_of(response: httpx.Response) -> Reply:
-    request = response.request
-    return Reply(response.status_code, request.method, redact_url(str(request.url)), response.headers, response.content)
 
 
 def _final_error(error: SegmentsError, state: RetryState) -> SegmentsError:

@@ -19,7 +19,7 @@ import anyio
 import httpx
 from attrs import define
 
-from segments_async._http.network import CLOSE_SECONDS, Backend, Exchange, Wire
+from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, Wire
 from segments_async._threads import run_sync
 from segments_async.errors import ClientStateError, InputError
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept; less than the service's load balancer keeps it."""
-
-EXCHANGE = "segments_async.exchange"
-"""The extension of a request that has its `Exchange`."""
 
 Origin = tuple[str, str, int | None]
 
@@ -116,6 +113,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*; its connection becomes free when the response is closed."""
+        exchange = request.extensions.get(EXCHANGE) or Exchange()
+        exchange.sent = False
         await self._wait_for_slot(request)
         if self._closed:  # while this request was waiting
             self._free.release()
@@ -125,7 +124,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         slot = None
         try:
             slot = await self._acquire(origin, url)
-            slot.wire.exchange = request.extensions.get(EXCHANGE) or Exchange()
+            slot.wire.exchange = exchange
             response = await slot.transport.handle_async_request(request)
         except BaseException:
             await self._discard(slot)

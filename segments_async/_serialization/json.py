@@ -7,6 +7,7 @@ NaN as null, is the value searched for the path to report.
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 import sys
@@ -91,7 +92,7 @@ def decode_json(body: bytes) -> Any:
         DecodeError: It is not JSON; `payload` is the text.
     """
     try:
-        return orjson.loads(body)
+        return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise DecodeError(f"not JSON: {error}", payload=body.decode(errors="replace")) from None
 

@@ -32,6 +32,13 @@ class Page(Generic[T]):
     """Number of rows that the service sent, including skipped ones."""
     skipped: Sequence[DecodeError] = field(default=())
 
+    def repeats(self, previous: Page[T]) -> bool:
+        """Return whether this page has the rows of the one before; rows of a list differ, so few are compared."""
+        return bool(self.received) and (
+            self.rows == previous.rows
+            and [error.payload for error in self.skipped] == [error.payload for error in previous.skipped]
+        )
+
     @classmethod
     def row_by_row(cls, error: DecodeError, model: type[T], *, page: int, first: int, skip: bool) -> Self:
         """
@@ -267,6 +274,7 @@ class _PageIterator(AsyncIterator[list[T]]):
         self._take = take
         self._per_page = per_page
         self._ended = False
+        self._previous: Page[T] | None = None
         self._lock = anyio.Lock(fast_acquire=True)
         self.skipped = skipped
 
@@ -276,6 +284,10 @@ class _PageIterator(AsyncIterator[list[T]]):
                 page = await self._take()
                 self._ended = _is_last(page, self._per_page)
                 if page is not None:
+                    if self._previous is not None and page.repeats(self._previous):
+                        self._ended = True
+                        raise DecodeError("the service sent the same page again: it ignores `page`, and has no end")
+                    self._previous = page
                     self.skipped += page.skipped
                     if page.rows:
                         return page.rows

@@ -14,7 +14,7 @@ from segments_async._transfer.partial import AtomicFile, MemorySink
 from segments_async._transfer.resumable import ResumableFile
 from segments_async._transfer.upload import check_response, storage_request
 from segments_async._wire.etags import strong_etag
-from segments_async._wire.failures import is_transport_failure, transport_error
+from segments_async._wire.failures import request_error
 from segments_async._wire.replies import redact_url
 from segments_async._wire.retry import is_retryable
 from segments_async.errors import (
@@ -146,7 +146,9 @@ class _Download:
             size_before = self._sink.size
             state = self._session.retry_state(self._stats, may_repeat=True)
             try:
-                await self._session.repeat(self._attempt_once, state, self._stats, self._session.pool.storage_gate)
+                await self._session.repeat(
+                    self._attempt_once, state, self._stats, self._session.pool.storage_gate_for(self._url)
+                )
             except SegmentsError as error:
                 if is_retryable(error) and self._sink.size - size_before >= PROGRESS_BYTES:
                     continue
@@ -159,14 +161,14 @@ class _Download:
         if self._shortage is not None:
             raise self._shortage
 
-    async def _attempt_once(self) -> None:
+    async def _attempt_once(self, seconds: float) -> None:
         """Make an attempt that is not repeated if the sink runs out of resources: a full disk would stay full."""
         try:
-            await self._attempt()
+            await self._attempt(seconds)
         except OutOfResourcesError as error:
             self._shortage = error
 
-    async def _attempt(self) -> None:
+    async def _attempt(self, _seconds: float) -> None:
         """Request the missing part."""
         if self._sink.etag is None:
             self._total = None
@@ -176,10 +178,10 @@ class _Download:
         try:
             await self._prepare_sink(response)
             await self._receive(response)
+        except SegmentsError:
+            raise
         except Exception as error:
-            if not is_transport_failure(error):
-                raise
-            raise transport_error(error, "GET", redact_url(self._url)) from error
+            raise request_error(error, "GET", redact_url(self._url)) from error
         finally:
             await response.aclose()
             self._session.pool.counts.bytes_received += response.num_bytes_downloaded

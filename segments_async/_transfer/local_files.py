@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segments_async._caller_errors import describe
-from segments_async._wire.shortages import shortage_code, shortage_hint
+from segments_async._wire.shortages import shortage_advice, shortage_code
 from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ def file_error(error: Exception, problem: str, file: Path | str, path: str) -> I
     """
     reason = getattr(error, "strerror", None) or (str(error) if isinstance(error, OSError) else describe(error))
     text = f"{problem} ({reason}){f': {file}' if file else ''}"
-    hint = shortage_hint(error)
+    code = shortage_code(error)
     wrapped: InputError | OutOfResourcesError = (
         InputError(text, path=path)
-        if hint is None
-        else OutOfResourcesError(f"{text}; {hint}", path=path, errno=shortage_code(error))
+        if code is None
+        else OutOfResourcesError(f"{text}; {shortage_advice(code)}", path=path, errno=code)
     )
     wrapped.__cause__ = error
     return wrapped

@@ -8,7 +8,7 @@ import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import httpx
 from anyio.to_thread import run_sync
@@ -70,10 +70,12 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
             is_open_file = hasattr(file, "read")
         if not is_open_file:
             raise InputError(f"expected a path, bytes or an open file, got {type(file).__name__}", path=path)
-        content = await run_sync(_read_all, file, path)
         with caller_code(path):
             name = getattr(file, "name", None)
+            if inspect.iscoroutinefunction(file.read) and hasattr(file, "file"):  # Starlette's UploadFile
+                file, name = file.file, getattr(file, "filename", None)
             default = Path(name).name if isinstance(name, str) else None
+        content = await run_sync(_read_all, cast("IO[bytes]", file), path)
         upload = UploadSource(_choose_name(filename, default, path), len(content), content)
     label = upload.source if isinstance(upload.source, Path) else upload.filename
     if upload.size == 0:
@@ -220,7 +222,7 @@ async def put_file(
 ) -> None:
     """Send *upload* by presigned POST. Any 2xx status is a success, and retries are safe."""
 
-    async def attempt() -> None:
+    async def attempt(_seconds: float) -> None:
         request = presigned_request(url, fields, upload, session.timeout)
         form = request.stream
         assert isinstance(form, MultipartStream)
@@ -235,7 +237,9 @@ async def put_file(
         stats.bytes_sent += int(request.headers["Content-Length"])
         check_response(session, response)
 
-    await session.repeat(attempt, session.retry_state(stats, may_repeat=True), stats, session.pool.storage_gate)
+    await session.repeat(
+        attempt, session.retry_state(stats, may_repeat=True), stats, session.pool.storage_gate_for(url)
+    )
 
 
 def check_response(session: Session, response: httpx.Response) -> None:

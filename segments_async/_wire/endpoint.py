@@ -40,6 +40,8 @@ class Endpoint:
     """Whether the service accepts a compressed body on this route."""
     read_timeout: float | None = None
     """Seconds to wait for the response of a slow route; None uses the client's timeout."""
+    result_keys: frozenset[str] = frozenset()
+    """Keys of the result, of which a response has at least one; empty if its model decides."""
     _names: tuple[str, ...] = field(init=False)
 
     @_names.default

@@ -1,10 +1,18 @@
-"""Map exceptions of the transport to errors that name the call and say whether anything was sent."""
+"""Map every exception that a request provokes to an error that names the call and says whether it was sent."""
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import httpx
 
+from segments_async._wire.content_coding import CodingError
+from segments_async._wire.shortages import shortage_hint
 from segments_async.errors import ConnectError, RequestTimeoutError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PHASES: tuple[tuple[type[httpx.TimeoutException], str], ...] = (
     (httpx.PoolTimeout, "no connection became free in time"),
@@ -12,29 +20,57 @@ _PHASES: tuple[tuple[type[httpx.TimeoutException], str], ...] = (
     (httpx.WriteTimeout, "the request could not be written in time"),
     (httpx.ReadTimeout, "no answer arrived in time"),
 )
-_UNCONNECTED = httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol
+_UNCONNECTED = httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol | httpx.InvalidURL
+_TRANSPORT = httpx.TransportError | httpx.DecodingError | CodingError | OSError
+_PROXY_LOGIN = re.compile(r"\b407\b")
+_OBJECT = re.compile(r"<[^<>]*>| at 0x[0-9a-fA-F]+|\b(?:0x)?[0-9a-fA-F]{10,}\b")
+MAX_MESSAGE = 300
 
 
-def transport_error(error: Exception, method: str, url: str) -> TransportError:
-    """Return the error for a failed exchange; `sent` is False only if nothing can have reached the server."""
-    aiohttp_names = _aiohttp_class_names(error.__cause__)
-    if isinstance(error, httpx.DecodingError):
+def request_error(error: Exception, method: str, url: str, *, sent: bool | None = None) -> TransportError:
+    """
+    Return the error for a failed exchange.
+
+    Every exception is mapped: which ones a URL, a proxy, TLS, a response or a library can provoke is not a closed list.
+
+    Args:
+        error: The exception; not an error of this package, which says already what it is.
+        method: The request's method.
+        url: The request's URL without secrets.
+        sent: Whether bytes of the request may have reached the server; None if the transport does not say, and then
+            the exception decides.
+    """
+    aiohttp_names = _aiohttp_class_names(error) | _aiohttp_class_names(error.__cause__)
+    if isinstance(error, CodingError | httpx.DecodingError):
         return TransportError(_describe("the answer could not be decompressed", error), method=method, url=url)
-    if "ClientConnectorError" in aiohttp_names or isinstance(error, _UNCONNECTED):
-        return ConnectError(_describe("no connection", error), method=method, url=url, sent=False)
-    if aiohttp_names and isinstance(error, httpx.ConnectTimeout) and not isinstance(error.__cause__, TimeoutError):
-        # httpx-aiohttp reports a lost connection as a connect timeout, which would mean that nothing was sent.
-        return TransportError(_describe("the connection was lost", error), method=method, url=url)
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException) and not _is_lost_in_aiohttp(error, aiohttp_names):
         problem = next((text for cls, text in _PHASES if isinstance(error, cls)), "timed out")
-        unsent = isinstance(error, httpx.PoolTimeout | httpx.ConnectTimeout)
+        unsent = sent is False or isinstance(error, httpx.PoolTimeout | httpx.ConnectTimeout)
         return RequestTimeoutError(_describe(problem, error), method=method, url=url, sent=not unsent)
-    return TransportError(_describe("the connection was lost", error), method=method, url=url)
+    if sent is False or "ClientConnectorError" in aiohttp_names or isinstance(error, _UNCONNECTED):
+        return ConnectError(
+            _describe("no connection", error), method=method, url=url, sent=False, retryable=_may_pass(error)
+        )
+    if isinstance(error, _TRANSPORT) or aiohttp_names:
+        return TransportError(_describe("the connection was lost", error), method=method, url=url)
+    return TransportError(_describe(f"the exchange failed with {type(error).__name__}", error), method=method, url=url)
 
 
-def is_transport_failure(error: Exception) -> bool:
-    """Return whether *error* is a failed exchange; httpx-aiohttp passes some exceptions of aiohttp through."""
-    return isinstance(error, httpx.TransportError | httpx.DecodingError) or "ClientError" in _aiohttp_class_names(error)
+def _is_lost_in_aiohttp(error: Exception, aiohttp_names: frozenset[str]) -> bool:
+    """httpx-aiohttp reports a lost connection as a connect timeout, which would mean that nothing was sent."""
+    return bool(aiohttp_names) and (
+        isinstance(error, httpx.ConnectTimeout) and not isinstance(error.__cause__, TimeoutError)
+    )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether connecting may work later: not with a wrong address, nor with a proxy that wants a login."""
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return False
+    if isinstance(error, httpx.ProxyError) and _PROXY_LOGIN.search(str(error)):
+        return False
+    # Addresses that no resolver or socket takes raise these; failures of the network are an OSError.
+    return not any(isinstance(cause, ValueError | OverflowError | TypeError) for cause in _chain(error))
 
 
 def _aiohttp_class_names(error: BaseException | None) -> frozenset[str]:
@@ -42,11 +78,26 @@ def _aiohttp_class_names(error: BaseException | None) -> frozenset[str]:
     return frozenset(cls.__name__ for cls in type(error).__mro__ if cls.__module__.partition(".")[0] == "aiohttp")
 
 
-def _describe(problem: str, error: BaseException) -> str:
-    """Add the message of *error*, or of its cause if it has none (as with trio)."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Iterate over an exception and what it was raised from, cycles excluded."""
+    seen: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None:
-        if message := str(cause):
-            return f"{problem} ({message})"
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _describe(problem: str, error: BaseException) -> str:
+    """
+    Add the message of *error*, or of its cause if it has none (as with trio).
+
+    What differs between two equal failures is left out: addresses of objects, and the names of cancel scopes.
+    """
+    hint = shortage_hint(error)
+    if hint is not None:
+        return f"{problem} ({hint})"
+    for cause in _chain(error):
+        if isinstance(cause, Exception) and (message := _OBJECT.sub("", str(cause)).strip()):
+            return f"{problem} ({message[:MAX_MESSAGE]})"
     return problem

@@ -16,6 +16,10 @@ class KeyRedactor:
     def __init__(self, key: str) -> None:
         self._key = key if len(key) >= MIN_REDACTED_KEY else None
 
+    def redact_text(self, text: str | None) -> str | None:
+        """Return *text* with the key replaced by ``***``."""
+        return text if text is None or self._key is None else text.replace(self._key, "***")
+
     def redact(self, reply: Reply) -> Reply:
         """Return *reply* with the key replaced by ``***``, or *reply* itself if it does not contain the key."""
         if self._key is None:

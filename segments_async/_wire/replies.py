@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
 from segments_async._wire.retry import parse_retry_after
 from segments_async.errors import (
@@ -16,16 +18,25 @@ from segments_async.errors import (
     AuthenticationError,
     AuthorizationError,
     CollaboratorError,
+    DecodeError,
     NotFoundError,
     RateLimitError,
     ServerError,
     SubscriptionError,
     ValidationError,
+    printable,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+MAX_REQUEST_ID = 128
+"""Maximum characters of a request id that are kept; longer values are not ids."""
+MAX_LOCATION = 200
+MAX_DEPTH = 16
+"""Levels of an error body that are read; deeper ones are only named."""
+MAX_PROBLEMS = 1000
+"""Problems of an error body that are read."""
 MAX_DETAIL = 500
 """Maximum characters of the service's message that an error shows; its `body` has the rest."""
 MAX_BODY = 100_000
@@ -42,18 +53,22 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     429: RateLimitError,
 }
 
-_BY_PHRASE: tuple[tuple[str, type[ApiError]], ...] = (
-    ("cannot be added as collaborator", CollaboratorError),
-    ("is already a collaborator", CollaboratorError),
-    ("free trial ended", SubscriptionError),
-    ("exceeded user limit", SubscriptionError),
-    ("already exists", AlreadyExistsError),
-    ("already have", AlreadyExistsError),
+_BY_PHRASE: tuple[tuple[str, type[ApiError], frozenset[int]], ...] = (
+    ("credentials were not provided", AuthenticationError, frozenset({403})),
+    ("invalid api key", AuthenticationError, frozenset({403})),
+    ("cannot be added as collaborator", CollaboratorError, frozenset({400, 402, 403})),
+    ("is already a collaborator", CollaboratorError, frozenset({400, 402, 403})),
+    ("free trial ended", SubscriptionError, frozenset({400, 402, 403})),
+    ("exceeded user limit", SubscriptionError, frozenset({400, 402, 403})),
+    ("already exists", AlreadyExistsError, frozenset({400, 402, 403, 409})),
+    ("already have", AlreadyExistsError, frozenset({400, 402, 403, 409})),
+    ("does not exist", NotFoundError, frozenset({400})),
+    ("administrator", AuthorizationError, frozenset({400, 403})),
 )
-"""For a 400, 402 or 403 only; the first match counts. See ``docs/service.md``, "Errors and their wording"."""
+"""By phrase and status; the first match counts. See ``docs/service.md``, "Errors and their wording"."""
 
-_REFINED = frozenset({400, 402, 403})
-_NO_CREDENTIALS = "credentials were not provided"
+_THROTTLED = "throttled"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_FIELDS = frozenset({"detail", "code", "messages"})
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _XML_MESSAGE = re.compile(r"<(?:Code|Message)>(.*?)</(?:Code|Message)>", re.DOTALL)
@@ -67,9 +82,9 @@ class Reply:
     method: str
     url: str
     """The request's URL without secrets; see `redact_url`."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Keys are looked up in lower case."""
-    content: bytes
+    content: bytes = field(repr=False)
 
     @property
     def request_id(self) -> str | None:
@@ -79,19 +94,38 @@ class Reply:
     def body(self) -> Any:
         """Return the decoded JSON, or the text if it is not JSON."""
         try:
-            return orjson.loads(self.content)
+            return orjson.loads(self.content.removeprefix(codecs.BOM_UTF8))
         except orjson.JSONDecodeError:
             return self.content[:MAX_BODY].decode("utf-8", "replace")
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:
     """Return the ID of a response to quote to the service's support."""
-    return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+    found = next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
+    return None if found is None else printable(found[:MAX_REQUEST_ID])[:MAX_REQUEST_ID]
+
+
+_SECRET = re.compile(
+    r"(^|[-_.])(sig|sign|auth|policy|hmac|jwt|code)=|(signature|token|secret|credential|password|key(-?pair)?-?id|apikey)"
+    r"|=[^&]{40,}$",
+    re.IGNORECASE,
+)
+"""Found in a ``key=value`` pair of a query that may be a secret: by its name, or because it is as long as one."""
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of *url*; an invalid URL is its own origin."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", url, None
+    return parts.scheme, parts.hostname or "", port
 
 
 def redact_url(url: str) -> str:
     """Remove the credentials and the signature of a URL, so that it can be shown and logged."""
-    if "@" not in url and "ignature=" not in url and "[" not in url:
+    if "@" not in url and "?" not in url and "[" not in url:
         return url  # the common case, without parsing
     try:
         parts = urlsplit(url)
@@ -99,9 +133,22 @@ def redact_url(url: str) -> str:
         return "(no URL)"
     if "@" in parts.netloc:
         parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    if "signature=" in parts.query.lower():
+    if any(map(_SECRET.search, parts.query.split("&"))):
         parts = parts._replace(query="...")
     return parts.geturl()
+
+
+_QUERY = re.compile(r"\?[^\s'\"<>]+")
+_USERINFO = re.compile(r"//[^\s/'\"<>]*@")
+
+
+def redact_urls(text: str) -> str:
+    """Remove the credentials and the signatures of the URLs, relative ones included, in *text*."""
+
+    def redact_query(found: re.Match[str]) -> str:
+        return "?..." if any(map(_SECRET.search, found[0][1:].split("&"))) else found[0]
+
+    return _QUERY.sub(redact_query, _USERINFO.sub("//", text))
 
 
 def error_for(reply: Reply, *, now: float) -> ApiError:
@@ -109,11 +156,42 @@ def error_for(reply: Reply, *, now: float) -> ApiError:
     body = reply.body()
     detail, fields = read_problems(body)
     cls = _BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else ApiError)  # noqa: PLR2004
-    if reply.status in _REFINED:
-        cls = _refine(cls, detail.lower(), reply.status)
-    if 300 <= reply.status < 400:  # noqa: PLR2004
-        detail = f"redirected to {redact_url(reply.headers.get('location', 'nowhere'))}; is base_url right?"
+    cls = _refine(cls, detail.lower(), reply.status)
+    if reply.status in _REDIRECTS:
+        target = redact_url(reply.headers.get("location", "nowhere"))[:MAX_LOCATION]
+        detail = f"redirected to {target}; is base_url right?"
+    elif reply.status == 304:  # noqa: PLR2004
+        detail = "the answer has no content, although the request has no condition; a cache may be misconfigured"
     return _build(cls, reply, detail, fields, body, now)
+
+
+def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | DecodeError | None:
+    """
+    Return the error for a successful status whose body says that nothing was done; None for a result.
+
+    A body with ``detail`` alone is Django REST Framework's form of an error. The official SDK looks for "throttled"
+    in such bodies too.
+    """
+    if not isinstance(payload, dict) or "detail" not in payload or payload.keys() - _NOT_FIELDS:
+        return None
+    detail, fields = read_problems(payload)
+    if _THROTTLED in detail.lower():
+        error = _build(RateLimitError, reply, detail, fields, payload, now)
+        assert isinstance(error, RateLimitError)
+        return error
+    return DecodeError(
+        f"the answer has no result: {detail}",
+        payload=payload,
+        status=reply.status,
+        method=reply.method,
+        url=reply.url,
+        request_id=reply.request_id,
+    )
+
+
+def may_be_throttled(content: bytes) -> bool:
+    """Return whether a successful body may be that of a throttled call; cheap, as every response is asked."""
+    return len(content) <= MAX_DETAIL and b'"detail"' in content and _THROTTLED.encode() in content.lower()
 
 
 def storage_error_for(reply: Reply, *, now: float) -> ApiError:
@@ -130,9 +208,7 @@ def storage_error_for(reply: Reply, *, now: float) -> ApiError:
 
 
 def _refine(cls: type[ApiError], message: str, status: int) -> type[ApiError]:
-    if status == 403 and _NO_CREDENTIALS in message:  # noqa: PLR2004
-        return AuthenticationError
-    return next((refined for phrase, refined in _BY_PHRASE if phrase in message), cls)
+    return next((refined for phrase, refined, statuses in _BY_PHRASE if status in statuses and phrase in message), cls)
 
 
 def _build(
@@ -159,7 +235,7 @@ def read_problems(body: Any) -> tuple[str, dict[str, list[str]]]:
     """
     if isinstance(body, str):
         return _one_line(_page_message(body)), {}
-    problems = list(_flatten(body, ""))
+    problems = list(islice(_flatten(body, "", MAX_DEPTH), MAX_PROBLEMS))
     fields: dict[str, list[str]] = {}
     for path, message in problems:
         if path and path not in _NOT_FIELDS:
@@ -168,14 +244,17 @@ def read_problems(body: Any) -> tuple[str, dict[str, list[str]]]:
     return _one_line("; ".join(lines)), fields
 
 
-def _flatten(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
+def _flatten(value: Any, path: str, levels: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict | list) and not levels:
+        yield path, "(nested too deeply to show)"
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flatten(inner, f"{path}.{key}" if path else str(key))
+            yield from _flatten(inner, f"{path}.{key}" if path else str(key), levels - 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             # A list of strings has the messages of its field; a list of objects has one object per item sent.
-            yield from _flatten(inner, f"{path}[{index}]" if isinstance(inner, dict | list) else path)
+            inner_path = f"{path}[{index}]" if isinstance(inner, dict | list) else path
+            yield from _flatten(inner, inner_path, levels - 1)
     elif value is not None and value != "":
         yield path, str(value)
 

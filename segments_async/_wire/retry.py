@@ -29,7 +29,7 @@ RETRY_AFTER_JITTER = 0.05
 
 _TRANSIENT = frozenset({500, 502, 503, 504})
 _REQUEST_TIMEOUT = 408
-_DRF_WAIT = re.compile(r"available in (\d+) seconds?", re.IGNORECASE)
+_DRF_WAIT = re.compile(r"available in ([0-9]{1,12}) seconds?", re.IGNORECASE)
 
 
 def parse_retry_after(headers: Mapping[str, str], *, now: float, detail: str = "") -> float | None:
@@ -38,8 +38,8 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float, detail: str = "
 
     A date counts from the response's own ``Date``, so that a wrong local clock does not matter; without one it counts
     from *now* (seconds since 1970). Without a ``Retry-After`` header, the wait is read from the message of Django REST
-    Framework in *detail* (``docs/service.md``, "Throttling"). An invalid value (negative, not a number) is ignored; a
-    date in the past is 0.
+    Framework in *detail* (``docs/service.md``, "Throttling"). An invalid value (negative, infinite, not a number) is
+    ignored; a date in the past is 0.
     """
     value = headers.get("retry-after", "").strip()
     if not value:
@@ -48,19 +48,23 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float, detail: str = "
     try:
         seconds = float(value)
     except ValueError:
-        until = _http_date(value)
-        if until is None:
-            return None
-        sent = _http_date(headers.get("date", ""))
-        return max(0.0, until - (now if sent is None else sent))
+        return _seconds_until(value, headers, now)
     return seconds if 0 <= seconds < math.inf else None
+
+
+def _seconds_until(value: str, headers: Mapping[str, str], now: float) -> float | None:
+    until = _http_date(value)
+    if until is None:
+        return None
+    sent = _http_date(headers.get("date", ""))
+    return max(0.0, until - (now if sent is None else sent))
 
 
 def _http_date(value: str) -> float | None:
     try:
         date = parsedate_to_datetime(value)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 (the parser of the standard library is no closed list either)
         return None
 
 
@@ -82,7 +86,7 @@ def is_retryable(error: BaseException) -> bool:
     """Return whether the same request may succeed later."""
     if isinstance(error, ApiError):
         return is_throttled(error) or error.status in _TRANSIENT or error.status == _REQUEST_TIMEOUT
-    return isinstance(error, TransportError | OutOfResourcesError)
+    return isinstance(error, OutOfResourcesError) or (isinstance(error, TransportError) and error.retryable)
 
 
 def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:

@@ -11,6 +11,8 @@ from segments_async._wire.endpoint import Endpoint, Repeat
 
 _SLOW = 120.0
 """Read timeout in seconds of routes that process many items at once."""
+_LABEL = frozenset({"attributes", "label_status"})
+"""A label may lack one of these keys, but not both."""
 
 API_STATUS = Endpoint(method="GET", path="/api_status/")
 
@@ -40,9 +42,9 @@ GET_SAMPLE = Endpoint(method="GET", path="/samples/{uuid}/")
 UPDATE_SAMPLE = Endpoint(method="PATCH", path="/samples/{uuid}/", gzip=True)
 DELETE_SAMPLE = Endpoint(method="DELETE", path="/samples/{uuid}/")
 
-GET_LABEL = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/")
-PUT_LABEL = Endpoint(method="PUT", path="/labels/{sample_uuid}/{labelset}/", gzip=True)
-UPDATE_LABEL = Endpoint(method="PATCH", path="/labels/{sample_uuid}/{labelset}/", gzip=True)
+GET_LABEL = Endpoint(method="GET", path="/labels/{sample_uuid}/{labelset}/", result_keys=_LABEL)
+PUT_LABEL = Endpoint(method="PUT", path="/labels/{sample_uuid}/{labelset}/", gzip=True, result_keys=_LABEL)
+UPDATE_LABEL = Endpoint(method="PATCH", path="/labels/{sample_uuid}/{labelset}/", gzip=True, result_keys=_LABEL)
 DELETE_LABEL = Endpoint(method="DELETE", path="/labels/{sample_uuid}/{labelset}/")
 
 LIST_LABELSETS = Endpoint(method="GET", path="/datasets/{dataset}/labelsets/")

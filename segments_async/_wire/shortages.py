@@ -8,47 +8,52 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FILES = "raise the limit of open files (ulimit -n), or lower max_connections"
-_HINTS: dict[int, str] = {
-    errno.EMFILE: _FILES,
-    errno.ENFILE: "lower max_connections, or close other programs: this machine has too many open files",
-    errno.ENOBUFS: "lower max_connections: this machine has no buffers left for sockets",
-    errno.EAGAIN: "lower max_connections or concurrency: this machine is temporarily out of resources",
-    errno.ENOMEM: "lower concurrency or batch_size: this machine is out of memory",
-    errno.ENOSPC: "free some space on the disk",
+_MORE_FILES = "raise the limit (ulimit -n) or lower max_connections"
+_SHORTAGES: dict[str, tuple[str, str]] = {
+    "EMFILE": ("too many open files", _MORE_FILES),
+    "WSAEMFILE": ("too many open files", _MORE_FILES),
+    "ENFILE": ("too many open files on this machine", "lower max_connections or close other programs"),
+    "ENOBUFS": ("no buffer space for sockets", "lower max_connections"),
+    "WSAENOBUFS": ("no buffer space for sockets", "lower max_connections"),
+    "ENOMEM": ("out of memory", "lower concurrency, batch_size or max_connections"),
+    "EAGAIN": ("temporarily out of resources", "lower concurrency or max_connections"),
+    "EADDRNOTAVAIL": ("no local port is free", "lower max_connections, or wait for closed connections to time out"),
+    "ENOSPC": ("no space left on the disk", "free some space"),
+    "EDQUOT": ("the disk quota is used up", "free some space"),
 }
-_BY_NAME = {
-    "EDQUOT": "free some space: the disk quota is used up",
-    "EADDRNOTAVAIL": "lower max_connections, or wait until closed connections expire: no local port is free",
-    "WSAEMFILE": _FILES,
-    "WSAENOBUFS": _HINTS[errno.ENOBUFS],
+"""What is short and what to do about it, by the name of the error number; not every platform has each of them."""
+_BY_CODE: dict[int, tuple[str, str]] = {
+    getattr(errno, name): words for name, words in _SHORTAGES.items() if hasattr(errno, name)
 }
-"""Hints for codes that not every platform has."""
-_HINTS.update({getattr(errno, name): hint for name, hint in _BY_NAME.items() if hasattr(errno, name)})
 _NO_THREAD = "can't start new thread"
 """What Python says when the limit of threads is reached (``RLIMIT_NPROC``, or that of a container)."""
 
 
 def shortage_hint(error: BaseException) -> str | None:
     """
-    Return what to do about a shortage that *error*, or an exception that it was raised from, reports.
+    Return what is short and what to do, if *error* or an exception that it was raised from reports a shortage.
 
     Example:
         >>> shortage_hint(OSError(errno.EMFILE, "Too many open files"))
-        'raise the limit of open files (ulimit -n), or lower max_connections'
+        'too many open files: raise the limit (ulimit -n) or lower max_connections'
         >>> shortage_hint(FileNotFoundError(errno.ENOENT, "No such file or directory"))
 
     Returns:
-        The hint; None if the machine lacks nothing.
+        The hint; None if this machine lacks nothing.
     """
     code = shortage_code(error)
-    return None if code is None else _HINTS[code]
+    return None if code is None else ": ".join(_BY_CODE[code])
+
+
+def shortage_advice(code: int) -> str:
+    """Return what to do about the shortage with this error number, such as ``free some space``."""
+    return _BY_CODE[code][1]
 
 
 def shortage_code(error: BaseException) -> int | None:
-    """Return the error number of the shortage that *error* reports; None if the machine lacks nothing."""
+    """Return the error number of the shortage that *error* reports; None if this machine lacks nothing."""
     for cause in _causes_of(error):
-        if isinstance(cause, OSError) and cause.errno in _HINTS:
+        if isinstance(cause, OSError) and cause.errno in _BY_CODE:
             return cause.errno
         if isinstance(cause, MemoryError):
             return errno.ENOMEM

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segments_async._caller_errors import caller_error, describe
-from segments_async._wire.shortages import shortage_code, shortage_hint
+from segments_async._wire.shortages import shortage_advice, shortage_code
 from segments_async.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -33,10 +33,10 @@ def item_error(error: Exception) -> SegmentsError:
     if isinstance(error, SegmentsError) and not isinstance(error, InputError):
         return error
     failure = error if isinstance(error, InputError) else caller_error(error)
-    hint = shortage_hint(error)
-    if hint is None:
+    code = shortage_code(error)
+    if code is None:
         return failure
-    short = OutOfResourcesError(f"{failure.problem}; {hint}", path=failure.path, errno=shortage_code(error))
+    short = OutOfResourcesError(f"{failure.problem}; {shortage_advice(code)}", path=failure.path, errno=code)
     short.__cause__ = failure.__cause__
     return short
 

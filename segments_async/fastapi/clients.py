@@ -35,13 +35,13 @@ def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = Non
             app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(max_connections=64), own_lifespan))
 
     Each start creates a new client: each worker process has its own, and so does each start of a test client, which
-    runs a new event loop. The client is in the lifespan state as ``segments``. Code without a request finds it in
-    ``app.state.segments``.
+    runs a new event loop. The client is in ``app.state.segments``, and in the lifespan state as ``segments`` if *own*
+    yields a state (some servers support none).
 
     Args:
         factory: Creates a client. It is called without arguments at each start.
-        own: Your own lifespan. It starts after the client and stops before it. The state it yields is added to the
-            lifespan state.
+        own: Your own lifespan. It starts after the client and stops before it. The state it yields becomes the
+            lifespan state; it may yield None.
 
     Raises:
         InputError: *factory* is not callable.
@@ -54,28 +54,29 @@ def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = Non
         )
 
     @asynccontextmanager
-    async def run(app: Any) -> AsyncIterator[Mapping[str, Any]]:
+    async def run(app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
         client = factory()
         if not isinstance(client, AsyncSegments):
             raise InputError(f"expected it to return an AsyncSegments, got {client!r}", path="factory")
         async with client:
             previous = getattr(app.state, "segments", None)
-            app.state.segments = client
+            app.state.segments = _CLIENTS[id(app.router)] = client
             try:
                 if own is None:
-                    yield {"segments": client}
+                    yield None  # some servers support no lifespan state, and Starlette then refuses to start
                 else:
                     async with own(app) as state:
-                        yield {"segments": client, **(state or {})}
+                        yield None if state is None else {"segments": client, **state}
             finally:
                 app.state.segments = previous
+                _CLIENTS.pop(id(app.router), None)
 
-    return run
+    return cast("Lifespan", run)  # FastAPI's annotation has either a state or None, not both
 
 
 async def get_segments(connection: HTTPConnection) -> AsyncSegments:
     """
-    Return the client of this process.
+    Return the client of this process: of the lifespan state, or of ``app.state.segments``.
 
     `Segments` depends on this function; tests override it.
 
@@ -88,22 +89,40 @@ async def get_segments(connection: HTTPConnection) -> AsyncSegments:
         connection: The request or the WebSocket.
 
     Raises:
-        RuntimeError: The application is not started, or it does not use `lifespan`.
+        RuntimeError: There is none, because the application is not started or does not use `lifespan`.
     """
-    return client_from_state(connection)
+    scope = connection.scope
+    state = scope.get("state")
+    for client in (
+        state.get("segments") if isinstance(state, Mapping) else getattr(state, "segments", None),
+        _client_of(scope.get("app")),
+        _CLIENTS.get(id(scope.get("router"))),  # of the application that this one is mounted in
+    ):
+        if isinstance(client, AsyncSegments):
+            return client
+    raise RuntimeError(_NO_CLIENT)
 
 
-def client_from_state(source: Any) -> AsyncSegments:
-    """Return the client that `lifespan` stored in the state of a request or an application."""
-    client = getattr(source.state, "segments", None)
+def client_from_app(app: Any) -> AsyncSegments:
+    """Return the client in the state of an application."""
+    client = _client_of(app)
     if not isinstance(client, AsyncSegments):
-        raise RuntimeError(  # noqa: TRY004 (the application's state is wrong, not an argument)
-            "There is no Segments client. Create the application with "
-            "FastAPI(lifespan=segments_async.fastapi.lifespan(AsyncSegments)), and start it; "
-            "a TestClient starts the application when used in a `with` block."
-        )
+        raise RuntimeError(_NO_CLIENT)  # noqa: TRY004 (the application's state is wrong, not an argument)
     return client
 
+
+def _client_of(app: Any) -> Any:
+    return getattr(getattr(app, "state", None), "segments", None)
+
+
+_CLIENTS: dict[int, AsyncSegments] = {}
+"""The clients of started applications, by the id of their router, which a request in a mounted application names."""
+_NO_CLIENT = (
+    "There is no Segments client. Create the application with "
+    "FastAPI(lifespan=segments_async.fastapi.lifespan(AsyncSegments)), and start it; "
+    "a TestClient starts the application when used in a `with` block. "
+    "A client of your own goes into `app.state.segments`."
+)
 
 Segments = Annotated[AsyncSegments, Depends(get_segments)]
 """The client of this process, as the annotation of a route parameter."""
@@ -128,7 +147,8 @@ def interactive(
                 return [dataset.name for dataset in await client.datasets.list()]
 
     The whole route is cancelled, so use it only where stopping halfway is safe. The request body is read before the
-    route runs, because a disconnect can only be detected after that.
+    route runs, because a disconnect can only be detected after that. The route of a WebSocket is not cancelled: it
+    sees the disconnect itself.
 
     Args:
         timeout: Seconds for each phase of a request.
@@ -136,9 +156,12 @@ def interactive(
         retry: How often a failed request is sent again, and for how long.
     """
 
-    async def dependency(request: Request, client: Segments) -> AsyncGenerator[AsyncSegments, None]:
+    async def dependency(connection: HTTPConnection, client: Segments) -> AsyncGenerator[AsyncSegments, None]:
         quick = client.with_options(timeout=timeout, max_wait=max_wait, retry=retry)
-        async with _cancel_on_disconnect(request):
+        if isinstance(connection, Request):
+            async with _cancel_on_disconnect(connection):
+                yield quick
+        else:  # only the route of a WebSocket may receive its messages, so only it can see the disconnect
             yield quick
 
     # Exit before the response is sent: after that, every server reports the client as disconnected.

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-import anyio
-import attrs
-from fastapi import APIRouter, HTTPException, Path as PathParameter
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter
 
-from segments_async.errors import InputError, NotFoundError, SegmentsError
-from segments_async.fastapi._groups import background_task_group
-from segments_async.fastapi._records import Record, RecordFolder
-from segments_async.fastapi.clients import client_from_state
-from segments_async.fastapi.problems import public_message
-from segments_async.fastapi.uploads import State, Upload, UploadStatus
+from segments_async.errors import InputError
+from segments_async.fastapi._kinds import Kinds
+from segments_async.fastapi._routes import add_routes
+from segments_async.fastapi._runner import Runner
+from segments_async.fastapi.clients import client_from_app
+from segments_async.fastapi.uploads import ACTIVE, UploadStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
-    from anyio.abc import TaskGroup
+    from segments_async.fastapi._kinds import Work
 
-    from segments_async._client import AsyncSegments
-    from segments_async.bulk import BulkReport
-
-    Work = Callable[..., Awaitable[BulkReport[Any] | None]]
-    """An async function of the `Upload`, the client and JSON keyword arguments; it is called again after a restart."""
     W = TypeVar("W", bound=Work)
-
-logger: logging.Logger = logging.getLogger("segments_async")
-
-STREAM_SECONDS = 30.0
-"""Maximum duration of an event stream, so that open streams do not block a server shutdown; browsers reconnect."""
-HEARTBEAT_SECONDS = 10.0
-"""Seconds without a change after which a stream sends a comment, to keep the connection open."""
-
-_NOT_STARTED = "The application is not started; UploadJobs run while the application runs."
-
-UploadId = Annotated[str, PathParameter(description="The id that `start` returned.")]
 
 
 class UploadJobs(APIRouter):
@@ -66,7 +46,10 @@ class UploadJobs(APIRouter):
 
     The routes are ``GET /`` (lists all uploads), ``GET /{id}``, ``GET /{id}/events`` (server-sent events: a
     ``progress`` event for each change, then an ``end`` event), ``POST /{id}/resume`` and ``DELETE /{id}`` (cancels).
-    Pass ``dependencies=[...]`` to control who may call them.
+    Pass ``dependencies=[...]`` to control who may call them, and ``owner=`` to show each caller only its own uploads.
+
+    No fault of an upload or of the disk ends the application: a record that cannot be written is logged and kept in
+    memory, and a damaged one is listed as ``failed``.
 
     Uploads survive a restart: an upload interrupted by a shutdown or a crash resumes from its checkpoint when the
     application starts again, so no completed item is sent twice. To resume, its function is called again with the
@@ -75,24 +58,30 @@ class UploadJobs(APIRouter):
     Args:
         folder: Where the state of the uploads is stored. One process at a time can use it: start the application
             with one worker, or give each worker its own folder.
+        owner: A dependency that returns the name of the caller. The routes then show, cancel and resume only uploads
+            that were started with ``start(..., owner=name)``; any other upload is answered with 404.
+        max_running: Maximum number of uploads that run at the same time. The others are ``queued``, also after a
+            restart.
         options: Passed to FastAPI's APIRouter.
+
+    Raises:
+        InputError: *owner* is not callable, or *max_running* is less than 1.
     """
 
-    def __init__(self, folder: str | Path, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        owner: Callable[..., Any] | None = None,
+        max_running: int = 4,
+        **options: Any,
+    ) -> None:
         super().__init__(lifespan=self._run, **options)
-        self._folder = Path(folder)
-        self._kinds: dict[str, Work] = {}
-        self._uploads: dict[str, Upload] = {}
-        self._group: TaskGroup | None = None
-        self._client: AsyncSegments | None = None
-        self._store: RecordFolder | None = None
-        self.add_api_route("/", self._list, name="list_uploads", methods=["GET"])
-        self.add_api_route("/{id}", self._get, name="get_upload", methods=["GET"])
-        self.add_api_route(
-            "/{id}/events", self._events, name="watch_upload", methods=["GET"], response_class=StreamingResponse
-        )
-        self.add_api_route("/{id}/resume", self._resume, name="resume_upload", methods=["POST"])
-        self.add_api_route("/{id}", self._cancel, name="cancel_upload", methods=["DELETE"])
+        if not isinstance(max_running, int) or isinstance(max_running, bool) or max_running < 1:
+            raise InputError(f"expected an integer of at least 1, got {max_running!r}", path="max_running")
+        self._kinds = Kinds()
+        self._runner = Runner(Path(folder), self._kinds, max_running)
+        add_routes(self, self._runner, owner)
 
     def kind(self, work: W) -> W:
         """
@@ -108,37 +97,39 @@ class UploadJobs(APIRouter):
             work: An async function. Keep its name as long as there may be unfinished uploads.
 
         Raises:
-            InputError: A function of this name is registered already.
+            InputError: It is not an async function that accepts an upload and a client, or a function of this name
+                is registered already.
         """
-        name = work.__name__
-        if name in self._kinds:
-            raise InputError(f"a kind {name!r} is registered already", path="work")
-        self._kinds[name] = work
+        self._kinds.add(work)
         return work
 
-    async def start(self, work: Work | str, /, **arguments: Any) -> UploadStatus:
+    async def start(self, work: Work | str, /, *, owner: str | None = None, **arguments: Any) -> UploadStatus:
         """
         Start an upload and return immediately.
 
         Example:
             ::
 
-                status = await jobs.start(folder, dataset="jane/flowers", path="/data/flowers")
+                status = await jobs.start(folder, dataset="jane/flowers", path="/data/flowers", owner="jane")
 
         Args:
             work: A function registered with `kind`, or its name.
+            owner: Whose upload it is, for ``UploadJobs(owner=...)``. Without an owner, no caller sees it there.
             arguments: JSON keyword arguments for the function. They are written to the folder, so do not pass API
                 keys.
 
+        Returns:
+            Its status: ``running``, or ``queued`` while `max_running` others run.
+
         Raises:
-            InputError: The function is not registered, or an argument is not JSON-serializable.
-            RuntimeError: The application is not started.
+            InputError: The function is not registered, it has no such argument, one is missing, or one is not
+                JSON-serializable.
+            RuntimeError: The application is not started; FastAPI answers it with 503.
         """
-        name = work if isinstance(work, str) else work.__name__
-        self._check_kind(name)
-        record = Record(id=uuid4().hex, kind=name, arguments=arguments)
-        await self._require_store().save(record)
-        return self._launch(record).status
+        if owner is not None and (not isinstance(owner, str) or not owner):
+            raise InputError(f"expected a name, got {owner!r}", path="owner")
+        name = work if isinstance(work, str) else getattr(work, "__name__", repr(work))
+        return await self._runner.start(name, arguments, owner, uuid4().hex)
 
     def status(self, id: str) -> UploadStatus:
         """
@@ -155,7 +146,7 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        return self._get_upload(id).status
+        return self._runner.find_now(id)[1]
 
     async def watch(self, id: str) -> AsyncIterator[UploadStatus]:
         """
@@ -173,13 +164,13 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        upload = self._get_upload(id)
-        while True:
+        _, status = await self._runner.find(id)
+        upload = self._runner.live(id)
+        while upload is not None and upload.status.state in ACTIVE:
             status, changed = upload.status, upload.changed
             yield status
-            if status.state != "running":
-                return
             await changed.wait()
+        yield status if upload is None else upload.status
 
     async def cancel(self, id: str) -> UploadStatus:
         """
@@ -196,16 +187,13 @@ class UploadJobs(APIRouter):
         Raises:
             NotFoundError: There is no such upload.
         """
-        upload = self._get_upload(id)
-        if upload.status.state == "running":
-            upload.scope.cancel()
-            await upload.ended.wait()  # by then its checkpoint is closed, so it can be resumed
-            await self._end(upload, "cancelled")
-        return upload.status
+        return await self._runner.cancel(id)
 
     async def resume(self, id: str) -> UploadStatus:
         """
         Resume an upload that was cancelled or failed, or retry the failed items of one that is done.
+
+        An upload that is queued or running already is left alone, and its status is returned.
 
         Example:
             ::
@@ -217,14 +205,9 @@ class UploadJobs(APIRouter):
 
         Raises:
             NotFoundError: There is no such upload.
+            InputError: Its record cannot be read, or this version of the application cannot run it.
         """
-        upload = self._get_upload(id)
-        if upload.status.state == "running":
-            return upload.status
-        self._check_kind(upload.record.kind)
-        record = attrs.evolve(upload.record, state="running", result={})
-        await self._require_store().save(record)
-        return self._launch(record).status
+        return await self._runner.resume(id)
 
     async def forget(self, id: str) -> None:
         """
@@ -242,122 +225,12 @@ class UploadJobs(APIRouter):
             NotFoundError: There is no such upload.
             InputError: The upload is running; cancel it first.
         """
-        if self._get_upload(id).status.state == "running":
-            raise InputError("the upload is running; cancel it first", path="id")
-        await self._require_store().delete(id)
-        self._uploads.pop(id, None)
-
-    def _check_kind(self, name: str) -> None:
-        if name not in self._kinds:
-            raise InputError(f"expected one of {sorted(self._kinds)}, got {name!r}", path="work")
+        await self._runner.forget(id)
 
     @asynccontextmanager
     async def _run(self, app: Any) -> AsyncIterator[None]:
-        self._client = client_from_state(app)
-        async with RecordFolder(self._folder) as self._store, background_task_group() as self._group:
-            self._uploads.clear()
-            for record in await self._store.records():
-                self._restore(record)
-            yield  # shutdown cancels uploads but their records stay "running", so the next start resumes them
-        self._store = self._group = None
-
-    def _restore(self, record: Record) -> None:
-        if record.state != "running":
-            self._register(record)
-        elif record.kind in self._kinds:
-            self._launch(record)
-        else:  # the file stays "running", so that a version of the application with this kind resumes the upload
-            detail = f"This version of the application does not have the upload kind {record.kind!r}."
-            self._register(attrs.evolve(record, state="failed", result={"detail": detail}))
-
-    def _launch(self, record: Record) -> Upload:
-        if self._group is None or self._client is None:
-            raise RuntimeError(_NOT_STARTED)
-        upload = self._register(record)
-        self._group.start_soon(self._work, upload, self._client)
-        return upload
-
-    def _register(self, record: Record) -> Upload:
-        status = UploadStatus(id=record.id, kind=record.kind, state=record.state, **record.result)
-        previous = self._uploads.get(record.id)
-        upload = self._uploads[record.id] = Upload(record, self._folder, status)
-        if previous is not None:
-            previous.changed.set()
-        return upload
-
-    async def _work(self, upload: Upload, client: AsyncSegments) -> None:
-        try:
-            with upload.scope:
-                report = await self._kinds[upload.record.kind](upload, client, **upload.record.arguments)
-                if report is not None and report.stopped:
-                    logger.error("upload %s (%s): %s", upload.id, upload.record.kind, report.as_error())
-                    await self._end(upload, "failed", public_message(report.as_error()))
-                else:
-                    await self._end(upload, "done")
-        except SegmentsError as error:
-            logger.error("upload %s (%s) failed: %s", upload.id, upload.record.kind, error)  # noqa: TRY400 (the message suffices)
-            await self._end(upload, "failed", public_message(error))
-        except Exception as error:
-            logger.exception("upload %s (%s) failed", upload.id, upload.record.kind)
-            await self._end(upload, "failed", public_message(error))
-        finally:
-            upload.ended.set()
-
-    async def _end(self, upload: Upload, state: State, detail: str | None = None) -> None:
-        if upload.status.state != "running":
+        if self._runner.is_running():  # included twice
+            yield
             return
-        upload.update(state=state, detail=detail, remaining=None)
-        upload.record.state = state
-        upload.record.result = upload.status.model_dump(include={"done", "failed", "total", "detail"})
-        with anyio.CancelScope(shield=True):
-            await self._require_store().save(upload.record)
-
-    def _require_store(self) -> RecordFolder:
-        if self._store is None:
-            raise RuntimeError(_NOT_STARTED)
-        return self._store
-
-    def _get_upload(self, id: str) -> Upload:
-        try:
-            return self._uploads[id]
-        except KeyError:
-            raise NotFoundError(detail=f"upload {id!r} does not exist") from None
-
-    def _get_upload_or_404(self, id: str) -> Upload:
-        if id not in self._uploads:
-            raise HTTPException(404, "upload does not exist")
-        return self._uploads[id]
-
-    async def _list(self) -> list[UploadStatus]:
-        return [upload.status for upload in self._uploads.values()]
-
-    async def _get(self, id: UploadId) -> UploadStatus:
-        return self._get_upload_or_404(id).status
-
-    async def _cancel(self, id: UploadId) -> UploadStatus:
-        return await self.cancel(self._get_upload_or_404(id).id)
-
-    async def _resume(self, id: UploadId) -> UploadStatus:
-        return await self.resume(self._get_upload_or_404(id).id)
-
-    async def _events(self, id: UploadId) -> StreamingResponse:
-        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            self._stream(self._get_upload_or_404(id)), media_type="text/event-stream", headers=headers
-        )
-
-    async def _stream(self, upload: Upload) -> AsyncIterator[str]:
-        deadline = anyio.current_time() + STREAM_SECONDS
-        sent: UploadStatus | None = None
-        while anyio.current_time() < deadline:
-            status, changed = upload.status, upload.changed
-            if status is not sent:
-                name = "progress" if status.state == "running" else "end"
-                yield f"event: {name}\ndata: {status.model_dump_json()}\n\n"
-                sent = status
-            if status.state != "running":
-                return
-            with anyio.move_on_after(HEARTBEAT_SECONDS) as waiting:
-                await changed.wait()
-            if waiting.cancelled_caught:
-                yield ": still here\n\n"
+        async with self._runner.run(client_from_app(app)):
+            yield

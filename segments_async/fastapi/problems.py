@@ -31,6 +31,7 @@ from segments_async.errors import (
     ValidationError,
     WebhookError,
 )
+from segments_async.fastapi._paths import without_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,8 +134,12 @@ async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONRes
 
 def public_message(error: BaseException) -> str:
     """Return a description of the error that is safe to show to end users."""
-    cause = _first_failure(error)
-    return _status_and_detail(cause)[1] if isinstance(cause, SegmentsError) else _INTERNAL_ERROR[1]
+    try:
+        cause = _first_failure(error)
+        return _status_and_detail(cause)[1] if isinstance(cause, SegmentsError) else _INTERNAL_ERROR[1]
+    except Exception:
+        logger.exception("an error of the class %s cannot be described", type(error).__name__)
+        return _INTERNAL_ERROR[1]
 
 
 def _first_failure(error: BaseException) -> BaseException:
@@ -146,7 +151,10 @@ def _status_and_detail(error: SegmentsError) -> tuple[HTTPStatus, str]:
     if error.__dict__.get(_OWN_CHOICE):
         return _INTERNAL_ERROR if isinstance(error, InputError) else _UNEXPECTED_ANSWER
     if isinstance(error, InputError):
-        return _STATUS_AND_DETAIL[InputError][0], str(error)  # raised by this package about the caller's values
+        # Raised by this package about the caller's values; some of them are files of this server.
+        return _STATUS_AND_DETAIL[InputError][0], without_paths(str(error))
+    if isinstance(error, WebhookError) and error.status != HTTPStatus.BAD_REQUEST:
+        return HTTPStatus(error.status), str(error)
     return next(_STATUS_AND_DETAIL[cls] for cls in type(error).__mro__ if cls in _STATUS_AND_DETAIL)
 
 

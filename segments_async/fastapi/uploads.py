@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from segments_async.bulk import BulkOptions, Progress
     from segments_async.fastapi._records import Record
 
-State = Literal["running", "done", "failed", "cancelled"]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+ACTIVE: frozenset[State] = frozenset({"queued", "running"})
+"""The states of an upload that has not ended."""
 
 
 class UploadStatus(BaseModel):
@@ -28,7 +30,10 @@ class UploadStatus(BaseModel):
     kind: str
     """Name of the function that runs it."""
     state: State
-    """``done`` if the function returned, even if items failed; ``failed`` if it raised or the run was stopped."""
+    """
+    ``queued`` until there is room for it, then ``running``; ``done`` if the function returned, even if items failed;
+    ``failed`` if it raised or the run was stopped; ``cancelled``.
+    """
     done: int = 0
     """Number of finished items, including failed ones."""
     failed: int = 0
@@ -52,6 +57,7 @@ class Upload:
     changed: anyio.Event = field(factory=anyio.Event)
     ended: anyio.Event = field(factory=anyio.Event)
     parts: dict[str, Progress] = field(factory=dict)
+    cancel_requested: bool = False
 
     @property
     def id(self) -> str:

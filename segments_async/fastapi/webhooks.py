@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, TypeVar, overload
 
-from anyio import CancelScope
-from fastapi import APIRouter, Depends, HTTPException, Request
+from attrs import frozen
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
-from segments_async.errors import InputError, WebhookError
-from segments_async.webhooks import MessageIds, WebhookEvent, message_id, verify
+from segments_async.errors import InputError
+from segments_async.fastapi._webhook_receiver import Receiver, SecretSource, sent_status
+from segments_async.webhooks import Claim, MessageIds, WebhookEvent
 
-Secret = str | Sequence[str]
 E = TypeVar("E", bound=WebhookEvent)
 T = TypeVar("T")
 H = TypeVar("H", bound=Callable[..., Any])
@@ -27,7 +28,7 @@ logger: logging.Logger = logging.getLogger("segments_async")
 
 
 def verified_webhook(
-    secret: Secret | Callable[[], Secret], *, replay: MessageIds | None = None, max_body: int = MAX_BODY_BYTES
+    secret: SecretSource, *, replay: MessageIds | None = None, max_body: int = MAX_BODY_BYTES
 ) -> Callable[[Request], AsyncGenerator[WebhookEvent, None]]:
     """
     Create a dependency that verifies a webhook and passes its event to the route.
@@ -41,43 +42,51 @@ def verified_webhook(
             async def receive(event: Webhook, client: Segments) -> None:
                 print(event.text)
 
-    A webhook that is forged, altered, stale, replayed, empty or not an event is answered with 400, without running the
-    route.
+    A webhook that is forged, altered, stale, empty or not an event is answered with 400, without running the route.
 
     Args:
-        secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, called
-            for each request.
-        replay: Rejects repeated messages, such as a `ReplayGuard`. If the route fails, the message is released, so
-            that it is accepted when the service sends it again.
+        secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, async or
+            not, called for each request.
+        replay: A store that lets each message be processed once, such as a `ReplayGuard`. A message is done when the
+            route has returned a status below 400; it is released, to be delivered again, when the route raises or
+            returns an error. A message that is done is answered with 200 without running the route, and one that is
+            being processed with 409, so that it is delivered again.
         max_body: Maximum size of a body in bytes; a larger one is answered with 413.
+
+    Raises:
+        InputError: *secret* is not a secret, or *replay* is not a store.
     """
+    receiver = Receiver(secret, replay, max_body)
 
     async def dependency(request: Request) -> AsyncGenerator[WebhookEvent, None]:
-        body = await _read_body(request, max_body)
-        try:
-            event = verify(body, request.headers, secret() if callable(secret) else secret)
-            await _claim(request, replay)
-        except WebhookError as error:
-            logger.warning("%s", error)
-            raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+        event, message_id = await receiver.accept(request)
         try:
             yield event
-        except BaseException:
-            with CancelScope(shield=True):
-                await _release(request, replay)
+        except BaseException as error:
+            await receiver.settle(
+                message_id, done=isinstance(error, HTTPException) and error.status_code < HTTPStatus.BAD_REQUEST
+            )
             raise
+        status = sent_status()
+        await receiver.settle(message_id, done=status is None or status < HTTPStatus.BAD_REQUEST)
 
     return dependency
 
 
-async def _claim(request: Request, replay: MessageIds | None) -> None:
-    if replay is not None and not await _maybe_await(replay.claim(message_id(request.headers))):
-        raise WebhookError(f"webhook {message_id(request.headers)} was already received")
+@frozen
+class _Handler:
+    """A function for events of some classes."""
 
+    name: str
+    """Identifies it in the store, also after a restart."""
+    classes: tuple[type[WebhookEvent], ...]
+    function: Callable[[Any], object]
 
-async def _release(request: Request, replay: MessageIds | None) -> None:
-    if replay is not None:
-        await _maybe_await(replay.release(message_id(request.headers)))
+    async def __call__(self, event: WebhookEvent) -> object:
+        if iscoroutinefunction(self.function):
+            return await self.function(event)
+        result = await run_in_threadpool(self.function, event)
+        return await result if isawaitable(result) else result
 
 
 class WebhookRouter(APIRouter):
@@ -95,22 +104,27 @@ class WebhookRouter(APIRouter):
 
             app.include_router(hooks, prefix="/webhooks/segments")
 
-    Handlers run in the order of registration; the response is 204 once all have run. If a handler raises, the
-    response is an error and the service sends the webhook again later. For a route with its own dependencies, use
-    `verified_webhook`.
+    All handlers of an event run, in the order of registration; the response is 204 once each has succeeded. If one
+    raises, or returns a response with a status of 400 or more, the response is an error and the service delivers the
+    webhook again later. With *replay*, only the handlers that have not succeeded yet run then; without, all of them.
+    For a route with its own dependencies, use `verified_webhook`.
 
     Args:
-        secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, called
-            for each request.
-        path: The path of the route, after the prefix of the router.
-        replay: Rejects repeated messages, such as a `ReplayGuard`.
+        secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, async or
+            not, called for each request.
+        path: The path of the route, after the prefix of the router. It may be requested with a trailing slash.
+        replay: A store that lets each message be processed once, such as a `ReplayGuard`. A message that is done is
+            answered with 200, and one that is being processed with 409, so that it is delivered again.
         max_body: Maximum size of a body in bytes; a larger one is answered with 413.
         options: Passed to FastAPI's APIRouter.
+
+    Raises:
+        InputError: *secret* is not a secret, or *replay* is not a store.
     """
 
     def __init__(
         self,
-        secret: Secret | Callable[[], Secret],
+        secret: SecretSource,
         *,
         path: str = "",
         replay: MessageIds | None = None,
@@ -118,13 +132,15 @@ class WebhookRouter(APIRouter):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._handlers: list[tuple[tuple[type[WebhookEvent], ...], Callable[[Any], object]]] = []
-        dependency = Depends(verified_webhook(secret, replay=replay, max_body=max_body))
+        self._handlers: list[_Handler] = []
+        self._receiver = Receiver(secret, replay, max_body)
 
-        async def receive_webhook(event: WebhookEvent = dependency) -> None:
-            await self._run(event)
+        async def receive_webhook(request: Request) -> Response:
+            return await self._receive(request)
 
         self.add_api_route(path, receive_webhook, methods=["POST"], status_code=HTTPStatus.NO_CONTENT)
+        if not path.endswith("/"):  # senders do not follow a redirect to the other spelling
+            self.add_api_route(f"{path}/", receive_webhook, methods=["POST"], include_in_schema=False)
 
     @overload
     def on(self, event: type[E], /) -> Callable[[Callable[[E], T]], Callable[[E], T]]: ...
@@ -153,28 +169,49 @@ class WebhookRouter(APIRouter):
             raise InputError(f"expected event classes, such as LabelUpdated, got {events!r}", path="events")
 
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self._handlers.append((events, handler))
+            self._handlers.append(_Handler(self._name(handler), events, handler))
             return handler
 
         return register
 
-    async def _run(self, event: WebhookEvent) -> None:
-        for classes, handler in self._handlers:
-            if isinstance(event, classes):
-                if iscoroutinefunction(handler):
-                    await handler(event)
-                else:
-                    await _maybe_await(await run_in_threadpool(handler, event))
+    def _name(self, handler: Callable[..., Any]) -> str:
+        name = f"{getattr(handler, '__module__', '')}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
+        number = sum(known.name.partition("#")[0] == name for known in self._handlers)
+        return f"{name}#{number + 1}" if number else name
 
+    async def _receive(self, request: Request) -> Response:
+        event, message_id = await self._receiver.accept(request)
+        done = False
+        try:
+            response = await self._run(event, message_id)
+            done = response.status_code < HTTPStatus.BAD_REQUEST
+        finally:
+            await self._receiver.settle(message_id, done=done)
+        return response
 
-async def _read_body(request: Request, max_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"webhook larger than {max_bytes:,} bytes")
-    return bytes(body)
-
-
-async def _maybe_await(value: Any | Awaitable[Any]) -> Any:
-    return await value if isawaitable(value) else value
+    async def _run(self, event: WebhookEvent, message_id: str) -> Response:
+        """Run the handlers that have not succeeded yet; each has its turn, whatever became of those before it."""
+        handlers = [handler for handler in self._handlers if isinstance(event, handler.classes)]
+        response = Response(status_code=HTTPStatus.NO_CONTENT)
+        failure: Exception | None = None
+        for handler in handlers:
+            part = f"{message_id}/{handler.name}"
+            if len(handlers) > 1 and await self._receiver.claim(part) is Claim.DONE:
+                continue
+            done = False
+            try:
+                result = await handler(event)
+            except Exception as error:
+                done = isinstance(error, HTTPException) and error.status_code < HTTPStatus.BAD_REQUEST
+                if failure is not None:  # only the first one is raised
+                    logger.exception("webhook %s: %s failed", message_id, handler.name)
+                failure = failure or (None if done else error)
+            else:
+                done = not (isinstance(result, Response) and result.status_code >= HTTPStatus.BAD_REQUEST)
+                if isinstance(result, Response) and not done:
+                    response = result
+            if len(handlers) > 1:
+                await self._receiver.settle(part, done=done)
+        if failure is not None:
+            raise failure
+        return response

@@ -3,15 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, Protocol
 
 from attrs import define, field
 
 from segments_async.models._base import Model, wire_name
 from segments_async.models.sample_attributes import SampleAttributes
 
-FileSource = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-"""A path, the content as bytes, or an open binary file."""
+
+class _UploadFile(Protocol):
+    """Starlette's ``UploadFile``, as FastAPI passes it to a route."""
+
+    file: BinaryIO
+    filename: str | None
+
+    async def read(self, size: int = -1, /) -> bytes: ...
+
+
+FileSource = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | _UploadFile
+"""A path, the content as bytes, an open binary file, or an ``UploadFile`` of FastAPI."""
 
 
 @define(kw_only=True)

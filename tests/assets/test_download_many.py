@@ -217,7 +217,7 @@ async def test_bounded(sandbox, urls, tmp_path, clock):
         async def watch():
             nonlocal most
             while True:
-                most = max(most, client._session.pool.storage_gate.limiter.in_flight)
+                most = max(most, client._session.pool.storage_gate_for(urls[0]).limiter.in_flight)
                 await anyio.lowlevel.checkpoint()
 
         async with anyio.create_task_group() as group:

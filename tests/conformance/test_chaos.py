@@ -332,7 +332,8 @@ async def recover(client: AsyncSegments) -> None:
     stats = client.stats()
     assert (stats.in_flight, stats.waiting) == (0, 0)
     assert stats.limit >= 0.8 * CONNECTIONS
-    assert (pool.storage_gate.limiter.in_flight, pool.storage_gate.limiter.waiting) == (0, 0)
+    limiters = [gate.limiter for gate in pool._storage_gates.values()]
+    assert {(limiter.in_flight, limiter.waiting) for limiter in limiters} <= {(0, 0)}
     for transport in (pool.api._transport, pool.storage._transport):
         assert isinstance(transport, SlotTransport)
         assert transport._free.value == CONNECTIONS

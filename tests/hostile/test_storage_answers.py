@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from raw_server import RawServer, answer, head
 from raw_storage import EARLY_REFUSALS, first_then, refusal, uploads_go_to
-from wires import WIRES, within
+from wires import OWN_WIRES, WIRES, within
 
 from segments_async import ApiError
 
@@ -15,7 +15,7 @@ FILE = bytes(20_000_000)
 TIMEOUT = 2.0
 
 
-@WIRES
+@OWN_WIRES
 @pytest.mark.parametrize("kind", ["bytes", "path"])
 @pytest.mark.parametrize("how", EARLY_REFUSALS)
 async def test_upload_that_is_refused_early(connect, tmp_path, how, kind):
@@ -55,7 +55,7 @@ async def test_upload_that_is_put_off_early(connect):
     assert FILE in storage.requests[1].body
 
 
-@WIRES
+@OWN_WIRES
 @pytest.mark.parametrize("how", ["close", "no more"])
 async def test_call_that_is_too_large(connect, how):
     """A balancer's 413 before the body was read is the error of that call."""
@@ -76,7 +76,7 @@ async def test_call_that_is_too_large(connect, how):
     assert len(api.requests) == 1
 
 
-@WIRES
+@OWN_WIRES
 async def test_many_uploads_that_are_refused_early(connect, tmp_path):
     """In a bulk run, each is told of in the storage's words, and equal ones together."""
     files = [tmp_path / f"{number}.png" for number in range(3)]

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from segments_async import Hooks, RateLimitError, ServerError
+from segments_async import Hooks, InputError, RateLimitError, ServerError
 
 pytestmark = pytest.mark.anyio
 
@@ -72,17 +72,33 @@ async def test_hooks_receive_no_secret(sandbox, open_client, tmp_path):
     assert sandbox.api_key not in shown
 
 
-async def test_an_error_of_a_hook_is_raised_and_leaves_the_client_usable(sandbox, open_client):
-    """It is a bug of the caller's; the turn at the gate is given back."""
+@pytest.mark.parametrize("name", ["on_request", "on_response", "on_retry", "on_throttle"])
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyError("x"), InputError("no"), StopAsyncIteration])
+async def test_a_hook_that_raises_affects_no_call(sandbox, open_client, clock, caplog, name, error):
+    """Hooks only observe: the traceback is logged, and the connection and the slot are free again."""
 
     def broken(event):
-        raise ZeroDivisionError
+        raise error
 
-    async with open_client(hooks=Hooks(on_response=broken), max_connections=1) as client:
+    sandbox.fail("GET", "/user", times=3, status=429)
+    async with open_client(hooks=Hooks(**{name: broken}), max_connections=1, clock=clock.settings) as client:
         for _ in range(3):
-            with pytest.raises(ZeroDivisionError):
-                await client.request("GET", "/user")
+            assert (await client.users.me()).username == "sandbox"
         assert client.stats().in_flight == 0
+        assert client.stats().connections_opened == 1
+
+    [record, *_] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.name == "segments_async"
+    assert record.exc_info is not None
+
+
+@pytest.mark.parametrize("name", ["on_request", "on_response", "on_retry", "on_throttle"])
+def test_a_hook_that_would_not_be_awaited_is_refused(name):
+    async def never_awaited(event):
+        pass
+
+    with pytest.raises(InputError, match=f"{name}: expected a function that is not async"):
+        Hooks(**{name: never_awaited})
 
 
 async def test_repeats_are_logged(sandbox, open_client, clock, caplog):

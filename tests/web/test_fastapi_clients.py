@@ -11,7 +11,8 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Request, WebSocket
+from asgi_lifespan import LifespanManager
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, WebSocket, WebSocketDisconnect
 from fastapi.testclient import TestClient
 
 from segments_async import AsyncSegments, ClientStateError, InputError
@@ -181,6 +182,92 @@ def test_in_a_web_socket(factory):
 
     with TestClient(app) as web, web.websocket_connect("/ws") as talking:
         assert talking.receive_json() == "sandbox/flowers"
+
+
+def test_in_an_interactive_web_socket(factory):
+    """Its route goes on after a disconnect, as only the route can receive it."""
+    app = FastAPI(lifespan=lifespan(factory))
+    seen = []
+
+    @app.websocket("/ws")
+    async def talk(socket: WebSocket, client: InteractiveSegments) -> None:
+        await socket.accept()
+        await socket.send_json((await client.datasets.create("flowers")).full_name)
+        with pytest.raises(WebSocketDisconnect):
+            await socket.receive_text()
+        seen.append(client._session.timeout.read)
+
+    with TestClient(app) as web, web.websocket_connect("/ws") as talking:
+        assert talking.receive_json() == "sandbox/flowers"
+        talking.close()
+    assert seen == [5.0]
+
+
+def client_routes(app):
+    @app.get("/count")
+    async def count(client: Segments) -> int:
+        return len(await client.datasets.list())
+
+    @app.get("/quick")
+    async def quick(client: InteractiveSegments) -> int:
+        return len(await client.datasets.list())
+
+    return app
+
+
+@pytest.mark.asyncio
+async def test_servers_and_test_clients_that_drop_the_state(factory):
+    """Only `app.state.segments` is left, also for applications that are mounted."""
+    app = client_routes(open_app(factory))
+    app.mount("/inner", client_routes(FastAPI()))
+
+    async def counts():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as web:
+            paths = ("/count", "/quick", "/inner/count", "/inner/quick")
+            return [(await web.get(path)).json() for path in paths]
+
+    async with LifespanManager(app):
+        assert await counts() == [0] * 4
+    async with app.router.lifespan_context(app):
+        assert await counts() == [0] * 4
+    with pytest.raises(RuntimeError, match=r"app\.state\.segments"):
+        await counts()
+    async with factory() as client:  # without `lifespan`
+        app.state.segments = client
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as web:
+            assert (await web.get("/count")).json() == 0
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("yields", [False, True])
+async def test_a_server_without_a_state(factory, yields):
+    """Starlette refuses a state there, so there is none unless the application's own lifespan yields one."""
+
+    @asynccontextmanager
+    async def own(app):
+        yield {} if yields else None
+
+    app = open_app(factory, own)
+    sent, received = [], [{"type": "lifespan.shutdown"}, {"type": "lifespan.startup"}]
+
+    async def receive():
+        return received.pop()
+
+    async def send(message):
+        sent.append(message["type"])
+        if message["type"] == "lifespan.startup.complete":
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as web:
+                assert (await web.post("/datasets/flowers")).json() == "sandbox/flowers"
+
+    if yields:
+        with pytest.raises(RuntimeError, match='"state"'):
+            await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+    else:
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+        assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 def test_interactive_is_impatient(factory):

@@ -223,3 +223,24 @@ def test_the_level_of_the_log(app, caplog):
         web.get("/datasets/sandbox/flowers")
     levels = [record.levelno for record in caplog.records if record.name == "segments_async"]
     assert levels == [logging.ERROR, logging.WARNING]
+
+
+@pytest.mark.parametrize("inner_too", [True, False])
+def test_a_mounted_application(sandbox, app, inner_too, caplog):
+    """It answers by itself, once, if it has handlers of its own; else Starlette answers 500 before those outside."""
+    inner = FastAPI()
+    if inner_too:
+        add_error_handlers(inner)
+    app.mount("/inner", inner)
+
+    @inner.get("/datasets/{name}")
+    async def get(name: str, client: Segments) -> str:
+        return (await client.datasets.get(f"sandbox/{name}")).full_name
+
+    with TestClient(app, raise_server_exceptions=False) as web:
+        response = web.get("/inner/datasets/none")
+    if inner_too:
+        assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+        assert caplog.text.count("GET /inner/datasets/none") == 1
+    else:
+        assert (response.status_code, response.text) == (500, "Internal Server Error")

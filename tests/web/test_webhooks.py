@@ -6,11 +6,13 @@ import doctest
 import json
 import pickle
 import traceback
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import standardwebhooks.webhooks
 from hypothesis import given, strategies as st
+from starlette.datastructures import Headers
 from svix.webhooks import Webhook
 
 from segments_async import (
@@ -140,6 +142,50 @@ def test_one_good_signature_among_several_is_enough():
     assert isinstance(verify(BODY, headers, SECRET), SampleCreated)
 
 
+JUNK = [
+    "v1",
+    "v1,",
+    ",",
+    "v1,\u00e9",
+    "v1,x",
+    "AAAA",
+    "v1,=",
+    "v1,A===",
+    "v2,AAAA",
+    "v1a,AAAA",
+    "v1,AAAA,AAAA",
+    "v1,AAAA",
+]
+
+
+@given(
+    before=st.lists(st.sampled_from(JUNK)),
+    after=st.lists(st.sampled_from(JUNK)),
+    separator=st.sampled_from([" ", "  ", "\t"]),
+)
+def test_one_good_signature_among_junk_is_enough(before, after, separator):
+    headers = by_svix()
+    headers["svix-signature"] = separator.join([*before, headers["svix-signature"], *after])
+    assert isinstance(verify(BODY, headers, SECRET), SampleCreated)
+
+
+@given(junk=st.lists(st.sampled_from(JUNK) | st.text(max_size=20), min_size=1))
+def test_junk_alone_is_refused(junk):
+    with pytest.raises(WebhookError):
+        verify(BODY, {**by_svix(), "svix-signature": " ".join(junk)}, SECRET)
+
+
+def test_signatures_in_several_headers():
+    """As a proxy may split them."""
+    headers = by_svix()
+    signature = headers.pop("svix-signature")
+    pairs = [*headers.items(), ("svix-signature", signature), ("svix-signature", "v1,AAAA")]
+    assert isinstance(verify(BODY, Headers(raw=[(a.encode(), b.encode()) for a, b in pairs]), SECRET), SampleCreated)
+    pairs.append(("svix-id", "msg_2"))
+    with pytest.raises(WebhookError):
+        verify(BODY, Headers(raw=[(a.encode(), b.encode()) for a, b in pairs]), SECRET)
+
+
 @pytest.mark.parametrize("ago", [-310, 310, 86_400])
 def test_five_minutes_and_not_more(ago):
     with pytest.raises(WebhookError, match="too"):
@@ -178,6 +224,55 @@ def test_an_invalid_secret_is_refused(secret):
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("whsec_" + b64encode(bytes(range(23))).decode(), "at least 24 bytes in base64, got 23"),
+        ("whsec_", "at least 24 bytes"),
+        ("changeme", "at least 24 bytes"),
+        ("whsec_...", "base64"),
+        ("whsec_" + "your_secret_here" * 2, "base64"),
+        ("<your secret>", "base64"),
+        (SECRET + "!", "base64"),
+        (SECRET + "=", "base64"),
+        (SECRET[:20] + " " + SECRET[20:], "base64"),
+        (SECRET[:20] + "\n" + SECRET[20:], "base64"),
+        (SECRET.replace("+", "-"), "base64"),
+        ("whsec_" + SECRET, "base64"),
+        ("whsec_" + b64encode(bytes(range(25))).decode().replace("GA==", "GB=="), "base64"),
+        ("whsec_" + "x" * 32, "placeholder"),
+        ("whsec_" + "A" * 44, "placeholder"),
+        ("whsec_" + "abcd" * 10, "placeholder"),
+        ("whsec_" + "0123456789abcdef" * 2, "placeholder"),
+        ("whsec_" + "YourSigningSecretGoesHereInside1" * 1, "placeholder"),
+        ("whsec_" + "ExampleExampleForDocumentation12", "placeholder"),
+        (SECRET.encode(), "expected a string"),
+    ],
+)
+def test_a_secret_that_was_never_copied(secret, words):
+    with pytest.raises(InputError, match=words) as caught:
+        verify(BODY, sign(BODY, SECRET), [secret])
+    assert str(secret)[6:] not in str(caught.value) or not str(secret)[6:]
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("secret", [f" {SECRET}\n", SECRET.removeprefix("whsec_")])
+def test_a_secret_as_a_file_or_another_service_has_it(secret):
+    assert verify(BODY, sign(BODY, SECRET), secret)
+
+
+@given(st.binary(min_size=24, max_size=64))
+def test_random_secrets_are_accepted(key):
+    """But for those that no one would draw."""
+    for text in (b64encode(key).decode(), b64encode(key).decode().rstrip("=")):
+        try:
+            headers = sign(BODY, f"whsec_{text}")
+        except InputError:
+            assert any(key.startswith(key[length:]) for length in range(1, 13))
+        else:
+            Webhook(f"whsec_{b64encode(key).decode()}").verify(BODY, headers)
+
+
 def test_a_wrong_secret_is_not_shown():
     with pytest.raises(InputError) as caught:
         verify(BODY, by_svix(), "whsec_hunter2-\u00e9")
@@ -205,16 +300,28 @@ def test_the_error_pickles():
     assert str(error) == "webhook msg_1 refused"
 
 
-def test_a_message_is_taken_once():
+def test_a_message_is_accepted_once():
     guard, headers = ReplayGuard(), by_svix()
     assert verify(BODY, headers, SECRET, replay=guard)
-    with pytest.raises(WebhookError, match="msg_1 was already received"):
+    with pytest.raises(WebhookError, match="msg_1 is being processed") as caught:
         verify(BODY, headers, SECRET, replay=guard)
-    with pytest.raises(WebhookError, match="already received"):  # sent again with a new signature
+    assert caught.value.status == 409
+    with pytest.raises(WebhookError, match="is being processed"):  # sent again with a new signature
         verify(BODY, by_svix(ago=3), SECRET, replay=guard)
     assert verify(BODY, by_svix(name="msg_2"), SECRET, replay=guard)
     guard.release("msg_1")
     assert verify(BODY, headers, SECRET, replay=guard)
+    guard.finish("msg_1")
+    with pytest.raises(WebhookError, match="msg_1 was already processed") as caught:
+        verify(BODY, headers, SECRET, replay=guard)
+    assert caught.value.status == 200
+
+
+def test_the_status_of_what_is_not_genuine():
+    with pytest.raises(WebhookError) as caught:
+        verify(BODY, {}, SECRET)
+    assert caught.value.status == 400
+    assert pickle.loads(pickle.dumps(WebhookError("x", status=409))).status == 409
 
 
 def test_a_forged_message_takes_no_id():
@@ -239,7 +346,17 @@ def test_the_guard_forgets_old_and_surplus_ids():
     assert not guard.claim("c")
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 599}, {"seconds": float("nan")}, {"most": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seconds": 599},
+        {"seconds": float("nan")},
+        {"most": 0},
+        {"lease": 0},
+        {"lease": float("nan")},
+        {"lease": 90_000},
+    ],
+)
 def test_invalid_guard(wrong):
     with pytest.raises(InputError):
         ReplayGuard(**wrong)
@@ -289,4 +406,5 @@ def test_the_time_of_a_signature():
 
 
 def test_the_examples_of_the_docstrings():
-    assert doctest.testmod(webhooks).failed == 0
+    for module in (webhooks, webhooks._stores):
+        assert doctest.testmod(module).failed == 0

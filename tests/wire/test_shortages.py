@@ -6,7 +6,7 @@ import pytest
 
 from segments_async import OutOfResourcesError
 from segments_async._wire.retry import is_ambiguous, is_retryable, is_throttled
-from segments_async._wire.shortages import shortage_code, shortage_hint
+from segments_async._wire.shortages import shortage_advice, shortage_code, shortage_hint
 
 CODES = ("EMFILE", "ENFILE", "ENOBUFS", "EAGAIN", "ENOMEM", "ENOSPC", "EDQUOT")
 
@@ -18,12 +18,13 @@ def test_every_shortage_has_a_hint(name):
     error = OSError(code, "no more")
     hint = shortage_hint(error)
     assert shortage_code(error) == code
-    assert any(word in hint for word in ("lower", "raise", "free"))
+    assert hint.endswith(f": {shortage_advice(code)}")
+    assert any(word in shortage_advice(code) for word in ("lower", "raise", "free"))
 
 
 def test_open_files():
     assert shortage_hint(OSError(errno.EMFILE, "")) == (
-        "raise the limit of open files (ulimit -n), or lower max_connections"
+        "too many open files: raise the limit (ulimit -n) or lower max_connections"
     )
 
 

@@ -5,7 +5,7 @@ import { Uploads } from "./uploads.js";
 const byId = (id) => document.getElementById(id);
 
 async function load() {
-  const response = await fetch("/samples");
+  const response = await fetch("samples");
   if (!response.ok) throw new Error((await response.json()).detail);
   return response.json();
 }
@@ -19,7 +19,7 @@ samples.show(data.samples);
 listen(data.position);
 
 function listen(position) {
-  const events = new EventSource(`/events?after=${position}`);
+  const events = new EventSource(`events?after=${position}`);
   const on = (name, handle) => events.addEventListener(name, (event) => handle(JSON.parse(event.data)));
   on("sample", (sample) => samples.put(sample));
   on("label", ({ uuid, label }) => samples.label(uuid, label));

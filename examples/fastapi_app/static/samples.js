@@ -91,7 +91,7 @@ class Card {
     this.button.title = "Adds a simulated label; sandbox only";
     this.button.addEventListener("click", async () => {
       const { naturalWidth: width, naturalHeight: height } = this.image;
-      const response = await fetch(`/samples/${encodeURIComponent(this.sample.uuid)}/label`, {
+      const response = await fetch(`samples/${encodeURIComponent(this.sample.uuid)}/label`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ width, height }),

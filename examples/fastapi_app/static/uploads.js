@@ -92,7 +92,7 @@ export class Uploads {
     for (const file of form) body.append("images", file);
     return new Promise((resolve, reject) => {
       const request = (this.request = new XMLHttpRequest()); // fetch does not report upload progress
-      request.open("POST", "/images");
+      request.open("POST", "images");
       request.responseType = "json";
       request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
       request.onload = () => {
@@ -107,7 +107,7 @@ export class Uploads {
 
   follow(id, count) {
     this.current = id;
-    const events = new EventSource(`/uploads/${id}/events`);
+    const events = new EventSource(`uploads/${id}/events`);
     return new Promise((resolve, reject) => {
       events.addEventListener("progress", (event) => {
         const { done } = JSON.parse(event.data);
@@ -140,7 +140,7 @@ export class Uploads {
       for (const { id, lost, count } of unfinished) {
         this.failed -= lost;
         this.finished -= count;
-        const response = await fetch(`/uploads/${id}/resume`, { method: "POST" }).catch(() => null);
+        const response = await fetch(`uploads/${id}/resume`, { method: "POST" }).catch(() => null);
         if (!response?.ok) throw new Error(UNREACHABLE);
         await this.follow(id, count);
         this.finished += count;
@@ -153,7 +153,7 @@ export class Uploads {
     this.cancelled = true;
     this.queue.length = 0;
     this.request?.abort();
-    if (this.current) fetch(`/uploads/${this.current}`, { method: "DELETE" }).catch(() => problem("", UNREACHABLE));
+    if (this.current) fetch(`uploads/${this.current}`, { method: "DELETE" }).catch(() => problem("", UNREACHABLE));
   }
 
   show(more, text) {

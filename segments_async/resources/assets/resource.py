@@ -39,8 +39,8 @@ class Assets(Resource):
                 await client.samples.create("jane/flowers", "violet", {"image": {"url": asset.url}})
 
         Args:
-            file: A path, the bytes, or a file opened with mode ``"rb"``.
-            filename: Its name on the service, whose extension decides the content type; by default the path's.
+            file: A path, the bytes, a file opened with mode ``"rb"``, or an ``UploadFile`` of FastAPI.
+            filename: Its name on the service, whose extension decides the content type; by default the file's own.
 
         Returns:
             The asset; its `url` is the permanent address of the file.

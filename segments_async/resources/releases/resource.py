@@ -165,19 +165,20 @@ class Releases(Resource):
         clock = self._session.clock
         started = clock.monotonic()
         deadline = started + timeout
-        while True:
-            release = await self.get(dataset, name)
+        status = "not known"
+        while (left := deadline - clock.monotonic()) > 0:
+            with anyio.move_on_after(left) as looking:  # whatever the service does
+                release = await self.get(dataset, name)
+            if looking.cancelled_caught:
+                break
             if release.status == "SUCCEEDED":
                 return release
             if release.status == "FAILED":
                 raise ReleaseFailedError(identifier(dataset), name)
-            left = deadline - clock.monotonic()
-            if left <= 0:
-                raise RequestTimeoutError(
-                    f"release {name!r} of {identifier(dataset)} was still {release.status} after {timeout:g} s"
-                )
+            status = str(release.status)
             grown = min((clock.monotonic() - started) * POLL_FRACTION, MAX_POLL)
-            await clock.sleep(min(max(poll, grown), left))
+            await clock.sleep(max(0.0, min(max(poll, grown), deadline - clock.monotonic())))
+        raise RequestTimeoutError(f"release {name!r} of {identifier(dataset)} was still {status} after {timeout:g} s")
 
     async def download(
         self,

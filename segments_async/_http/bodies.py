@@ -1,0 +1,115 @@
+"""Read response bodies under a limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+from anyio.lowlevel import checkpoint
+
+from segments_async._wire.content_coding import PIECE_BYTES, BodyDecoder, CodingError, decoder_for
+
+if TYPE_CHECKING:
+    from anyio import CancelScope
+
+MAX_ERROR_BYTES = 64 * 1024
+"""Maximum bytes of an unsuccessful response that are read; enough for its message."""
+
+
+class BodyTooLargeError(Exception):
+    """The decoded body exceeds the limit."""
+
+
+class Body:
+    """
+    The body of a response, decoded as it is read.
+
+    Args:
+        max_bytes: Maximum size of a successful response, counted after decompression. An unsuccessful response is cut
+            after `MAX_ERROR_BYTES`, and used as far as it can be decoded: its status says more.
+
+    Attributes:
+        problem: Why the body was not read to its end.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.problem: Exception | None = None
+        self._limit = max_bytes
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_success = True
+
+    async def read(self, response: httpx.Response, scope: CancelScope) -> None:
+        """
+        Read *response*; *scope*, which the caller has entered, is cancelled where the rest is not to be read.
+
+        The loop is left by cancellation because trio warns about async generators that are left in the middle.
+        """
+        self._is_success = response.is_success
+        if not self._is_success:
+            self._limit = MAX_ERROR_BYTES
+        try:
+            self._add(response.content)  # a response that a mocking library has made is already read
+        except httpx.ResponseNotRead:
+            coding = response.headers.get("content-encoding")
+            if coding is None:
+                await self._read_plain(response, scope)
+            else:
+                await self._read_coded(response, coding, scope)
+
+    def content(self) -> bytes:
+        """
+        Return what was read.
+
+        Raises:
+            BodyTooLargeError: A successful response is larger than the limit.
+            CodingError: A successful response is not what its ``Content-Encoding`` says, or ended early.
+        """
+        if self.problem is not None and self._is_success:
+            raise self.problem
+        content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        return content if len(content) <= self._limit else content[: self._limit]
+
+    async def _read_plain(self, response: httpx.Response, scope: CancelScope) -> None:
+        async for data in response.aiter_raw():
+            if not self._add(data):
+                scope.cancel()
+
+    async def _read_coded(self, response: httpx.Response, coding: str, scope: CancelScope) -> None:
+        try:
+            decoder = decoder_for(coding)
+        except CodingError as error:
+            self.problem = error
+            return
+        async for data in response.aiter_raw():
+            if not await self._decode(decoder, data):
+                scope.cancel()
+        if self.problem is None:
+            try:
+                decoder.finish()
+            except CodingError as error:
+                self.problem = error
+
+    async def _decode(self, decoder: BodyDecoder, data: bytes) -> bool:
+        """Add what *data* means; return whether there may be more."""
+        if self.problem is not None:
+            return False
+        try:
+            for piece in decoder.feed(data):
+                if not self._add(piece):
+                    return False
+                if len(piece) == PIECE_BYTES:  # a small body that expands a lot must not block the event loop
+                    await checkpoint()
+        except CodingError as error:
+            self.problem = error
+        return self.problem is None
+
+    def _add(self, data: bytes) -> bool:
+        """Add a piece of the content; return whether there may be more."""
+        if self.problem is not None:
+            return False
+        self._size += len(data)
+        self._parts.append(data)
+        if self._size > self._limit:
+            self.problem = BodyTooLargeError()
+        return self.problem is None

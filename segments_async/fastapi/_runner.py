@@ -1,0 +1,357 @@
+"""Run uploads: a few at a time, one at a time for each id, through restarts and faults of the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
+
+import anyio
+import attrs
+from anyio.lowlevel import current_token
+from fastapi import HTTPException
+
+from segments_async.errors import InputError, NotFoundError, SegmentsError
+from segments_async.fastapi._groups import background_task_group
+from segments_async.fastapi._records import Record, RecordFolder, serialize
+from segments_async.fastapi.problems import public_message
+from segments_async.fastapi.uploads import ACTIVE, State, Upload, UploadStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from anyio.abc import TaskGroup
+
+    from segments_async._client import AsyncSegments
+    from segments_async.fastapi._kinds import Kinds
+
+logger: logging.Logger = logging.getLogger("segments_async")
+T = TypeVar("T")
+
+INTERRUPTED = "This upload was interrupted."
+
+
+class NotStartedError(HTTPException, RuntimeError):
+    """Uploads cannot run, because the application that includes their router was not started; answered with 503."""
+
+    def __init__(self) -> None:
+        HTTPException.__init__(
+            self,
+            503,
+            "Uploads are not started. They run while the application that includes their router runs; "
+            "a mounted application is started by the lifespan of the application it is mounted in.",
+        )
+
+
+class Runner:
+    """
+    The uploads of one application.
+
+    Args:
+        folder: Where their records and checkpoints are.
+        kinds: The functions that uploads run.
+        max_running: How many uploads run at the same time; the others wait for their turn.
+    """
+
+    def __init__(self, folder: Path, kinds: Kinds, max_running: int) -> None:
+        self._folder = folder
+        self._kinds = kinds
+        self._max_running = max_running
+        self._uploads: dict[str, Upload] = {}
+        """Uploads that have not ended, and ended ones whose records could not be written."""
+        self._queue: deque[Upload] = deque()
+        self._running = 0
+        self._stopping = False
+        self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+        self._group: TaskGroup | None = None
+        self._client: AsyncSegments | None = None
+        self._store: RecordFolder | None = None
+        self._loop: object = None
+
+    def is_running(self) -> bool:
+        """
+        Whether the uploads run already, because their router is included twice.
+
+        Raises:
+            InputError: They run in another event loop.
+        """
+        if self._group is None:
+            return False
+        if self._loop != current_token():
+            raise InputError("these UploadJobs run in another event loop already", path="jobs")
+        return True
+
+    @asynccontextmanager
+    async def run(self, client: AsyncSegments) -> AsyncIterator[None]:
+        """Run uploads in this block, first those that were interrupted by the end of an earlier one."""
+        try:
+            async with RecordFolder(self._folder) as store, background_task_group() as group:
+                self._uploads.clear()
+                self._queue.clear()
+                self._running, self._stopping = 0, False
+                self._client, self._store, self._group, self._loop = client, store, group, current_token()
+                for record in await store.records():
+                    self._restore(record)
+                try:
+                    yield
+                finally:
+                    await self._stop(store)
+        finally:
+            self._store = self._group = self._client = self._loop = None
+
+    async def start(self, kind: str, arguments: dict[str, Any], owner: str | None, id: str) -> UploadStatus:
+        """Start an upload."""
+        text = serialize(record := Record(id=id, kind=kind, arguments=arguments, owner=owner))
+        self._kinds.check(kind, arguments)
+        # The same values as after a restart, such as lists for tuples, whatever the caller does with its own later.
+        record.arguments = json.loads(text)["arguments"]
+
+        async def start() -> UploadStatus:
+            upload = self._register(record)
+            await self._require_store().save(record, text)
+            return self._enqueue(upload).status
+
+        return await self._in_turn(id, start)
+
+    async def cancel(self, id: str) -> UploadStatus:
+        """Cancel an upload; returns its status once it has ended."""
+
+        async def cancel() -> UploadStatus:
+            upload = self._uploads.get(id)
+            if upload is None or upload.status.state not in ACTIVE:
+                return (await self.find(id))[1]
+            upload.cancel_requested = True
+            if upload in self._queue:
+                self._queue.remove(upload)
+                await self._end(upload, "cancelled")
+                upload.ended.set()
+            else:
+                upload.scope.cancel()
+                await upload.ended.wait()  # by then its checkpoint is closed, so it can be resumed
+            return upload.status
+
+        return await self._in_turn(id, cancel)
+
+    async def resume(self, id: str) -> UploadStatus:
+        """Run an upload again that has ended; returns the status of one that has not."""
+
+        async def resume() -> UploadStatus:
+            record, status = await self.find(id)
+            if id in self._uploads and status.state in ACTIVE:
+                return status
+            if record.unreadable:
+                raise InputError("the record of this upload cannot be read; forget it and start another one", path="id")
+            self._kinds.check(record.kind, record.arguments)
+            upload = self._register(attrs.evolve(record, state="running", result={}))
+            await self._require_store().save(upload.record)
+            return self._enqueue(upload).status
+
+        return await self._in_turn(id, resume)
+
+    async def forget(self, id: str) -> None:
+        """Delete the record and the checkpoints of an upload that has ended."""
+
+        async def forget() -> None:
+            _, status = await self.find(id)
+            if status.state in ACTIVE:
+                raise InputError("the upload is running; cancel it first", path="id")
+            await self._require_store().delete(id)
+            self._uploads.pop(id, None)
+
+        await self._in_turn(id, forget)
+
+    def live(self, id: str) -> Upload | None:
+        """Return an upload that is in memory, because it has not ended or its record could not be written."""
+        self._require_store()
+        return self._uploads.get(id)
+
+    async def find(self, id: str) -> tuple[Record, UploadStatus]:
+        """
+        Return an upload.
+
+        Raises:
+            NotFoundError: There is no such upload.
+        """
+        record = None if id in self._uploads else await self._require_store().read(id)
+        return self._found(id, record)
+
+    def find_now(self, id: str) -> tuple[Record, UploadStatus]:
+        """Return an upload, after a blocking read if it has ended."""
+        record = None if id in self._uploads else self._require_store().read_now(id)
+        return self._found(id, record)
+
+    def _found(self, id: str, record: Record | None) -> tuple[Record, UploadStatus]:
+        upload = self._uploads.get(id)
+        if upload is not None:  # also if it was resumed while its record was read
+            return upload.record, upload.status
+        if record is None:
+            raise NotFoundError(detail=f"upload {id!r} does not exist")
+        return record, _status_of(record)
+
+    async def all(self) -> list[tuple[Record, UploadStatus]]:
+        """Return all uploads, the least recently started or ended first."""
+        records = {record.id: record for record in await self._require_store().records()}
+        unsaved = [upload.record for name, upload in self._uploads.items() if name not in records]
+        return [self._found(record.id, record) for record in (*records.values(), *unsaved)]
+
+    async def _in_turn(self, id: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """
+        Run an operation under the lock of its upload, in a task of its own.
+
+        A request that is cancelled halfway, as its caller hung up, thus leaves no upload half started.
+        """
+        group = self._group
+        if group is None:
+            raise NotStartedError
+        lock = self._locks.setdefault(id, anyio.Lock())
+        finished = anyio.Event()
+        results: list[T] = []
+        errors: list[Exception] = []
+
+        async def run() -> None:
+            try:
+                async with lock:
+                    results.append(await operation())
+            except Exception as error:  # noqa: BLE001 (raised to the caller)
+                errors.append(error)
+            finally:
+                finished.set()
+
+        group.start_soon(run)
+        await finished.wait()
+        if errors:
+            raise errors[0]
+        if not results:  # the application stopped meanwhile
+            raise NotStartedError
+        return results[0]
+
+    def _restore(self, record: Record) -> None:
+        if record.state != "running":
+            return
+        try:
+            self._kinds.check(record.kind, record.arguments)
+        except InputError as error:
+            # The file stays "running", so that a version of the application with this kind resumes the upload.
+            logger.error("upload %s cannot be resumed: %s", record.id, error)  # noqa: TRY400 (the message suffices)
+            detail = (
+                f"This version of the application does not accept the arguments of uploads of the kind {record.kind!r}."
+                if record.kind in self._kinds
+                else f"This version of the application does not have the upload kind {record.kind!r}."
+            )
+            upload = self._register(record)
+            upload.update(state="failed", detail=detail)
+            upload.ended.set()
+        else:
+            self._enqueue(self._register(record))
+
+    def _register(self, record: Record) -> Upload:
+        previous = self._uploads.get(record.id)
+        status = UploadStatus(id=record.id, kind=record.kind, state="queued")
+        upload = self._uploads[record.id] = Upload(record, self._folder, status)
+        if previous is not None:
+            previous.changed.set()
+        return upload
+
+    def _enqueue(self, upload: Upload) -> Upload:
+        self._queue.append(upload)
+        self._run_queued()
+        return upload
+
+    def _run_queued(self) -> None:
+        while self._queue and self._running < self._max_running and not self._stopping:
+            assert self._group is not None
+            assert self._client is not None
+            upload = self._queue.popleft()
+            self._running += 1
+            upload.update(state="running")
+            self._group.start_soon(self._work, upload, self._client)
+
+    async def _work(self, upload: Upload, client: AsyncSegments) -> None:
+        try:
+            outcome = await self._call(upload, client)
+            if outcome is not None:
+                await self._end(upload, *outcome)
+        finally:
+            self._running -= 1
+            upload.ended.set()
+            self._run_queued()
+
+    async def _call(self, upload: Upload, client: AsyncSegments) -> tuple[State, str | None] | None:
+        """Call the function of an upload; None if the application stopped before it ended."""
+        kind = upload.record.kind
+        try:
+            with upload.scope:
+                report = await self._kinds[kind](upload, client, **upload.record.arguments)
+                if report is not None and report.stopped:
+                    logger.error("upload %s (%s): %s", upload.id, kind, report.as_error())
+                    return "failed", public_message(report.as_error())
+                return "done", None
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except SegmentsError as error:
+            if not upload.scope.cancel_called:
+                logger.error("upload %s (%s) failed: %s", upload.id, kind, error)  # noqa: TRY400 (the message suffices)
+                return "failed", public_message(error)
+        except BaseException as error:
+            if _is_cancelled():
+                raise
+            logger.exception("upload %s (%s) failed", upload.id, kind)
+            if not upload.scope.cancel_called:
+                return "failed", public_message(error)
+        # Cancelled: by a caller, or by the end of the application, after which the next start resumes it.
+        return None if self._stopping and not upload.cancel_requested else ("cancelled", None)
+
+    async def _end(self, upload: Upload, state: State, detail: str | None = None) -> None:
+        upload.update(remaining=None)
+        result = upload.status.model_dump(include={"done", "failed", "total"}) | {"detail": detail}
+        upload.record.state, upload.record.result = _stored(state), result
+        with anyio.CancelScope(shield=True):
+            saved = await self._require_store().save(upload.record)
+        if saved:
+            del self._uploads[upload.id]
+        upload.update(state=state, detail=detail)
+
+    async def _stop(self, store: RecordFolder) -> None:
+        """Cancel what runs; the records stay "running", so that the next start resumes it."""
+        self._stopping = True
+        self._queue.clear()
+        running = [upload for upload in self._uploads.values() if upload.status.state == "running"]
+        for upload in running:
+            upload.scope.cancel()
+        for upload in running:
+            await upload.ended.wait()
+        for upload in list(self._uploads.values()):
+            if upload.record.state != "running":
+                await store.save(upload.record)  # the disk may work again
+
+    def _require_store(self) -> RecordFolder:
+        if self._store is None:
+            raise NotStartedError
+        return self._store
+
+
+def _status_of(record: Record) -> UploadStatus:
+    if record.state == "running":  # it is not in memory, so its record was put there while the application runs
+        return UploadStatus(id=record.id, kind=record.kind, state="failed", detail=INTERRUPTED)
+    return UploadStatus(id=record.id, kind=record.kind, state=record.state, **record.result)
+
+
+def _stored(state: State) -> Any:
+    return "running" if state == "queued" else state
+
+
+def _is_cancelled() -> bool:
+    """Whether the current task is really cancelled: a CancelledError may also come from a future that was."""
+    if anyio.current_effective_deadline() == -math.inf:
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # trio, where each Cancelled is one of a scope
+        return False
+    return task is not None and task.cancelling() > 0

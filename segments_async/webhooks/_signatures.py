@@ -1,0 +1,121 @@
+"""Signatures of webhooks: secrets, headers, and whether they match."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from segments_async.errors import InputError, WebhookError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MIN_SECRET_BYTES = 24
+"""Minimum length of a secret in the specification of Standard Webhooks."""
+_HEADER_PREFIXES = ("svix", "webhook")
+"""Prefixes of the header names: that of the service (Svix), and that of the specification."""
+_PLACEHOLDER = re.compile("changeme|example|placeholder|replaceme|secret", re.IGNORECASE)
+_SIGNATURE = re.compile(r"\w+,([A-Za-z0-9+/]+={0,2})")
+_MAX_ID = 100
+
+
+def signers(secret: str | Sequence[str]) -> list[Webhook]:
+    """
+    Parse the secrets; error messages must not contain them.
+
+    Raises:
+        InputError: There is none, or one is not a secret.
+    """
+    secrets = [secret] if isinstance(secret, str) else list(secret)
+    if not secrets:
+        raise InputError("expected at least one secret", path="secret")
+    return [_signer(one) for one in secrets]
+
+
+def _signer(secret: object) -> Webhook:
+    if not isinstance(secret, str):
+        raise InputError(f"expected a string such as 'whsec_...', got {type(secret).__name__}", path="secret")
+    text = secret.strip().removeprefix("whsec_")
+    key = _decode(text)
+    if key is None:
+        raise InputError(
+            "expected 'whsec_' followed by base64, as displayed on the page of the endpoint", path="secret"
+        )
+    if len(key) < MIN_SECRET_BYTES:
+        raise InputError(f"expected at least {MIN_SECRET_BYTES} bytes in base64, got {len(key)}", path="secret")
+    if _PLACEHOLDER.search(text) or _is_repetition(key):
+        raise InputError("is a placeholder; copy the secret from the page of the endpoint", path="secret")
+    return Webhook(key)
+
+
+def _decode(text: str) -> bytes | None:
+    """Decode strict base64, with or without its padding."""
+    bare = text.rstrip("=")
+    try:
+        key = b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except ValueError:  # its traceback could contain the secret
+        return None
+    padded = b64encode(key).decode()
+    return key if text in {padded, padded.rstrip("=")} else None
+
+
+def _is_repetition(key: bytes) -> bool:
+    return any(key.startswith(key[length:]) for length in range(1, len(key) // 2 + 1))
+
+
+def standard_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers under the names of the specification; both families are never mixed."""
+    given: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        if isinstance(name, str) and isinstance(value, str) and value:
+            given.setdefault(name.lower(), []).append(value)
+    for family in _HEADER_PREFIXES:
+        found = {part: given.get(f"{family}-{part}") for part in ("id", "timestamp", "signature")}
+        if all(found.values()):
+            values: dict[str, Any] = found
+            # Signatures in several headers count as those in one; of an id or a timestamp, there is only one.
+            separator = {"id": ",", "timestamp": ",", "signature": " "}
+            return {f"webhook-{part}": separator[part].join(values[part]) for part in values}
+    raise WebhookError("the webhook is not signed: it lacks some svix-* headers and some webhook-* headers")
+
+
+def check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Webhook]) -> None:
+    """
+    Check that one of the signatures is of one of the secrets, and that the timestamp is recent.
+
+    Raises:
+        WebhookError: It is not.
+    """
+    signatures = " ".join(_well_formed(headers["webhook-signature"].split()))
+    problem = "malformed signature or body"
+    for signer in signers if signatures else ():
+        try:
+            signer.verify(body, {**headers, "webhook-signature": signatures}, json_parse=False)
+        except WebhookVerificationError as error:
+            problem = str(error)
+        except ValueError:  # the body is not UTF-8
+            problem = "malformed signature or body"
+        else:
+            return
+    raise WebhookError(f"webhook {printable(headers['webhook-id'])} refused: {problem}")
+
+
+def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
+    """Leave out what is not a signature, as one valid one is enough."""
+    for signature in signatures:
+        match = _SIGNATURE.fullmatch(signature)
+        if match is not None:
+            try:
+                b64decode(match[1], validate=True)
+            except binascii.Error:
+                continue
+            yield signature
+
+
+def printable(message_id: str) -> str:
+    """Return an id, which may be anybody's, as it can be logged."""
+    return message_id if message_id.isprintable() and len(message_id) <= _MAX_ID else repr(message_id[:_MAX_ID])

@@ -1,0 +1,79 @@
+"""A small answer that means much costs at most the limit and a bounded rest."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+from functools import cache
+
+import pytest
+from raw_server import RawServer, answer
+from wires import ONCE, WIRES, within
+
+from segments_async import ApiError, DecodeError, SegmentsError
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+MB = 1_000_000
+LIMIT = 8
+REST = 64
+
+
+@cache
+def bomb() -> bytes:
+    """1 GiB of zeros, in about a megabyte."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    piece = bytes(1024 * 1024)
+    return b"".join([*(compressor.compress(piece) for _ in range(1024)), compressor.flush()])
+
+
+ANSWERS = {
+    "gzip": lambda: (bomb(), {"Content-Encoding": "gzip"}, 200),
+    "twice": lambda: (gzip.compress(bomb()), {"Content-Encoding": "gzip, gzip"}, 200),
+    "error": lambda: (bomb(), {"Content-Encoding": "gzip"}, 400),
+    "endless": lambda: (None, {}, 200),
+    "endless error": lambda: (None, {}, 500),
+}
+
+
+@WIRES
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_answer(connect, name):
+    body, headers, status = ANSWERS[name]()
+
+    def script(peer, _):
+        if body is not None:
+            peer.send(answer(body, status, headers))
+        else:
+            peer.send(answer(b"", status, headers, length=10**12))
+            peer.send_all(b"x" * 65536 for _ in range(16 * 100))
+
+    with RawServer(script) as api, within(20):
+        async with connect(api.url, retry=ONCE, max_answer_mb=LIMIT) as client:
+            tracemalloc.start()
+            try:
+                with pytest.raises(SegmentsError) as caught:
+                    await client.request("GET", "/x/")
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+
+    assert peak < (LIMIT + REST) * MB
+    if "error" in name:
+        assert isinstance(caught.value, ApiError)
+        assert caught.value.status == status
+    elif name != "twice":
+        assert isinstance(caught.value, DecodeError)
+        assert "max_answer_mb=8" in str(caught.value)
+
+
+@WIRES
+async def test_answer_within_the_limit(connect):
+    """The limit counts what is decoded, to the byte."""
+    with RawServer(lambda peer, _: peer.send(answer(b'"' + b"x" * (MB - 2) + b'"'))) as api, within(10):
+        async with connect(api.url, retry=ONCE, max_answer_mb=1) as client:
+            assert len(await client.request("GET", "/x/")) == MB - 2
+        async with connect(api.url, retry=ONCE, max_answer_mb=0.999) as client:
+            with pytest.raises(DecodeError, match="larger than max_answer_mb"):
+                await client.request("GET", "/x/")

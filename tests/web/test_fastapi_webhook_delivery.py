@@ -1,0 +1,422 @@
+"""Webhooks are handled at least once, and not again after they were done: by routes, handlers and killed servers."""
+
+import asyncio
+import functools
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import Annotated
+
+import httpx
+import pytest
+from asgi_lifespan import LifespanManager
+from fastapi import Depends, FastAPI, HTTPException, Response
+from fastapi.responses import JSONResponse
+from fastapi.testclient import TestClient
+from hypothesis import given, settings, strategies as st
+
+from segments_async import InputError
+from segments_async.fastapi import WebhookRouter, add_error_handlers, verified_webhook
+from segments_async.webhooks import Claim, ReplayGuard, SampleCreated, SqliteReplayGuard, WebhookEvent, sign
+
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+THIRD = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+BODY = b'{"event_type": "sample.created", "dataset": "jane/flowers"}'
+
+
+class AsyncStore:
+    """A store whose methods are async."""
+
+    def __init__(self):
+        self.guard = ReplayGuard()
+
+    async def claim(self, name):
+        return self.guard.claim(name)
+
+    async def finish(self, name):
+        self.guard.finish(name)
+
+    async def release(self, name):
+        self.guard.release(name)
+
+
+@pytest.fixture(params=["memory", "sqlite", "async"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        return SqliteReplayGuard(tmp_path / "webhooks.db")
+    return ReplayGuard() if request.param == "memory" else AsyncStore()
+
+
+def client_of(router):
+    app = FastAPI()
+    app.include_router(router, prefix="/hooks")
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def deliver(web, count=1, name="msg_1", path="/hooks"):
+    headers = sign(BODY, SECRET, message_id=name)
+    return [int(web.post(path, content=BODY, headers=headers).status_code) for _ in range(count)]
+
+
+OUTCOMES = {
+    "returns": (204, lambda: None),
+    "returns a response": (204, lambda: Response("ok", 202)),
+    "raises": (500, lambda: 1 / 0),
+    "refuses": (418, lambda: (_ for _ in ()).throw(HTTPException(418))),
+    "raises a success": (204, lambda: (_ for _ in ()).throw(HTTPException(202))),
+    "returns an error": (503, lambda: JSONResponse({"error": "database is down"}, 503)),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_handler_runs_until_it_has_succeeded(store, outcome, asynchronous):
+    status, first = OUTCOMES[outcome]
+    hooks, runs = WebhookRouter(SECRET, replay=store), []
+
+    def handle(event):
+        runs.append(event)
+        return first() if len(runs) == 1 else None
+
+    async def handle_async(event):
+        return handle(event)
+
+    hooks.on(SampleCreated)(handle_async if asynchronous else handle)
+    again = [204, 200] if status >= 400 else [200, 200]
+    assert deliver(client_of(hooks), 3) == [status, *again]
+    assert len(runs) == (2 if status >= 400 else 1)
+
+
+ROUTES = {
+    "raises": lambda response: 1 / 0,
+    "refuses": lambda response: (_ for _ in ()).throw(HTTPException(503)),
+    "returns an error": lambda response: JSONResponse({"error": "database is down"}, 503),
+    "sets a status": lambda response: setattr(response, "status_code", 503),
+    "returns what does not fit": lambda response: "x",
+}
+
+
+@pytest.mark.parametrize("outcome", ROUTES)
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("middleware", [False, True])
+@pytest.mark.parametrize("scope", ["request", "function"])
+def test_a_route_of_its_own_runs_until_it_has_succeeded(store, outcome, asynchronous, middleware, scope):
+    """What it returns counts as much as what it raises."""
+    hook = Annotated[WebhookEvent, Depends(verified_webhook(SECRET, replay=store), scope=scope)]
+    app, runs = FastAPI(), []
+    if middleware:
+
+        @app.middleware("http")
+        async def between(request, call_next):
+            return await call_next(request)
+
+    def handle(event: hook, response: Response) -> int | None:
+        runs.append(event)
+        return ROUTES[outcome](response) if len(runs) == 1 else 1
+
+    async def handle_async(event: hook, response: Response) -> int | None:
+        return handle(event, response)
+
+    app.post("/hooks")(handle_async if asynchronous else handle)
+    with TestClient(app, raise_server_exceptions=False) as web:
+        first, *others = deliver(web, 3)
+    assert first in {500, 503}
+    assert others == [200, 200]
+    assert len(runs) == 2
+
+
+def test_a_message_in_hand_is_delivered_again(until):
+    """409 while it is, in case the other one fails."""
+    hooks, started, go = WebhookRouter(SECRET, replay=ReplayGuard()), threading.Event(), threading.Event()
+
+    @hooks.on(SampleCreated)
+    def handle(event):
+        started.set()
+        go.wait(20)
+
+    with client_of(hooks) as web:
+        first = threading.Thread(target=deliver, args=(web,))
+        first.start()
+        assert started.wait(20)
+        assert deliver(web, 2) == [409, 409]
+        go.set()
+        first.join()
+        assert deliver(web) == [200]
+
+
+@settings(max_examples=30)
+@given(failures=st.lists(st.integers(0, 3), min_size=1, max_size=5))
+def test_several_handlers(failures):
+    """Each runs until it has succeeded, once; the answer is 204 when the last one has."""
+    hooks, runs, done = WebhookRouter(SECRET, replay=ReplayGuard()), [0] * len(failures), [0] * len(failures)
+
+    def add(number):
+        def handle(event):
+            runs[number] += 1
+            if runs[number] <= failures[number]:
+                raise ValueError(number)
+            done[number] += 1
+
+        hooks.on(WebhookEvent)(handle)
+
+    for number in range(len(failures)):
+        add(number)
+    statuses = deliver(client_of(hooks), max(failures) + 2)
+    assert statuses == [500] * max(failures) + [204, 200]
+    assert runs == [count + 1 for count in failures]
+    assert done == [1] * len(failures)
+
+
+def test_without_a_store_each_delivery_is_processed():
+    hooks, runs = WebhookRouter(SECRET), []
+    hooks.on(SampleCreated)(runs.append)
+    assert deliver(client_of(hooks), 3) == [204] * 3
+    assert len(runs) == 3
+
+
+@pytest.mark.parametrize("path", ["/hooks", "/hooks/"])
+def test_a_trailing_slash_is_not_redirected(path):
+    """A redirect is a failure for the sender."""
+    hooks, runs = WebhookRouter(SECRET), []
+    hooks.on(SampleCreated)(runs.append)
+    assert deliver(client_of(hooks), path=path) == [204]
+    hooks = WebhookRouter(SECRET, path="/in")
+    assert deliver(client_of(hooks), path=path.replace("hooks", "hooks/in")) == [204]
+    app = FastAPI()
+    app.include_router(WebhookRouter(SECRET, path="/hooks"))
+    assert deliver(TestClient(app), path=path) == [204]
+    assert len([name for name in app.openapi()["paths"] if "hooks" in name]) == 1
+
+
+class BrokenStore(AsyncStore):
+    """A store that fails at some of its methods."""
+
+    def __init__(self, *methods):
+        super().__init__()
+        self.methods = methods
+
+    def _check(self, name):
+        if name in self.methods:
+            raise OSError("the disk is full")
+
+    async def claim(self, name):
+        self._check("claim")
+        return await super().claim(name)
+
+    async def finish(self, name):
+        self._check("finish")
+        await super().finish(name)
+
+    async def release(self, name):
+        self._check("release")
+        await super().release(name)
+
+
+def test_a_store_that_fails(caplog):
+    """What cannot be leased does not run; what ran and cannot be marked is not an error of the sender."""
+    runs = []
+    for method, statuses, count in [("claim", [500, 500], 0), ("finish", [204, 409], 1), ("release", [204, 200], 1)]:
+        runs.clear()
+        hooks = WebhookRouter(SECRET, replay=BrokenStore(method))
+        hooks.on(SampleCreated)(runs.append)
+        assert deliver(client_of(hooks), 2) == statuses
+        assert len(runs) == count
+    assert "the replay store failed" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_a_slow_store_stops_no_other_route():
+    """A sync store waits in a thread."""
+    inside, go = threading.Event(), threading.Event()
+
+    class Wrapped:
+        def claim(self, name):
+            inside.set()
+            go.wait(20)
+            return Claim.NEW
+
+        def finish(self, name): ...
+
+        def release(self, name): ...
+
+    app = FastAPI()
+    app.include_router(WebhookRouter(SECRET, replay=Wrapped()), prefix="/hooks")
+    app.get("/health")(lambda: "ok")
+    async with (
+        LifespanManager(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as web,
+    ):
+        request = asyncio.create_task(web.post("/hooks", content=BODY, headers=sign(BODY, SECRET)))
+        await asyncio.to_thread(inside.wait, 20)
+        assert (await web.get("/health")).status_code == 200
+        assert not request.done()
+        go.set()
+        assert (await request).status_code == 204
+
+
+async def fetch_secret():
+    return [OTHER, SECRET]
+
+
+@pytest.mark.parametrize(
+    "secret", [fetch_secret, functools.partial(fetch_secret), lambda: SECRET, lambda: [OTHER, SECRET]]
+)
+def test_secrets_that_are_fetched(secret):
+    web = client_of(WebhookRouter(secret))
+    answers = [web.post("/hooks", content=BODY, headers=sign(BODY, one)).status_code for one in (SECRET, OTHER)]
+    assert 204 in answers
+    assert web.post("/hooks", content=BODY, headers=sign(BODY, THIRD)).status_code == 400
+
+
+@pytest.mark.parametrize("secret", ["whsec_...", "", b"x", 7, [], [SECRET, "changeme"]])
+def test_a_wrong_secret_is_refused_at_construction(secret):
+    for make in (WebhookRouter, verified_webhook):
+        with pytest.raises((InputError, TypeError)):
+            make(secret)
+
+
+@pytest.mark.parametrize("handlers", [False, True])
+def test_a_wrong_secret_that_was_fetched_is_a_mistake_of_the_server(handlers, caplog):
+    """500, whatever the sender sent."""
+    app = FastAPI()
+    app.include_router(WebhookRouter(lambda: "whsec_..."), prefix="/hooks")
+    if handlers:
+        add_error_handlers(app)
+    web = TestClient(app, raise_server_exceptions=False)
+    assert deliver(web) == [500]
+    assert web.post("/hooks", content=b"x").status_code == 500
+    assert "base64" not in web.post("/hooks", content=b"x").text
+
+
+SERVER = """
+import os, signal, sys
+from fastapi import FastAPI, Request
+from segments_async.fastapi import WebhookRouter
+from segments_async.webhooks import RedisReplayGuard, SqliteReplayGuard, WebhookEvent
+
+url, step = sys.argv[1], sys.argv[2]
+store = (RedisReplayGuard if url.startswith("redis") else SqliteReplayGuard)(url, lease=float(sys.argv[3]))
+
+def note(line):
+    with open("log", "a") as log:
+        log.write(line + "\\n")
+
+def kill(here):
+    if here == step and not os.path.exists("killed"):
+        open("killed", "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Store:
+    async def call(self, name, id):
+        kill(f"before {name}")
+        result = getattr(store, name)(id)
+        result = await result if hasattr(result, "__await__") else result
+        kill(f"after {name}")
+        return result
+
+    async def claim(self, id):
+        return await self.call("claim", id)
+
+    async def finish(self, id):
+        note("finish")
+        return await self.call("finish", id)
+
+    async def release(self, id):
+        return await self.call("release", id)
+
+hooks = WebhookRouter("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", replay=Store())
+
+@hooks.on(WebhookEvent)
+async def handle(event):
+    kill("start of the handler")
+    note("effect")
+    kill("end of the handler")
+    if step in {"before release", "after release"} and not os.path.exists("killed"):
+        raise ValueError
+
+app = FastAPI()
+app.include_router(hooks, prefix="/hooks")
+
+if __name__ == "__main__":
+    import uvicorn
+    uvicorn.run(app, port=int(sys.argv[4]), log_level="critical")
+"""
+
+STEPS = {  # and whether the handler had its effect before
+    "before claim": False,
+    "after claim": False,
+    "start of the handler": False,
+    "end of the handler": True,
+    "before finish": True,
+    "after finish": True,
+    "before release": True,
+    "after release": True,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_server_that_is_killed(request, tmp_path, kind, step):
+    """At each step: the message is processed by a later delivery, and by none after it was done."""
+    url = "store.db"
+    if kind == "redis":
+        url = request.getfixturevalue("redis_url")[:-1] + str(list(STEPS).index(step))
+    (tmp_path / "server.py").write_text(SERVER)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [sys.executable, "server.py", url, step, "1", str(port)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    @contextmanager
+    def running():
+        server = subprocess.Popen(command, cwd=tmp_path, env=environment)
+        try:
+            while True:
+                assert server.poll() is None
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except OSError:
+                    time.sleep(0.02)
+            yield server
+        finally:
+            server.kill()
+            server.wait(20)
+
+    def send():
+        try:
+            headers = sign(BODY, SECRET, message_id="msg_1")
+            return httpx.post(
+                f"http://127.0.0.1:{port}/hooks", content=BODY, headers=headers, trust_env=False
+            ).status_code
+        except httpx.TransportError:
+            return None
+
+    web = httpx.Client(trust_env=False)
+    with running() as server:
+        assert send() is None
+        server.wait(20)
+    statuses = []
+    with running():
+        while not statuses or statuses[-1] not in {200, 204}:
+            statuses.append(send())
+            assert statuses[-1] in {200, 204, 409}
+            assert len(statuses) < 500
+            time.sleep(0.05)
+        assert send() == 200
+    web.close()
+    effects = (tmp_path / "log").read_text().split().count("effect")
+    assert effects >= 1
+    assert effects <= 1 + STEPS[step]
+    if step == "after finish":
+        assert (statuses, effects) == ([200], 1)
+    else:
+        assert statuses[-1] == 204
+    if step in {"before claim", "after release"}:
+        assert 409 not in statuses

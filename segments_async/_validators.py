@@ -77,7 +77,11 @@ def callback(_: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def file_path(_: Any, attribute: Attribute[Any], value: Any) -> None:
     """Refuse what is not the path of a file."""
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+    try:
+        text: object = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    except Exception as error:
+        raise InputError(f"expected the path of a file, got {type(value).__name__}", path=attribute.name) from error
+    if not isinstance(text, str) or not text:
         raise InputError(f"expected the path of a file, got {value!r}", path=attribute.name)
 
 

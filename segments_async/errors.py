@@ -20,6 +20,7 @@ The errors of this package.
         OutcomeUnknownError       sent, but the response was lost; sending again might do it twice
       DecodeError               the response has an unexpected form
       InputError                an invalid argument; nothing was sent (also a ValueError)
+      OutOfResourcesError       this machine ran out of files, memory or disk space; try again later
       ReleaseFailedError        the service could not build a release
       ExportError               a sample that cannot be exported
       segments_async.BulkError  a bulk run that was configured to raise
@@ -34,10 +35,14 @@ with the same message, whose other attributes are unknown: PyTorch rebuilds erro
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from segments_async._pickling import can_be_pickled, picklable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+T = TypeVar("T", bound="SegmentsError")
 
 
 class SegmentsError(Exception):
@@ -60,7 +65,10 @@ class SegmentsError(Exception):
         super().add_note(printable(note))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__.copy())
+        args = tuple(map(picklable, self.args))
+        state = {name: picklable(value) for name, value in self.__dict__.items()}
+        cause = self.__cause__
+        return _restore, (type(self), args, state, cause if can_be_pickled(cause) else None)
 
 
 def printable(text: str) -> str:
@@ -76,10 +84,13 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def _restore(cls: type[SegmentsError], args: tuple[Any, ...], state: dict[str, Any]) -> SegmentsError:
+def _restore(
+    cls: type[SegmentsError], args: tuple[Any, ...], state: dict[str, Any], cause: BaseException | None
+) -> SegmentsError:
     error = cls.__new__(cls)
     error.args = args
     error.__dict__.update(state)
+    error.__cause__ = cause
     return error
 
 
@@ -266,8 +277,42 @@ class InputError(SegmentsError, ValueError):
 
     def under(self, parent: str) -> Self:
         """Return a copy whose `path` is prefixed with *parent*, such as ``samples[3]``."""
-        joint = "" if not self.path or self.path.startswith("[") else "."
-        return type(self)(self.problem, path=f"{parent}{joint}{self.path}")
+        return _copy_details(self, type(self)(self.problem, path=_join(parent, self.path)))
+
+
+class OutOfResourcesError(SegmentsError):
+    """
+    This machine ran out of open files, sockets, memory or disk space; the same call may succeed later.
+
+    The message says what to raise or lower, such as ``ulimit -n`` or `max_connections`.
+
+    Attributes:
+        problem: What failed and why, without `path`.
+        path: Location in the arguments, such as ``files[17]``; empty if there is none.
+        errno: The error number of the operating system, such as `errno.EMFILE`; None if there is none.
+    """
+
+    def __init__(self, problem: str, *, path: str = "", errno: int | None = None) -> None:
+        self.problem = problem
+        self.path = path
+        self.errno = errno
+        super().__init__(f"{path}: {problem}" if path else problem)
+
+    def under(self, parent: str) -> Self:
+        """Return a copy whose `path` is prefixed with *parent*, such as ``files[3]``."""
+        return _copy_details(self, type(self)(self.problem, path=_join(parent, self.path), errno=self.errno))
+
+
+def _join(parent: str, path: str) -> str:
+    return f"{parent}{'' if not path or path.startswith('[') else '.'}{path}"
+
+
+def _copy_details(error: SegmentsError, copied: T) -> T:
+    """Give *copied* the cause and the notes of *error*, and return it."""
+    copied.__cause__ = error.__cause__
+    for note in getattr(error, "__notes__", ()):
+        copied.add_note(note)
+    return copied
 
 
 class ReleaseFailedError(SegmentsError):

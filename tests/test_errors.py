@@ -13,6 +13,7 @@ from segments_async.errors import (
     DecodeError,
     ExportError,
     InputError,
+    OutOfResourcesError,
     RateLimitError,
     ReleaseFailedError,
     SegmentsError,
@@ -27,6 +28,7 @@ OF_THEIR_OWN = {
     InputError: InputError("expected a string", path="samples[3].name"),
     ExportError: ExportError("its image is not an image", sample="violet.jpg", uuid="u-1"),
     ReleaseFailedError: ReleaseFailedError("jane/flowers", "v1"),
+    OutOfResourcesError: OutOfResourcesError("too many open files", path="files[3]", errno=24),
     BulkError: BulkError("2 items: 2 failed", report=BulkReport()),
 }
 
@@ -114,3 +116,94 @@ def test_official_name_of_the_rate_limit():
 )
 def test_input_error_moves_outwards(path, parent, expected):
     assert InputError("no", path=path).under(parent).path == expected
+
+
+def test_input_error_keeps_its_cause_when_it_moves():
+    cause = KeyError("width")
+    error = InputError("raised KeyError: 'width'", path="attributes")
+    error.__cause__ = cause
+    error.add_note("raised in make (app.py, line 3)")
+
+    moved = error.under("files[2]")
+
+    assert moved.__cause__ is cause
+    assert moved.__notes__ == error.__notes__
+
+
+class Unrestorable(Exception):  # noqa: N818
+    """An exception that pickles, and cannot be restored: a common mistake in a constructor."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+class Hostile:
+    """A value that neither pickles nor has a repr."""
+
+    def __reduce__(self):
+        raise ZeroDivisionError
+
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+def nested(depth, make):
+    value = 1
+    for _ in range(depth):
+        value = make(value)
+    return value
+
+
+@pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: {"a": inner}, lambda inner: (inner,)])
+@pytest.mark.parametrize("depth", [150, 900, 100_000])
+def test_a_deep_body_does_not_prevent_a_pickle(make, depth):
+    """The note says what was there."""
+    deep = nested(depth, make)
+    words = f"({type(deep).__name__}, nested too deeply to be pickled)"
+    for error, name in (
+        (DecodeError("unknown shape", payload=deep, status=200, **CALL), "payload"),
+        (ApiError(400, "PUT", CALL["url"], "No.", body=deep), "body"),
+    ):
+        copy = pickle.loads(pickle.dumps(error))
+        assert getattr(copy, name) == words
+        assert str(copy) == str(error)
+
+
+def test_what_is_not_deep_stays_as_it_is():
+    shared = {"name": ["This field is required."]}
+    body = nested(60, lambda inner: {"a": inner, "b": shared, "c": [1, "x", None]})
+    assert pickle.loads(pickle.dumps(ApiError(400, body=body))).body == body
+    cyclic = {}
+    cyclic["self"] = cyclic
+    copy = pickle.loads(pickle.dumps(ApiError(400, body=cyclic)))
+    assert copy.body["self"] is copy.body
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (lambda assets: assets, "<function <lambda> at 0x"),
+        (Hostile(), "<Hostile>"),
+        ([Hostile()], "<list>"),
+        (Unrestorable(1, 2), "Unrestorable(1)"),
+    ],
+)
+def test_values_that_do_not_pickle_become_text(payload, words):
+    error = DecodeError("unknown shape", payload=payload)
+    assert pickle.loads(pickle.dumps(error)).payload.startswith(words)
+
+
+def test_a_long_text_is_cut():
+    class Long:
+        def __repr__(self):
+            return "x" * 10_000
+
+    assert len(pickle.loads(pickle.dumps(DecodeError("", payload=Long()))).payload) == 1000
+
+
+@pytest.mark.parametrize(("cause", "kept"), [(KeyError("width"), True), (Unrestorable(1, 2), False)])
+def test_a_cause_survives_if_it_can(cause, kept):
+    error = InputError("raised an exception", path="attributes")
+    error.__cause__ = cause
+    copy = pickle.loads(pickle.dumps(error))
+    assert repr(copy.__cause__) == repr(cause if kept else None)

@@ -13,6 +13,7 @@ from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
 from segments_async._serialization.converter import structure
 from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
 from segments_async._validators import as_path
 from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
@@ -322,7 +323,7 @@ def _open_file(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except Exception as error:
-        raise InputError(f"cannot be read ({getattr(error, 'strerror', error)}): {path}", path="path") from error
+        raise file_error(error, "cannot be read", path, "path") from error
 
 
 @contextmanager

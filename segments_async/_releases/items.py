@@ -16,7 +16,7 @@ from segments_async._releases.loading import Loader
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._validators import flag
 from segments_async._wire.arguments import check_count, check_on_error
-from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
+from segments_async.errors import ClientStateError, DecodeError, InputError, OutOfResourcesError, SegmentsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -310,7 +310,7 @@ def _as_segments_errors(sample: str) -> Iterator[None]:
 
 def _affects_all_samples(error: SegmentsError) -> bool:
     """Return whether every other sample would fail too, such as on a full disk."""
-    return isinstance(error, InputError) and error.path == _CACHE
+    return isinstance(error, InputError | OutOfResourcesError) and error.path == _CACHE
 
 
 class _Jobs(AsyncIterator["_Job"]):

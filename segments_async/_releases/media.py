@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from segments_async._releases.checksums import is_intact, record_checksum
 from segments_async._threads import run_sync
 from segments_async._transfer.download import get_file, read_file
+from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.shared_folder import SharedFolder
 from segments_async._transfer.signed_urls import SignedUrls, signed_by_label, signed_by_sample
 from segments_async._transfer.thread_batch import ThreadBatcher
-from segments_async.errors import InputError
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,12 +51,15 @@ class ReleaseFiles:
 
         Raises:
             InputError: The folder can be neither created nor read.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         if self._folder is not None:
             try:
                 await self._folder.open()
             except InputError as error:
                 raise InputError(error.problem, path="cache") from error
+            except OutOfResourcesError as error:
+                raise OutOfResourcesError(error.problem, path="cache", errno=error.errno) from error
 
     async def close(self) -> None:
         """Release the lock of the cache."""
@@ -100,7 +104,7 @@ class ReleaseFiles:
                 if not was_cached:
                     raise InputError(f"was deleted while it was read: {path}", path="cache") from error
             except OSError as error:
-                raise InputError(f"cannot be read ({error.strerror}): {path}", path="cache") from error
+                raise file_error(error, "cannot be read", path, "cache") from error
 
     async def remove(self, url: URL) -> None:
         """Remove a file from the cache."""

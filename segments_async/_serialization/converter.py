@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 
 import cattrs
 
+from segments_async._caller_errors import caller_error
 from segments_async._serialization.compile import (
     ByType,
     Field,
@@ -83,7 +84,7 @@ def structure(value: Any, model: Any) -> Any:
     try:
         return _structure(value, model)
     except StructureError as error:
-        raise error.as_decode_error(value) from None
+        raise error.as_decode_error(value) from error.__cause__
 
 
 def check(value: Any, model: Any, path: str = "") -> None:
@@ -101,12 +102,15 @@ def check(value: Any, model: Any, path: str = "") -> None:
         path: The location of the argument, for error messages.
 
     Raises:
-        InputError: A value is of the wrong type or an essential one is missing; `path` says where.
+        InputError: A value is of the wrong type, an essential one is missing, or a value raises an exception (the
+            ``__cause__``); `path` says where.
     """
     try:
         _structure(value, model)
     except StructureError as error:
-        raise error.as_input_error(path) from None
+        raise error.as_input_error(path) from error.__cause__
+    except Exception as error:
+        raise caller_error(error, path) from error
 
 
 def unstructure(value: Any) -> Any:
@@ -124,12 +128,15 @@ def unstructure(value: Any) -> Any:
         New containers at every level, so changing them does not change a model.
 
     Raises:
-        InputError: A value cannot be represented in JSON, such as a naive datetime; `path` says where.
+        InputError: A value cannot be represented in JSON, such as a naive datetime, or raises an exception (the
+            ``__cause__``); `path` says where.
     """
     try:
         return to_plain(value)
     except StructureError as error:
-        raise error.as_input_error() from None
+        raise error.as_input_error() from error.__cause__
+    except Exception as error:
+        raise caller_error(error) from error
 
 
 def _structure(value: Any, model: Any) -> Any:
@@ -139,7 +146,11 @@ def _structure(value: Any, model: Any) -> Any:
         raise StructureError("nested too deeply") from None
     except StructureError:
         # In rare cases, the value is valid but contains models, tuples, enum members or numpy arrays.
-        return converter.structure(to_plain(value), model)
+        plain = to_plain(value)
+    try:
+        return converter.structure(plain, model)
+    except RecursionError:
+        raise StructureError("nested too deeply") from None
 
 
 def _model_reader(model: type[Model]) -> Read:

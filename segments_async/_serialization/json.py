@@ -22,6 +22,7 @@ from uuid import UUID
 
 import orjson
 
+from segments_async._caller_errors import caller_error
 from segments_async._serialization.compile import ByType, Field, Write, arms_of, compile_writer, fields_of, key_of
 from segments_async._serialization.mismatch import StructureError
 from segments_async.errors import DecodeError, InputError
@@ -36,7 +37,7 @@ ATOMS = frozenset({str, int, float, bool, NoneType})
 """The types of JSON values that are not containers."""
 
 _MAX_DEPTH = 254
-_INTEGERS = range(-(2**63), 2**64)
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
 _TOO_DEEP = "nested too deeply, or contains itself"
 
 
@@ -57,15 +58,20 @@ def encode_json(value: Any, path: str = "") -> bytes:
 
     Raises:
         InputError: NaN, an infinity, a lone surrogate, a key that is not a string, a time without a zone,
-            an integer beyond 64 bits, an object that is not JSON, or too many levels; `path` says where.
+            an integer beyond 64 bits, an object that is not JSON, too many levels, or a value that raises an exception
+            (the ``__cause__``); `path` says where.
     """
     # With this option orjson imports numpy, and unless numpy is imported there are no arrays to write.
     numpy = orjson.OPT_SERIALIZE_NUMPY if "numpy" in sys.modules else 0
     try:
         body = orjson.dumps(value, default=simplify, option=orjson.OPT_PASSTHROUGH_DATETIME | numpy)
     except TypeError as error:
+        # Some versions of orjson set a text as the cause. And it also wraps what is not an Exception.
+        cause = error.__cause__ if isinstance(error.__cause__, BaseException) else error
+        if not isinstance(cause, Exception):
+            raise cause from None
         _refuse(value, path)
-        raise InputError(f"cannot be written as JSON: {error}", path=path) from error
+        raise InputError(f"cannot be written as JSON: {error}", path=path) from cause
     if b"null" in body:  # orjson writes NaN as null
         _refuse(value, path)
     return body
@@ -95,13 +101,22 @@ def _refuse(value: Any, path: str) -> None:
     try:
         _inspect(value, 0)
     except StructureError as error:
-        raise error.as_input_error(path) from None
+        raise error.as_input_error(path) from error.__cause__
     except RecursionError:
         raise InputError(_TOO_DEEP, path=path) from None
 
 
 def _inspect(value: Any, depth: int) -> None:
     """Raise the first StructureError inside *value*."""
+    try:
+        _inspect_kind(value, depth)
+    except (StructureError, RecursionError):
+        raise
+    except Exception as error:
+        raise raised_by(error) from error
+
+
+def _inspect_kind(value: Any, depth: int) -> None:
     match value:
         case None:
             pass
@@ -138,7 +153,8 @@ def _inspect_key(key: Any) -> None:
 
 def _inspect_number(number: float) -> None:
     if isinstance(number, int):
-        if number not in _INTEGERS:
+        # An IntEnum is compared as an int: `in` a range would try each of its numbers.
+        if not _MIN_INTEGER <= int.__index__(number) <= _MAX_INTEGER:
             raise StructureError("an integer beyond 64 bits")
     elif not math.isfinite(number):
         raise StructureError(f"{'NaN' if math.isnan(number) else 'an infinity'} is not JSON")
@@ -146,9 +162,9 @@ def _inspect_number(number: float) -> None:
 
 def _inspect_text(text: str) -> None:
     try:
-        text.encode()
+        str.encode(text)
     except UnicodeEncodeError:
-        raise StructureError(f"half a character (a lone surrogate) in {text[:60]!a}") from None
+        raise StructureError(f"half a character (a lone surrogate) in {str.__str__(text)[:60]!a}") from None
 
 
 _is_time = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)", re.ASCII).fullmatch
@@ -186,9 +202,23 @@ def simplify(value: Any) -> Any:
     Convert *value*, which is not of a JSON type, one step towards JSON; its contents may need more steps.
 
     Raises:
-        StructureError: Values of this type have no form in JSON.
+        StructureError: Values of this type have no form in JSON, or *value* raised an exception, the ``__cause__``.
     """
-    return _STEPS[type(value)](value)
+    try:
+        return _STEPS[type(value)](value)
+    except (StructureError, RecursionError):
+        raise
+    except Exception as error:
+        raise raised_by(error) from error
+
+
+def raised_by(error: Exception) -> StructureError:
+    """Return the error for an exception that a value of the caller raised."""
+    wrapped = caller_error(error)
+    mismatch = StructureError(wrapped.problem)
+    for note in getattr(wrapped, "__notes__", ()):
+        mismatch.add_note(note)
+    return mismatch
 
 
 def _make_plain(kind: type) -> Write:
@@ -201,8 +231,7 @@ def _make_plain(kind: type) -> Write:
     if issubclass(kind, Model):
         fields = [_writer_field(a, to_plain) for a in fields_of(kind)]
         return compile_writer(kind, fields, _plain_object)
-    step = _STEPS[kind]
-    return lambda value: to_plain(step(value))
+    return lambda value: to_plain(simplify(value))
 
 
 def _make_step(kind: type) -> Write:

@@ -25,10 +25,12 @@ class StructureError(Exception):
         return "".join(steps).removeprefix(".") + ("..." if len(outermost) < len(self.steps) else "")
 
     def as_decode_error(self, payload: object) -> DecodeError:
-        """Convert to an error about the response *payload*."""
+        """Convert to an error about the response *payload*; raise it ``from error.__cause__``."""
         return DecodeError(self.problem, path=self.path, payload=payload)
 
     def as_input_error(self, parent: str = "") -> InputError:
-        """Convert to an error about an argument; *parent* is the location of the argument."""
+        """Convert to an error about an argument; *parent* is its location. Raise it ``from error.__cause__``."""
         error = InputError(self.problem, path=self.path)
+        for note in getattr(self, "__notes__", ()):
+            error.add_note(note)
         return error.under(parent) if parent else error

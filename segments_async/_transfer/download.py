@@ -22,7 +22,14 @@ from segments_async._wire.etags import strong_etag
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import redact_url
 from segments_async._wire.retry import is_retryable
-from segments_async.errors import ApiError, DecodeError, InputError, SegmentsError, TransportError
+from segments_async.errors import (
+    ApiError,
+    DecodeError,
+    InputError,
+    OutOfResourcesError,
+    SegmentsError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,6 +84,7 @@ async def get_file(
 
     Raises:
         InputError: *path* cannot be written.
+        OutOfResourcesError: The disk is full, or this machine has too many open files.
         DecodeError: The response is an HTML page instead of a file.
     """
     resumable = ResumableFile(path, address_digest(url), argument) if resume else None
@@ -129,6 +137,8 @@ class _Download:
         self._on_progress = on_progress
         self._stats = stats
         self._total: int | None = None
+        self._shortage: OutOfResourcesError | None = None
+        """Why the sink could not be written."""
 
     async def run(self) -> None:
         """Send requests until the file is complete."""
@@ -138,7 +148,7 @@ class _Download:
             state = self._session.retry_state(self._stats, may_repeat=True)
             try:
                 await self._session.repeat(
-                    self._attempt, state, self._stats, self._session.pool.storage_gate_for(self._url)
+                    self._attempt_once, state, self._stats, self._session.pool.storage_gate_for(self._url)
                 )
             except SegmentsError as error:
                 if is_retryable(error) and self._sink.size - size_before >= PROGRESS_BYTES:
@@ -148,7 +158,16 @@ class _Download:
                 renewed_at = self._sink.size
                 self._url = await self._renew()
             else:
-                return
+                break
+        if self._shortage is not None:
+            raise self._shortage
+
+    async def _attempt_once(self, seconds: float) -> None:
+        """Make an attempt that is not repeated if the sink runs out of resources: a full disk would stay full."""
+        try:
+            await self._attempt(seconds)
+        except OutOfResourcesError as error:
+            self._shortage = error
 
     async def _attempt(self, _seconds: float) -> None:
         """Request the missing part."""

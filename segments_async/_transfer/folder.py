@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.file_names import address_digest, digest_in, file_name
 from segments_async.errors import InputError
 
@@ -38,12 +39,12 @@ class DownloadFolder:
 
         Raises:
             InputError: It cannot be created or read.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         try:
             await run_sync(self._scan)
         except (OSError, ValueError) as error:  # a null character in the path raises ValueError
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot be used ({reason}): {self._path}", path="folder") from error
+            raise file_error(error, "cannot be used", self._path, "folder") from error
 
     def _scan(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True)

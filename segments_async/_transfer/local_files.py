@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segments_async._caller_errors import describe
 from segments_async.errors import InputError
 
 if sys.platform == "win32":
@@ -135,12 +136,3 @@ def path_of(file: str | os.PathLike[str], argument: str) -> Path:
         return Path(file)
     except Exception as error:
         raise InputError(f"cannot be used as a path: {describe(error)}", path=argument) from error
-
-
-def describe(error: Exception) -> str:
-    """Return the class and the message of an exception that the caller's code raised."""
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 (the caller's code again)
-        message = ""
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -12,6 +12,7 @@ import anyio
 from attrs import frozen
 
 from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -167,8 +168,8 @@ class AtomicFile:
     ) -> None:
         try:
             await in_thread(partial(self._run_locked, step))
-        except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}): {self._path}", path=self._argument) from error
+        except (OSError, MemoryError) as error:
+            raise file_error(error, "cannot be written", self._path, self._argument) from error
 
     def _run_locked(self, step: Callable[[], None]) -> None:
         with self._lock:

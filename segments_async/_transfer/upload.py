@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from attrs import frozen
 
+from segments_async._caller_errors import caller_code
 from segments_async._http.session import USER_AGENT
 from segments_async._threads import run_sync
-from segments_async._transfer.local_files import describe, file_status, open_file, path_of
+from segments_async._transfer.file_errors import file_error
+from segments_async._transfer.local_files import file_status, open_file, path_of
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.storage import answer_seconds, storage_request
 from segments_async._wire.replies import redact_url, storage_error_for
-from segments_async.errors import InputError, TransportError
+from segments_async.errors import InputError, OutOfResourcesError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
@@ -56,13 +58,16 @@ async def inspect_source(file: FileSource, filename: str | None, path: str = "fi
         path: The name of the argument in errors.
 
     Raises:
-        InputError: The file does not exist, is empty, is larger than 100 MB, does not contain bytes, or has no name.
+        InputError: The file does not exist, is empty, is larger than 100 MB, does not contain bytes, has no name, or
+            raises an exception (the ``__cause__``).
+        OutOfResourcesError: This machine has too many open files, or no memory left.
     """
     if isinstance(file, str | os.PathLike):
         source, size = await run_sync(_inspect_path, file, path)
         upload = UploadSource(_choose_name(filename, source.name, path), size, source)
     elif isinstance(file, bytes | bytearray | memoryview):
-        content = bytes(file)
+        with caller_code(path):
+            content = bytes(file)
         upload = UploadSource(_choose_name(filename, None, path), len(content), content)
     elif (opened := _as_open_file(file, path)) is not None:
         content = await run_sync(_read_all, opened.read, path)
@@ -81,20 +86,12 @@ def _inspect_path(file: str | os.PathLike[str], path: str) -> tuple[Path, int]:
     """Return the path and the size of a file on disk."""
     source = path_of(file, path)
     try:
-        if not stat.S_ISREG(file_status(source).st_mode):
-            raise InputError(f"is not a file: {source}", path=path)
-        with open_file(source) as opened:
-            return source, os.fstat(opened.fileno()).st_size
-    except OSError as error:
-        raise _unreadable(error, source, path) from error
-    except ValueError as error:  # the path contains a null character or half a character
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot be read ({error}): {source}", path=path) from error
-
-
-def _unreadable(error: OSError, source: Path, path: str) -> InputError:
-    return InputError(f"cannot be read ({error.strerror}): {source}", path=path)
+        if stat.S_ISREG(file_status(source).st_mode):
+            with open_file(source) as opened:
+                return source, os.fstat(opened.fileno()).st_size
+    except Exception as error:  # a null character in the path raises ValueError
+        raise file_error(error, "cannot be read", source, path) from error
+    raise InputError(f"is not a file: {source}", path=path)
 
 
 @frozen
@@ -107,7 +104,7 @@ class _OpenFile:
 
 def _as_open_file(file: Any, path: str) -> _OpenFile | None:
     """Look at a file object of the caller, whose attributes may raise anything; None if it is not one."""
-    try:
+    with caller_code(path):
         read = getattr(file, "read", None)
         if read is None:
             return None
@@ -115,16 +112,14 @@ def _as_open_file(file: Any, path: str) -> _OpenFile | None:
         if inspect.iscoroutinefunction(read) and hasattr(file, "file"):  # Starlette's UploadFile
             read, name = file.file.read, getattr(file, "filename", None)
         return _OpenFile(read, Path(name).name if isinstance(name, str) else None)
-    except Exception as error:
-        raise InputError(f"cannot be read: {describe(error)}", path=path) from error
 
 
 def _read_all(read: Callable[[int], object], path: str) -> bytes:
     """Read an open file, up to one byte more than the limit."""
     try:
         content = read(MAX_ASSET_BYTES + 1)
-    except Exception as error:  # what a file object raises is not a closed list
-        raise InputError(f"cannot be read: {describe(error)}", path=path) from error
+    except Exception as error:  # any class: the file may be a member of an archive, or an object of the caller
+        raise file_error(error, "cannot be read", "", path) from error
     if isinstance(content, bytes):
         return content
     if inspect.iscoroutine(content):
@@ -155,7 +150,7 @@ class MultipartStream(httpx.AsyncByteStream):
     """
 
     def __init__(self, head: bytes, upload: UploadSource, tail: bytes) -> None:
-        self.problem: InputError | None = None
+        self.problem: InputError | OutOfResourcesError | None = None
         """Why the file could not be read."""
         self._in_memory = isinstance(upload.source, bytes)
         self._chunks = _chunks(head, upload, tail)
@@ -179,7 +174,7 @@ class MultipartStream(httpx.AsyncByteStream):
             return next(self._chunks, b"")
         try:
             return await run_sync(next, self._chunks, b"")
-        except InputError as error:
+        except (InputError, OutOfResourcesError) as error:
             self.problem = error
             raise
 
@@ -211,8 +206,8 @@ def _chunks(head: bytes, upload: UploadSource, tail: bytes) -> Generator[bytes]:
                     raise InputError(f"was changed during the upload: {source}", path="file")
                 yield head + chunk + (b"" if remaining else tail)
                 head = b""
-    except OSError as error:
-        raise _unreadable(error, source, "file") from error
+    except (OSError, MemoryError) as error:
+        raise file_error(error, "cannot be read", source, "file") from error
 
 
 class _PacedStream(httpx.AsyncByteStream):
@@ -291,7 +286,7 @@ async def put_file(
             reply = await pace.run(exchange, method="POST", url=redact_url(url))
         except TransportError:
             if form.problem is not None:  # aiohttp reports a failure to read the file as a lost connection
-                raise form.problem from None
+                raise form.problem from form.problem.__cause__
             raise
         finally:
             form.close()

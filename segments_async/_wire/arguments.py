@@ -58,9 +58,10 @@ def check_name(value: object, path: str = "name") -> str:
     """
     if not isinstance(value, str):
         raise InputError(f"expected a string, got {type(value).__name__}", path=path)
-    if not value.strip():
-        raise InputError(f"expected a name, got {value!r}", path=path)
-    return value
+    text = str.__str__(value)
+    if not text.strip():
+        raise InputError(f"expected a name, got {text!r}", path=path)
+    return text
 
 
 def check_count(value: object, path: str, limit: int) -> None:

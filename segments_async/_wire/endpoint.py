@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
+from segments_async._caller_errors import caller_code
 from segments_async.errors import InputError
 
 
@@ -65,8 +66,7 @@ def segment(value: object, name: str) -> str:
         InputError: It is not a string, or it is empty, blank, ``.`` or ``..`` (which servers resolve), or it is not
             valid Unicode.
     """
-    if isinstance(value, uuid.UUID):
-        value = str(value)
+    value = plain_text(value, name)
     if not isinstance(value, str):
         raise InputError(f"expected a string, got {type(value).__name__}", path=name)
     if not value.strip() or value in {".", ".."}:
@@ -75,6 +75,21 @@ def segment(value: object, name: str) -> str:
         return quote(value, safe="")
     except UnicodeEncodeError:
         raise InputError(f"not valid Unicode: {value!r}", path=name) from None
+
+
+def plain_text(value: object, path: str = "") -> object:
+    """
+    Return a UUID, or a string of a class of the caller, as an exact `str`; other values unchanged.
+
+    Raises:
+        InputError: The value raised an exception.
+    """
+    if type(value) is str:
+        return value
+    with caller_code(path):
+        if isinstance(value, uuid.UUID):
+            value = str(value)
+        return str.__str__(value) if isinstance(value, str) else value
 
 
 def dataset_path(dataset: object) -> str:
@@ -89,7 +104,8 @@ def dataset_name(dataset: object) -> str:
     Raises:
         InputError: It does not have exactly these two parts.
     """
-    text = getattr(dataset, "identifier", dataset)
+    with caller_code("dataset"):
+        text = plain_text(getattr(dataset, "identifier", dataset))
     if not isinstance(text, str):
         raise InputError(f'expected "owner/name" or a Dataset, got {type(dataset).__name__}', path="dataset")
     parts = text.split("/")

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
-from segments_async.errors import ApiError, RateLimitError, SegmentsError, ServerError, TransportError
+from segments_async.errors import (
+    ApiError,
+    OutOfResourcesError,
+    RateLimitError,
+    SegmentsError,
+    ServerError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +86,7 @@ def is_retryable(error: BaseException) -> bool:
     """Return whether the same request may succeed later."""
     if isinstance(error, ApiError):
         return is_throttled(error) or error.status in _TRANSIENT or error.status == _REQUEST_TIMEOUT
-    return isinstance(error, TransportError) and error.retryable
+    return isinstance(error, OutOfResourcesError) or (isinstance(error, TransportError) and error.retryable)
 
 
 def backoff(policy: RetryPolicy, failures: int, jitter: float) -> float:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from attrs import evolve
 
+from segments_async._caller_errors import caller_code
 from segments_async._threads import run_sync
+from segments_async.bulk.interruptible import END_SECONDS, run_interruptible
 from segments_async.bulk.journal import FileRow, ItemRow, Journal
 from segments_async.errors import InputError
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_UNWRITTEN = 10_000
 """Maximum number of unwritten rows; above it, the run waits for the disk."""
+CANCEL_SECONDS = 5.0
+"""Seconds that a cancelled run may take to write the outcomes it has; then SQLite is interrupted."""
 
 
 class Checkpoint:
@@ -39,7 +45,8 @@ class Checkpoint:
     def __init__(
         self, path: str | os.PathLike[str], operation: Operation[Any], on_problem: Callable[[InputError], None]
     ) -> None:
-        self._path = Path(path)
+        with caller_code("checkpoint"):
+            self._path = Path(path)
         self._operation = operation
         self._on_problem = on_problem
         self._items: list[tuple[Job, str, str | None]] = []
@@ -52,13 +59,16 @@ class Checkpoint:
 
     async def open(self) -> None:
         """
-        Open the file.
+        Open the file, and check it: the time that this takes grows with its size. A cancellation interrupts it.
 
         Raises:
             InputError: The file is in use, damaged, or was written by another run, another program or a newer version.
         """
-        with anyio.CancelScope(shield=True):  # a cancellation would leave the file open
-            self._journal = await run_sync(Journal, self._path, self._operation.header)
+        self._writing = anyio.CancelScope(shield=True)
+        interrupted = Event()
+        self._journal = await run_interruptible(
+            partial(Journal, self._path, self._operation.header, interrupted), interrupted.set, discard=Journal.close
+        )
 
     @property
     def is_new(self) -> bool:
@@ -68,7 +78,9 @@ class Checkpoint:
     async def look_up(self, jobs: Sequence[Job]) -> list[Job | Outcome[Any]]:
         """Look up earlier runs: return each job as a `skipped` outcome, or with what the checkpoint knows about it."""
         try:
-            return await run_sync(self._look_up, jobs)
+            return await run_interruptible(
+                partial(self._look_up, jobs), self._journal.interrupt, patience=CANCEL_SECONDS
+            )
         except InputError as error:
             self._on_problem(error)
             return [*jobs]
@@ -91,7 +103,7 @@ class Checkpoint:
 
     async def run(self) -> None:
         """Write queued rows until `aclose` is called; start this as a task."""
-        with anyio.CancelScope(shield=True):
+        with self._writing:
             try:
                 while self._queued > self._written or not self._closing:
                     if self._queued == self._written:
@@ -104,18 +116,24 @@ class Checkpoint:
                 self._closed.set()
                 self._notify()
 
-    async def aclose(self) -> None:
-        """Wait until all rows are written, then close the file."""
+    async def aclose(self, *, cancelled: bool = False) -> None:
+        """Wait until all rows are written, but not for long if the run was *cancelled*; then close the file."""
         with anyio.CancelScope(shield=True):
             self._closing = True
             self._notify()
-            await self._closed.wait()
-            await run_sync(self._journal.close)
+            with anyio.move_on_after(CANCEL_SECONDS if cancelled else None):
+                await self._closed.wait()
+            if not self._closed.is_set():
+                self._journal.interrupt()
+                self._writing.deadline = anyio.current_time() + END_SECONDS
+                await self._closed.wait()
+            with anyio.move_on_after(END_SECONDS if cancelled else None):
+                await run_sync(self._journal.close, abandon_on_cancel=True)
 
     async def _write_all(self) -> None:
         items, self._items = self._items, []
         files, self._files = self._files, []
-        await run_sync(self._write, items, files)
+        await run_sync(self._write, items, files, abandon_on_cancel=True)
         self._written += len(items) + len(files)
         self._notify()
 
@@ -143,7 +161,7 @@ class Checkpoint:
     def _resume(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
         unchanged = row is not None and row.digest is not None and row.digest == self._digest(job)
         if row is not None and unchanged and row.status in self._operation.done_statuses:
-            item = self._operation.trim_item(job.item)
+            item = self._operation.trim_item(job)
             return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=item)
         uncertain = row is not None and unchanged and row.status == "unknown"
         return evolve(job, uncertain=uncertain, files={file.place: file for file in files})
@@ -153,5 +171,5 @@ class Checkpoint:
             return job.prepared.digest
         try:
             return self._operation.digest(job.prepared)
-        except OSError:
-            return None  # a file that cannot be read matches no digest
+        except Exception:  # noqa: BLE001 (raised by code of the caller, or by a file)
+            return None  # what cannot be read matches no digest

@@ -16,27 +16,26 @@ import anyio
 from anyio import get_cancelled_exc_class
 from attrs import evolve
 
+from segments_async._caller_errors import describe
 from segments_async._http.call_stats import CallStats
 from segments_async._wire.chunks import halve, rejected_indices, split_by_bytes
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
 from segments_async.bulk.checkpoint import MAX_UNWRITTEN, Checkpoint
 from segments_async.bulk.intake import Intake
+from segments_async.bulk.item_errors import error_of_send, first_in, is_fatal, item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, Success
 from segments_async.bulk.report import SUCCESSES, BulkReport, Outcome
 from segments_async.bulk.reporter import HEARTBEAT_SECONDS, ProgressReporter
 from segments_async.bulk.source import Source
 from segments_async.errors import (
     ApiError,
-    AuthenticationError,
-    AuthorizationError,
     ClientStateError,
     DecodeError,
     InputError,
     NotFoundError,
     OutcomeUnknownError,
     SegmentsError,
-    SubscriptionError,
     TransportError,
 )
 
@@ -54,9 +53,8 @@ T = TypeVar("T")
 GRACE_SECONDS = 10.0
 """Seconds after a stop until requests in flight are cancelled."""
 
-_FATAL = (AuthenticationError, AuthorizationError, SubscriptionError)
-"""Errors that concern every item."""
 _BAD_REQUEST = 400
+_NOT_FOUND = 404
 _TOO_LARGE = 413
 
 
@@ -72,8 +70,8 @@ class BulkStream(Generic[T]):
                     print(outcome.key, outcome.status)
             print(outcomes.report)
 
-    Leaving the block early stops the run and cancels requests in flight. With ``on_error="raise"``, the iteration
-    raises `BulkError` after the outcomes that precede the error.
+    Leaving the block early stops the run and cancels requests in flight. If the input or `progress` raises an
+    exception, and with ``on_error="raise"``, the iteration raises `BulkError` after the outcomes that precede it.
     """
 
     def __init__(
@@ -94,7 +92,9 @@ class BulkStream(Generic[T]):
         self._outcomes: deque[Outcome[T]] = deque()
         """Outcomes that the consumer has not received yet."""
         self._max_outcomes = operation.concurrency * operation.batch_size
-        self._error_to_raise: Exception | None = None
+        self._failure: tuple[str, BaseException] | None = None
+        """What ended the run other than its items, and its exception."""
+        self._error_to_raise: BaseException | None = None
         self._entered = False
         self._finished = False
         self._reporter = ProgressReporter(settings.progress, operation, self._source, self._report)
@@ -145,10 +145,16 @@ class BulkStream(Generic[T]):
             self._stop("cancelled" if cancelled else "left")
         self._group.cancel_scope.cancel()
         # Errors of the body propagate without an ExceptionGroup; the task group handles cancellations only.
-        if cancelled:
-            await self._group.__aexit__(kind, error, traceback)
-        else:
-            await self._group.__aexit__(None, None, None)
+        raised: BaseException | None = None
+        try:
+            if cancelled:
+                await self._group.__aexit__(kind, error, traceback)
+            else:
+                await self._group.__aexit__(None, None, None)
+        except BaseExceptionGroup as group:
+            raised = first_in(group)
+        if raised is not None:
+            raise raised  # such as a KeyboardInterrupt in code of the caller
 
     def __aiter__(self) -> AsyncIterator[Outcome[T]]:
         return self
@@ -183,7 +189,7 @@ class BulkStream(Generic[T]):
             raise
         finally:
             if self._checkpoint is not None:
-                await self._checkpoint.aclose()
+                await self._checkpoint.aclose(cancelled=self._report.stopped == "cancelled")
             self._finish()
 
     async def _feed(self, workers: TaskGroup) -> None:
@@ -196,8 +202,8 @@ class BulkStream(Generic[T]):
                 self._stop("total_timeout")
             finally:
                 await self._source.aclose()
-        except Exception as error:  # noqa: BLE001 (raised by the input; raised again where outcomes are consumed)
-            self._fail_with(error)
+        except Exception as error:  # noqa: BLE001 (not caused by an item)
+            self._fail_with("the run", error)
 
     async def _feed_one(self, workers: TaskGroup) -> bool:
         """Wait for a free worker and start it on a batch; return False at the end of the input."""
@@ -238,9 +244,9 @@ class BulkStream(Generic[T]):
                 stats = CallStats(bulk=True)
         except ClientStateError as error:
             stats.attempts -= 1  # the client refused to send the last one
-            self._fail_with(error)
+            self._fail_with("the client", error)
         except Exception as error:  # noqa: BLE001 (not caused by an item)
-            self._fail_with(error)
+            self._fail_with("the run", error)
         finally:
             if parts and stats.attempts > stats.throttles:
                 self._emit([self._cancelled(job, stats) for job in parts.pop()])
@@ -260,12 +266,10 @@ class BulkStream(Generic[T]):
                         prepared = await self._operation.preprocess(job, stats, record)
                         batch[batch.index(job)] = evolve(job, prepared=prepared)
             except ClientStateError as error:
-                self._fail_with(error)
-            except SegmentsError as error:
+                self._fail_with("the client", error)
+            except Exception as error:  # noqa: BLE001 (raised by code of the caller, such as a file or a function)
                 batch.remove(job)
-                self._emit([self._outcome(job, self._operation.locate(error, job.index), stats)])
-            except Exception as error:  # noqa: BLE001 (raised by a callable of the caller)
-                self._fail_with(error)
+                self._emit([self._outcome(job, self._operation.locate(item_error(error), job.index), stats)])
             finally:
                 self._add_stats(stats)
 
@@ -280,13 +284,17 @@ class BulkStream(Generic[T]):
             results = await self._operation.send(part, stats)
         except ClientStateError:
             raise
-        except SegmentsError as error:
+        except Exception as raised:  # noqa: BLE001 (one bad item must not harm the others)
+            error = raised if isinstance(raised, SegmentsError) else error_of_send(raised, stats)
             if isinstance(error, ApiError) and not self._concerns_all(error):
                 if error.status == _BAD_REQUEST and (rejected := rejected_indices(error.body, len(part))):
                     return self._split_rejected(part, rejected, error, stats)
                 if error.status in {_BAD_REQUEST, _TOO_LARGE} and len(part) > 1:
                     return halve(part)
-            self._emit([self._outcome(job, error, stats, raised=True) for job in part])
+            if isinstance(error, InputError) and len(part) > 1:
+                return halve(part)  # nothing was sent: find the item
+            locate = self._operation.locate
+            self._emit([self._outcome(job, locate(error, job.index), stats, raised=True) for job in part])
         else:
             self._emit([self._outcome(job, result, stats) for job, result in zip(part, results, strict=True)])
         finally:
@@ -303,15 +311,17 @@ class BulkStream(Generic[T]):
 
     def _concerns_all(self, error: SegmentsError) -> bool:
         """Whether every other batch would fail too."""
-        return isinstance(error, _FATAL) or (self._operation.missing_is_fatal and isinstance(error, NotFoundError))
+        if isinstance(error, NotFoundError):
+            return self._operation.missing_is_fatal and error.status == _NOT_FOUND
+        return is_fatal(error)
 
     def _outcome(
         self, job: Job, result: Success[T] | SegmentsError, stats: CallStats, *, raised: bool = False
     ) -> Outcome[T]:
-        error = None if isinstance(result, Success) else _strip_traceback(result)
+        error = None if isinstance(result, Success) else strip_tracebacks(result)
         # After a lost or malformed response, it is unknown what the service did; not so after an error of one item.
         lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
-        fatal = error is not None and (self._concerns_all(error) if raised else isinstance(error, _FATAL))
+        fatal = error is not None and (self._concerns_all(error) if raised else is_fatal(error))
         if fatal:
             self._stop("fatal")
         return self._record(
@@ -337,15 +347,21 @@ class BulkStream(Generic[T]):
         )
 
     def _unsent(self, job: Job) -> Outcome[T]:
-        return job.outcome(status="unsent", retryable=True, retry_item=self._operation.retry_item(job))
+        return job.outcome(status="unsent", retryable=True, retry_item=self._retry_item(job))
 
     def _record(self, job: Job, *, status: Status, **more: Any) -> Outcome[T]:
         """Create the outcome of *job* that was sent, and record it in the checkpoint."""
-        item = self._operation.trim_item(job.item) if status in SUCCESSES else job.item
-        outcome = job.outcome(status=status, item=item, retry_item=self._operation.retry_item(job), **more)
+        item = self._operation.trim_item(job) if status in SUCCESSES else job.item
+        outcome = job.outcome(status=status, item=item, retry_item=self._retry_item(job), **more)
         if self._checkpoint is not None:
             self._checkpoint.record(job, outcome.status, outcome.uuid)
         return outcome
+
+    def _retry_item(self, job: Job) -> Any:
+        try:
+            return self._operation.retry_item(job)
+        except Exception:  # noqa: BLE001 (raised by code of the caller; the item itself can be sent again)
+            return job.item
 
     def _add_stats(self, stats: CallStats) -> None:
         self._reporter.in_flight.discard(stats)
@@ -371,8 +387,8 @@ class BulkStream(Generic[T]):
     def _report_progress(self, *, last: bool = False) -> None:
         try:
             self._reporter.report_progress(last=last)
-        except Exception as error:  # noqa: BLE001 (raised by the callback)
-            self._fail_with(error)
+        except BaseException as error:  # noqa: BLE001 (raised by the callback; raised again where outcomes are consumed)
+            self._fail_with("progress", error)
 
     async def _report_heartbeat(self) -> None:
         """Report progress regularly, even while no item finishes."""
@@ -394,31 +410,32 @@ class BulkStream(Generic[T]):
         self._report.note_error(error)
         self._stop("checkpoint")
 
-    def _fail_with(self, error: Exception) -> None:
-        """Stop the run, and raise *error* where outcomes are consumed."""
-        self._error_to_raise = self._error_to_raise or error
+    def _fail_with(self, what: str, error: BaseException) -> None:
+        """Stop the run because *what* raised an exception that is not an item's; it is raised with the report."""
+        self._failure = self._failure or (what, error)
         self._stop("error")
 
     def _finish(self) -> None:
         """Account for items that were not sent, once, at the end of the run."""
-        try:
-            for outcome in self._intake.leftovers():
-                self._emit([outcome])
-        except Exception as error:  # noqa: BLE001 (raised by the input)
-            self._fail_with(error)
+        for outcome in self._intake.leftovers():
+            self._emit([outcome])
+        if self._source.error is not None:
+            self._fail_with("the input", self._source.error)
         report = self._report
         report.exhausted = self._source.exhausted
         report.elapsed = time.monotonic() - self._started
         self._report_progress(last=True)
-        incomplete = report.stopped is not None or report.succeeded < report.total
-        if self._settings.on_error == "raise" and incomplete:
-            self._error_to_raise = self._error_to_raise or report.as_error()
+        self._error_to_raise = self._error_of_run()
         self._finished = True
         self._outcomes_changed.set()
 
-
-def _strip_traceback(error: SegmentsError) -> SegmentsError:
-    """Drop the traceback and underlying errors, which keep the request and its body in memory for every failure."""
-    error.__traceback__ = error.__context__ = None
-    error.__cause__ = _strip_traceback(error.__cause__) if isinstance(error.__cause__, SegmentsError) else None
-    return error
+    def _error_of_run(self) -> BaseException | None:
+        """Return what to raise where outcomes are consumed; with the report, unless the program must not go on."""
+        report = self._report
+        if self._failure is not None:
+            what, error = self._failure
+            if not isinstance(error, Exception) or (isinstance(error, ClientStateError) and what == "the client"):
+                return error
+            return report.as_error(error, f"{what} raised {describe(error)}")
+        incomplete = report.stopped is not None or report.succeeded < report.total
+        return report.as_error() if self._settings.on_error == "raise" and incomplete else None

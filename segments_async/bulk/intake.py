@@ -7,6 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segments_async._wire.chunks import MAX_BATCH_BYTES, fits
+from segments_async._wire.retry import is_retryable
+from segments_async.bulk.item_errors import item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, digest_of
 from segments_async.bulk.report import Outcome
 from segments_async.errors import InputError
@@ -38,7 +40,7 @@ class Intake(Generic[T]):
         self._lookup_size = operation.batch_size
         """Number of jobs to look up together."""
         self._unprepared: tuple[int, Any] | None = None
-        """An item whose preparation raised an exception of the caller's own code."""
+        """The item that is being prepared; only an exception such as KeyboardInterrupt leaves it here."""
 
     async def take(self) -> tuple[list[Job], list[Outcome[T]]]:
         """
@@ -47,7 +49,8 @@ class Intake(Generic[T]):
         An item that does not fit into the batch waits for the next one.
 
         Returns:
-            The batch, or the outcomes of items that are not sent; both are empty at the end of the input.
+            The batch, or the outcomes of items that are not sent; both are empty at the end of the input, and after the
+            last items that it gave before it raised an exception.
         """
         while len(self._pending) < self._operation.batch_size and self._pending_bytes <= MAX_BATCH_BYTES:
             entry = await self._source.take()
@@ -78,12 +81,13 @@ class Intake(Generic[T]):
     def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:
         try:
             prepared = self._operation.prepare(item)
-        except InputError as error:
-            located = self._operation.locate(error, index)
-            return Outcome(index=index, key=None, item=item, status="failed", error=located)
+        except Exception as error:  # noqa: BLE001 (raised by code of the caller)
+            located = strip_tracebacks(self._operation.locate(item_error(error), index))
+            retryable = is_retryable(located)
+            return Outcome(index=index, key=None, item=item, status="failed", error=located, retryable=retryable)
         job = Job(index, item, prepared)
         if self._seen is not None:
-            digest = digest_of(prepared.key.encode())
+            digest = digest_of(prepared.key.encode("utf-8", "surrogatepass"))
             if digest in self._seen:
                 duplicate = InputError(f"{prepared.key!r} appears more than once in this run")
                 return job.outcome(status="failed", error=self._operation.locate(duplicate, index))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import stat
+from contextlib import contextmanager, suppress
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from segments_async._caller_errors import describe
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +32,22 @@ _TABLES = (
     ) WITHOUT ROWID
     """,
 )
+
+_SETTINGS = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0")
+"""SQLite's advice for files that anyone may have written; see https://sqlite.org/security.html."""
+_WRONG_TYPES = (
+    """
+    SELECT 1 FROM items WHERE typeof(key) != 'text' OR typeof(status) != 'text'
+    OR typeof(digest) NOT IN ('blob', 'null') OR typeof(uuid) NOT IN ('text', 'null')
+    """,
+    """
+    SELECT 1 FROM files WHERE typeof(key) != 'text' OR typeof(place) != 'integer'
+    OR typeof(digest) != 'blob' OR typeof(url) != 'text' OR typeof(asset) != 'text'
+    """,
+)
+"""Queries that find a value of another type: SQLite stores any type in any column."""
+_STEPS_BETWEEN_CHECKS = 10_000
+"""Steps of SQLite's virtual machine after which it checks whether it was interrupted: well under a millisecond."""
 
 
 @frozen
@@ -62,17 +82,25 @@ class Journal:
         path: The file; created if it does not exist.
         header: Identifies the run, such as its operation and dataset; an existing file must have the same header.
 
+        interrupted: Once this is set, SQLite ends what it does, and every call raises InputError.
+
     Raises:
-        InputError: The file cannot be opened, is in use or damaged, or was written by another run, another program
-            or a newer version.
+        InputError: The file cannot be opened, is not a regular file, is in use or damaged, or was written by another
+            run, another program or a newer version.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, header: Mapping[str, str], interrupted: Event | None = None) -> None:
         self._path = path
+        self._interrupted = interrupted or Event()
+        # Python's sqlite3 can keep the GIL while it waits for another thread's call on the same connection.
+        self._lock = Lock()
         with self._translated_errors():
-            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            self._refuse_special_file()
+            # An absolute path is never `:memory:` or a URI.
+            self._db = sqlite3.connect(path.absolute(), timeout=0, isolation_level=None, check_same_thread=False)
         try:
             with self._translated_errors():
+                self._db.set_progress_handler(self._interrupted.is_set, _STEPS_BETWEEN_CHECKS)
                 self._open(header)
                 self.is_new: bool = (
                     self._db.execute("SELECT 1 FROM items UNION ALL SELECT 1 FROM files").fetchone() is None
@@ -83,12 +111,12 @@ class Journal:
 
     def find(self, keys: Iterable[str]) -> dict[str, tuple[ItemRow | None, list[FileRow]]]:
         """Return the recorded item and files of each of *keys*."""
-        with self._translated_errors():
+        with self._lock, self._translated_errors():
             return {key: (self._item(key), self._files(key)) for key in keys}
 
     def write(self, items: Iterable[ItemRow], files: Iterable[FileRow]) -> None:
         """Record *items* and uploaded *files* in one transaction."""
-        with self._translated_errors():
+        with self._lock, self._translated_errors():
             self._db.execute("BEGIN")
             try:
                 self._db.executemany(
@@ -107,8 +135,25 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and release its lock."""
-        with self._translated_errors():
+        with self._lock, self._translated_errors():
             self._db.close()
+
+    def interrupt(self) -> None:
+        """End what SQLite does now; call this from any thread."""
+        self._interrupted.set()
+        with suppress(sqlite3.Error):  # it was closed in the meantime
+            self._db.interrupt()
+
+    def _refuse_special_file(self) -> None:
+        """Refuse what is not a regular file: SQLite would wait for the writer of a pipe, for example."""
+        if os.fspath(self._path) == ":memory:":
+            raise self._error("would not be a file")
+        try:
+            mode = os.stat(self._path).st_mode  # noqa: PTH116 (pathlib refuses some names)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(mode):
+            raise self._error("is not a file")
 
     def _item(self, key: str) -> ItemRow | None:
         row = self._db.execute("SELECT * FROM items WHERE key = ?", (key,)).fetchone()
@@ -118,12 +163,14 @@ class Journal:
         return [FileRow(*row) for row in self._db.execute("SELECT * FROM files WHERE key = ?", (key,))]
 
     def _open(self, header: Mapping[str, str]) -> None:
+        for setting in _SETTINGS:
+            self._db.execute(f"PRAGMA {setting}")
         # The connection keeps its lock, so a second run is refused; the lock of a killed process is released by the OS.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("BEGIN EXCLUSIVE")
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        is_empty = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         self._db.execute("COMMIT")
-        if tables == 0:
+        if is_empty and self._pragma("application_id") == self._pragma("user_version") == 0:
             self._create(header)
         self._check(header)
         # With WAL, a killed process loses no committed rows; a power failure loses the last few at most.
@@ -140,24 +187,40 @@ class Journal:
         self._db.execute("COMMIT")
 
     def _check(self, header: Mapping[str, str]) -> None:
-        if self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if self._pragma("application_id") != APPLICATION_ID:
             raise self._error("is a database of another program")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = self._pragma("user_version")
         if version > VERSION:
             raise self._error(f"was written by a newer version (format {version}, this one reads {VERSION})")
-        damage = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        # The schema comes before any query of a table: a view or a trigger could compute for ever, or write elsewhere.
+        if version != VERSION or self._schema() != sorted(map(_normalized, _TABLES)):
+            raise self._error("has other tables than a checkpoint")
+        damage = self._pragma("quick_check(1)")
         if damage != "ok":
             raise self._error(f"is damaged ({' '.join(damage.split())})")
+        if any(self._db.execute(f"{query} LIMIT 1").fetchone() for query in _WRONG_TYPES):
+            raise self._error("is damaged (it contains a value of another type)")
         existing = dict(self._db.execute("SELECT name, value FROM header"))
         for name, value in header.items():
             if existing.get(name) != value:
                 raise self._error(f"belongs to another run: its {name} is {existing.get(name)!r}, not {value!r}")
 
+    def _pragma(self, name: str) -> Any:
+        return self._db.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def _schema(self) -> list[str]:
+        """Return the statements of all tables, views, triggers and indexes, except the statistics of SQLite."""
+        query = "SELECT sql FROM sqlite_master WHERE type != 'table' OR substr(name, 1, 7) != 'sqlite_'"
+        rows = self._db.execute(query)
+        return sorted(_normalized(str(sql)) for (sql,) in rows)
+
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
-        """Raise errors of SQLite as `InputError`."""
+        """Raise errors of SQLite, of the file system and of values that SQLite cannot store as `InputError`."""
         try:
             yield
+        except InputError:
+            raise
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             problem = {
@@ -168,8 +231,17 @@ class Journal:
                 sqlite3.SQLITE_CANTOPEN: "cannot be opened",
                 sqlite3.SQLITE_READONLY: "cannot be written",
                 sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
+                sqlite3.SQLITE_INTERRUPT: "was not used to the end, because the run was cancelled",
             }.get(code, "cannot be used")
             raise self._error(f"{problem} ({error})") from error
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or describe(error)
+            raise self._error(f"cannot be used ({reason})") from error
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self._path} {problem}", path="checkpoint")
+
+
+def _normalized(statement: str) -> str:
+    """Return an SQL statement with single spaces, as SQLite stores it otherwise as it was written."""
+    return " ".join(statement.split())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import field, frozen
 
 from segments_async.bulk.report import SUCCESSES, Outcome
-from segments_async.errors import InputError, SegmentsError
+from segments_async.errors import InputError, OutOfResourcesError, SegmentsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,11 +25,16 @@ def digest_of(content: bytes | bytearray | memoryview) -> bytes:
     return blake2b(content, digest_size=16).digest()
 
 
+def _exact_text(text: str) -> str:
+    return str.__str__(text)
+
+
 @frozen
 class Prepared:
     """An item that is checked and ready to send."""
 
-    key: str
+    key: str = field(converter=_exact_text)
+    """Its name in outcomes; a string of a class of the caller becomes an exact `str`."""
     body: Any = field(repr=False)
     """The content that `Operation.send` puts into a request."""
     size: int = 0
@@ -37,6 +42,11 @@ class Prepared:
     uuid: str | None = None
     digest: bytes | None = None
     """The result of `Operation.digest`, if already known; None to compute it."""
+    item: Any = field(default=None, repr=False)
+    """
+    The item in the form that `Operation.prepare` gave it, for `trim_item` and `retry_item`; None if they use the item
+    as it was passed in. So code of the caller runs once for each item, and gives one result.
+    """
 
 
 @frozen(eq=False)
@@ -102,15 +112,21 @@ class Operation(Generic[T]):
         return {"operation": self.kind, "service": self.service, "dataset or labelset": self.scope}
 
     def locate(self, error: SegmentsError, index: int) -> SegmentsError:
-        """Add the position in the input to an `InputError`; return other errors unchanged."""
-        return error.under(f"{self.items_name}[{index}]") if isinstance(error, InputError) else error
+        """Add the position in the input to an error about the item; return other errors unchanged."""
+        if isinstance(error, InputError | OutOfResourcesError):
+            return error.under(f"{self.items_name}[{index}]")
+        return error
 
     def limit(self) -> int | None:
         """Return how many requests the client may have in flight now, over all callers; None if unknown."""
         return None
 
     def prepare(self, item: Any) -> Prepared:
-        """Check *item* before anything is sent; raise `InputError` if it is invalid."""
+        """
+        Check *item* before anything is sent; raise `InputError` if it is invalid.
+
+        Any exception fails the item alone, as code of the caller may raise it.
+        """
         raise NotImplementedError
 
     def digest(self, prepared: Prepared) -> bytes | None:
@@ -122,9 +138,9 @@ class Operation(Generic[T]):
         content = prepared.body if isinstance(prepared.body, bytes) else b""
         return digest_of(content)
 
-    def trim_item(self, item: Any) -> Any:
+    def trim_item(self, job: Job) -> Any:
         """Return the item to keep in the outcome of a success: all of it, unless it is large."""
-        return item
+        return job.item
 
     def retry_item(self, job: Job) -> Any:
         """Return the item to pass to another run: the same item, unless part of the work is done."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Generic, Literal, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from segments_async.errors import ApiError, DecodeError, InputError, SegmentsError, TransportError
+from segments_async._pickling import picklable
+from segments_async.bulk.error_groups import group_of
+from segments_async.errors import InputError, SegmentsError
 
 T = TypeVar("T")
 
@@ -66,6 +68,14 @@ class Outcome(Generic[T]):
     def succeeded(self) -> bool:
         """Whether the item is stored by the service."""
         return self.status in SUCCESSES
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it; an item that cannot be pickled, such as an open file or a lambda, is replaced by its repr."""
+        values = {attribute.name: getattr(self, attribute.name) for attribute in fields(Outcome)}
+        item = picklable(self.item)
+        retry_item = item if self.retry_item is self.item else picklable(self.retry_item)
+        values |= {"item": item, "value": picklable(self.value), "retry_item": retry_item}
+        return _restore_outcome, (values,)
 
 
 @frozen(kw_only=True)
@@ -135,9 +145,9 @@ class BulkReport(Generic[T]):
         deleted_count: Samples that `samples.delete_many` deleted, as reported by the service: without unknown uuids,
             and without deletions whose response was lost.
         stopped: Why the run ended before its input did: ``"fatal"`` (an error that concerns every item, such as a
-            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
-            itself raised), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the stream was left
-            early) or ``"cancelled"``; None if the run was not stopped.
+            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input or
+            `progress` raised an exception), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the
+            stream was left early) or ``"cancelled"``; None if the run was not stopped.
         exhausted: Whether the input was read to its end. After a stop, whether its remaining items are counted as
             unsent.
         truncated: Whether outcomes were dropped; only possible with ``keep="failures"``.
@@ -234,11 +244,17 @@ class BulkReport(Generic[T]):
 
     @property
     def error_groups(self) -> dict[str, list[Outcome[T]]]:
-        """The failures grouped by error message, most frequent first."""
+        """
+        The failures grouped by what went wrong, most frequent first.
+
+        The text of a group is the error's class and message, without what differs from item to item: index, name, uuid,
+        URL, path, port.
+        """
         groups: dict[str, list[Outcome[T]]] = {}
         for outcome in self.failures:
             if outcome.error is not None:
-                groups.setdefault(_group_of(outcome.error), []).append(outcome)
+                group = group_of(outcome.error, outcome.key, outcome.uuid, outcome.item)
+                groups.setdefault(group, []).append(outcome)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
 
     def raise_if_failed(self) -> None:
@@ -252,11 +268,18 @@ class BulkReport(Generic[T]):
         if self.succeeded < self.total or (not self.exhausted and self.stopped not in {None, "left"}):
             raise self.as_error()
 
-    def as_error(self) -> BulkError:
-        """Return the report as an error, whose ``__cause__`` is the first error."""
-        first = self._first_error
-        error = BulkError(str(self) if first is None else f"{self}; first error: {first}", report=self)
-        error.__cause__ = first
+    def as_error(self, cause: Exception | None = None, words: str = "") -> BulkError:
+        """
+        Return the report as an error.
+
+        Args:
+            cause: What ended the run, its ``__cause__``; None for the first error of an item.
+            words: What happened, for the message.
+        """
+        if cause is None and self._first_error is not None:
+            cause, words = self._first_error, f"first error: {self._first_error}"
+        error = BulkError(f"{self}; {words}" if words else str(self), report=self)
+        error.__cause__ = cause
         return error
 
     def __str__(self) -> str:
@@ -270,7 +293,9 @@ class BulkReport(Generic[T]):
 
 class BulkError(SegmentsError):
     """
-    A bulk run failed and was configured to raise; ``__cause__`` is the first error of the run.
+    A bulk run failed and was configured to raise, or its input or its `progress` raised an exception.
+
+    The ``__cause__`` is that exception, or the first error of an item.
 
     Attributes:
         report: The outcome of every item.
@@ -281,15 +306,5 @@ class BulkError(SegmentsError):
         super().__init__(message)
 
 
-def _group_of(error: SegmentsError) -> str:
-    """Return the message of *error* without its location, such as the URL or the path of an argument."""
-    match error:
-        case ApiError():
-            message = error.detail
-        case InputError() | DecodeError():
-            message = error.problem
-        case TransportError():
-            message = str(error).removesuffix(f" on {error.method} {error.url}")
-        case _:
-            message = str(error)
-    return f"{type(error).__name__}: {message}"
+def _restore_outcome(values: dict[str, Any]) -> Outcome[Any]:
+    return Outcome(**values)

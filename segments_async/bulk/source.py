@@ -18,40 +18,68 @@ class Source:
     """
     Take items from an iterable or an async iterable, one at a time and only on demand.
 
+    An input that raises an exception ends there, and `error` is the exception.
+
     Attributes:
         total: Number of items, if the input has a length.
         exhausted: Whether the end of the input was reached.
+        error: The exception that the input raised.
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any]) -> None:
-        self.total: int | None = len(items) if isinstance(items, Sized) else None
+        self.total: int | None = _length_of(items)
         self.exhausted: bool = False
-        self._failed = False
+        self.error: Exception | None = None
+        self._items = items
+        self._is_async = isinstance(items, AsyncIterable)
+        self._iterator: Any = None
         self._next_index = 0
-        self._async = aiter(items) if isinstance(items, AsyncIterable) else None
-        self._sync = iter(()) if isinstance(items, AsyncIterable) else iter(items)
 
     async def take(self) -> tuple[int, Any] | None:
-        """Return the next item and its index; None at the end. Exceptions of the input propagate unchanged."""
+        """Return the next item and its index; None at the end, or after an exception of the input."""
+        if self.error is not None:
+            return None
         try:
-            item = next(self._sync, _END) if self._async is None else await anext(self._async, _END)
-        except Exception:
-            self._failed = True
-            raise
+            iterator = self._open()
+            # CPython 3.11 crashes in `anext` with a default if `__anext__` raises before there is something to await.
+            item = await anext(iterator) if self._is_async else next(iterator, _END)
+        except Exception as error:  # noqa: BLE001 (raised by the input)
+            if not (self._is_async and isinstance(error, StopAsyncIteration)):
+                self.error = error
+                return None
+            item = _END
         return self._number(item)
 
     def rest(self) -> Iterator[tuple[int, Any]]:
         """Yield the items not taken yet; nothing if the input has no length, is async or raised an exception."""
-        if self.total is None or self._async is not None or self._failed:
+        if self.total is None or self._is_async:
             return
-        while (entry := self._number(next(self._sync, _END))) is not None:
+        while self.error is None:
+            try:
+                entry = self._number(next(self._open(), _END))
+            except Exception as error:  # noqa: BLE001 (raised by the input)
+                self.error = error
+                return
+            if entry is None:
+                return
             yield entry
 
     async def aclose(self) -> None:
         """Run the cleanup of an async generator that was not exhausted."""
-        if isinstance(self._async, AsyncGenerator) and not self.exhausted:
+        iterator = self._iterator or self._items
+        if isinstance(iterator, AsyncGenerator) and not self.exhausted:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-                await self._async.aclose()
+                try:
+                    await iterator.aclose()
+                except Exception as error:  # noqa: BLE001 (raised by the input)
+                    self.error = self.error or error
+
+    def _open(self) -> Any:
+        """Return the iterator, created at the first call."""
+        if self._iterator is None:
+            open_items: Any = aiter if self._is_async else iter
+            self._iterator = open_items(self._items)
+        return self._iterator
 
     def _number(self, item: Any) -> tuple[int, Any] | None:
         if item is _END:
@@ -60,3 +88,11 @@ class Source:
         index = self._next_index
         self._next_index += 1
         return index, item
+
+
+def _length_of(items: object) -> int | None:
+    """Return the number of items; None if it has no length, or none that can be computed."""
+    try:
+        return len(items) if isinstance(items, Sized) else None
+    except Exception:  # noqa: BLE001 (raised by the input; its items may be fine)
+        return None

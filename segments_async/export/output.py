@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
-from segments_async.errors import InputError
+from segments_async._transfer.file_errors import file_error
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ _BLOCKED = frozenset(
 
 
 class UnwritableError(InputError):
-    """The disk is full, or the folder is not writable: an error of the whole export, not of a single sample."""
+    """The folder is not writable: an error of the whole export, not of a single sample."""
 
 
 class BlockedPathError(InputError):
@@ -43,11 +44,14 @@ class BlockedPathError(InputError):
 
 @contextmanager
 def raise_unwritable(path: Path) -> Iterator[None]:
-    """Convert an OSError into an `UnwritableError` that names the file."""
+    """Convert an OSError into an `UnwritableError` or an `OutOfResourcesError` that names the file."""
     try:
         yield
     except OSError as error:
-        raise UnwritableError(f"cannot be written ({error.strerror or error}): {path}", path="folder") from error
+        failure = file_error(error, "cannot be written", path, "folder")
+        if not isinstance(failure, OutOfResourcesError):
+            failure = UnwritableError(failure.problem, path=failure.path)
+        raise failure from error
 
 
 @contextmanager
@@ -72,6 +76,7 @@ def write_file(path: Path, content: bytes, prefix: str = "") -> None:
     Raises:
         BlockedPathError: The name is too long, or something is in its place; the temporary file is deleted.
         UnwritableError: It cannot be written; the temporary file is deleted.
+        OutOfResourcesError: The disk is full, or this machine has too many open files; likewise.
     """
     temporary = temporary_path(path, prefix)
     with raise_unwritable(path), _raise_blocked(path):

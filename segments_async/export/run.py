@@ -18,7 +18,7 @@ from segments_async._streams.prefetch import Prefetcher
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import Progress
-from segments_async.errors import DecodeError, ExportError, SegmentsError
+from segments_async.errors import DecodeError, ExportError, OutOfResourcesError, SegmentsError
 from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
 from segments_async.export.categories import Categories
 from segments_async.export.claims import Claims
@@ -137,7 +137,8 @@ class Export:
         Raises:
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
             InputError: Another export, or a file that no export wrote, is in the way.
-            UnwritableError: The disk is full, or the folder cannot be written.
+            UnwritableError: The folder cannot be written.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         folder = self._folder
         claims = Claims(self._format.label_stems, [SUMMARY, folder.header.file_name])
@@ -209,7 +210,7 @@ class Export:
             return None
         try:
             return await self._export(files, item)
-        except UnwritableError:
+        except (UnwritableError, OutOfResourcesError):
             raise  # every other sample would fail too
         except ExportError as error:
             return error

@@ -22,6 +22,7 @@ from segments_async.errors import (
     DecodeError,
     InputError,
     NotFoundError,
+    OutOfResourcesError,
     RateLimitError,
     RequestTimeoutError,
     SegmentsError,
@@ -48,6 +49,7 @@ _STATUS_AND_DETAIL: dict[type[SegmentsError], tuple[HTTPStatus, str]] = {
     CollaboratorError: (HTTPStatus.CONFLICT, "This user is a collaborator already or cannot become one."),
     ValidationError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The labelling service does not accept these values."),
     InputError: (HTTPStatus.UNPROCESSABLE_ENTITY, "These values are not valid."),
+    OutOfResourcesError: (HTTPStatus.SERVICE_UNAVAILABLE, "This server is out of resources; try again later."),
     RequestTimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "The labelling service did not answer in time."),
     TransportError: (HTTPStatus.BAD_GATEWAY, "The labelling service cannot be reached."),
     DecodeError: (HTTPStatus.BAD_GATEWAY, "The labelling service sent an unreadable response."),
@@ -73,6 +75,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     =====================================  ===========================
     `RateLimitError`                       503 with ``Retry-After``
+    `OutOfResourcesError`                  503
     `RequestTimeoutError`                  504
     `NotFoundError`                        404
     `AlreadyExistsError`                   409, like `CollaboratorError`

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from segments_async._wire.endpoint import dataset_name, dataset_path, segment
+from segments_async._wire.endpoint import dataset_name, dataset_path, plain_text, segment
 from segments_async.bulk.operation import Operation, Prepared, digest_of
 from segments_async.errors import InputError
 
@@ -85,7 +85,8 @@ class PerLabelOperation(PerItemOperation[T]):
 
     def prepare_label(self, sample_uuid: object, labelset: object = None, content: bytes | None = None) -> Prepared:
         """Check the sample's uuid and the labelset; the prepared body is the path and the *content* to send."""
-        labelset = self.scope if labelset is None else labelset
+        labelset = self.scope if labelset is None else plain_text(labelset, "labelset")
+        sample_uuid = plain_text(sample_uuid, "sample_uuid")
         segment(sample_uuid, "sample_uuid")
         segment(labelset, "labelset")
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
@@ -104,6 +105,7 @@ class PerSampleOperation(PerLabelOperation[T]):
 
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid; errors name its index in the input alone, as an item is just the uuid."""
+        item = plain_text(item)
         segment(item, "")
         return self.prepare_label(item)
 

@@ -165,7 +165,7 @@ class TestInput:
 
     @pytest.mark.parametrize("kind", ["generator", "async generator", "async iterable"])
     async def test_source_that_raises(self, kind):
-        """Its exception is raised unchanged; items taken before it have their outcomes."""
+        """Its exception is the cause of a BulkError; items taken before it have their outcomes."""
 
         class Broken(Numbers):
             def __iter__(self):
@@ -176,10 +176,13 @@ class TestInput:
         items = Broken(5)
         stream = bulk({"generator": iter, "async generator": aiter}.get(kind, lambda it: it)(items))
         seen = []
-        with pytest.raises(ZeroDivisionError) as caught:
+        with pytest.raises(
+            BulkError, match=r"^5 items: 5 done; stopped: error; the input raised \w+: no more$"
+        ) as caught:
             await drain(stream, seen)
 
-        assert caught.value is error
+        assert caught.value.__cause__ is error
+        assert caught.value.report is stream.report
         check_report(stream.report, seen)
         assert (stream.report.total, stream.report.exhausted, stream.report.stopped) == (5, False, "error")
         assert stream.report.failures == []
@@ -187,7 +190,7 @@ class TestInput:
     async def test_sized_source_that_raises(self):
         """It has a length, but is not pulled any further."""
         stream = bulk(Sized([0, 1]))
-        with pytest.raises(ValueError, match="no more"):
+        with pytest.raises(BulkError, match="the input raised ValueError: no more"):
             await stream.collect()
 
         check_report(stream.report)
@@ -195,15 +198,15 @@ class TestInput:
 
     async def test_sized_source_that_raises_after_a_stop(self):
         stream = bulk(Sized(["bad", "bad", "bad"]), max_failures=0)
-        with pytest.raises(ValueError, match="no more"):
+        with pytest.raises(BulkError, match="the input raised ValueError: no more"):
             await stream.collect()
 
         check_report(stream.report)
         assert dict(stream.report.counts) == {"failed": 1, "unsent": 2}
         assert stream.report.stopped == "max_failures"
 
-    async def test_items_taken_before_a_source_raised_are_unsent(self):
-        """A batch that was not full when its source raised is not sent."""
+    async def test_items_taken_before_a_source_raised_are_sent(self):
+        """A batch that was not full when its source raised is sent like the last one of any input."""
 
         async def items():
             for number in range(5):
@@ -211,13 +214,57 @@ class TestInput:
             await wait_all_tasks_blocked()
             raise ZeroDivisionError
 
-        stream = bulk(items(), Echo(batch_size=3))
-        with pytest.raises(ZeroDivisionError):
+        operation = Echo(batch_size=3)
+        stream = bulk(items(), operation)
+        with pytest.raises(BulkError) as caught:
             await stream.collect()
 
+        assert type(caught.value.__cause__) is ZeroDivisionError
         check_report(stream.report)
-        assert [outcome.status for outcome in stream.report.results] == ["done"] * 3 + ["unsent"] * 2
-        assert stream.report.retry_items == [3, 4]
+        assert [outcome.status for outcome in stream.report.results] == ["done"] * 5
+        assert operation.requests == [[0, 1, 2], [3, 4]]
+        assert (stream.report.exhausted, stream.report.stopped) == (False, "error")
+
+    @pytest.mark.parametrize("on_error", ["collect", "raise"])
+    async def test_source_that_raises_beside_a_failure(self, on_error):
+        def items():
+            yield 1
+            yield "bad"
+            raise ZeroDivisionError
+
+        stream = bulk(items(), on_error=on_error)
+        with pytest.raises(BulkError) as caught:
+            await stream.collect()
+
+        assert type(caught.value.__cause__) is (ZeroDivisionError if on_error == "collect" else InputError)
+        check_report(stream.report)
+        assert dict(stream.report.counts) == {"done" if on_error == "collect" else "unsent": 1, "failed": 1}
+
+    @pytest.mark.parametrize("method", ["__iter__", "__aiter__", "__next__", "__anext__"])
+    async def test_iterator_that_cannot_be_made(self, method):
+        """Whatever step fails: creating the iterator, or the first step; also if it is no iterator at all."""
+
+        def fail(self):
+            raise ZeroDivisionError
+
+        steps = {"__next__": "__iter__", "__anext__": "__aiter__"}
+        members = {steps.get(method, method): lambda self: self, method: fail}
+        stream = bulk(type("Items", (), members)())
+        with pytest.raises(BulkError) as caught:
+            await stream.collect()
+        assert type(caught.value.__cause__) is ZeroDivisionError
+        check_report(stream.report)
+        assert stream.report.total == 0
+
+    async def test_length_that_cannot_be_read(self):
+        """It is only used for the progress and for the rest after a stop."""
+
+        class Unmeasured(list):
+            def __len__(self):
+                raise ZeroDivisionError
+
+        report = await bulk(Unmeasured([1, 2, 3])).collect()
+        assert (report.total, report.succeeded, report.exhausted) == (3, 3, True)
 
     async def test_source_whose_cleanup_raises(self):
         async def items():
@@ -228,8 +275,9 @@ class TestInput:
                 raise ZeroDivisionError
 
         stream = bulk(items(), max_failures=0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(BulkError) as caught:
             await stream.collect()
+        assert type(caught.value.__cause__) is ZeroDivisionError
         check_report(stream.report)
 
     async def test_caller_keeps_a_stream_of_its_own(self):
@@ -654,25 +702,82 @@ class TestNativeCancellation:
         assert (stream.report.total, stream.report.exhausted, stream.report.stopped) == (1, False, "cancelled")
 
 
+class Leave(BaseException):
+    """Like KeyboardInterrupt, which asyncio treats in a way of its own."""
+
+
 class TestFaultsOfTheProgram:
-    """Errors that no item caused: they are raised unchanged, and no outcome is lost."""
+    """Exceptions that are not errors of this package: the items have them, and no outcome is lost."""
 
     @pytest.mark.parametrize("stage", ["send", "begin"])
-    async def test_bare(self, stage):
-        async def fail(_):
+    async def test_only_its_items_fail(self, stage):
+        async def fail(numbers):
+            await anyio.lowlevel.checkpoint()
+            if numbers in ([4], 4):
+                raise error
+
+        error = ZeroDivisionError("no")
+        operation = Echo(fail) if stage == "send" else Echo(preprocess_limit=2, begin=fail, batch_size=3)
+        report = await bulk(range(10), operation).collect()
+
+        check_report(report)
+        assert (report.succeeded, report.stopped) == (9, None)
+        [failure] = report.failures
+        assert failure.index == 4
+        assert failure.error.__cause__ is error
+        assert (failure.status, str(failure.error)) == (
+            ("unknown", "raised ZeroDivisionError: no after the request may have been sent")
+            if stage == "send"
+            else ("failed", "numbers[4]: raised ZeroDivisionError: no")
+        )
+
+    async def test_a_batch_that_was_not_sent_is_halved(self):
+        """So that an item that cannot be sent fails alone."""
+
+        class Unsendable(Echo):
+            async def send(self, jobs, trace):
+                if any(job.item == 4 for job in jobs):
+                    raise error
+                return await super().send(jobs, trace)
+
+        error = ZeroDivisionError("no")
+        report = await bulk(range(10), Unsendable(batch_size=10)).collect()
+        check_report(report)
+        assert [outcome.index for outcome in report.failures] == [4]
+        assert str(report.failures[0].error) == "numbers[4]: raised ZeroDivisionError: no"
+        assert report.failures[0].error.__cause__ is error
+
+    @pytest.mark.parametrize("stage", ["input", "prepare", "begin", "send", "progress"])
+    async def test_what_is_no_exception_is_raised_unchanged(self, stage):
+        """Such as KeyboardInterrupt; and yet every item that was taken has its outcome."""
+
+        def leave(*_):
+            raise error
+
+        async def leave_later(_):
             await anyio.lowlevel.checkpoint()
             raise error
 
-        error = ZeroDivisionError()
-        operation = Echo(fail) if stage == "send" else Echo(preprocess_limit=2, begin=fail, batch_size=3)
-        stream = bulk(range(10), operation)
-        with pytest.raises(ZeroDivisionError) as caught:
-            await stream.collect()
+        def items():
+            yield from range(5)
+            raise error
 
+        class Leaving(Echo):
+            prepare = leave
+
+        error = Leave()
+        operation = {
+            "begin": Echo(begin=leave_later, preprocess_limit=2, batch_size=3),
+            "send": Echo(leave_later, batch_size=3),
+            "prepare": Leaving(),
+        }.get(stage, Echo())
+        progress = {"progress": leave} if stage == "progress" else {}
+        stream = bulk(items() if stage == "input" else range(5), operation, **progress)
+        with pytest.raises(Leave) as caught:
+            await stream.collect()
         assert caught.value is error
         check_report(stream.report)
-        assert stream.report.succeeded == 0
-        assert (stream.report.unknown > 0) is (stage == "send")
+        assert stream.report.total == 5
 
     @pytest.mark.parametrize("stage", ["send", "begin"])
     async def test_closed_client(self, stage):
@@ -693,8 +798,9 @@ class TestFaultsOfTheProgram:
             return []
 
         stream = bulk(range(3), Echo(answer))
-        with pytest.raises(ValueError, match="zip"):
+        with pytest.raises(BulkError, match="the run raised ValueError: zip") as caught:
             await stream.collect()
+        assert type(caught.value.__cause__) is ValueError
         check_report(stream.report)
 
 
@@ -838,7 +944,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("at_end", [True, False])
     async def test_error(self, at_end):
-        """A callable that raises is not called again, and its error is raised unchanged."""
+        """A callable that raises is not called again; its exception is the cause of a BulkError with the report."""
 
         def tell(progress):
             calls.append(progress)
@@ -848,10 +954,11 @@ class TestProgress:
         calls = []
         error = ZeroDivisionError()
         stream = bulk(range(3), progress=tell)
-        with pytest.raises(ZeroDivisionError) as caught:
+        with pytest.raises(BulkError, match="progress raised ZeroDivisionError") as caught:
             await stream.collect()
 
-        assert caught.value is error
+        assert caught.value.__cause__ is error
+        assert caught.value.report is stream.report
         assert calls[-1].done == 3 if at_end else len(calls) == 1
         check_report(stream.report)
 

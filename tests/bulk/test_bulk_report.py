@@ -14,6 +14,7 @@ from segments_async import (
     DecodeError,
     InputError,
     Outcome,
+    OutOfResourcesError,
     Progress,
     TransportError,
     ValidationError,
@@ -223,3 +224,108 @@ class TestOptions:
         settings = BulkSettings()
         for attribute in type(settings).__attrs_attrs__:
             bulk([], **{attribute.name: getattr(settings, attribute.name)})
+
+
+def failures(errors, **more):
+    return report_of([outcome(n, "failed", error, **more) for n, error in enumerate(errors)])
+
+
+UUID = "602a3eec-a61c-4a77-9fcc-3037ce5e{:04x}"
+SAME_REASON = {
+    "a file that does not exist": lambda n: InputError(
+        f"cannot be read (No such file or directory): /data/my photos ({n})/{n}.png", path=f"files[{n}]"
+    ),
+    "too many open files": lambda n: OutOfResourcesError(
+        f"cannot be read (Too many open files): photos/{n}.png; raise the limit", path=f"files[{n}]", errno=24
+    ),
+    "an empty file": lambda n: InputError(f"is empty: {n} of mine.png", path=f"files[{n}]"),
+    "a duplicate": lambda n: InputError(f"'name {n}' appears more than once in this run", path=f"samples[{n}]"),
+    "a uuid": lambda n: ValidationError(400, "PUT", f"https://x/{n}", f"No sample {UUID.format(n)}.", {}, f"r-{n}"),
+    "a url": lambda n: DecodeError(f"redirected more than 5 times: https://s3.test:{4000 + n}/{n}.png?x={n}"),
+    "a port": lambda n: TransportError(
+        f"no connection (Cannot connect to host 127.0.0.1:{5000 + n} [('127.0.0.1', {6000 + n})])",
+        method="PUT",
+        url="u",
+    ),
+    "a port of IPv6": lambda n: TransportError(f"lost [::1]:{5000 + n} ('::1', {6000 + n}, 0, 0)"),
+    "an address": lambda n: TransportError(f"<Connection object at {hex(0x7F0000000000 + 64 * n)}> is closed"),
+    "a cancel scope": lambda n: TransportError(f"Cancelled via cancel scope {0x7F0000000000 + 64 * n:x}"),
+    "an index": lambda n: ValidationError(400, "POST", "u", f"[{n}].name: This field is required."),
+    "a short answer": lambda n: TransportError(f"received {n} of {n + 7} bytes"),
+    "a wait": lambda n: ValidationError(429, "PUT", "u", f"Request was throttled. Expected available in {n} seconds."),
+}
+
+
+@pytest.mark.parametrize("reason", SAME_REASON)
+def test_equal_failures_are_one_group(reason):
+    errors = [SAME_REASON[reason](n) for n in range(500)]
+    report = BulkReport()
+    for n, error in enumerate(errors):
+        report.add(Outcome(index=n, key=f"name {n}", uuid=UUID.format(n), item=None, status="failed", error=error))
+    [(words, members)] = report.error_groups.items()
+    assert len(members) == 500
+    assert words.startswith(f"{type(errors[0]).__name__}: ")
+
+
+def test_exceptions_of_the_caller_are_one_group():
+    """Their messages usually name the row or the file."""
+
+    def failure(n):
+        error = InputError(f"raised KeyError: 'no name for {n}.jpg in row {n}'", path=f"files[{n}].name")
+        error.__cause__ = KeyError(n)
+        return Outcome(index=n, key=None, item=f"/data/{n}.jpg", status="failed", error=error)
+
+    report = report_of([failure(n) for n in range(500)])
+    assert {words: len(members) for words, members in report.error_groups.items()} == {
+        "InputError: raised KeyError: 'no name for <name> in row <n>'": 500
+    }
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ("expected a string, got int", "expected a string, got list"),
+        ("[Errno 5] Input/output error", "[Errno 28] No space left on device"),
+        ("cannot be read (Permission denied): /a.png", "cannot be read (No such file or directory): /a.png"),
+        ("Ensure this value is at most 100.", "Ensure this value is at least 1."),
+    ],
+)
+def test_different_failures_are_different_groups(messages):
+    assert len(failures(map(InputError, messages)).error_groups) == 2
+
+
+def test_a_short_name_is_not_looked_for_in_words():
+    """An item whose name is "in" is in the same group as the others."""
+    error = TransportError("no connection became free in time")
+    report = report_of(
+        [
+            Outcome(index=n, key=key, item=None, status="failed", error=error)
+            for n, key in enumerate(["in", "7", "x.png"])
+        ]
+    )
+    assert list(report.error_groups) == ["TransportError: no connection became free in time"]
+
+
+def test_pickle_without_what_cannot_be_pickled(tmp_path):
+    """A report leaves a process pool whatever its items were."""
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    (tmp_path / "x.png").touch()
+    with (tmp_path / "x.png").open("rb") as file:
+        items = [file, lambda: None, deep, {"name": "a"}, b"x" * 10]
+        report = BulkReport()
+        for n, item in enumerate(items):
+            error = InputError("raised an exception")
+            error.__cause__ = ZeroDivisionError()
+            report.add(Outcome(index=n, key=None, item=item, status="failed", error=error, retryable=True))
+        copy = pickle.loads(pickle.dumps(report.as_error()))
+
+    found = copy.report.retry_items
+    assert [type(item) for item in found] == [str, str, str, dict, bytes]
+    assert found[0].startswith("<_io.BufferedReader name=")
+    assert found[2] == "(list, nested too deeply to be pickled)"
+    assert found[3:] == items[3:]
+    assert [outcome.item for outcome in copy.report.results] == found
+    assert type(copy.report.results[0].error.__cause__) is ZeroDivisionError
+    assert str(copy) == str(report.as_error())

@@ -348,15 +348,17 @@ class TestReport:
             report.raise_if_failed()
 
     async def test_item_at_which_the_callers_code_fails(self, client, flowers, path):
-        """It is accounted for like the others, and the error is the caller's own."""
+        """It is accounted for like the others, and its cause is the caller's own exception."""
 
         def name(path):
             if path.name == "b":
                 raise ZeroDivisionError
             return path.name
 
-        with pytest.raises(ZeroDivisionError):
-            await client.samples.upload_files(flowers, ["a", "b", "c"], name=name, checkpoint=path)
+        report = await client.samples.upload_files(flowers, ["a", "b", "c"], name=name, checkpoint=path)
+        assert report.failed == 3  # "a" and "c" do not exist
+        assert str(report.results[1].error) == "files[1].name: raised ZeroDivisionError"
+        assert type(report.results[1].error.__cause__) is ZeroDivisionError
 
 
 async def test_two_clients_two_files(sandbox, client, flowers, tmp_path):

@@ -333,7 +333,6 @@ class TestRefusals:
             (402, {"detail": "Pay."}, SubscriptionError),
             (403, {"detail": "No."}, AuthorizationError),
             (404, {"detail": "Not found."}, NotFoundError),
-            (400, {"detail": "Your free trial ended."}, SubscriptionError),
         ],
     )
     async def test_fatal(self, client, sandbox, flowers, status, json, error, batch_size):
@@ -347,6 +346,26 @@ class TestRefusals:
         assert type(report.failures[0].error) is error
         assert report.retry_items == samples(100)
         assert report.requests == 1
+
+    @pytest.mark.parametrize("batch_size", [1, 5])
+    @pytest.mark.parametrize(
+        ("status", "detail"),
+        [(400, "Your free trial ended."), (400, "The assigned labeler does not exist."), (404, "No such labeler.")],
+    )
+    async def test_words_alone_are_not_fatal(self, client, sandbox, flowers, batch_size, status, detail):
+        """A 400 concerns the items that it answers, whatever class its words choose; so does a 404 of a detail."""
+        if status == 404:
+            items = [{"uuid": "no-such-sample", "priority": 1}, {"uuid": "nor-this", "priority": 1}]
+            report = await client.samples.update_many(items, concurrency=1)
+            assert (report.failed, report.stopped) == (2, None)
+            return
+        sandbox.fail("POST", "*", status=status, json={"detail": detail})
+        report = await client.samples.create_many(flowers, samples(10), batch_size=batch_size, concurrency=1)
+
+        check_report(report)
+        assert report.stopped is None
+        assert report.succeeded == (9 if batch_size == 1 else 10)  # a batch is halved, and its halves are accepted
+        assert {type(o.error) for o in report.failures} <= {SubscriptionError, ValidationError, NotFoundError}
 
     async def test_dataset_that_is_not_there(self, client):
         report = await client.samples.create_many("sandbox/nothing", iter(samples(5000)))

@@ -194,16 +194,19 @@ class TestBadInput:
 
     @pytest.mark.parametrize("concurrency", [1, None])
     async def test_callable_that_raises(self, client, sandbox, flowers, concurrency):
-        """The caller's own exception is raised unchanged."""
+        """Its sample fails alone, and the caller's own exception is the cause."""
 
         def attributes(assets):
             raise error
 
         error = ZeroDivisionError()
         items = [("good", b"x"), FileSample("bad", b"x", attributes), *((f"{n}", b"x") for n in range(50))]
-        with pytest.raises(ZeroDivisionError) as caught:
-            await client.samples.upload_files(flowers, items, concurrency=concurrency)
-        assert caught.value is error
+        report = await client.samples.upload_files(flowers, items, concurrency=concurrency)
+        assert dict(report.counts) == {"created": 51, "failed": 1}
+        failure = report.results[1].error
+        assert str(failure) == "files[1].attributes: raised ZeroDivisionError"
+        assert failure.__cause__ is error
+        assert failure.__notes__[0].startswith("raised in attributes (test_upload_files.py, line ")
 
     async def test_duplicates(self, client, sandbox, flowers, tmp_path):
         report = await client.samples.upload_files(flowers, [("a", b"1"), ("a", b"2")])

@@ -24,7 +24,11 @@ def test_readme_block(number):
 
 
 def test_bulk(run_page):
-    assert len(run_page("docs/bulk.md")) == 5
+    printed = run_page("docs/bulk.md")
+    assert len(printed) == 7
+    message, place = printed[2]
+    assert f"print(error)  # {message}\n" in text_of("docs/bulk.md")
+    assert place.startswith("['raised in attributes (")
 
 
 def test_bitmaps(run_page):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from release_builder import FOLDER, ReleaseBuilder, blobs, jpeg
 
-from segments_async import DecodeError, ExportError, InputError
+from segments_async import DecodeError, ExportError, InputError, OutOfResourcesError
 from segments_async.images import encode_bitmap, load_image
 
 pytestmark = pytest.mark.anyio
@@ -349,7 +349,7 @@ async def test_a_full_disk(client, release, tmp_path, monkeypatch, on_error):
         return real(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
-    with pytest.raises(InputError, match=r"folder: cannot be written \(No space left on device\): .*\.jpg"):
+    with pytest.raises(OutOfResourcesError, match=r"folder: cannot be written \(No space left on device\): .*\.jpg"):
         await client.releases.export(release, tmp_path / "out", "coco-instance", on_error=on_error)
 
     assert files(tmp_path / "out") == []
@@ -362,7 +362,9 @@ async def test_a_disk_that_is_full_at_the_end(client, release, tmp_path, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("segments_async.export.output.shutil.copyfileobj", copy)
-    with pytest.raises(InputError, match=r"No space left on device\): .*export_coco-instance_jane_flowers_v1.json"):
+    with pytest.raises(
+        OutOfResourcesError, match=r"No space left on device\): .*export_coco-instance_jane_flowers_v1.json"
+    ):
         await client.releases.export(release, tmp_path / "out", "coco-instance")
 
     assert not [name for name in files(tmp_path / "out") if not name.endswith(".jpg")]

@@ -100,6 +100,40 @@ def test_refuse(value, path, problem):
     assert (caught.value.path, caught.value.problem) == (path, problem)
 
 
+@pytest.mark.parametrize("number", [Level.HIGH, type("Number", (int,), {})(3)])
+def test_an_integer_of_another_class_beside_a_null(number):
+    """With a null, every value is looked at again: a range would compare such a number with each of its own."""
+    with_null = {"level": number, "none": None}
+    assert encode_json(with_null) == b'{"level":3,"none":null}'
+    with pytest.raises(InputError, match="beyond 64 bits"):
+        encode_json({"level": type("Number", (int,), {})(2**70), "none": None})
+
+
+@pytest.mark.parametrize("cause", ["int too big to convert", None, ZeroDivisionError()])
+def test_cause_of_a_refusal_is_an_exception(monkeypatch, cause):
+    """Some versions of orjson set a text as the cause, which no program can raise again."""
+
+    class RefusedError(TypeError):
+        __cause__ = cause
+
+    def dumps(*_, **__):
+        raise RefusedError("no")
+
+    monkeypatch.setattr("segments_async._serialization.json.orjson.dumps", dumps)
+    with pytest.raises(InputError) as caught:
+        encode_json({"a": 1})
+    assert isinstance(caught.value.__cause__, Exception)
+
+
+def test_what_is_no_exception_is_not_wrapped():
+    class Interrupting:
+        def tolist(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_json([Interrupting()])
+
+
 def test_refusal_starts_at_the_given_place():
     with pytest.raises(InputError, match=r"^samples\[17\]\.metadata\.w\[1\]: NaN is not JSON$"):
         encode_json({"metadata": {"w": [0, math.nan]}}, "samples[17]")

@@ -14,6 +14,7 @@ from segments_async import (
     DecodeError,
     InputError,
     NotFoundError,
+    OutOfResourcesError,
     structure,
 )
 from segments_async._releases.images import views_of
@@ -309,5 +310,5 @@ async def test_cache_that_cannot_be_written(service, tmp_path, monkeypatch):
 
     async with client.releases.iterate(release, cache=tmp_path, on_error="skip") as items:
         monkeypatch.setattr("segments_async._transfer.partial.AtomicFile._flush", full)
-        with pytest.raises(InputError, match=r"cache: cannot be written \(No space left on device\)"):
+        with pytest.raises(OutOfResourcesError, match=r"cache: cannot be written \(No space left on device\)"):
             await anext(items)

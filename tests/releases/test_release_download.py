@@ -15,6 +15,7 @@ from segments_async import (
     AsyncSegments,
     DecodeError,
     InputError,
+    OutOfResourcesError,
     Progress,
     Release,
     ReleaseFailedError,
@@ -248,7 +249,7 @@ class TestOpen:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("segments_async._transfer.partial.AtomicFile._flush", full)
-        with pytest.raises(InputError, match=r"cannot be written \(No space left on device\): .*release.json"):
+        with pytest.raises(OutOfResourcesError, match=r"cannot be written \(No space left on device\): .*release.json"):
             await large.releases.summary(DATASET, "v1")
         assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -84,8 +85,7 @@ async def first_request(call):
         raise Sent
 
     async with AsyncSegments("key", base_url="https://x", transport=httpx.MockTransport(answer)) as client:
-        try:
+        with suppress(Exception):  # a bulk run reports it as the error of its items
             await call(client)
-        except (Sent, BaseExceptionGroup):  # a bulk call sends from a task group
-            return requests[0]
-    raise AssertionError("nothing was sent")
+    assert requests, "nothing was sent"
+    return requests[0]

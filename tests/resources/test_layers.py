@@ -15,8 +15,9 @@ import segments_async
 
 ROOT = Path(segments_async.__file__).parent
 LAYERS = [
-    ["_version", "errors"],
-    ["_threads", "_validators"],
+    ["_version", "_pickling"],
+    ["errors"],
+    ["_threads", "_validators", "_caller_errors"],
     ["hooks", "settings"],
     ["sandbox", "testing", "models"],
     ["_serialization", "images"],

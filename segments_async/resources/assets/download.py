@@ -10,7 +10,8 @@ from segments_async._transfer.download import file_url, get_file
 from segments_async._transfer.file_names import content_address
 from segments_async._transfer.signed_urls import SignedUrls, files_in, signed_by_sample
 from segments_async._transfer.thread_batch import ThreadBatcher
-from segments_async._wire.endpoint import segment
+from segments_async._wire.endpoint import plain_text, segment
+from segments_async.bulk.item_errors import item_error
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError, SegmentsError
 from segments_async.models import ReleaseSample, Sample
@@ -43,7 +44,8 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
     def prepare(self, item: Any) -> Prepared:
         """Find the URLs of an item."""
         if isinstance(item, str):
-            return Prepared(content_address(file_url(item, "")), (None, {item: item}))
+            url = file_url(plain_text(item), "")
+            return Prepared(content_address(url), (None, {url: url}))
         uuid, name, attributes = _sample_fields(item)
         files = dict(files_in(attributes))
         if not files:
@@ -63,8 +65,8 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
                 fetched[url] = await self._folder.path_for(
                     url, name, lambda path: self._fetch(addresses, url, path, stats)
                 )
-            except SegmentsError as error:
-                fetched[url] = error
+            except Exception as error:  # noqa: BLE001 (whatever one address provokes is the error of its item)
+                fetched[url] = item_error(error)
 
         if len(files) == 1:
             await fetch(*files)
@@ -104,6 +106,7 @@ def _sample_fields(item: Any) -> tuple[str, str, Any]:
     else:
         raise InputError(f"expected a URL or a sample, got {type(item).__name__}")
     uuid, name, attributes = fields
+    uuid, name = plain_text(uuid, "uuid"), plain_text(name, "name")
     segment(uuid, "uuid")
     if not isinstance(name, str):
         raise InputError(f"expected a string, got {type(name).__name__}", path="name")

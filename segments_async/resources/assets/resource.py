@@ -50,8 +50,9 @@ class Assets(Resource):
             The asset; its `url` is the permanent address of the file.
 
         Raises:
-            InputError: There is no such file, it cannot be read, it is empty or larger than 100 MB, or its name is
-                missing or not valid Unicode.
+            InputError: There is no such file, it cannot be read, it is empty or larger than 100 MB, its name is missing
+                or not valid Unicode, or reading it raises an exception (the ``__cause__``).
+            OutOfResourcesError: This machine has too many open files, or no memory left.
             RequestTimeoutError: The host takes it too slowly.
         """
         return await upload_asset(self._session, file, filename, CallStats())
@@ -95,7 +96,8 @@ class Assets(Resource):
 
         Raises:
             InputError: *folder* can be neither created nor read.
-            BulkError: An item failed, and ``on_error="raise"``.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
+            BulkError: An item failed, and ``on_error="raise"``; or *items* raised an exception.
         """
         settings = without_duplicate_check(BulkSettings.from_options(bulk))
         async with SharedFolder(as_path(folder, "folder")) as files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -64,7 +65,8 @@ async def upload_once(
     """
     known = job.files.get(index)
     if known is not None and known.digest == digest:
-        return structure(decode_json(known.asset.encode()), Asset)
+        with suppress(DecodeError):  # a damaged record counts as none
+            return structure(decode_json(known.asset.encode()), Asset)
     asset = attrs.evolve(await upload(), presigned_post_fields=None)
     if note is not None and digest is not None:
         note(FileRow(job.prepared.key, index, digest, asset.url, encode_json(asset).decode()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segments_async._caller_errors import caller_code
 from segments_async._http.call_stats import CallStats
 from segments_async._serialization.converter import check
 from segments_async._threads import run_sync
@@ -28,7 +29,8 @@ async def put_bitmap(session: Session, put: BitmapPut, labelset: str, *, must_ag
     encode = encoder(must_agree=must_agree)
     check({"sample_uuid": "", **label_fields(put, "")}, LabelPut)  # before anything is uploaded
     PUT_LABEL.fill(**path)
-    content = await run_sync(encode, put.array, put.annotations)
+    with caller_code("array"):
+        content = await run_sync(encode, put.array, put.annotations)
     asset = await upload_asset(session, content, FILENAME, CallStats())
     return await session.call(PUT_LABEL, Label, path=path, json=label_fields(put, asset.url))
 

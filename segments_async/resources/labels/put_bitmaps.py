@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from segments_async._caller_errors import caller_code
 from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
@@ -48,7 +49,7 @@ class PutBitmaps(PutLabels):
         encode_json(fields)
         prepared = self.prepare_label(put.sample_uuid, put.labelset)
         path, _ = prepared.body
-        return attrs.evolve(prepared, body=(path, put))
+        return attrs.evolve(prepared, body=(path, put), item=put)
 
     def digest(self, prepared: Prepared) -> bytes | None:
         """Hash the pixels and the label's other fields; None if the array cannot be encoded."""
@@ -58,18 +59,20 @@ class PutBitmaps(PutLabels):
         except InputError:
             return None
 
-    def trim_item(self, item: Any) -> BitmapPut:
+    def trim_item(self, job: Job) -> BitmapPut:
         """Drop the array, as thousands of arrays do not fit into memory."""
-        return attrs.evolve(_as_bitmap_put(item), array=None)
+        put: BitmapPut = job.prepared.item
+        return attrs.evolve(put, array=None)
 
     def retry_item(self, job: Job) -> Any:
         """Return the item for another run; an uploaded bitmap is replaced by its `Asset`, so it is not sent again."""
-        return attrs.evolve(_as_bitmap_put(job.item), array=job.done[0]) if job.done else job.item
+        return attrs.evolve(job.prepared.item, array=job.done[0]) if job.done else job.item
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """Upload the bitmap, and build the body of the label."""
         path, put = job.prepared.body
-        content, digest = await run_sync(self._encode_pixels, put)
+        with caller_code("array"):
+            content, digest = await run_sync(self._encode_pixels, put)
         if isinstance(content, Asset):
             asset = content
         else:
@@ -91,9 +94,11 @@ def label_fields(put: BitmapPut, url: str) -> dict[str, Any]:
     """Build the body of a label whose bitmap is at *url*."""
     if not isinstance(put.annotations, Sequence) or isinstance(put.annotations, str):
         raise InputError(f"expected a list, got {type(put.annotations).__name__}", path="annotations")
+    with caller_code("annotations"):
+        annotations = list(put.annotations)
     attributes = {
         "format_version": "0.1",
-        "annotations": list(put.annotations),
+        "annotations": annotations,
         "segmentation_bitmap": {"url": url},
         "image_attributes": put.image_attributes,
     }
@@ -124,8 +129,10 @@ def _digest_of(put: BitmapPut, pixels: bytes) -> bytes:
 def _as_bitmap_put(item: Any) -> BitmapPut:
     """Convert an item to a `BitmapPut`; the default status is PRELABELED, as in `put_bitmap`."""
     if isinstance(item, Mapping):
+        with caller_code():
+            fields = dict(item)
         try:
-            item = BitmapPut(**item)
+            item = BitmapPut(**fields)
         except TypeError as error:
             raise InputError(f"does not fit BitmapPut ({error})") from None
     if not isinstance(item, BitmapPut):

@@ -165,7 +165,7 @@ class Labels(Resource):
             One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``.
 
         Raises:
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *labels* raised an exception.
         """
         return await self.stream_put(labels, labelset=labelset, **bulk).collect()
 
@@ -225,7 +225,7 @@ class Labels(Resource):
             such sample or labelset), ``unsent`` and ``unknown``.
 
         Raises:
-            BulkError: A sample failed, and ``on_error="raise"``.
+            BulkError: A sample failed, and ``on_error="raise"``; or *sample_uuids* raised an exception.
         """
         return await self.stream_get(sample_uuids, labelset=labelset, **bulk).collect()
 
@@ -286,7 +286,7 @@ class Labels(Resource):
             label), ``unsent`` and ``unknown``.
 
         Raises:
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *changes* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         return await BulkStream(UpdateLabels(self._session, labelset, settings), changes, settings).collect()
@@ -317,7 +317,7 @@ class Labels(Resource):
             label), ``unsent`` and ``unknown``.
 
         Raises:
-            BulkError: A sample failed, and ``on_error="raise"``.
+            BulkError: A sample failed, and ``on_error="raise"``; or *sample_uuids* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         return await BulkStream(DeleteLabels(self._session, labelset, settings), sample_uuids, settings).collect()
@@ -416,7 +416,7 @@ class Labels(Resource):
 
         Raises:
             ImportError: The extra is not installed.
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *bitmaps* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         operation = PutBitmaps(self._session, labelset, settings, must_agree=check)

@@ -221,7 +221,8 @@ class Releases(Resource):
             *path*.
 
         Raises:
-            InputError: *path* cannot be written, also because the disk is full, or the release is still being built.
+            InputError: *path* cannot be written, or the release is still being built.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             ReleaseFailedError: The service failed to build it.
             DecodeError: It has no file, or the host returned an HTML page instead.
         """
@@ -257,8 +258,8 @@ class Releases(Resource):
             name: The release's name.
 
         Raises:
-            InputError: There is no such file, it cannot be stored (such as on a full disk), or the release is still
-                being built.
+            InputError: There is no such file, it cannot be stored, or the release is still being built.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             ReleaseFailedError: The service failed to build it.
             DecodeError: The file is not a release.
         """
@@ -390,7 +391,8 @@ class Releases(Resource):
         Raises:
             ImportError: An extra is not installed.
             InputError: There is no such labelset, the format does not support this task type, another export or a file
-                that no export wrote is in the way, or *folder* cannot be written, also because the disk is full.
+                that no export wrote is in the way, or *folder* cannot be written.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
             DecodeError: The release file is damaged.
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
         """
@@ -471,7 +473,8 @@ class Releases(Resource):
             DecodeError: The file is damaged, or an image cannot be decoded.
             ImportError: *images* or *bitmaps* is true, and the extra is not installed.
             InputError: As in `open`; there is no such labelset, a sample has no image (a point cloud without cameras),
-                or *cache* cannot be written, also because the disk is full.
+                or *cache* cannot be written.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         options = IterateOptions(
             images=images,

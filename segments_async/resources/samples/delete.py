@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segments_async._wire.endpoint import segment
+from segments_async._wire.endpoint import plain_text, segment
 from segments_async._wire.routes import DELETE_SAMPLES
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.resources._operations import DatasetOperation
@@ -32,6 +32,7 @@ class DeleteSamples(DatasetOperation[None]):
 
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid."""
+        item = plain_text(item)
         segment(item, "")
         return Prepared(str(item), None, uuid=str(item))
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b, file_digest
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
+from segments_async._caller_errors import caller_code
 from segments_async._serialization.json import encode_json
 from segments_async._transfer.local_files import FoundFile, file_status, open_file, path_of
 from segments_async._wire.arguments import without_none
@@ -38,10 +41,14 @@ def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
         return item
     if isinstance(item, _PATH):
         path = path_of(item, "")
-        return FileSample(name_of(path), path if isinstance(path, FoundFile) else str(path))
+        with caller_code("name"):
+            name = name_of(path)
+        return FileSample(name, path if isinstance(path, FoundFile) else str(path))
     if isinstance(item, Mapping):
+        with caller_code():
+            fields = dict(item)
         try:
-            return FileSample(**item)
+            return FileSample(**fields)
         except TypeError as error:
             raise InputError(f"does not fit FileSample ({error})") from None
     if isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004
@@ -49,13 +56,23 @@ def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
     raise InputError(f"expected a path, a (name, content) pair or a FileSample, got {type(item).__name__}")
 
 
-def files_of(sample: FileSample) -> list[tuple[Any, str | None]]:
-    """Return the files of a sample, each with its filename; files without a name get the sample's."""
-    several = isinstance(sample.files, Sequence) and not isinstance(sample.files, (str, *_BYTES))
-    files: Sequence[Any] = sample.files if several else [sample.files]  # type: ignore[assignment]
+@frozen
+class Upload:
+    """A sample and its files, each with its filename."""
+
+    sample: FileSample
+    files: list[tuple[Any, str | None]]
+
+
+def upload_of(sample: FileSample) -> Upload:
+    """Return a sample with its files; files without a name get the sample's."""
+    with caller_code("files"):
+        several = isinstance(sample.files, Sequence) and not isinstance(sample.files, (str, *_BYTES))
+        files: list[Any] = list(sample.files) if several else [sample.files]  # type: ignore[arg-type]
+        named = [(file, _filename(file, sample.name)) for file in files]
     if not files:
         raise InputError("a sample needs a file", path="files")
-    return [(file, _filename(file, sample.name)) for file in files]
+    return Upload(sample, named)
 
 
 def settings_of(sample: FileSample) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segments_async._caller_errors import caller_code
 from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.local_files import FoundFile
 from segments_async.errors import InputError
 
@@ -32,24 +34,35 @@ class FoundFiles(AsyncIterator[Path]):
     Hidden files and folders are skipped unless the pattern names them. Links that point outside the folder are skipped.
     The files of a folder or a pattern are `FoundFile` objects, so that only the file that was found is read.
 
-    Raises:
-        InputError: There is no such file or folder, or no file matches.
+    Call `open` first.
     """
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
-        self._where = os.fspath(where)
-        self._paths = _iterate_files(Path(self._where))
+        with caller_code("files"):
+            self._where = os.fspath(where)
+            self._paths = _iterate_files(Path(self._where))
         self._batch: deque[Path] = deque()
-        self._found_any = False
+
+    async def open(self) -> None:
+        """
+        Find the first files, so that a wrong path is refused before the run starts.
+
+        Raises:
+            InputError: There is no such file or folder, it cannot be read, or no file matches.
+            OutOfResourcesError: This machine has too many open files.
+        """
+        try:
+            self._batch.extend(await run_sync(self._next_batch))
+        except OSError as error:
+            raise file_error(error, "cannot be read", self._where, "files") from error
+        if not self._batch:
+            raise InputError(f"nothing to upload: no file matches {self._where!r}", path="files")
 
     async def __anext__(self) -> Path:
         if not self._batch:
             self._batch.extend(await run_sync(self._next_batch))
         if not self._batch:
-            if self._found_any:
-                raise StopAsyncIteration
-            raise InputError(f"nothing to upload: no file matches {self._where!r}", path="files")
-        self._found_any = True
+            raise StopAsyncIteration
         return self._batch.popleft()
 
     def _next_batch(self) -> list[Path]:

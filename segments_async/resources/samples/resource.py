@@ -316,7 +316,7 @@ class Samples(Resource):
             older than the run), ``updated``, ``failed``, ``unsent`` and ``unknown``.
 
         Raises:
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *samples* raised an exception.
         """
         return await self.stream_create(dataset, samples, **bulk).collect()
 
@@ -369,7 +369,7 @@ class Samples(Resource):
             sample), ``unsent`` and ``unknown``.
 
         Raises:
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *changes* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         return await BulkStream(UpdateSamples(self._session, settings), changes, settings).collect()
@@ -401,7 +401,7 @@ class Samples(Resource):
             them.
 
         Raises:
-            BulkError: A sample failed, and ``on_error="raise"``.
+            BulkError: A sample failed, and ``on_error="raise"``; or *uuids* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         return await BulkStream(DeleteSamples(self._session, dataset, settings), uuids, settings).collect()
@@ -441,14 +441,16 @@ class Samples(Resource):
 
         Returns:
             One `Outcome` for each item, as from `create_many`. A file that is missing, empty or larger than 100 MB
-            fails with an InputError; the others continue. In `retry_items`, uploaded files are replaced by their
-            `Asset`.
+            fails with an InputError, and so does one whose *name* or `attributes` function raises an exception; the
+            others continue. In `retry_items`, uploaded files are replaced by their `Asset`.
 
         Raises:
             InputError: No file matches *files*.
-            BulkError: An item failed, and ``on_error="raise"``.
+            BulkError: An item failed, and ``on_error="raise"``; or *files* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         operation = UploadFiles(self._session, dataset, settings, name=name, verify=verify)
-        items = FoundFiles(files) if isinstance(files, str | os.PathLike) else files
-        return await BulkStream(operation, items, settings).collect()
+        if isinstance(files, str | os.PathLike):
+            files = FoundFiles(files)
+            await files.open()
+        return await BulkStream(operation, files, settings).collect()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import check_name, without_none
-from segments_async._wire.endpoint import segment
+from segments_async._wire.endpoint import plain_text, segment
 from segments_async._wire.routes import UPDATE_SAMPLE
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
@@ -28,6 +28,7 @@ class UpdateSamples(PerItemOperation[Sample]):
 
     def prepare(self, item: Any) -> Prepared:
         """Check a change and encode its body."""
+        uuid: Any
         if isinstance(item, SampleUpdate):
             uuid, changes = item.uuid, dict(item.changes)
         elif isinstance(item, Mapping):
@@ -36,6 +37,7 @@ class UpdateSamples(PerItemOperation[Sample]):
             uuid, changes = item["uuid"], {key: value for key, value in item.items() if key != "uuid"}
         else:
             raise InputError(f"expected a SampleUpdate or a mapping, got {type(item).__name__}")
+        uuid = plain_text(uuid, "uuid")
         segment(uuid, "uuid")
         check_sample_changes(changes)
         return Prepared(str(uuid), encode_json(changes), uuid=str(uuid))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from segments_async._caller_errors import caller_code
 from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
@@ -16,11 +17,12 @@ from segments_async.models import Asset, FileSample, ImageSampleAttributes, Samp
 from segments_async.resources.assets.upload_once import upload_asset, upload_once
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.resources.samples.file_samples import (
+    Upload,
     as_file_sample,
     digest_of_file,
     digest_of_sample,
-    files_of,
     settings_of,
+    upload_of,
 )
 
 if TYPE_CHECKING:
@@ -69,56 +71,58 @@ class UploadFiles(CreateSamples):
         """Convert an item to a `FileSample`, and check everything that can be checked before the upload."""
         sample = as_file_sample(item, self._name_of)
         check_name(sample.name)
-        files = files_of(sample)
-        if sample.attributes is None and len(files) > 1:
-            raise InputError(f"a sample of {len(files)} files needs 'attributes', a function of their assets")
+        upload = upload_of(sample)
+        if sample.attributes is None and len(upload.files) > 1:
+            raise InputError(f"a sample of {len(upload.files)} files needs 'attributes', a function of their assets")
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
         fields = {**settings_of(sample), "attributes": {}}
         check(fields, SampleCreate)
         encode_json(fields)
-        return Prepared(sample.name, sample)
+        return Prepared(sample.name, upload, item=sample)
 
     def digest(self, prepared: Prepared) -> bytes | None:
         """Hash the files and the settings. Reads the disk."""
-        sample = prepared.body
-        if not isinstance(sample, FileSample):
+        upload = prepared.body
+        if not isinstance(upload, Upload):
             return None  # `preprocess` has uploaded the files, and had no digest
-        return digest_of_sample(settings_of(sample), self._digests(sample))
+        return digest_of_sample(settings_of(upload.sample), self._digests(upload))
 
     def retry_item(self, job: Job) -> Any:
         """Return the item for another run; uploaded files are replaced by their `Asset`, so they are not sent again."""
         if not job.done:
             return job.item
-        sample = as_file_sample(job.item, self._name_of)
-        files = [job.done.get(index, file) for index, (file, _) in enumerate(files_of(sample))]
+        sample: FileSample = job.prepared.item
+        files = [job.done.get(index, file) for index, (file, _) in enumerate(upload_of(sample).files)]
         return attrs.evolve(sample, files=files)
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """Upload the files of one sample, and build its body from the assets."""
-        sample: FileSample = job.prepared.body
-        files = files_of(sample)
+        upload: Upload = job.prepared.body
+        sample, files = upload.sample, upload.files
         digests: list[bytes | None] = [None] * len(files)
         if note is not None:
             # Computed before the upload reads a file, so the next run notices a change in between.
-            with suppress(OSError):  # the upload raises a better error
-                digests = await run_sync(self._digests, sample)
+            with suppress(Exception):  # the upload raises a better error
+                digests = await run_sync(self._digests, upload)
         for index, ((file, filename), digest) in enumerate(zip(files, digests, strict=True)):
             if isinstance(file, Asset):
                 job.done[index] = file
             else:
-                upload = partial(upload_asset, self._session, file, filename, stats, path="")
-                job.done[index] = await upload_once(job, index, digest, note, upload)
+                send_file = partial(upload_asset, self._session, file, filename, stats, path="")
+                job.done[index] = await upload_once(job, index, digest, note, send_file)
         make_attributes = sample.attributes or _image_attributes
         settings = settings_of(sample)
-        fields = {**settings, "attributes": make_attributes([job.done[index] for index in range(len(files))])}
+        with caller_code("attributes"):
+            attributes = make_attributes([job.done[index] for index in range(len(files))])
+        fields = {**settings, "attributes": attributes}
         check(fields, SampleCreate)
         body = encode_json(fields)
         digest = None if note is None else digest_of_sample(settings, digests)
         return attrs.evolve(job.prepared, body=body, size=len(body) + 1, digest=digest)
 
-    def _digests(self, sample: FileSample) -> list[bytes | None]:
-        return [digest_of_file(file, content=self._by_content) for file, _ in files_of(sample)]
+    def _digests(self, upload: Upload) -> list[bytes | None]:
+        return [digest_of_file(file, content=self._by_content) for file, _ in upload.files]
 
 
 def _default_name(path: Path) -> str:

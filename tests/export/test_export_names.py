@@ -12,9 +12,10 @@ from PIL import Image
 from release_builder import ReleaseBuilder, jpeg
 
 from segments_async import ExportError
+from segments_async._wire.suffixes import image_suffix, split_suffix, url_suffix
 from segments_async.export.claims import Claims
 from segments_async.export.items import Item
-from segments_async.export.names import image_suffix, label_path, safe_path, split_suffix, url_suffix
+from segments_async.export.names import label_path, safe_path
 
 pytestmark = pytest.mark.anyio
 FLOWER = [{"id": 1, "category_id": 2}]

@@ -50,7 +50,7 @@ class ReleaseItem(_Unpacked):
     An image of a release, from ``releases.iterate``.
 
     It unpacks to its first four values: the sample, the image, the label and the bitmap. It can be pickled and copied,
-    and it is no tuple, so that ``DataLoader(batch_size=None)`` and ``tree_map`` pass it on whole.
+    and it is not a tuple, so that ``DataLoader(batch_size=None)`` and ``tree_map`` pass it on unchanged.
 
     Example:
         ::

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from attrs import evolve
 
-from segments_async.export.names import split_suffix
+from segments_async._wire.suffixes import split_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

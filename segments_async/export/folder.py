@@ -7,6 +7,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING
 
+from segments_async._wire.suffixes import split_suffix
 from segments_async.errors import InputError
 from segments_async.export.manifest import (
     Header,
@@ -18,7 +19,6 @@ from segments_async.export.manifest import (
     manifests_in,
     record_line,
 )
-from segments_async.export.names import split_suffix
 from segments_async.export.output import BlockedPathError, UnwritableError, raise_unwritable, write_file
 
 if TYPE_CHECKING:

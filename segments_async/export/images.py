@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segments_async._transfer.file_names import address_digest
+from segments_async._wire.suffixes import image_suffix
 from segments_async.errors import DecodeError, SegmentsError
-from segments_async.export.names import image_suffix
 from segments_async.images.pictures import image_header, image_size
 from segments_async.models import URL
 

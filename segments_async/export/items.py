@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from segments_async._serialization.converter import unstructure
+from segments_async._wire.suffixes import split_suffix, url_suffix
 from segments_async.errors import ExportError
-from segments_async.export.names import safe_part, safe_path, split_suffix, url_suffix
+from segments_async.export.names import safe_part, safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

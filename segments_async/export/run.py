@@ -34,7 +34,7 @@ from segments_async.export.plan import BITMAPS, ExportReport, Plan
 from segments_async.export.shapes import CocoShapes
 from segments_async.export.yolo import IMAGES, SUMMARY, Yolo
 from segments_async.images.bitmaps import decode_bitmap
-from segments_async.images.pictures import decoded_bytes
+from segments_async.images.png import pixel_count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,7 +56,7 @@ _REPORT_INTERVAL = 0.1
 """Seconds between two calls of `progress`."""
 BUDGET_BYTES = 1024**3
 """Memory of bitmaps that are being converted; one bitmap may exceed it."""
-_COPIES_OF_BITMAP = 4
+_BYTES_PER_PIXEL = 16
 """While a bitmap is converted: its pixels, their bytes, the ids, and what is written."""
 _log = logging.getLogger("segments_async")
 
@@ -229,11 +229,7 @@ class Export:
             await share.reserve(0)
             bitmap = await fetch(item, "bitmap", files.bitmap, item.bitmap_url)
             share.add(len(bitmap))
-            try:
-                needed = await self._in_thread(decoded_bytes, bitmap)
-            except DecodeError as error:
-                raise item.error(f"its bitmap {error.problem}", error) from error
-            await share.reserve(needed * _COPIES_OF_BITMAP)
+            await share.reserve((pixel_count(bitmap) or 0) * _BYTES_PER_PIXEL)
             return await self._in_thread(self._write, item, image, bitmap)
         finally:
             share.close()

@@ -18,6 +18,7 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METADATA = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt"})
 """Chunks that may contain an orientation."""
+_SIZE_OFFSET = 16
 _BIT_DEPTH_OFFSET = 24
 
 
@@ -52,6 +53,14 @@ def bit_depth(content: bytes) -> int | None:
     """Return the bits per channel of a PNG; None if it is not a PNG."""
     is_png = content.startswith(_SIGNATURE) and len(content) > _BIT_DEPTH_OFFSET
     return content[_BIT_DEPTH_OFFSET] if is_png else None
+
+
+def pixel_count(content: bytes) -> int | None:
+    """Return the number of pixels that the header of a PNG states; None if it is not a PNG."""
+    if bit_depth(content) is None:
+        return None
+    width, height = struct.unpack_from(">II", content, _SIZE_OFFSET)
+    return int(width * height)
 
 
 def metadata_follows_pixels(file: IO[bytes]) -> bool:

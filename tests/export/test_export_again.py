@@ -240,7 +240,7 @@ async def test_a_summary_of_others(client, shapes, tmp_path, sandbox, kind):
     assert file.read_text() != "mine"
 
 
-async def test_an_export_that_failed_is_no_export(client, segmentation, tmp_path):
+async def test_an_export_that_failed(client, segmentation, tmp_path):
     """The JSON file of the export before is gone as soon as its images may be others, and a third export heals it."""
     path = segmentation.write(tmp_path)
     first = await client.releases.export(path, tmp_path / "out", "coco-panoptic")

@@ -80,7 +80,7 @@ async def test_a_bomb(client, tmp_path, monkeypatch, part):
 
 
 @pytest.mark.parametrize("content", [jpeg(1, 1), b"<html>"])
-async def test_a_bitmap_that_is_none(client, tmp_path, content):
+async def test_a_bitmap_of_another_kind(client, tmp_path, content):
     """A JPEG is refused, as its ids would be garbage."""
     _, path = await three(client, tmp_path, bitmap=content)
 
@@ -91,7 +91,7 @@ async def test_a_bitmap_that_is_none(client, tmp_path, content):
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 async def test_an_exception_of_any_kind(client, tmp_path, monkeypatch, on_error):
-    """Also one that nobody thought of."""
+    """Also one that the package does not expect."""
     _, path = await three(client, tmp_path)
     real = Masks.write
 

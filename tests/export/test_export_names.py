@@ -12,9 +12,10 @@ from PIL import Image
 from release_builder import ReleaseBuilder, jpeg
 
 from segments_async import ExportError
+from segments_async._wire.suffixes import image_suffix, split_suffix, url_suffix
 from segments_async.export.claims import Claims
 from segments_async.export.items import Item
-from segments_async.export.names import image_suffix, label_path, safe_path, split_suffix, url_suffix
+from segments_async.export.names import label_path, safe_path
 
 pytestmark = pytest.mark.anyio
 FLOWER = [{"id": 1, "category_id": 2}]
@@ -106,7 +107,7 @@ async def test_a_mask_does_not_replace_an_image(client, tmp_path):
 
 
 async def test_a_yolo_label_does_not_replace_an_image(client, sandbox, tmp_path):
-    """An image whose address ends in ``.txt`` is no text file."""
+    """An image whose address ends in ``.txt`` is not written as a text file."""
     builder = ReleaseBuilder(client, "bboxes")
     builder.add("a", serve(sandbox, "/a.txt", image("PNG")), {"annotations": []})
     builder.add("data", serve(sandbox, "/data.yaml", image("PNG")), {"annotations": []})
@@ -184,7 +185,7 @@ async def test_a_labelset_with_a_long_name(client, tmp_path):
 
 
 async def test_a_folder_that_is_there_already(client, tmp_path):
-    """Somebody's folder in place of a file is the failure of that sample."""
+    """A folder of others in place of a file is the failure of that sample."""
     builder = ReleaseBuilder(client, "bboxes")
     await builder.drawn("a.jpg", [])
     await builder.drawn("b.jpg", [])

@@ -258,7 +258,7 @@ NASTY = [
 
 
 async def test_yolo_names_and_ids(client, tmp_path):
-    """Names are escaped, and ids with gaps are numbered anew."""
+    """Names are escaped, and ids with gaps are renumbered."""
     categories = [{"id": 7 * number + 3, "name": name} for number, name in enumerate(NASTY)]
     builder = ReleaseBuilder(client, "bboxes", categories=categories)
     await builder.drawn("a.jpg", [box((1, 1), (9, 9), category=categories[-1]["id"])])
@@ -304,7 +304,7 @@ async def test_yolo_of_an_images_folder(client, tmp_path):
     assert report.samples == 6
 
 
-async def test_yolo_below_an_images_folder_is_told(client, shapes, tmp_path, caplog):
+async def test_yolo_below_an_images_folder_is_logged(client, shapes, tmp_path, caplog):
     await client.releases.export(shapes.write(tmp_path), tmp_path / "images", "yolo")
 
     assert "Ultralytics looks for labels of images below a folder 'images' in 'labels'" in caplog.text

@@ -216,7 +216,7 @@ async def test_a_broken_shape(client, tmp_path, annotation, says):
 
 
 async def test_an_image_that_cannot_be_fetched(client, tmp_path):
-    """An image in a bucket of the user's needs a size: a null size is no COCO."""
+    """An image in a bucket of the user's needs a size: COCO's tools do not accept null."""
     builder = ReleaseBuilder(client, "bboxes")
     box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
     builder.add("a.jpg", "s3://bucket/a.jpg", {"annotations": [box]})

@@ -57,7 +57,7 @@ async def test_left_out_of_coco(client, tmp_path, annotation, reason):
 
 @pytest.mark.parametrize(("annotation", "reason"), LEFT_OUT)
 async def test_left_out_of_yolo(client, tmp_path, annotation, reason):
-    """Whatever is no box is counted by its type."""
+    """Everything except boxes is counted by its type."""
     expected = reason if annotation["type"] == "bbox" else f"{annotation['type']}s"
 
     assert await export(client, tmp_path, annotation, "yolo") == ([], {expected: 1})
@@ -133,7 +133,7 @@ def test_an_eight_has_an_area():
     ],
 )
 @pytest.mark.parametrize("kind", ["coco-instance", "yolo"])
-async def test_what_is_no_shape(client, tmp_path, annotation, kind):
-    """It is an error of its sample, as nothing can be said about it."""
+async def test_what_is_not_a_shape(client, tmp_path, annotation, kind):
+    """It is an error of its sample."""
     with pytest.raises((DecodeError, ExportError), match=r"annotations\[0\].*|sample 'a.jpg'"):
         await export(client, tmp_path, annotation, kind)

@@ -53,7 +53,7 @@ async def test_shares_are_served_in_order():
     assert budget.used == 56
 
 
-async def test_a_cancelled_wait_blocks_nobody_else():
+async def test_a_cancelled_wait_does_not_block_others():
     budget = Budget(10)
     shares = [budget.share() for _ in range(3)]
     await shares[1].reserve(10)

@@ -126,7 +126,7 @@ PARTS = [f".{'0123456789abcdef'[index] * 16}.part" for index in range(12)]
 
 
 async def test_parts_of_killed_downloads_are_swept(client, cache):
-    """Whatever their age if nobody else uses the folder; other hidden files stay."""
+    """Whatever their age if no other process uses the folder; other hidden files stay."""
     leave(cache, *PARTS, ".part", ".hidden", ".gitignore", ".notes.part")
 
     await epoch(client, cache)

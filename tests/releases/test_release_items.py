@@ -102,7 +102,7 @@ async def test_a_second_loop(client, files, sandbox):
 
 
 async def test_a_loop_that_is_resumed(client, files):
-    """A loop that was left early goes on where it was."""
+    """A loop that was left early continues where it was."""
     path = files.write_release([files.sample(number) for number in range(3)])
     async with client.releases.iterate(path, images=False) as items:
         async for item in items:

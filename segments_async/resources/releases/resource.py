@@ -457,11 +457,13 @@ class Releases(Resource):
             labelset: The labelset of the labels; an item's label is None if its sample has none there.
             label_status: Only samples whose label has one of these statuses.
             metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            prefetch: Images fetched or buffered ahead, 1000 at most; bounds memory.
+            prefetch: Images fetched or buffered ahead, 1000 at most. Together, decoded images and bitmaps that were not
+                taken yet need 1 GiB of memory at most, and one larger image.
             shard: ``(index, count)``: only every *count*-th sample, starting at *index*; splits a release among
                 workers.
             cache: Folder that caches images, bitmaps and release files of the service, so the next epoch fetches
-                nothing. It may be the folder of ``assets.download_many``, and workers may share it.
+                nothing. It may be the folder of ``assets.download_many``, and workers may share it. A file that is
+                gone, empty, cut or damaged is fetched again once.
             on_error: ``"skip"`` leaves out a sample that does not decode, and an image if it or its bitmap cannot be
                 fetched or decoded, and reports it in `ReleaseItems.skipped`.
 

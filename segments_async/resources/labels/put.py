@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
+from segments_async._wire.contents import check_dataset, check_label, check_label_keys
 from segments_async._wire.routes import PUT_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segments_async._http.call_stats import CallStats
+    from segments_async._http.session import Session
+    from segments_async.bulk import BulkSettings
     from segments_async.errors import SegmentsError
+    from segments_async.models import Dataset
 
 
 class PutLabels(PerLabelOperation[Label]):
@@ -25,10 +28,17 @@ class PutLabels(PerLabelOperation[Label]):
     kind = "labels.put_many"
     items_name = "labels"
 
+    def __init__(
+        self, session: Session, labelset: str, settings: BulkSettings, *, dataset: Dataset | None = None
+    ) -> None:
+        check_dataset(dataset)
+        super().__init__(session, labelset, settings)
+        self._dataset = dataset
+
     def prepare(self, item: Any) -> Prepared:
         """Check a label and encode its body."""
         fields = _fields_of(item)
-        check(fields, LabelPut)
+        check_label(fields, self._dataset)
         uuid, labelset, body = split_place(fields)
         return self.prepare_label(uuid, labelset, encode_json(body))
 
@@ -52,5 +62,6 @@ def _fields_of(item: Any) -> dict[str, Any]:
             **(item.extra if isinstance(item, LabelPut) else {}),
         }
     if isinstance(item, Mapping):
+        check_label_keys(item)  # before the default status is added, which "label_statis" may have meant
         return {"label_status": "PRELABELED", **item}
     raise InputError(f"expected a LabelPut, a Label or a mapping, got {type(item).__name__}")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from anyio.to_thread import run_sync
 
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
+from segments_async._wire.contents import check_label
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
-from segments_async.models import Asset, BitmapPut, LabelPut
+from segments_async.models import Asset, BitmapPut
 from segments_async.resources.assets.upload_once import upload_asset, upload_once
 from segments_async.resources.labels.put import PutLabels
 
@@ -44,7 +44,7 @@ class PutBitmaps(PutLabels):
         """Check everything in an item except its pixels."""
         put = _as_bitmap_put(item)
         fields = label_fields(put, "")
-        check({"sample_uuid": "", **fields}, LabelPut)
+        check_label({"sample_uuid": "", **fields})
         encode_json(fields)
         prepared = self.prepare_label(put.sample_uuid, put.labelset)
         path, _ = prepared.body

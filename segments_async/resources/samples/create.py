@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from segments_async._serialization.converter import check, structure, unstructure
+from segments_async._serialization.converter import structure, unstructure
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._wire.arguments import check_name, json_contains, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
+from segments_async._wire.contents import check_sample
 from segments_async._wire.routes import CREATE_SAMPLE, CREATE_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.bulk.report import SUCCESSES
@@ -52,7 +53,7 @@ class CreateSamples(DatasetOperation[Sample]):
     def prepare(self, item: Any) -> Prepared:
         """Check a sample and encode it."""
         fields = fields_of(item)
-        check(fields, SampleCreate)
+        check_sample(fields)
         body = encode_json(fields)
         return Prepared(check_name(fields["name"]), body, size=len(body) + 1)
 

@@ -4,9 +4,9 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from segments_async._http.call_stats import CallStats
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import check_keys, check_name, without_none
+from segments_async._wire.contents import check_sample
 from segments_async._wire.endpoint import dataset_path
 from segments_async._wire.routes import DELETE_SAMPLE, GET_SAMPLE, LIST_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk import BulkSettings, BulkStream
@@ -245,7 +245,7 @@ class Samples(Resource):
         check_keys(settings, SampleSettings, "create()")
         dataset_path(dataset)
         fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
-        check(fields, SampleCreate)
+        check_sample(fields)
         prepared = Prepared(name, encode_json(fields))
         return await create_sample(self._session, {"dataset": dataset}, prepared, CallStats())
 
@@ -308,7 +308,8 @@ class Samples(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, read only
-                as fast as the samples are sent. A mapping is checked and sent as given.
+                as fast as the samples are sent. A mapping is checked and sent as given; a mistyped key fails
+                the item.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -361,7 +362,7 @@ class Samples(Resource):
         Args:
             changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
                 iterable, read only as fast as the changes are sent. None is sent as null, which unassigns; a mapping is
-                checked and sent as given.
+                checked and sent as given. A mistyped key, or no key of `SampleChanges`, fails the item.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from anyio.to_thread import run_sync
 
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import check_name
+from segments_async._wire.contents import check_sample
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
-from segments_async.models import Asset, FileSample, ImageSampleAttributes, SampleCreate
+from segments_async.models import Asset, FileSample, ImageSampleAttributes
 from segments_async.resources.assets.upload_once import upload_asset, upload_once
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.resources.samples.file_samples import (
@@ -75,7 +75,7 @@ class UploadFiles(CreateSamples):
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
         fields = {**settings_of(sample), "attributes": {}}
-        check(fields, SampleCreate)
+        check_sample(fields)
         encode_json(fields)
         return Prepared(sample.name, sample)
 
@@ -112,7 +112,7 @@ class UploadFiles(CreateSamples):
         make_attributes = sample.attributes or _image_attributes
         settings = settings_of(sample)
         fields = {**settings, "attributes": make_attributes([job.done[index] for index in range(len(files))])}
-        check(fields, SampleCreate)
+        check_sample(fields)
         body = encode_json(fields)
         digest = None if note is None else digest_of_sample(settings, digests)
         return attrs.evolve(job.prepared, body=body, size=len(body) + 1, digest=digest)

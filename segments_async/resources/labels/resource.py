@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import Dataset, ImageSegmentationAnnotation, LabelUpdate, Sample
+    from segments_async.bulk.report import Outcome
+    from segments_async.models import Dataset, ImageSegmentationAnnotation, LabelUpdate, ReleaseSample, Sample
 
     PutItem = LabelPut | Label | Mapping[str, Any]
     UpdateItem = LabelUpdate | Mapping[str, Any]
+    SampleItem = str | UUID | Sample | ReleaseSample | Label | Outcome[Any] | Mapping[str, Any]
 
 
 class Labels(Resource):
@@ -204,7 +206,7 @@ class Labels(Resource):
 
     async def get_many(
         self,
-        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        sample_uuids: Iterable[SampleItem] | AsyncIterable[SampleItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -223,7 +225,9 @@ class Labels(Resource):
                 labels = {outcome.uuid: outcome.value for outcome in report.results}
 
         Args:
-            sample_uuids: The samples; an iterable or async iterable, read only as fast as the labels arrive.
+            sample_uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
+                ``uuid``; or their labels, as `Label`. An iterable or async iterable, read only as fast as the labels
+                arrive.
             labelset: The labelset.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
@@ -239,7 +243,7 @@ class Labels(Resource):
 
     def stream_get(
         self,
-        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        sample_uuids: Iterable[SampleItem] | AsyncIterable[SampleItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -302,7 +306,7 @@ class Labels(Resource):
 
     async def delete_many(
         self,
-        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        sample_uuids: Iterable[SampleItem] | AsyncIterable[SampleItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -317,7 +321,8 @@ class Labels(Resource):
                 report.raise_if_failed()
 
         Args:
-            sample_uuids: The samples; an iterable or async iterable, read only as fast as the labels are deleted.
+            sample_uuids: The samples, as in `get_many`; an iterable or async iterable, read only as fast as the labels
+                are deleted.
             labelset: The labelset.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 

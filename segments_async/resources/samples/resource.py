@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from segments_async._streams.pages import Pages, Prefetch
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import FileSample, SampleUpdate
+    from segments_async.bulk.report import Outcome
+    from segments_async.models import FileSample, ReleaseSample, SampleUpdate
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
     UpdateItem = SampleUpdate | Mapping[str, Any]
+    UuidItem = str | UUID | Sample | ReleaseSample | Outcome[Any] | Mapping[str, Any]
     FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
 
 
@@ -378,7 +380,7 @@ class Samples(Resource):
     async def delete_many(
         self,
         dataset: str | Dataset,
-        uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        uuids: Iterable[UuidItem] | AsyncIterable[UuidItem],
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[None]:
         """
@@ -393,7 +395,8 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            uuids: The samples; an iterable or async iterable, read only as fast as the samples are deleted.
+            uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
+                ``uuid``; an iterable or async iterable, read only as fast as the samples are deleted.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:

@@ -94,6 +94,8 @@ def check_name(value: object, path: str = "name") -> str:
     Raises:
         InputError: It is not a string, or it is empty or blank.
     """
+    if hasattr(value, "as_py"):  # an Arrow scalar
+        value = value.as_py()
     if not isinstance(value, str):
         raise InputError(f"expected a string, got {type(value).__name__}", path=path)
     if not value.strip():

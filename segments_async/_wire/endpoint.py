@@ -67,6 +67,8 @@ def segment(value: object, name: str) -> str:
     """
     if isinstance(value, uuid.UUID):
         value = str(value)
+    elif hasattr(value, "as_py"):  # an Arrow scalar
+        value = value.as_py()
     if not isinstance(value, str):
         raise InputError(f"expected a string, got {type(value).__name__}", path=name)
     if not value.strip() or value in {".", ".."}:

@@ -112,7 +112,9 @@ class PerSampleOperation(PerLabelOperation[T]):
 
 def sample_uuid(item: Any) -> Any:
     """
-    Return the uuid of an item that names a sample: a sample, an outcome, a mapping with ``uuid``, or the uuid itself.
+    Return the uuid of an item that names a sample.
+
+    The item is a sample, also one of the official SDK, an outcome, a mapping with ``uuid``, or the uuid itself.
 
     Raises:
         InputError: An outcome, a release's sample or a mapping has no uuid.
@@ -121,11 +123,12 @@ def sample_uuid(item: Any) -> Any:
         if "uuid" not in item:
             raise InputError("missing", path="uuid")
         return item["uuid"]
-    if not isinstance(item, Sample | ReleaseSample | Outcome):
+    if not isinstance(item, Sample | ReleaseSample | Outcome) and not hasattr(item, "model_dump"):
         return item
-    if item.uuid is None:
+    uuid = getattr(item, "uuid", None)
+    if uuid is None:
         raise InputError(f"this {type(item).__name__} has no uuid")
-    return item.uuid
+    return uuid
 
 
 def split_place(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
-import orjson
-
 from segments_async.sandbox.blobs import GeneratedRelease
+from segments_async.sandbox.exact_json import read_json, write_json
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Release, State
 from segments_async.sandbox.views.datasets import dataset_json
 from segments_async.sandbox.views.issues import issue_json
@@ -193,5 +192,5 @@ class Contents:
 
 def _copy(value: T) -> T:
     """Copy a JSON value, so that callers cannot modify the state."""
-    copy: T = orjson.loads(orjson.dumps(value))
+    copy: T = read_json(write_json(value))
     return copy

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from segments_async._serialization.converter import unstructure
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
 from segments_async._wire.contents import check_dataset, check_label, check_label_keys
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from segments_async.bulk import BulkSettings
     from segments_async.errors import SegmentsError
     from segments_async.models import Dataset
+
+_FIELDS = ("sample_uuid", "labelset", "attributes", "label_status", "score")
+"""The fields of a label that its creator sets; the service sets the others."""
 
 
 class PutLabels(PerLabelOperation[Label]):
@@ -52,9 +56,7 @@ class PutLabels(PerLabelOperation[Label]):
 def _fields_of(item: Any) -> dict[str, Any]:
     """Convert an item to the keys of `LabelPut`; the default status is PRELABELED, as in `put`."""
     if isinstance(item, LabelPut | Label):
-        given = {
-            name: getattr(item, name) for name in ("sample_uuid", "labelset", "attributes", "label_status", "score")
-        }
+        given = {name: getattr(item, name) for name in _FIELDS}
         # The other fields of a Label were set by the service, not by the caller.
         return {
             "label_status": "PRELABELED",
@@ -64,4 +66,7 @@ def _fields_of(item: Any) -> dict[str, Any]:
     if isinstance(item, Mapping):
         check_label_keys(item)  # before the default status is added, which "label_statis" may have meant
         return {"label_status": "PRELABELED", **item}
+    if hasattr(item, "model_dump"):  # a label of the official SDK
+        given = {name: value for name, value in unstructure(item).items() if name in _FIELDS}
+        return {"label_status": "PRELABELED", **without_none(given)}
     raise InputError(f"expected a LabelPut, a Label or a mapping, got {type(item).__name__}")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
 
+_FIELDS = ("name", "attributes", "metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
+"""The fields of a sample that its creator sets; the service sets the others."""
+
 
 class CreateSamples(DatasetOperation[Sample]):
     """Create samples in batches; the rows of the answer are matched to the items by name."""
@@ -162,18 +165,11 @@ def _is_before(moment: datetime | str | None, since: datetime) -> bool:
 def fields_of(item: Any) -> Mapping[str, Any]:
     """Convert an item to the keys of `SampleCreate`; a mapping is returned unchanged."""
     if isinstance(item, SampleCreate | Sample):
-        names = (
-            "name",
-            "attributes",
-            "metadata",
-            "priority",
-            "assigned_labeler",
-            "assigned_reviewer",
-            "readme",
-        )
-        given = without_none({name: getattr(item, name) for name in names})
+        given = without_none({name: getattr(item, name) for name in _FIELDS})
         # The other fields of a Sample were set by the service, not by the caller.
         return {**given, **(item.extra if isinstance(item, SampleCreate) else {})}
     if isinstance(item, Mapping):
         return item
+    if hasattr(item, "model_dump"):  # a sample of the official SDK
+        return without_none({name: value for name, value in unstructure(item).items() if name in _FIELDS})
     raise InputError(f"expected a SampleCreate, a Sample or a mapping, got {type(item).__name__}")

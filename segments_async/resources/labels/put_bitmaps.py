@@ -13,7 +13,7 @@ from segments_async._wire.contents import check_label
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
 from segments_async.models import Asset, BitmapPut
-from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
 from segments_async.resources.labels.put import PutLabels
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class PutBitmaps(PutLabels):
         if isinstance(content, Asset):
             asset = content
         else:
-            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array")
+            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array", renewals=MAX_RENEWALS)
             asset = await upload_once(job, 0, digest, note, upload)
         job.done[0] = asset
         body = encode_json(label_fields(put, asset.url))

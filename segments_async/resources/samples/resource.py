@@ -11,6 +11,7 @@ from segments_async._wire.endpoint import dataset_path
 from segments_async._wire.routes import DELETE_SAMPLE, GET_SAMPLE, LIST_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.bulk.operation import Prepared
+from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,
     Sample,
@@ -417,6 +418,7 @@ class Samples(Resource):
         *,
         name: Callable[[Path], str] | None = None,
         verify: Literal["stat", "content"] = "stat",
+        ignore: Iterable[str] = (),
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Sample]:
         """
@@ -430,28 +432,48 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.jpg"``; hidden files and links that
-                point outside the folder are skipped. Or an iterable or async iterable, read only as fast as the files
-                are uploaded, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for samples of
-                several files: point clouds, sequences, several sensors.
+            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.{jpg,png}"``; as much of a pattern
+                as exists is taken literally. All files are found before the first upload, in natural order within each
+                folder. Hidden files, files that operating systems add (``Thumbs.db``, ``.DS_Store``, ``desktop.ini``)
+                and links that point outside the folder are skipped; a folder that cannot be read is an item that fails.
+                Or an iterable or async iterable, read only as fast as the files are uploaded, of paths (an image sample
+                each), ``(name, bytes)`` pairs, or `FileSample` for samples of several files: point clouds, sequences,
+                several sensors.
             name: Returns the sample's name for a plain path; by default ``path.name``, which must then be unique across
                 folders.
             verify: How a run with a *checkpoint* recognizes a file that was uploaded before: by its size and
                 modification time (``"stat"``), or by its content, which is read for this (``"content"``). Open files
                 are always uploaded again.
+            ignore: Patterns of what is left out of a folder or pattern, such as ``["*.tmp", "raw/*"]``: of names, or of
+                paths below the folder if they contain ``/``. A folder that matches is left out with its files.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the uploads. The *checkpoint*
                 also records the uploaded files, and these are not sent again.
 
         Returns:
             One `Outcome` for each item, as from `create_many`. A file that is missing, empty or larger than 100 MB
-            fails with an InputError; the others continue. In `retry_items`, uploaded files are replaced by their
+            fails with an InputError; the others continue. An upload whose presigned address has expired gets a new one.
+            In `retry_items`, uploaded files are replaced by their
             `Asset`.
 
         Raises:
-            InputError: No file matches *files*.
+            InputError: No file matches *files*, or *ignore* is given for files that are listed one by one.
             BulkError: An item failed, and ``on_error="raise"``.
         """
         settings = BulkSettings.from_options(bulk)
         operation = UploadFiles(self._session, dataset, settings, name=name, verify=verify)
-        items = FoundFiles(files) if isinstance(files, str | os.PathLike) else files
+        rules = _ignored(ignore)
+        items: Any = files
+        if isinstance(files, str | os.PathLike):
+            items = await FoundFiles(files, rules).find_all()
+        elif rules:
+            raise InputError("needs a folder or a pattern as 'files'", path="ignore")
         return await BulkStream(operation, items, settings).collect()
+
+
+def _ignored(ignore: Iterable[str]) -> list[str]:
+    if isinstance(ignore, str):
+        raise InputError("expected a list of patterns, got a single string", path="ignore")
+    rules = list(ignore)
+    for index, rule in enumerate(rules):
+        check_name(rule, f"ignore[{index}]")
+    return rules

@@ -13,7 +13,7 @@ from segments_async._wire.contents import check_sample
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
 from segments_async.models import Asset, FileSample, ImageSampleAttributes
-from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.resources.samples.file_samples import (
     as_file_sample,
@@ -107,7 +107,7 @@ class UploadFiles(CreateSamples):
             if isinstance(file, Asset):
                 job.done[index] = file
             else:
-                upload = partial(upload_asset, self._session, file, filename, stats, path="")
+                upload = partial(upload_asset, self._session, file, filename, stats, path="", renewals=MAX_RENEWALS)
                 job.done[index] = await upload_once(job, index, digest, note, upload)
         make_attributes = sample.attributes or _image_attributes
         settings = settings_of(sample)

@@ -146,9 +146,9 @@ class Contents:
         self,
         sample_uuid: str,
         *,
-        time: int = 60,
+        time: int = 60_000,
         inactive_time: int = 0,
-        work_type: str = "LABEL",
+        work_type: str = "label",
         next_label_status: str | None = "LABELED",
         label_rating: int | None = None,
         session_time_metrics: Mapping[str, Any] | None = None,
@@ -159,9 +159,9 @@ class Contents:
 
         Args:
             sample_uuid: The sample.
-            time: Working time in seconds.
-            inactive_time: Inactive time in seconds.
-            work_type: The type of work.
+            time: Working time in milliseconds.
+            inactive_time: Inactive time in milliseconds.
+            work_type: The type of work: ``"label"``, ``"review"`` or ``"normal"``.
             next_label_status: The label status after the work.
             label_rating: The rating in stars.
             session_time_metrics: Detailed metrics, returned only on request.

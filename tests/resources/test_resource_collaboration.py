@@ -247,6 +247,8 @@ class TestWorkunits:
 
     async def test_times(self, client, sandbox, sample):
         sandbox.add_workunit(sample.uuid)
+        [unit] = await client.workunits.list(DATASET)
+        assert (unit.time, unit.work_type) == (60_000, "label")  # a minute, in milliseconds
         now, hour = datetime.now(UTC), timedelta(hours=1)
         assert len(await client.workunits.list(DATASET, start=now - hour, end=now + hour)) == 1
         assert await client.workunits.list(DATASET, start=now + hour) == []

@@ -261,7 +261,7 @@ def test_values_of_other_libraries():
     }
     with pytest.raises(InputError, match=r"^attributes\.image\.url: expected a string, got int$"):
         check({"name": "n", "attributes": Dumped(image=Dumped(url=Scalar(7)))}, SampleCreate)
-    with pytest.raises(InputError, match=r"^a: raised RuntimeError: no$") as caught:
+    with pytest.raises(InputError, match=r"^a: raised RuntimeError: no\nraised in model_dump ") as caught:
         encode_json({"a": Faulty()})
     assert isinstance(caught.value.__cause__, RuntimeError)
 
@@ -284,7 +284,7 @@ def test_missing_values_of_pandas(missing):
 
 
 def test_time_that_is_none():
-    with pytest.raises(InputError, match=r"^a: raised ValueError: NaTType does not support utcoffset$"):
+    with pytest.raises(InputError, match=r"^a: raised ValueError: NaTType does not support utcoffset\nraised in utcoffset "):
         encode_json({"a": NaT(2024, 1, 1, tzinfo=timezone(timedelta(hours=1)))})
 
 

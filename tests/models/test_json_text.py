@@ -284,7 +284,8 @@ def test_missing_values_of_pandas(missing):
 
 
 def test_time_that_is_none():
-    with pytest.raises(InputError, match=r"^a: raised ValueError: NaTType does not support utcoffset\nraised in utcoffset "):
+    words = r"^a: raised ValueError: NaTType does not support utcoffset\nraised in utcoffset "
+    with pytest.raises(InputError, match=words):
         encode_json({"a": NaT(2024, 1, 1, tzinfo=timezone(timedelta(hours=1)))})
 
 

@@ -55,6 +55,7 @@ class Api:
     async def __call__(self, request: Request) -> Response:
         """Respond to *request*; errors are JSON."""
         body = await request.body()
+        self._state.store.serve(request.headers.get("host", ""))
         try:
             return self._respond(request, body)
         except RefusedError as problem:

@@ -128,6 +128,12 @@ class State:
         self.samples: dict[str, Sample] = {}
         self.issues: dict[str, Issue] = {}
 
+    def reset(self) -> None:
+        """Delete everything but the users."""
+        for table in (self.datasets, self.samples, self.issues, self.store.objects):
+            table.clear()
+        self.fail_releases = False
+
     def now(self) -> str:
         """Return the current time in the format of the service: UTC with microseconds and a ``Z``."""
         return f"{datetime.fromtimestamp(self.clock(), UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

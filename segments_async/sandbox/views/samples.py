@@ -194,9 +194,8 @@ def _with_signed_urls(state: State, value: Any) -> Any:
         return value
     copy = {key: _with_signed_urls(state, item) for key, item in value.items()}
     if isinstance(url := value.get("url"), str):
-        base = f"{state.store.url}/"
-        key = url.partition("?")[0].removeprefix(base)
-        copy["signed_url"] = state.store.signed_url(key) if url.startswith(base) else url
+        key = state.store.key_of(url)
+        copy["signed_url"] = url if key is None else state.store.signed_url(key)
     return copy
 
 

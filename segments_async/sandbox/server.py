@@ -321,6 +321,19 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._state.fail_releases = fail
 
     @property
+    def ignores_unknown_labelsets(self) -> bool:
+        """
+        Whether a list of samples with an unknown ``labelset`` returns samples without labels, instead of a 404.
+
+        Which of the two the service does is not documented.
+        """
+        return self._state.ignores_unknown_labelsets
+
+    @ignores_unknown_labelsets.setter
+    def ignores_unknown_labelsets(self, ignore: bool) -> None:
+        self._state.ignores_unknown_labelsets = ignore
+
+    @property
     def calls(self) -> tuple[Call, ...]:
         """The requests received so far, on both origins, oldest first; at most the last *max_calls*."""
         return tuple(self._calls)

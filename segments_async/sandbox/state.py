@@ -118,6 +118,7 @@ class State:
         self.clock = clock
         self.release_seconds: float = 0.0
         self.fail_releases = False
+        self.ignores_unknown_labelsets = False
         self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""
         self.users: dict[str, Record] = {
@@ -133,6 +134,7 @@ class State:
         for table in (self.datasets, self.samples, self.issues, self.store.objects):
             table.clear()
         self.fail_releases = False
+        self.ignores_unknown_labelsets = False
 
     def now(self) -> str:
         """Return the current time in the format of the service: UTC with microseconds and a ``Z``."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
+PRIVATE_SCHEMES = ("s3", "gs")
+"""Schemes of files in buckets that users connected to the service; it signs URLs to read them."""
+
 _requested_host: ContextVar[str] = ContextVar("_requested_host", default="")
 
 
@@ -59,7 +62,10 @@ class ObjectStore:
         return f"{self.origin}/{quote(key)}"
 
     def key_of(self, url: str) -> str | None:
-        """Return the key of a URL of this bucket; None for another URL."""
+        """Return the key of a URL of this bucket, or of a file in a private bucket of a user; None for another URL."""
+        scheme, separator, path = url.partition("://")
+        if separator and scheme in PRIVATE_SCHEMES:
+            return f"private/{scheme}/{path}"
         for origin in (self.url, *self._hosts):
             if url.startswith(f"{origin}/"):
                 return unquote(url.removeprefix(f"{origin}/").partition("?")[0])

@@ -334,6 +334,15 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._state.ignores_unknown_labelsets = ignore
 
     @property
+    def redirects_slashes(self) -> bool:
+        """Whether every path without a trailing slash is redirected to the one with it, as Django does by default."""
+        return self._state.redirects_slashes
+
+    @redirects_slashes.setter
+    def redirects_slashes(self, redirect: bool) -> None:
+        self._state.redirects_slashes = redirect
+
+    @property
     def calls(self) -> tuple[Call, ...]:
         """The requests received so far, on both origins, oldest first; at most the last *max_calls*."""
         return tuple(self._calls)

@@ -118,6 +118,8 @@ class State:
         self.clock = clock
         self.release_seconds: float = 0.0
         self.fail_releases = False
+        self.ignores_unknown_labelsets = False
+        self.redirects_slashes = False
         self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""
         self.users: dict[str, Record] = {
@@ -127,6 +129,13 @@ class State:
         self.datasets: dict[tuple[str, str], Dataset] = {}
         self.samples: dict[str, Sample] = {}
         self.issues: dict[str, Issue] = {}
+
+    def reset(self) -> None:
+        """Delete everything but the users."""
+        for table in (self.datasets, self.samples, self.issues, self.store.objects):
+            table.clear()
+        self.fail_releases = False
+        self.ignores_unknown_labelsets = self.redirects_slashes = False
 
     def now(self) -> str:
         """Return the current time in the format of the service: UTC with microseconds and a ``Z``."""

@@ -83,7 +83,7 @@ def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
     """List a page of the samples that match the filters."""
     dataset, query = request.state.dataset(owner, name), request.query
     labelset = query.get("labelset")
-    if labelset is not None:
+    if labelset is not None and not request.state.ignores_unknown_labelsets:
         find_labelset(dataset, labelset)
     samples = get_page(_sorted(_filtered(list(dataset.samples.values()), query), query), query)
     listed = [sample_json(sample) for sample in samples]
@@ -99,7 +99,7 @@ def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
     if (part := query.get("name__contains")) is not None:
         samples = [sample for sample in samples if part in sample.record["name"]]
     if statuses := query.get("label_status"):
-        labelset, allowed = query.get("labelset", GROUND_TRUTH), statuses.split(",")
+        labelset, allowed = query.get("labelset", GROUND_TRUTH), statuses.upper().split(",")
         samples = [
             sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in allowed
         ]
@@ -194,9 +194,8 @@ def _with_signed_urls(state: State, value: Any) -> Any:
         return value
     copy = {key: _with_signed_urls(state, item) for key, item in value.items()}
     if isinstance(url := value.get("url"), str):
-        base = f"{state.store.url}/"
-        key = url.partition("?")[0].removeprefix(base)
-        copy["signed_url"] = state.store.signed_url(key) if url.startswith(base) else url
+        key = state.store.key_of(url)
+        copy["signed_url"] = url if key is None else state.store.signed_url(key)
     return copy
 
 

@@ -112,7 +112,9 @@ def _parse_statuses(label_status: str | Iterable[str] | None) -> frozenset[str] 
 
 
 def _check_labelset(dataset: ReleaseDataset, labelset: object, path: str) -> None:
-    names = [known.name for known in dataset.labelsets or ()]
+    if dataset.labelsets is None:
+        return  # only the samples could show whether it exists
+    names = [known.name for known in dataset.labelsets]
     if labelset not in names:
         known = f"it has {', '.join(map(repr, names))}" if names else "it has none"
         raise InputError(f"the release has no labelset {labelset!r}; {known}", path=path)

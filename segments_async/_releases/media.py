@@ -113,13 +113,14 @@ class ReleaseFiles:
 
 
 class SampleFiles:
-    """The images of a sample and the bitmaps of its label; expired signed addresses are renewed."""
+    """The images of a sample and the bitmaps of its label; signed addresses are renewed if the sample has a uuid."""
 
     def __init__(self, files: ReleaseFiles, sample: ReleaseSample) -> None:
         self._files = files
         self._name = sample.name
-        self._images = SignedUrls(refresh=signed_by_sample(files.session, sample.uuid))
-        self._bitmaps = SignedUrls(refresh=signed_by_label(files.session, sample.uuid, files.labelset))
+        uuid, session = sample.uuid, files.session
+        self._images = SignedUrls(refresh=None if uuid is None else signed_by_sample(session, uuid))
+        self._bitmaps = SignedUrls(refresh=None if uuid is None else signed_by_label(session, uuid, files.labelset))
 
     async def image(self, url: URL) -> Fetched:
         """Fetch an image."""

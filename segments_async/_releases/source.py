@@ -32,10 +32,24 @@ _URL_PREFIXES = ("https://", "http://")
 
 
 def local_path(source: object, name: str | None) -> Path | None:
-    """Return the path of a file on disk; None if *source* is anything else, which has to be downloaded."""
-    if name is None and isinstance(source, str | os.PathLike) and not str(source).startswith(_URL_PREFIXES):
-        return as_path(source, "source")
-    return None
+    """
+    Return the path of a file on disk; None if *source* is anything else, which has to be downloaded.
+
+    Raises:
+        InputError: It is a dataset, such as ``"jane/flowers"``, without the release's name.
+    """
+    if name is not None or not isinstance(source, str | os.PathLike) or str(source).startswith(_URL_PREFIXES):
+        return None
+    path = as_path(source, "source")
+    if isinstance(source, str) and _is_dataset_name(source) and not path.exists():
+        raise InputError(f"needs the release's name, as {source!r} is not a file but may be a dataset", path="name")
+    return path
+
+
+def _is_dataset_name(text: str) -> bool:
+    owner, _, name = text.partition("/")
+    parts_are_names = all(part.strip() and part not in {".", "..", "~"} for part in (owner, name))
+    return parts_are_names and "/" not in name and not name.endswith((".json", ".gz"))
 
 
 def check_dataset(source: object) -> str | Dataset:

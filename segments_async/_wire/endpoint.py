@@ -79,7 +79,7 @@ def segment(value: object, name: str) -> str:
 
 def plain_text(value: object, path: str = "") -> object:
     """
-    Return a UUID, or a string of a class of the caller, as an exact `str`; other values unchanged.
+    Return a UUID, an Arrow string, or a string of a class of the caller, as an exact `str`; other values unchanged.
 
     Raises:
         InputError: The value raised an exception.
@@ -89,6 +89,8 @@ def plain_text(value: object, path: str = "") -> object:
     with caller_code(path):
         if isinstance(value, uuid.UUID):
             value = str(value)
+        elif hasattr(value, "as_py"):  # an Arrow scalar
+            value = value.as_py()
         return str.__str__(value) if isinstance(value, str) else value
 
 

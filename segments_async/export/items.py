@@ -25,7 +25,7 @@ class Item:
     """COCO's ``image_id``: the sample's number among the selected samples, from 1."""
     sample: str
     """The sample's name."""
-    uuid: str
+    uuid: str | None
     stem: str
     """The path of its files, relative to the folder and without extension: ``meadow/violet``."""
     suffixes: tuple[str, str]

@@ -37,6 +37,7 @@ _DEFAULTS: dict[str, Any] = {
     "task_attributes": {"format_version": "0.1", "categories": [{"name": "object", "id": 1}]},
     "category": "other",
     "data_type": "IMAGE",
+    "public": False,
 }
 """Keys sent with every new dataset; see ``docs/service.md``, "Defaults of datasets.create"."""
 
@@ -121,8 +122,8 @@ class Datasets(Resource):
             name: Unique among the datasets of its owner.
             organization: The organisation that will own it; None means the key's user.
             exist_ok: If a dataset with this name exists, return it unchanged.
-            settings: Keys of `DatasetSettings`; None is not sent. The default is a ``segmentation-bitmap`` dataset
-                with one category, "object".
+            settings: Keys of `DatasetSettings`; None is not sent. The default is a private ``segmentation-bitmap``
+                dataset with one category, "object".
 
         Raises:
             AlreadyExistsError: A dataset with this name exists, and *exist_ok* is False.

@@ -6,9 +6,9 @@ import gzip
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.responses import Response
 
+from segments_async.sandbox.exact_json import read_json
 from segments_async.sandbox.permissions import check_permission
 from segments_async.sandbox.problems import RefusedError, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -99,6 +99,6 @@ def decode(request: Request, body: bytes) -> Any:
     try:
         if request.headers.get("content-encoding", "").lower() == "gzip":
             body = gzip.decompress(body)
-        return orjson.loads(body)
-    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError) as error:
+        return read_json(body)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise refused(400, f"JSON parse error - {error}") from error

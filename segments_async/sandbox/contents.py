@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
-import orjson
-
 from segments_async.sandbox.blobs import GeneratedRelease, StoredObject
+from segments_async.sandbox.exact_json import read_json, write_json
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Release, State
 from segments_async.sandbox.storage import PRIVATE_SCHEMES
 from segments_async.sandbox.views.datasets import dataset_json
@@ -171,9 +170,9 @@ class Contents:
         self,
         sample_uuid: str,
         *,
-        time: int = 60,
+        time: int = 60_000,
         inactive_time: int = 0,
-        work_type: str = "LABEL",
+        work_type: str = "label",
         next_label_status: str | None = "LABELED",
         label_rating: int | None = None,
         session_time_metrics: Mapping[str, Any] | None = None,
@@ -184,9 +183,9 @@ class Contents:
 
         Args:
             sample_uuid: The sample.
-            time: Working time in seconds.
-            inactive_time: Inactive time in seconds.
-            work_type: The type of work.
+            time: Working time in milliseconds.
+            inactive_time: Inactive time in milliseconds.
+            work_type: The type of work: ``"label"``, ``"review"`` or ``"normal"``.
             next_label_status: The label status after the work.
             label_rating: The rating in stars.
             session_time_metrics: Detailed metrics, returned only on request.
@@ -217,5 +216,5 @@ class Contents:
 
 def _copy(value: T) -> T:
     """Copy a JSON value, so that callers cannot modify the state."""
-    copy: T = orjson.loads(orjson.dumps(value))
+    copy: T = read_json(write_json(value))
     return copy

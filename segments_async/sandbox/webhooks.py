@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import urlsplit
 
 import httpx
-import orjson
 from attrs import define, field, frozen
 from standardwebhooks import Webhook
+
+from segments_async.sandbox.exact_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +159,7 @@ class Webhooks:
             "object": subject,
             "text": _event_text(event_type, dataset, subject) if text is None else text,
         }
-        message = Message(id=f"msg_{secrets.token_urlsafe(20)}", event_type=event_type, body=orjson.dumps(event))
+        message = Message(id=f"msg_{secrets.token_urlsafe(20)}", event_type=event_type, body=write_json(event))
         subscribers = self._subscribers(event_type)
         for endpoint in subscribers:
             endpoint.queue.append(message)

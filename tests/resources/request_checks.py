@@ -17,6 +17,7 @@ DEFAULTS = {
     "task_attributes": {"format_version": "0.1", "categories": [{"name": "object", "id": 1}]},
     "category": "other",
     "data_type": "IMAGE",
+    "public": False,
 }
 ODD = "a b#c?d%e+é"
 ODD_PATH = "a%20b%23c%3Fd%25e%2B%C3%A9"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from segments_async._caller_errors import caller_code
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import without_none
+from segments_async._wire.contents import check_label
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
-from segments_async.models import Asset, BitmapPut, LabelPut
-from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.models import Asset, BitmapPut
+from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
 from segments_async.resources.labels.put import PutLabels
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class PutBitmaps(PutLabels):
         """Check everything in an item except its pixels."""
         put = _as_bitmap_put(item)
         fields = label_fields(put, "")
-        check({"sample_uuid": "", **fields}, LabelPut)
+        check_label({"sample_uuid": "", **fields})
         encode_json(fields)
         prepared = self.prepare_label(put.sample_uuid, put.labelset)
         path, _ = prepared.body
@@ -76,7 +76,7 @@ class PutBitmaps(PutLabels):
         if isinstance(content, Asset):
             asset = content
         else:
-            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array")
+            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array", renewals=MAX_RENEWALS)
             asset = await upload_once(job, 0, digest, note, upload)
         job.done[0] = asset
         body = encode_json(label_fields(put, asset.url))

@@ -17,6 +17,7 @@ from segments_async._wire.arguments import without_none
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
 from segments_async.models import Asset, FileSample
+from segments_async.resources.samples.walk import UnreadableFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
     """
     if isinstance(item, FileSample):
         return item
+    if isinstance(item, UnreadableFolder):
+        raise InputError(f"the folder cannot be read ({item.problem}): {item.path}")
     if isinstance(item, _PATH):
         path = path_of(item, "")
         with caller_code("name"):

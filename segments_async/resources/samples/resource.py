@@ -3,14 +3,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from segments_async._caller_errors import caller_code
 from segments_async._http.call_stats import CallStats
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import check_keys, check_name, without_none
+from segments_async._wire.contents import check_sample
 from segments_async._wire.endpoint import dataset_path
 from segments_async._wire.routes import DELETE_SAMPLE, GET_SAMPLE, LIST_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.bulk.operation import Prepared
+from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,
     Sample,
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
     from segments_async._streams.pages import Pages, Prefetch
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import FileSample, SampleUpdate
+    from segments_async.bulk.report import Outcome
+    from segments_async.models import FileSample, ReleaseSample, SampleUpdate
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
     UpdateItem = SampleUpdate | Mapping[str, Any]
+    UuidItem = str | UUID | Sample | ReleaseSample | Outcome[Any] | Mapping[str, Any]
     FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
 
 
@@ -245,7 +249,7 @@ class Samples(Resource):
         check_keys(settings, SampleSettings, "create()")
         dataset_path(dataset)
         fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
-        check(fields, SampleCreate)
+        check_sample(fields)
         prepared = Prepared(name, encode_json(fields))
         return await create_sample(self._session, {"dataset": dataset}, prepared, CallStats())
 
@@ -308,7 +312,8 @@ class Samples(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, read only
-                as fast as the samples are sent. A mapping is checked and sent as given.
+                as fast as the samples are sent. A mapping is checked and sent as given; a mistyped key fails
+                the item.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -361,7 +366,7 @@ class Samples(Resource):
         Args:
             changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
                 iterable, read only as fast as the changes are sent. None is sent as null, which unassigns; a mapping is
-                checked and sent as given.
+                checked and sent as given. A mistyped key, or no key of `SampleChanges`, fails the item.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -377,7 +382,7 @@ class Samples(Resource):
     async def delete_many(
         self,
         dataset: str | Dataset,
-        uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        uuids: Iterable[UuidItem] | AsyncIterable[UuidItem],
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[None]:
         """
@@ -392,7 +397,8 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            uuids: The samples; an iterable or async iterable, read only as fast as the samples are deleted.
+            uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
+                ``uuid``; an iterable or async iterable, read only as fast as the samples are deleted.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -413,6 +419,7 @@ class Samples(Resource):
         *,
         name: Callable[[Path], str] | None = None,
         verify: Literal["stat", "content"] = "stat",
+        ignore: Iterable[str] = (),
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Sample]:
         """
@@ -426,31 +433,49 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.jpg"``; hidden files and links that
-                point outside the folder are skipped, and a file that is replaced after it was found fails. Or an
-                iterable or async iterable, read only as fast as the files are uploaded, of paths (an image sample
-                each), ``(name, bytes)`` pairs, or `FileSample` for samples of several files: point clouds, sequences,
-                several sensors.
+            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.{jpg,png}"``; as much of a pattern
+                as exists is taken literally. All files are found before the first upload, in natural order within each
+                folder. Hidden files, files that operating systems add (``Thumbs.db``, ``.DS_Store``, ``desktop.ini``)
+                and links that point outside the folder are skipped; a folder that cannot be read is an item that fails,
+                and so is a file that is replaced after it was found. Or an iterable or async iterable, read only as
+                fast as the files are uploaded, of paths (an image sample each), ``(name, bytes)`` pairs, or
+                `FileSample` for samples of several files: point clouds, sequences, several sensors.
             name: Returns the sample's name for a plain path; by default ``path.name``, which must then be unique across
                 folders.
             verify: How a run with a *checkpoint* recognizes a file that was uploaded before: by its size and
                 modification time (``"stat"``), or by its content, which is read for this (``"content"``). Open files
                 are always uploaded again.
+            ignore: Patterns of what is left out of a folder or pattern, such as ``["*.tmp", "raw/*"]``: of names, or of
+                paths below the folder if they contain ``/``. A folder that matches is left out with its files.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the uploads. The *checkpoint*
                 also records the uploaded files, and these are not sent again.
 
         Returns:
             One `Outcome` for each item, as from `create_many`. A file that is missing, empty or larger than 100 MB
             fails with an InputError, and so does one whose *name* or `attributes` function raises an exception; the
-            others continue. In `retry_items`, uploaded files are replaced by their `Asset`.
+            others continue. An upload whose presigned address has expired gets a new one. In `retry_items`, uploaded
+            files are replaced by their `Asset`.
 
         Raises:
-            InputError: No file matches *files*.
+            InputError: No file matches *files*, or *ignore* is given for files that are listed one by one.
             BulkError: An item failed, and ``on_error="raise"``; or *files* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         operation = UploadFiles(self._session, dataset, settings, name=name, verify=verify)
+        rules = _ignored(ignore)
         if isinstance(files, str | os.PathLike):
-            files = FoundFiles(files)
+            files = FoundFiles(files, rules)
             await files.open()
+        elif rules:
+            raise InputError("needs a folder or a pattern as 'files'", path="ignore")
         return await BulkStream(operation, files, settings).collect()
+
+
+def _ignored(ignore: Iterable[str]) -> list[str]:
+    if isinstance(ignore, str):
+        raise InputError("expected a list of patterns, got a single string", path="ignore")
+    with caller_code("ignore"):
+        rules = list(ignore)
+    for index, rule in enumerate(rules):
+        check_name(rule, f"ignore[{index}]")
+    return rules

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import orjson
 from starlette.responses import Response
 
 from segments_async.sandbox.blobs import StoredObject
 from segments_async.sandbox.checks import nonblank, text, validate
+from segments_async.sandbox.exact_json import write_json
 from segments_async.sandbox.problems import json_response, name_taken, not_found
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import Record, Release, State
@@ -47,7 +47,7 @@ def snapshot(dataset: Dataset, record: Record) -> bytes:
     ]
     content = header(dataset, record)
     content["dataset"]["samples"] = samples
-    return orjson.dumps(content)
+    return write_json(content)
 
 
 def header(dataset: Dataset, record: Record) -> Record:

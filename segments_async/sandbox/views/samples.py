@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.responses import Response
 
 from segments_async.sandbox.checks import (
@@ -19,6 +18,7 @@ from segments_async.sandbox.checks import (
     text,
     validate,
 )
+from segments_async.sandbox.exact_json import write_json
 from segments_async.sandbox.paging import get_page
 from segments_async.sandbox.problems import RefusedError, json_response, name_taken
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -111,7 +111,7 @@ def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else write_json(value).decode()
 
 
 def _sorted(samples: list[Sample], query: QueryParams) -> list[Sample]:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 import time
+import warnings
 from collections import deque
 from concurrent.futures import Future
 from functools import partial
@@ -181,7 +182,9 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         if not self._listen:
             return []
         try:
-            return listen(self._addresses)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # from pytest-socket, which also raises
+                return listen(self._addresses)
         except RuntimeError:  # from a guard such as pytest-socket; the system raises OSError
             self._listen = False
             return []

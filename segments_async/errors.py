@@ -325,13 +325,14 @@ class ReleaseFailedError(SegmentsError):
     """
 
     def __init__(self, dataset: str, name: str | None = None) -> None:
+        self.dataset: str = "" if name is None else dataset
+        self.name: str = name or ""
         if name is None:  # rebuilt from its text alone
-            self.dataset = self.name = ""
             super().__init__(dataset)
-            return
-        self.dataset = dataset
-        self.name = name
-        super().__init__(f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support")
+        else:
+            super().__init__(
+                f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support"
+            )
 
 
 class ExportError(SegmentsError):
@@ -346,7 +347,7 @@ class ExportError(SegmentsError):
 
     def __init__(self, problem: str, *, sample: str | None = None, uuid: str | None = None) -> None:
         self.problem = problem
-        self.sample = sample or ""
+        self.sample: str = sample or ""
         self.uuid = uuid
         super().__init__(problem if sample is None else f"sample {sample!r}: {problem}")
 

@@ -108,13 +108,13 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         if api_key == other_api_key or user == self.other_user:
             raise ValueError("other_user and other_api_key must differ from user and api_key.")
         self.organizations: tuple[str, ...] = tuple(organizations)
-        self.latency = latency
+        self.latency: float = latency
         if not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 0:
             raise ValueError(f"max_calls: expected a number of requests from 0, got {max_calls!r}.")
         self._addresses = (Address(host, port, "port"), Address(host, storage_port, "storage_port"))
         self._is_wildcard = is_wildcard(host)
         self._listen = listen
-        self.clock = clock
+        self.clock: Callable[[], float] = clock
         self._store = ObjectStore(Signer(self._now))
         self._state = State(
             keys={api_key: user, other_api_key: self.other_user},

@@ -117,9 +117,9 @@ class State:
         self.store = store
         self.clock = clock
         self.release_seconds: float = 0.0
-        self.fail_releases = False
-        self.ignores_unknown_labelsets = False
-        self.redirects_slashes = False
+        self.fail_releases: bool = False
+        self.ignores_unknown_labelsets: bool = False
+        self.redirects_slashes: bool = False
         self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""
         self.users: dict[str, Record] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sized
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable, Sized
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,6 +18,9 @@ class Source:
     """
     Take items from an iterable or an async iterable, one at a time and only on demand.
 
+    What can also be awaited, such as a list that comes in pages, is read to its end first: the run may change what it
+    lists, and that would shift the pages.
+
     Attributes:
         total: Number of items, if the input has a length.
         exhausted: Whether the end of the input was reached.
@@ -28,12 +31,16 @@ class Source:
         self.exhausted: bool = False
         self._failed = False
         self._next_index = 0
-        self._async = aiter(items) if isinstance(items, AsyncIterable) else None
+        self._list = items if isinstance(items, AsyncIterable) and isinstance(items, Awaitable) else None
+        self._async = aiter(items) if isinstance(items, AsyncIterable) and self._list is None else None
         self._sync = iter(()) if isinstance(items, AsyncIterable) else iter(items)
 
     async def take(self) -> tuple[int, Any] | None:
         """Return the next item and its index; None at the end. Exceptions of the input propagate unchanged."""
         try:
+            if self._list is not None:
+                rows = await self._list
+                self._list, self.total, self._sync = None, len(rows), iter(rows)
             item = next(self._sync, _END) if self._async is None else await anext(self._async, _END)
         except Exception:
             self._failed = True

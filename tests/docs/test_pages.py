@@ -24,7 +24,7 @@ def test_readme_block(number):
 
 
 def test_bulk(run_page):
-    assert len(run_page("docs/bulk.md")) == 5
+    assert len(run_page("docs/bulk.md")) == 6
 
 
 def test_bitmaps(run_page):

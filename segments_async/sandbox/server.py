@@ -20,6 +20,7 @@ from segments_async.sandbox.contents import Contents
 from segments_async.sandbox.faults import Drop, Fault, FaultScript, default_content
 from segments_async.sandbox.gateway import Gateway
 from segments_async.sandbox.origin import STOP_SECONDS, Origin
+from segments_async.sandbox.paging import MAX_PER_PAGE
 from segments_async.sandbox.signing import Signer
 from segments_async.sandbox.state import State
 from segments_async.sandbox.storage import ObjectStore, Storage
@@ -65,6 +66,8 @@ class Sandbox(Contents, WebhookCalls):
         latency: Seconds to wait before handling each API request. Also an attribute that can be set later.
         release_seconds: Seconds that a release stays PENDING; with 0, it is done at the first request for it. Also an
             attribute that can be set later.
+        max_per_page: Rows per page at most; a request for more gets this many, as from Django REST Framework. Also an
+            attribute that can be set later.
         host: The address to listen on.
         port: The port of the API; 0 picks a free port.
         storage_port: The port of the storage; 0 picks a free port.
@@ -86,6 +89,7 @@ class Sandbox(Contents, WebhookCalls):
         organizations: Iterable[str] = ("acme",),
         latency: float = 0.0,
         release_seconds: float = 0.0,
+        max_per_page: int = MAX_PER_PAGE,
         host: str = "127.0.0.1",
         port: int = 0,
         storage_port: int = 0,
@@ -110,6 +114,7 @@ class Sandbox(Contents, WebhookCalls):
             clock=clock,
         )
         self._state.release_seconds = release_seconds
+        self._state.max_per_page = max_per_page
         self._webhooks = Webhooks(clock)
         self._state.notify = self._webhooks.notify
         self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
@@ -226,6 +231,15 @@ class Sandbox(Contents, WebhookCalls):
     @release_seconds.setter
     def release_seconds(self, seconds: float) -> None:
         self._state.release_seconds = seconds
+
+    @property
+    def max_per_page(self) -> int:
+        """Rows per page at most."""
+        return self._state.max_per_page
+
+    @max_per_page.setter
+    def max_per_page(self, rows: int) -> None:
+        self._state.max_per_page = rows
 
     @property
     def url_seconds(self) -> float:

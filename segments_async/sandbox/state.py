@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from attrs import define, field
 
+from segments_async.sandbox.paging import MAX_PER_PAGE
 from segments_async.sandbox.problems import not_found, refused
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class State:
         self.store = store
         self.clock = clock
         self.release_seconds: float = 0.0
+        self.max_per_page: int = MAX_PER_PAGE
         self.fail_releases = False
         self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""

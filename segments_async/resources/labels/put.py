@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
+from segments_async._wire.filters import with_upper_status
 from segments_async._wire.routes import PUT_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
@@ -29,7 +30,7 @@ class PutLabels(PerLabelOperation[Label]):
         """Check a label and encode its body."""
         fields = _fields_of(item)
         check(fields, LabelPut)
-        uuid, labelset, body = split_label_keys(fields)
+        uuid, labelset, body = split_label_keys(with_upper_status(fields))
         return self.prepare_label(uuid, labelset, encode_json(body))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:

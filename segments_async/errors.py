@@ -19,6 +19,7 @@ The errors of this package.
         RequestTimeoutError       a timeout expired (also a builtin TimeoutError)
         OutcomeUnknownError       sent, but the response was lost; sending again might do it twice
       DecodeError               the response has an unexpected form
+      ListChangedError          your own write would make a list that is being read skip rows
       InputError                an invalid argument; nothing was sent (also a ValueError)
       OutOfResourcesError       this machine ran out of files, memory or disk space; try again later
       ReleaseFailedError        the service could not build a release
@@ -259,6 +260,18 @@ class DecodeError(SegmentsError):
             super().__init__(where)
         else:
             super().__init__(_describe(status, method, url, where, request_id))
+
+
+class ListChangedError(SegmentsError):
+    """
+    A list was changed while it was read, by a call of this client or of one that shares its connections.
+
+    The service numbers pages, so rows would be skipped. Read the list to its end before you change it::
+
+        rows = await client.samples.list("jane/flowers")
+        for sample in rows:
+            await client.samples.delete(sample.uuid)
+    """
 
 
 class InputError(SegmentsError, ValueError):

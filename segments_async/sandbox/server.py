@@ -22,6 +22,7 @@ from segments_async.sandbox.faults import FaultScript
 from segments_async.sandbox.gateway import Gateway
 from segments_async.sandbox.loops import SocketlessLoop
 from segments_async.sandbox.origin import STOP_SECONDS, Origin
+from segments_async.sandbox.paging import MAX_PER_PAGE
 from segments_async.sandbox.signing import EXPIRES_SECONDS, Signer
 from segments_async.sandbox.state import State
 from segments_async.sandbox.storage import ObjectStore, Storage
@@ -68,6 +69,8 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         latency: Seconds to wait before handling each API request. Also an attribute that can be set later.
         release_seconds: Seconds that a release stays PENDING; with 0, it is done at the first request for it. Also an
             attribute that can be set later.
+        max_per_page: Rows per page at most; a request for more gets this many, as from Django REST Framework. Also an
+            attribute that can be set later.
         host: The address to listen on. With ``"0.0.0.0"`` or ``"::"``, the URLs of files have the host that the API
             was called at, so that other machines and containers can reach them.
         port: The port of the API; 0 picks a free port.
@@ -94,6 +97,7 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         organizations: Iterable[str] = ("acme",),
         latency: float = 0.0,
         release_seconds: float = 0.0,
+        max_per_page: int = MAX_PER_PAGE,
         host: str = "127.0.0.1",
         port: int = 0,
         storage_port: int = 0,
@@ -124,7 +128,8 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
             clock=self._now,
         )
         self._state.release_seconds = release_seconds
-        self._initial = (latency, release_seconds)
+        self._state.max_per_page = max_per_page
+        self._initial = (latency, release_seconds, max_per_page)
         self._webhooks = Webhooks(self._now)
         self._state.notify = self._webhooks.notify
         self._calls: deque[Call] = deque(maxlen=max_calls)
@@ -221,7 +226,7 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._state.reset()
         self._faults.clear()
         self._calls.clear()
-        self.latency, self.release_seconds = self._initial
+        self.latency, self.release_seconds, self._state.max_per_page = self._initial
         self.url_seconds = EXPIRES_SECONDS
 
     def _run_in_loop(self, function: Callable[[], None]) -> None:
@@ -304,6 +309,15 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
     @release_seconds.setter
     def release_seconds(self, seconds: float) -> None:
         self._state.release_seconds = seconds
+
+    @property
+    def max_per_page(self) -> int:
+        """Rows per page at most."""
+        return self._state.max_per_page
+
+    @max_per_page.setter
+    def max_per_page(self, rows: int) -> None:
+        self._state.max_per_page = rows
 
     @property
     def url_seconds(self) -> float:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from attrs import define, field
 
+from segments_async.sandbox.paging import MAX_PER_PAGE
 from segments_async.sandbox.problems import not_found, refused
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class State:
         self.store = store
         self.clock = clock
         self.release_seconds: float = 0.0
+        self.max_per_page: int = MAX_PER_PAGE
         self.fail_releases: bool = False
         self.ignores_unknown_labelsets: bool = False
         self.redirects_slashes: bool = False

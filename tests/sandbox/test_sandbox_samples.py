@@ -188,6 +188,14 @@ def test_delete_sample(api, rose):
         ("filters=city:Ulm", "ac"),
         ("filters=city:Ulm,robot_id:3", "c"),
         ("filters=city:Ulm,city:Bonn", ""),
+        ("filters=robot_id:%3D3", "c"),
+        ("filters=robot_id:%3E2.5", "c"),
+        ("filters=robot_id:%3E%3D3,robot_id:%3C%3D3", "c"),
+        ("filters=robot_id:%3E3", ""),
+        ("filters=robot_id:%3C3", ""),
+        ("filters=city:%3E3", ""),
+        ("filters=tags:|wet", "b"),
+        ("filters=tags:wet", ""),
         ("label_status=LABELED", "a"),
         ("label_status=LABELED,UNLABELED", "abc"),
         ("labelset=model&label_status=UNLABELED", "abc"),
@@ -195,7 +203,7 @@ def test_delete_sample(api, rose):
 )
 def test_list_filters_and_sorts(api, flowers, query, names):
     items = [
-        {"name": "b", "attributes": IMAGE, "priority": 1, "metadata": {"city": "Bonn"}},
+        {"name": "b", "attributes": IMAGE, "priority": 1, "metadata": {"city": "Bonn", "tags": ["wet"]}},
         {"name": "a", "attributes": IMAGE, "priority": 3, "metadata": {"city": "Ulm"}},
         {"name": "c", "attributes": IMAGE, "priority": 2, "metadata": {"city": "Ulm", "robot_id": 3}},
     ]

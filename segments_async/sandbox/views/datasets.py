@@ -142,7 +142,8 @@ def _list(request: ApiRequest, owner: str) -> Response:
     state, user = request.state, request.user
     owned = [dataset for dataset in state.datasets.values() if dataset.owner == owner]
     visible = [dataset for dataset in owned if is_visible(state, dataset, user)]
-    return json_response([dataset_json(state, dataset, user) for dataset in get_page(visible, request.query)])
+    page = get_page(visible, request.query, state.max_per_page)
+    return json_response([dataset_json(state, dataset, user) for dataset in page])
 
 
 def _create(request: ApiRequest, owner: str) -> Response:

@@ -18,7 +18,7 @@ from segments_async.sandbox.checks import (
     text,
     validate,
 )
-from segments_async.sandbox.exact_json import write_json
+from segments_async.sandbox.filters import matches_filters
 from segments_async.sandbox.paging import get_page
 from segments_async.sandbox.problems import RefusedError, json_response, name_taken
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -85,7 +85,9 @@ def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
     labelset = query.get("labelset")
     if labelset is not None and not request.state.ignores_unknown_labelsets:
         find_labelset(dataset, labelset)
-    samples = get_page(_sorted(_filtered(list(dataset.samples.values()), query), query), query)
+    samples = get_page(
+        _sorted(_filtered(list(dataset.samples.values()), query), query), query, request.state.max_per_page
+    )
     listed = [sample_json(sample) for sample in samples]
     if labelset is not None:
         full = query.get("include_full_label") == "1"
@@ -103,15 +105,9 @@ def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
         samples = [
             sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in allowed
         ]
-    for pair in query.get("filters", "").split(","):
-        key, colon, value = pair.partition(":")
-        if colon:
-            samples = [sample for sample in samples if _as_text(sample.record["metadata"].get(key)) == value]
+    if filters := query.get("filters"):
+        samples = [sample for sample in samples if matches_filters(sample.record["metadata"], filters)]
     return samples
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else write_json(value).decode()
 
 
 def _sorted(samples: list[Sample], query: QueryParams) -> list[Sample]:

@@ -19,6 +19,7 @@ The errors of this package.
         RequestTimeoutError       a timeout expired (also a builtin TimeoutError)
         OutcomeUnknownError       sent, but the response was lost; sending again might do it twice
       DecodeError               the response has an unexpected form
+      ListChangedError          your own write would make a list that is being read skip rows
       InputError                an invalid argument; nothing was sent (also a ValueError)
       OutOfResourcesError       this machine ran out of files, memory or disk space; try again later
       ReleaseFailedError        the service could not build a release
@@ -261,6 +262,18 @@ class DecodeError(SegmentsError):
             super().__init__(_describe(status, method, url, where, request_id))
 
 
+class ListChangedError(SegmentsError):
+    """
+    A list was changed while it was read, by a call of this client or of one that shares its connections.
+
+    The service numbers pages, so rows would be skipped. Read the list to its end before you change it::
+
+        rows = await client.samples.list("jane/flowers")
+        for sample in rows:
+            await client.samples.delete(sample.uuid)
+    """
+
+
 class InputError(SegmentsError, ValueError):
     """
     An argument is invalid; nothing was sent.
@@ -325,13 +338,14 @@ class ReleaseFailedError(SegmentsError):
     """
 
     def __init__(self, dataset: str, name: str | None = None) -> None:
+        self.dataset: str = "" if name is None else dataset
+        self.name: str = name or ""
         if name is None:  # rebuilt from its text alone
-            self.dataset = self.name = ""
             super().__init__(dataset)
-            return
-        self.dataset = dataset
-        self.name = name
-        super().__init__(f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support")
+        else:
+            super().__init__(
+                f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support"
+            )
 
 
 class ExportError(SegmentsError):
@@ -346,7 +360,7 @@ class ExportError(SegmentsError):
 
     def __init__(self, problem: str, *, sample: str | None = None, uuid: str | None = None) -> None:
         self.problem = problem
-        self.sample = sample or ""
+        self.sample: str = sample or ""
         self.uuid = uuid
         super().__init__(problem if sample is None else f"sample {sample!r}: {problem}")
 

@@ -21,6 +21,7 @@ from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
 from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
+from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
 from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
@@ -109,6 +110,7 @@ class Pool:
         self.clock = clock
         self.hooks = hooks
         self.counts: Counters = Counters()
+        self.changes: Changes = Changes()
         self._storage_gates: OrderedDict[tuple[str, str, int | None], Gate] = OrderedDict()
         self._redactors: WeakSet[KeyRedactor] = WeakSet()
         self._transport = transport
@@ -333,6 +335,7 @@ class Pool:
             self._open_clients()
         self._process = os.getpid()
         self._loop = None
+        self.changes = Changes()
         for gate in [*self._storage_gates.values(), *self._gates.values()]:
             gate.reset()
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -116,15 +116,17 @@ class ReleaseFile:
             labelset: Keep only the labels of this labelset, which is faster if there are several. Samples without a
                 label there are included, with None. By default all labels are kept.
             label_status: Only samples whose label (in *labelset*, by default in ``"ground-truth"``) has one of these
-                statuses; ``"UNLABELED"`` includes samples without a label.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+                statuses, in upper or lower case; ``"UNLABELED"`` includes samples without a label.
+            metadata: Only samples with all of these: a mapping, or strings, with the meaning that they have in
+                ``samples.list``.
             on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `ReleaseSamples.skipped`.
 
         Returns:
             An iterator of `ReleaseSample`. A label without a `label_type` gets the dataset's task type.
 
         Raises:
-            InputError: There is no such labelset.
+            InputError: There is no such labelset, or a filter is invalid. A status that neither `LabelStatus` nor the
+                release has is found when the first sample is read.
             DecodeError: A sample does not decode, and `path` says where; or the file is damaged. It is raised after
                 the samples before it.
         """
@@ -188,8 +190,10 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
         open_iterators: set[ReleaseSamples],
     ) -> None:
         self.skipped: list[DecodeError] = []
+        self._path = path
         self._filter = sample_filter
         self._until_kept, self._shard_count = shard
+        self._statuses_checked = not sample_filter.unknown_statuses
         self._skip = skip
         self._open_iterators = open_iterators
         self._reader = _BatchReader(path)
@@ -223,10 +227,30 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
     def _read_batch(self) -> None:
         """Read a batch in a worker thread. It is stored on the object, so that a cancellation does not lose it."""
         try:
+            if not self._statuses_checked:
+                self._check_statuses()
             if not self._reader.read(BATCH_CHARACTERS, self._add):
                 self._end()
         except SegmentsError as error:
             self._end(error)
+
+    def _check_statuses(self) -> None:
+        """Search the whole file for statuses that this package does not know, before a sample is returned."""
+        found: set[str] = set()
+
+        def note(_index: int, raw: Any) -> bool:
+            with suppress(Exception):  # of whatever a sample contains; `_add` reports it
+                found.add(self._filter.status(raw))
+            return True
+
+        reader = _BatchReader(self._path)
+        try:
+            while not (self._ended or self._filter.unknown_statuses <= found) and reader.read(BATCH_CHARACTERS, note):
+                pass
+        finally:
+            reader.close()
+        self._filter.check_statuses(found)
+        self._statuses_checked = True
 
     def _end(self, error: SegmentsError | None = None) -> None:
         self._error = error

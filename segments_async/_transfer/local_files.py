@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segments_async._caller_errors import describe
-from segments_async.errors import InputError
+from segments_async._transfer.file_errors import file_error
 
 if sys.platform == "win32":
     from pathlib import WindowsPath as _SystemPath
@@ -129,10 +128,11 @@ def path_of(file: str | os.PathLike[str], argument: str) -> Path:
 
     Raises:
         InputError: It raises an exception, or is not a path after all; *argument* is its name in the error.
+        OutOfResourcesError: It raises one that says that the machine is short of something.
     """
     if isinstance(file, Path):
         return file
     try:
         return Path(file)
     except Exception as error:
-        raise InputError(f"cannot be used as a path: {describe(error)}", path=argument) from error
+        raise file_error(error, "cannot be used as a path", "", argument) from error

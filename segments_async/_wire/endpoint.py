@@ -21,6 +21,16 @@ class Repeat(Enum):
     NEVER = "not idempotent: a repeated request may take effect twice"
 
 
+class Writes(Enum):
+    """What a request that writes changes, as far as lists show it; see `segments_async._wire.changes`."""
+
+    SAMPLES = "creates or deletes samples"
+    SAMPLE_FIELDS = "changes the fields of a sample that are in the body"
+    LABELS = "changes labels"
+    DATASETS = "creates or deletes datasets"
+    DATASET_FIELDS = "changes the fields of a dataset that are in the body"
+
+
 @frozen(kw_only=True)
 class Endpoint:
     """
@@ -42,6 +52,8 @@ class Endpoint:
     """Seconds to wait for the response of a slow route; None uses the client's timeout."""
     result_keys: frozenset[str] = frozenset()
     """Keys of the result, of which a response has at least one; empty if its model decides."""
+    writes: Writes | None = None
+    """What it changes, as far as lists that come in pages show it."""
     _names: tuple[str, ...] = field(init=False)
 
     @_names.default

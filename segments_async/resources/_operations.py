@@ -60,9 +60,9 @@ class DatasetOperation(ServiceOperation[T]):
     ) -> None:
         dataset_path(dataset)  # refuses a bad name here, not in the first batch
         super().__init__(session)
-        self.scope = dataset_name(dataset)
-        self.batch_size = batch_size
-        self.concurrency = min(settings.concurrency or in_flight, session.max_connections)
+        self.scope: str = dataset_name(dataset)
+        self.batch_size: int = batch_size
+        self.concurrency: int = min(settings.concurrency or in_flight, session.max_connections)
         self._path = {"dataset": dataset}
 
 

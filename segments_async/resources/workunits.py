@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
+from segments_async._streams.pages import Tracking
 from segments_async._wire.arguments import check_name, sort_by
 from segments_async._wire.routes import LIST_WORKUNITS
 from segments_async.errors import InputError
@@ -78,6 +80,7 @@ class Workunits(Resource):
             params=params,
             per_page=per_page,
             lookahead=lookahead,
+            tracking=Tracking(attrgetter("uuid")),
             on_error=on_error,
         )
 

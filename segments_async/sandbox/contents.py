@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
-from segments_async.sandbox.blobs import GeneratedRelease
+from segments_async.sandbox.blobs import GeneratedRelease, StoredObject
 from segments_async.sandbox.exact_json import read_json, write_json
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Release, State
+from segments_async.sandbox.storage import PRIVATE_SCHEMES
 from segments_async.sandbox.views.datasets import dataset_json
 from segments_async.sandbox.views.issues import issue_json
 from segments_async.sandbox.views.releases import header, new_record, release_json
@@ -83,6 +84,29 @@ class Contents:
         """Return the uploaded assets by URL."""
         stored = list(self._store.objects.items())
         return {self._store.public_url(key): item.data for key, item in stored if item.public}
+
+    def add_file(self, url: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+        """
+        Store a file in a private bucket, so that the signed URLs of samples with this address can be read.
+
+        Example:
+            ::
+
+                sandbox.add_file("s3://flowers/rose.png", image, "image/png")
+
+        Args:
+            url: The address, as in a sample: ``s3://bucket/key`` or ``gs://bucket/key``.
+            content: The bytes.
+            content_type: The content type of the response.
+
+        Raises:
+            ValueError: *url* is not such an address.
+        """
+        if not url.startswith(tuple(f"{scheme}://" for scheme in PRIVATE_SCHEMES)):
+            raise ValueError(f"url: expected an address such as 's3://bucket/key', got {url!r}.")
+        key = self._store.key_of(url)
+        assert key is not None  # addresses in private buckets have one
+        self._store.objects[key] = StoredObject(content, content_type, public=False)
 
     def issues(self, dataset: str) -> list[Record]:
         """Return all issues of the dataset ``"owner/name"``, as the API returns them."""

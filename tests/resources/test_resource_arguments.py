@@ -223,7 +223,7 @@ async def test_names(client, call, path, name):
         ),
         (
             lambda c: c.samples.list("a/b", metadata={"city": None}),
-            "metadata.city: expected text, a number or a bool, got NoneType",
+            "metadata.city: expected text, a number, a bool or a list, got NoneType",
         ),
         (lambda c: c.labels.put("u", "x", None), "attributes: missing"),
         (lambda c: c.labels.put("u", "x", 7), "attributes: expected a list or an object, got int"),

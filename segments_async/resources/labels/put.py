@@ -7,6 +7,7 @@ from segments_async._serialization.converter import unstructure
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
 from segments_async._wire.contents import check_dataset, check_label, check_label_keys
+from segments_async._wire.filters import with_upper_status
 from segments_async._wire.routes import PUT_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
@@ -43,7 +44,7 @@ class PutLabels(PerLabelOperation[Label]):
         """Check a label and encode its body."""
         fields = _fields_of(item)
         check_label(fields, self._dataset)
-        uuid, labelset, body = split_label_keys(fields)
+        uuid, labelset, body = split_label_keys(with_upper_status(fields))
         return self.prepare_label(uuid, labelset, encode_json(body))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:

@@ -11,6 +11,7 @@ from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import without_none
 from segments_async._wire.contents import check_label
+from segments_async._wire.filters import upper_status
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
 from segments_async.models import Asset, BitmapPut
@@ -102,7 +103,8 @@ def label_fields(put: BitmapPut, url: str) -> dict[str, Any]:
         "segmentation_bitmap": {"url": url},
         "image_attributes": put.image_attributes,
     }
-    return without_none({"attributes": without_none(attributes), "label_status": put.label_status, "score": put.score})
+    status = upper_status(put.label_status)
+    return without_none({"attributes": without_none(attributes), "label_status": status, "score": put.score})
 
 
 def encoder(*, must_agree: bool) -> Callable[[Any, Sequence[Any]], bytes]:

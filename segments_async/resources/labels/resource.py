@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from segments_async._wire.arguments import check_keys, without_none
 from segments_async._wire.contents import check_label
+from segments_async._wire.filters import upper_status, with_upper_status
 from segments_async._wire.routes import DELETE_LABEL, GET_LABEL, PUT_LABEL, UPDATE_LABEL
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.models import BitmapPut, Label, LabelAttributes, LabelChanges, LabelPut
@@ -80,7 +81,7 @@ class Labels(Resource):
             sample_uuid: The sample.
             labelset: The labelset.
             attributes: The label itself, as a model or as JSON, which is checked and sent as given.
-            label_status: One of `LabelStatus`; None is not sent.
+            label_status: One of `LabelStatus`, in upper or lower case; None is not sent.
             score: Confidence of a prediction; None is not sent.
             dataset: The dataset of the sample, with its task attributes, as from ``datasets.get``; category ids that it
                 does not have are refused. None does not check them.
@@ -93,7 +94,8 @@ class Labels(Resource):
                 bbox does not have two points, or *dataset* does not have a category; `path` says where.
             NotFoundError: There is no such sample or labelset.
         """
-        body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
+        status = upper_status(label_status)
+        body = without_none({"attributes": attributes, "label_status": status, "score": score})
         check_label({"sample_uuid": "", **body}, dataset)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return await self._session.call(PUT_LABEL, Label, path=path, json=body)
@@ -122,8 +124,9 @@ class Labels(Resource):
         """
         check_keys(changes, LabelChanges, "update()")
         check_label_changes(changes)
+        body = with_upper_status(changes)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        return await self._session.call(UPDATE_LABEL, Label, path=path, json=changes)
+        return await self._session.call(UPDATE_LABEL, Label, path=path, json=body)
 
     async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
         """
@@ -369,7 +372,7 @@ class Labels(Resource):
             annotations: The annotations that the ids refer to: models, or mappings with ``id``, ``category_id`` and
                 optionally ``attributes``.
             image_attributes: Values of the attributes of the whole image, by name; None is not sent.
-            label_status: One of `LabelStatus`; None is not sent.
+            label_status: One of `LabelStatus`, in upper or lower case; None is not sent.
             score: Confidence of a prediction; None is not sent.
             check: Whether every pixel's id must have an annotation, and every annotation a pixel.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
 from segments_async._wire.contents import check_label_change, check_label_content
+from segments_async._wire.filters import with_upper_status
 from segments_async._wire.routes import UPDATE_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
@@ -35,7 +36,7 @@ class UpdateLabels(PerLabelOperation[Label]):
         else:
             raise InputError(f"expected a LabelUpdate or a mapping, got {type(item).__name__}")
         check_label_changes(changes)
-        return self.prepare_label(uuid, labelset, encode_json(changes))
+        return self.prepare_label(uuid, labelset, encode_json(with_upper_status(changes)))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Change one label."""

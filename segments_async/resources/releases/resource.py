@@ -369,8 +369,8 @@ class Releases(Resource):
                 ``"coco-instance"`` also accepts boxes, polygons and points.
             name: As in `open`.
             labelset: The labelset to export.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            label_status: Only samples whose label has one of these statuses, in upper or lower case.
+            metadata: Only samples with all of these, as in ``samples.list``.
             id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``. By default nothing is added in
                 ``"semantic"``, and YOLO's classes are 0, 1, 2 and so on, in the order of the categories, which is what
                 Ultralytics trains on; 0 keeps the ids, as the official SDK does.
@@ -455,8 +455,8 @@ class Releases(Resource):
             images: Whether to fetch and decode images. If not, there is one item per sample.
             bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
             labelset: The labelset of the labels; an item's label is None if its sample has none there.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            label_status: Only samples whose label has one of these statuses, in upper or lower case.
+            metadata: Only samples with all of these, as in ``samples.list``.
             prefetch: Images fetched or buffered ahead, 1000 at most. Together, decoded images and bitmaps that were not
                 taken yet need 1 GiB of memory at most, and one larger image.
             shard: ``(index, count)``: only every *count*-th sample, starting at *index*; splits a release among

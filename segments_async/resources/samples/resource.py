@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from segments_async._caller_errors import caller_code
 from segments_async._http.call_stats import CallStats
 from segments_async._serialization.json import encode_json
+from segments_async._streams.smaller_pages import SmallerPages
 from segments_async._wire.arguments import check_keys, check_name, without_none
 from segments_async._wire.contents import check_sample
 from segments_async._wire.endpoint import dataset_path
@@ -26,7 +27,7 @@ from segments_async.resources._base import MAX_PER_PAGE, Resource
 from segments_async.resources.samples.create import CreateSamples, create_sample
 from segments_async.resources.samples.delete import DeleteSamples
 from segments_async.resources.samples.find_files import FoundFiles
-from segments_async.resources.samples.listing import LabelledSamples, list_query
+from segments_async.resources.samples.listing import LabelledSamples, list_query, track_samples
 from segments_async.resources.samples.update import UpdateSamples, check_sample_changes
 from segments_async.resources.samples.upload import UploadFiles
 
@@ -88,8 +89,11 @@ class Samples(Resource):
             labelset: Include each sample's label in this labelset, as a summary.
             include_full_label: Include the whole label instead of a summary; needs *labelset*.
             name: Only samples whose name contains this.
-            label_status: Only samples with one of these statuses; see `LabelStatus`.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            label_status: Only samples with one of these statuses, in upper or lower case; see `LabelStatus`.
+            metadata: Only samples with all of these. Strings: ``"city:Ghent"`` for text, ``"height:=3"`` for a number,
+                also with ``>``, ``>=``, ``<`` and ``<=``, and ``"tags:|red"`` for an item of a list. Or a mapping of
+                keys to values: text (which may begin with such an operator), numbers, bools, and lists, all of whose
+                items are required.
             sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
             direction: ``"asc"`` or ``"desc"``.
             per_page: Samples per request, 1000 at most.
@@ -97,12 +101,15 @@ class Samples(Resource):
             on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
-            Pages of samples.
+            Pages of samples. If the service fails to build a page (a 502, a 504 or a timeout), the list continues with
+            pages of half the size, down to 10 samples.
 
         Raises:
             DecodeError: A sample does not decode; its `row` says which one.
-            InputError: A filter cannot be expressed: a comma inside a metadata value, or *include_full_label*
-                without *labelset*.
+            ListChangedError: Your own write shifted the list while it was read: a sample was created, deleted or
+                renamed, or what the list is filtered or sorted by was changed. See `Pages`.
+            InputError: A filter cannot be expressed: an unknown status, a comma inside a metadata value, or
+                *include_full_label* without *labelset*.
             NotFoundError: There is no such dataset, or no such labelset in it.
         """
         query = list_query(
@@ -115,9 +122,11 @@ class Samples(Resource):
             direction=direction,
         )
         fetch = self._page_fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        fetch = SmallerPages(fetch, "samples").fetch
         if labelset is not None:
             fetch = LabelledSamples(self._session, dataset, labelset, fetch).fetch
-        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead)
+        tracking = track_samples(self._session.pool, dataset, query)
+        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead, tracking=tracking)
 
     def stream(
         self,
@@ -148,8 +157,8 @@ class Samples(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             labelset: The labelset of the labels; each is a `Label`, never a summary.
             name: Only samples whose name contains this.
-            label_status: Only samples with one of these statuses; see `LabelStatus`.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            label_status: Only samples with one of these statuses; as in `list`.
+            metadata: Only samples with all of these; as in `list`.
             sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
             direction: ``"asc"`` or ``"desc"``.
             per_page: Samples per request, 1000 at most. Use fewer for large labels, such as those of sequences.
@@ -157,10 +166,13 @@ class Samples(Resource):
             on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `Prefetch.skipped`.
 
         Returns:
-            An async context manager that iterates over the samples. Leaving it early cancels the requests in flight.
+            An async context manager that iterates over the samples. Leaving it early cancels the requests in flight. If
+            the service fails to build a page (a 502, a 504 or a timeout), the list continues with pages of half the
+            size, down to 10 samples.
 
         Raises:
             DecodeError: A sample does not decode; its `row` says which one.
+            ListChangedError: Your own write shifted the list while it was read; as in `list`.
             InputError: A filter cannot be expressed, or a number is out of range.
             NotFoundError: There is no such dataset, or no such labelset in it.
         """
@@ -174,8 +186,9 @@ class Samples(Resource):
             direction=direction,
         )
         fetch = self._page_fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
-        labelled = LabelledSamples(self._session, dataset, labelset, fetch)
-        return self._pages_from(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
+        fetch = LabelledSamples(self._session, dataset, labelset, SmallerPages(fetch, "samples").fetch).fetch_whole
+        tracking = track_samples(self._session.pool, dataset, query)
+        return self._pages_from(fetch, per_page=per_page, tracking=tracking).prefetch(prefetch)
 
     async def uuids(self, dataset: str | Dataset) -> dict[str, str]:
         """

@@ -79,7 +79,9 @@ def new_record(state: State, name: str, samples: int, **fields: Any) -> Record:
 
 
 def _finish_if_ready(state: State, release: Release) -> None:
-    deleted = release.dataset.releases.get(release.record["name"]) is not release
+    dataset = release.dataset
+    deleted = dataset.releases.get(release.record["name"]) is not release
+    deleted = deleted or state.datasets.get((dataset.owner, dataset.name)) is not dataset
     if deleted or release.record["status"] != "PENDING" or state.clock() < release.ready_at:
         return
     status = "FAILED" if release.fails else "SUCCEEDED"

@@ -170,9 +170,9 @@ class WireStream:
     @property
     def has_unread_bytes(self) -> bool:
         """Whether there are bytes in anyio's queue or in the TLS layer; httpcore itself looks at the socket."""
-        if self._early is not None:
+        if self._early is not None or _is_queued(self._stream):
             return True
-        return _is_queued(self._stream) or _is_decrypted(self._stream.get_extra_info("ssl_object"))
+        return self._is_secure and _is_decrypted(self._stream.get_extra_info("ssl_object"))
 
 
 def is_informational(data: bytes) -> bool:

@@ -174,8 +174,10 @@ class TestIssues:
         issue = await other.issues.create(sample.uuid, "Torn.")
         assert (issue.status, issue.created_by, issue.sample_name) == ("OPEN", "jane", "a.png")
         sandbox.add_comment(issue.uuid, "So it is.", user="bert")
+        ours = await client.issues.create(sample.uuid, "Faded.")
         with pytest.raises(AuthorizationError):
-            await other.issues.update(issue.uuid, status=IssueStatus.CLOSED)
+            await other.issues.update(ours.uuid, status=IssueStatus.CLOSED)
+        await client.issues.delete(ours.uuid)
         closed = await client.issues.update(issue.uuid, status=IssueStatus.CLOSED)
         assert (closed.status, closed.description, closed.updated_by) == ("CLOSED", "Torn.", "sandbox")
         [comment] = closed.comments

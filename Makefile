@@ -5,8 +5,7 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
 endif
 
-DOCS_TESTS = tests/test_docs.py tests/test_readme.py tests/test_training.py tests/*/test_*_docs.py \
-	tests/resources/test_architecture_map.py tests/conformance/test_sdk_coverage.py
+DOCS_TESTS = tests/docs tests/test_docs.py tests/resources/test_architecture_map.py tests/conformance/test_sdk_coverage.py
 
 .PHONY: help install test test-fast test-full lint format types bench docs-check ci
 

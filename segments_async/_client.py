@@ -65,7 +65,8 @@ class AsyncSegments:
         base_url: The URL of the service; by default the environment variable ``SEGMENTS_API_URL``, otherwise
             ``https://api.segments.ai``.
         timeout: Seconds for each phase of a request, or an `httpx.Timeout`. By default 5 to connect, 30 to write, and
-            30 to wait for the response (120 for a batch or a page of samples).
+            30 to wait for the response (120 for a batch or a page of samples). Files have no limit on their whole time;
+            a transfer of less than 1024 bytes per second over three minutes ends as a `RequestTimeoutError`.
         max_connections: Maximum connections to the API, and so requests in flight; further calls wait. Uploads to and
             downloads from storage hosts use up to as many additional connections.
         retry: How often, and after which delays, a failed request is retried.

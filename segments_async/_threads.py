@@ -18,7 +18,12 @@ MAX_THREADS = 40
 _limiter: RunVar[CapacityLimiter] = RunVar("segments_async threads")
 
 
-async def run_sync(function: Callable[..., T], *args: object, abandon_on_cancel: bool = False) -> T:
+async def run_sync(
+    function: Callable[..., T],
+    *args: object,
+    abandon_on_cancel: bool = False,
+    limiter: CapacityLimiter | None = None,
+) -> T:
     """
     Call *function* in a worker thread.
 
@@ -29,8 +34,10 @@ async def run_sync(function: Callable[..., T], *args: object, abandon_on_cancel:
         function: What to call; it must not wait for other calls of this function.
         args: Its positional arguments.
         abandon_on_cancel: Return at once when cancelled, and leave the thread running.
+        limiter: Limits the threads instead of the one that all callers share.
     """
-    limiter = _limiter.get(None)
+    if limiter is None:
+        limiter = _limiter.get(None)
     if limiter is None:
         limiter = CapacityLimiter(MAX_THREADS)
         _limiter.set(limiter)

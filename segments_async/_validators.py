@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from segments_async.errors import InputError
@@ -82,3 +83,18 @@ def file_path(_: Any, attribute: Attribute[Any], value: Any) -> None:
         raise InputError(f"expected the path of a file, got {type(value).__name__}", path=attribute.name) from error
     if not isinstance(text, str) or not text:
         raise InputError(f"expected the path of a file, got {value!r}", path=attribute.name)
+
+
+def as_path(value: object, argument: str = "path") -> Path:
+    """
+    Convert an argument to a path.
+
+    Raises:
+        InputError: It is not a path.
+    """
+    try:
+        if isinstance(value, str | os.PathLike):
+            return Path(value)
+    except Exception as error:  # raised by the caller's own __fspath__
+        raise InputError(f"expected a path, got {type(value).__name__}", path=argument) from error
+    raise InputError(f"expected a path, got {type(value).__name__}", path=argument)

@@ -19,6 +19,7 @@ The errors of this package.
         RequestTimeoutError       a timeout expired (also a builtin TimeoutError)
         OutcomeUnknownError       sent, but the response was lost; sending again might do it twice
       DecodeError               the response has an unexpected form
+      ListChangedError          your own write would make a list that is being read skip rows
       InputError                an invalid argument; nothing was sent (also a ValueError)
       OutOfResourcesError       this machine ran out of files, memory or disk space; try again later
       ReleaseFailedError        the service could not build a release
@@ -28,7 +29,8 @@ The errors of this package.
       WebhookError              a webhook that is forged, altered, stale, replayed, empty, or not an event
 
 Any call may raise `ApiError`, `TransportError` and `DecodeError`; the docstrings of methods list only errors that are
-specific to them. Every error can be pickled, and no error contains the API key.
+specific to them. Every error can be pickled, and no error contains the API key. ``type(error)(str(error))`` is an error
+with the same message, whose other attributes are unknown: PyTorch rebuilds errors of its workers so.
 """
 
 from __future__ import annotations
@@ -114,7 +116,7 @@ class ApiError(SegmentsError):
 
     def __init__(
         self,
-        status: int | None = None,
+        status: int | str | None = None,
         method: str | None = None,
         url: str | None = None,
         detail: str = "",
@@ -124,7 +126,9 @@ class ApiError(SegmentsError):
         *,
         retry_after: float | None = None,
     ) -> None:
-        self.status = status
+        if isinstance(status, str):  # rebuilt from its text alone, as torch does for errors of its workers
+            detail, status = status, None
+        self.status: int | None = status
         self.method = method
         self.url = url
         self.detail = detail
@@ -262,6 +266,18 @@ class DecodeError(SegmentsError):
             super().__init__(_describe(status, method, url, where, request_id))
 
 
+class ListChangedError(SegmentsError):
+    """
+    A list was changed while it was read, by a call of this client or of one that shares its connections.
+
+    The service numbers pages, so rows would be skipped. Read the list to its end before you change it::
+
+        rows = await client.samples.list("jane/flowers")
+        for sample in rows:
+            await client.samples.delete(sample.uuid)
+    """
+
+
 class InputError(SegmentsError, ValueError):
     """
     An argument is invalid; nothing was sent.
@@ -329,10 +345,15 @@ class ReleaseFailedError(SegmentsError):
         name: The release's name.
     """
 
-    def __init__(self, dataset: str, name: str) -> None:
-        self.dataset = dataset
-        self.name = name
-        super().__init__(f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support")
+    def __init__(self, dataset: str, name: str | None = None) -> None:
+        self.dataset: str = "" if name is None else dataset
+        self.name: str = name or ""
+        if name is None:  # rebuilt from its text alone
+            super().__init__(dataset)
+        else:
+            super().__init__(
+                f"release {name!r} of {dataset} failed; create another one, or contact Segments.ai support"
+            )
 
 
 class ExportError(SegmentsError):
@@ -340,16 +361,16 @@ class ExportError(SegmentsError):
     A sample of a release cannot be exported; ``__cause__`` is the underlying error, if any.
 
     Attributes:
-        sample: The sample's name.
+        sample: The sample's name; empty if unknown.
         uuid: The sample's uuid; None if the release does not contain it.
         problem: What is wrong with the sample.
     """
 
-    def __init__(self, problem: str, *, sample: str, uuid: str | None = None) -> None:
+    def __init__(self, problem: str, *, sample: str | None = None, uuid: str | None = None) -> None:
         self.problem = problem
-        self.sample = sample
+        self.sample: str = sample or ""
         self.uuid = uuid
-        super().__init__(f"sample {sample!r}: {problem}")
+        super().__init__(problem if sample is None else f"sample {sample!r}: {problem}")
 
 
 class ClientStateError(SegmentsError, RuntimeError):

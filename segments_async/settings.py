@@ -98,7 +98,7 @@ def base_url_from(value: object) -> str:
     try:
         url = httpx.URL(str(value)) if isinstance(value, str) else None
         host = url.host if url is not None else ""
-    except Exception:  # noqa: BLE001 (what a parser of URLs and host names raises is not a closed list)
+    except Exception:  # noqa: BLE001 (parsers of URLs and host names may raise undocumented exceptions)
         url, host = None, ""
     if url is not None and url.userinfo:
         raise InputError("must not contain a username or a password", path="base_url")

@@ -64,8 +64,14 @@ def anyio_backend(request):
 """
 
 
+@pytest.fixture(scope="session")
+def imported_client() -> None:
+    """Import all modules of a client before `pytester` starts, which removes later ones: two copies would exist."""
+    AsyncSegments("key", base_url="http://127.0.0.1:1")
+
+
 @pytest.fixture
-def run_pytest(pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
+def run_pytest(imported_client: None, pytester: pytest.Pytester) -> Callable[..., tuple[dict[str, int], str]]:
     """``run_pytest({"test_it.py": source})``: run a project; returns the outcomes of its tests, and the output."""
     installed = any(point.value == "segments_async.pytest_plugin" for point in entry_points(group="pytest11"))
     plugin = () if installed else ("-p", "segments_async.pytest_plugin")

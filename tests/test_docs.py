@@ -13,6 +13,9 @@ FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+NAMED_FILE = re.compile(r"`((?:\w+/)+\w+\.py|tests(?:/\w+)+/?)`")
+PLACES = (ROOT, ROOT / "segments_async")
+"""Pages name files of the package without its own name: `_wire/routes.py`."""
 
 
 def name_of(page):
@@ -39,7 +42,14 @@ def test_links_lead_somewhere(page):
     assert broken == []
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=name_of)
+@pytest.mark.parametrize("page", PAGES[2:], ids=name_of)
+def test_named_files_exist(page):
+    """A page names no module, test or folder of tests that has moved."""
+    named = NAMED_FILE.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    assert [name for name in named if not any((place / name).exists() for place in PLACES)] == []
+
+
+@pytest.mark.parametrize("page", PAGES[2:], ids=name_of)
 def test_the_readme_links_every_page(page):
     assert f"(docs/{page.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
 

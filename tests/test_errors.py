@@ -62,6 +62,19 @@ def test_every_error_survives_a_pickle(cls):
     }
 
 
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_error_can_be_rebuilt_from_its_text(cls):
+    """As torch does in the parent of a worker: the text is the message, and nothing else is made up."""
+    text = f"Caught {cls.__name__} in DataLoader worker process 0.\n{_example(cls)}"
+
+    rebuilt = cls(text)
+
+    assert str(rebuilt) == text
+    assert str(pickle.loads(pickle.dumps(rebuilt))) == text
+    if issubclass(cls, ApiError):
+        assert (rebuilt.status, rebuilt.method, rebuilt.detail, rebuilt.fields) == (None, None, text, {})
+
+
 def test_api_error_names_the_call():
     """Status, method, URL, the service's words and the request id are in one line."""
     error = ApiError(404, "GET", "https://api.segments.ai/user", "Not found.", request_id="r-1")

@@ -19,6 +19,7 @@ from anyio.lowlevel import current_token
 from httpx_aiohttp import AiohttpTransport
 
 from segments_async._http.network import EXCHANGE, Exchange, is_readable
+from segments_async._http.sockets import patient_socket
 from segments_async.errors import ClientStateError
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class _Handler(ResponseHandler):
 
     is_idle = False
     _head: bytes | None = None
-    """What came of the head of the response; None before one is expected, and once it is complete."""
-    _rest: int | None = None
-    """Bytes of the body to come; None if the head does not say."""
+    """Bytes received so far of the response head; None before a response is expected, and once the head is complete."""
+    _remaining: int | None = None
+    """Remaining bytes of the body; None if the head does not state its length."""
     _is_chunked = False
     _end = b""
 
@@ -54,29 +55,29 @@ class _Handler(ResponseHandler):
         """Expect a response."""
         self.is_idle = False
         self._head = b""
-        self._rest = None
+        self._remaining = None
         self._is_chunked = False
         self._end = b""
 
     def finish(self) -> None:
-        """Check that the response, which is complete, was all."""
+        """Check that no bytes follow the complete response."""
         self.is_idle = True
-        if (self._rest is not None and self._rest < 0) or (self._is_chunked and self._end != b"\r\n\r\n"):
+        if (self._remaining is not None and self._remaining < 0) or (self._is_chunked and self._end != b"\r\n\r\n"):
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
         if not data:
-            pass  # aiohttp passes this itself, to go through what it had put aside
+            pass  # aiohttp passes this itself, to parse bytes it had buffered
         elif self.is_idle:
             self.force_close()
         elif self._head is None:
             self._count(data)
         else:
-            self._look_for_body(data)
+            self._parse_head(data)
         super().data_received(data)
 
-    def _look_for_body(self, data: bytes) -> None:
-        """Find the end of the head, and read from it how long the body is."""
+    def _parse_head(self, data: bytes) -> None:
+        """Find the end of the head, and read the length of the body from it."""
         head, end, rest = ((self._head or b"") + data).partition(b"\r\n\r\n")
         while end and head[_STATUS:].startswith(b"1"):  # informational
             head, end, rest = rest.partition(b"\r\n\r\n")
@@ -86,7 +87,7 @@ class _Handler(ResponseHandler):
         self._head = None
         length = _CONTENT_LENGTH.search(head)
         if length is not None:
-            self._rest = int(length[1])
+            self._remaining = int(length[1])
             self._count(rest)
         elif _CHUNKED.search(head) is not None:
             self._is_chunked = True
@@ -95,8 +96,8 @@ class _Handler(ResponseHandler):
             self.force_close()
 
     def _count(self, data: bytes) -> None:
-        if self._rest is not None:
-            self._rest -= len(data)
+        if self._remaining is not None:
+            self._remaining -= len(data)
         elif self._is_chunked:  # the last chunk and its trailers end with an empty line
             self._end = (self._end + data)[-4:]
 
@@ -105,8 +106,8 @@ class _Connector(aiohttp.TCPConnector):
     """
     A connector that reuses only connections without unread bytes, and says when a request may have been sent.
 
-    aiohttp gives a connection that an unsolicited response has arrived on to the next request. A CONNECT to a proxy is
-    bounded by no timeout of its own.
+    aiohttp would reuse a connection on which an unsolicited response has arrived, and would apply no timeout to a
+    CONNECT to a proxy.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -119,6 +120,7 @@ class _Connector(aiohttp.TCPConnector):
         exchange = _exchange.get()
         if exchange is not None:
             exchange.sent = True
+            exchange.is_queued = False
         return connection
 
     async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> ResponseHandler:
@@ -162,7 +164,9 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         def open_session() -> aiohttp.ClientSession:
             if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
                 raise ClientStateError('transport="aiohttp" runs on asyncio only; omit it on trio')
-            connector = _Connector(limit=max_connections, keepalive_timeout=idle_seconds, ssl=context)
+            connector = _Connector(
+                limit=max_connections, keepalive_timeout=idle_seconds, ssl=context, socket_factory=patient_socket
+            )
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
             # aiohttp retries on a lost connection by itself, so a DELETE that was carried out would end in a 404.
             session._retry_connection = False  # noqa: SLF001
@@ -174,6 +178,7 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         """Send *request*."""
         exchange = request.extensions.get(EXCHANGE) or Exchange()
         exchange.sent = False
+        exchange.is_queued = True
         token = _exchange.set(exchange)
         try:
             return await super().handle_async_request(_in_pieces(request))
@@ -185,7 +190,7 @@ PIECE_BYTES = 256 * 1024
 
 
 def _in_pieces(request: httpx.Request) -> httpx.Request:
-    """Pass a large body on in pieces: aiohttp writes bytes at once, which blocks the loop, and warns about it."""
+    """Split a large body into pieces: aiohttp warns about large bytes, as writing them blocks the event loop."""
     try:
         content = request.content
     except httpx.RequestNotRead:

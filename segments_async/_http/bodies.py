@@ -26,7 +26,7 @@ class Body:
 
     Args:
         max_bytes: Maximum size of a successful response, counted after decompression. An unsuccessful response is cut
-            after `MAX_ERROR_BYTES`, and used as far as it can be decoded: its status says more.
+            after `MAX_ERROR_BYTES`, and the part that can be decoded is used.
 
     Attributes:
         problem: Why the body was not read to its end.
@@ -41,7 +41,7 @@ class Body:
 
     async def read(self, response: httpx.Response, scope: CancelScope) -> None:
         """
-        Read *response*; *scope*, which the caller has entered, is cancelled where the rest is not to be read.
+        Read *response*; *scope*, which the caller has entered, is cancelled if the rest must not be read.
 
         The loop is left by cancellation because trio warns about async generators that are left in the middle.
         """
@@ -91,7 +91,7 @@ class Body:
                 self.problem = error
 
     async def _decode(self, decoder: BodyDecoder, data: bytes) -> bool:
-        """Add what *data* means; return whether there may be more."""
+        """Decode *data* and add it; return whether there may be more."""
         if self.problem is not None:
             return False
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -17,12 +18,23 @@ from segments_async._wire.replies import redact_url, redact_urls
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 logger = logging.getLogger("segments_async")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
+_ignores_proxies: ContextVar[bool] = ContextVar("_ignores_proxies", default=False)
+
+
+@contextmanager
+def no_proxies() -> Iterator[None]:
+    """Ignore the proxies of the environment for the clients that are created in this context."""
+    token = _ignores_proxies.set(True)
+    try:
+        yield
+    finally:
+        _ignores_proxies.reset(token)
 
 
 class _EmptyCookies(httpx.Cookies):
@@ -75,7 +87,8 @@ def pooled_client(
     else:
         raise InputError(f'expected an httpx.AsyncBaseTransport or "aiohttp", got {transport!r}', path="transport")
     direct = make(None)
-    proxies = {scheme: make(_proxy(url, transport)) for scheme, url in proxies_in(os.environ).items()}
+    environment: Mapping[str, str] = {} if _ignores_proxies.get() else os.environ
+    proxies = {scheme: make(_proxy(url, transport)) for scheme, url in proxies_in(environment).items()}
     if not proxies:
         return _without_cookies(_PlainClient(transport=direct))
     return _without_cookies(_PlainClient(transport=ProxyRouter(direct, proxies, _no_proxy())))
@@ -84,12 +97,12 @@ def pooled_client(
 def _no_proxy() -> NoProxy:
     no_proxy = NoProxy.parse(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
     for entry in no_proxy.unreadable:
-        logger.warning("ignored an entry of NO_PROXY that is no host, address or range: %r", entry)
+        logger.warning("ignored an entry of NO_PROXY that is not a host, an address or a range: %r", entry)
     return no_proxy
 
 
 class _PlainClient(httpx.AsyncClient):
-    """A client that does not look where a redirect leads: an odd ``Location`` would raise instead of the response."""
+    """A client that does not parse the ``Location`` of a redirect, because httpx raises if it is malformed."""
 
     def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         return request

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from segments_async.settings import Clock
 
 UNAVAILABLE = 503
-MAX_HOLD = 900.0
+MAX_PAUSE = 900.0
 """Maximum seconds that all calls wait because the service asked for it; a longer wait may be a mistake."""
 
 
@@ -41,19 +41,19 @@ class Gate:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing would be lost by starting from the initial state."""
+        """Whether a new gate would behave in the same way."""
         limiter = self.limiter
         is_free = not limiter.in_flight and not limiter.waiting and limiter.limit == self._capacity
         return is_free and limiter.closed_until <= self._clock.monotonic() and not self.budget.is_empty
 
-    async def enter(self, *, first: bool = False, max_wait: float = math.inf, max_hold: float = math.inf) -> Ticket:
+    async def enter(self, *, first: bool = False, max_wait: float = math.inf, max_pause: float = math.inf) -> Ticket:
         """
         Wait for a slot. Return the ticket with `leave`.
 
         Args:
             first: Go to the head of the queue, for a retry after throttling.
             max_wait: Maximum seconds to wait.
-            max_hold: Maximum seconds of a pause that the service asked for.
+            max_pause: Maximum seconds of a pause that the service asked for.
 
         Raises:
             RateLimitError: The service asked for a longer pause; `retry_after` has its rest in seconds.
@@ -63,7 +63,7 @@ class Gate:
         self.limiter.enter(ticket, self._clock.monotonic(), first=first)
         if not ticket.admitted:
             try:
-                await self._wait(ticket, max_wait, min(max_wait, max_hold))
+                await self._wait(ticket, max_wait, min(max_wait, max_pause))
             except BaseException:
                 self.limiter.withdraw(ticket, self._clock.monotonic())
                 raise
@@ -95,11 +95,11 @@ class Gate:
             wait = getattr(error, "retry_after", None) or 0.0
             # A 503 means an outage and says nothing about a rate limit.
             self.limiter.throttled(ticket, wait if isinstance(error, RateLimitError) else 0.0)
-            if wait > MAX_HOLD:
-                wait = MAX_HOLD
+            if wait > MAX_PAUSE:
+                wait = MAX_PAUSE
                 self.limiter.limit = 1.0  # then one call tries
             if wait:
-                self.limiter.hold(self._clock.monotonic() + wait * (1 + RETRY_AFTER_JITTER * self._clock.random()))
+                self.limiter.pause(self._clock.monotonic() + wait * (1 + RETRY_AFTER_JITTER * self._clock.random()))
         elif isinstance(error, ServerError | TransportError):
             if isinstance(error, ServerError) and error.status == UNAVAILABLE:
                 self.limiter.throttled(ticket)
@@ -107,17 +107,17 @@ class Gate:
         else:
             self.succeeded(ticket)
 
-    def _check_hold(self, max_hold: float) -> None:
-        remaining = self.limiter.held_until - self._clock.monotonic()
-        if remaining > max_hold:
+    def _check_pause(self, max_pause: float) -> None:
+        remaining = self.limiter.paused_until - self._clock.monotonic()
+        if remaining > max_pause:
             detail = f"not sent: the service asked to wait for another {remaining:.3g} s"
             raise RateLimitError(detail=detail, retry_after=remaining)
 
-    async def _wait(self, ticket: Ticket, max_wait: float, max_hold: float) -> None:
+    async def _wait(self, ticket: Ticket, max_wait: float, max_pause: float) -> None:
         try:
             with anyio.fail_after(None if max_wait == math.inf else max_wait):
                 while not ticket.admitted:
-                    self._check_hold(max_hold)  # each time, as another call may be refused meanwhile
+                    self._check_pause(max_pause)  # each time, as another call may be refused meanwhile
                     await self._wait_for_change(ticket)
         except TimeoutError:
             raise RequestTimeoutError(

@@ -1,6 +1,7 @@
 """
-What is below httpcore: sockets that close when a TLS handshake is cancelled, notice an early response, and can be
-checked for unread bytes.
+Network streams for httpcore.
+
+They close when a TLS handshake is cancelled, detect an early response, and can be checked for unread bytes.
 
 These classes implement httpcore's interfaces without inheriting from them, because importing httpcore imports trio.
 """
@@ -13,6 +14,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
+
+from segments_async._http.sockets import make_patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,11 +31,11 @@ WATCH_FROM_BYTES = 64 * 1024
 """While at least this much is written at once, an early response is read at the same time."""
 READ_BYTES = 64 * 1024
 HEAD_START_SECONDS = 0.02
-"""How long a write waits where there is something to read, which over TLS may be a session ticket only."""
+"""Seconds that a write waits if the socket is readable: by an early response or, over TLS, perhaps a session ticket."""
 _LAYERS = ("_stream", "_httpcore_stream", "_connection")
-"""Where a stream of httpx or httpcore has the one below it."""
+"""Attributes in which a stream of httpx or httpcore keeps the stream that it wraps."""
 _STATUS = len(b"HTTP/1.1 ")
-"""Where the status of a response begins."""
+"""Index of the status in a response."""
 
 
 class Exchange:
@@ -40,17 +43,19 @@ class Exchange:
     One request on a connection.
 
     Attributes:
-        sent: Whether bytes of the request may have left for the server; what a proxy was asked first does not count.
-            None if the transport does not say.
+        sent: Whether bytes of the request may have left for the server; a CONNECT to a proxy does not count. None if
+            the transport does not say.
+        is_queued: Whether the request waits until a connection is free. False if the transport does not say.
     """
 
-    __slots__ = ("sent",)
+    __slots__ = ("is_queued", "sent")
 
     def __init__(self) -> None:
         self.sent: bool | None = None
+        self.is_queued = False
 
     async def observe(self, event: str, info: Mapping[str, Any]) -> None:
-        """Follow the ``trace`` events of httpcore, for clients of the caller, whose sockets are out of reach."""
+        """Handle the ``trace`` events of httpcore; for an `http_client`, whose sockets are not accessible."""
         if event.endswith("send_request_headers.started"):
             self.sent = self.sent or info["request"].method != b"CONNECT"
         elif self.sent is None:
@@ -58,7 +63,7 @@ class Exchange:
 
 
 class Wire:
-    """A connection: the request it carries, and the stream it is on."""
+    """The state of a connection: its current exchange and its network stream."""
 
     def __init__(self, *, uses_tls: bool) -> None:
         self.uses_tls = uses_tls
@@ -68,12 +73,12 @@ class Wire:
 
     @property
     def has_unread_bytes(self) -> bool:
-        """Whether the server has sent something that no response explains."""
+        """Whether the server has sent bytes that belong to no response."""
         return self.stream is not None and self.stream.has_unread_bytes
 
 
 class WireStream:
-    """A network stream of httpcore, with an eye on early responses."""
+    """A network stream of httpcore that detects early responses."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, wire: Wire, *, is_secure: bool) -> None:
         self._stream = stream
@@ -101,8 +106,8 @@ class WireStream:
         """
         Write, and stop when the server answers or closes the connection.
 
-        A server that refuses an upload may answer before it has read it, and then read no more. Without this the
-        answer would be lost: the write fails or blocks, and takes the connection with it.
+        A server that refuses an upload may answer before it has read it, and then read no more. Without this, the
+        answer would be lost: the write fails or blocks, and the connection is closed.
 
         Raises:
             httpcore.WriteError: The server answered; httpcore then reads the response.
@@ -165,9 +170,9 @@ class WireStream:
     @property
     def has_unread_bytes(self) -> bool:
         """Whether there are bytes in anyio's queue or in the TLS layer; httpcore itself looks at the socket."""
-        if self._early is not None:
+        if self._early is not None or _is_queued(self._stream):
             return True
-        return _is_queued(self._stream) or _is_decrypted(self._stream.get_extra_info("ssl_object"))
+        return self._is_secure and _is_decrypted(self._stream.get_extra_info("ssl_object"))
 
 
 def is_informational(data: bytes) -> bool:
@@ -227,7 +232,7 @@ def is_readable(opened: Any) -> bool:
 
 
 def _is_queued(stream: Any) -> bool:
-    """Whether anyio's asyncio backend has read bytes from the socket that were not asked for yet."""
+    """Whether anyio's asyncio backend has read bytes from the socket that were not requested yet."""
     stream = getattr(stream, "_stream", None)
     while (inner := getattr(stream, "transport_stream", None)) is not None:
         stream = inner
@@ -249,7 +254,7 @@ def _is_decrypted(ssl_object: ssl.SSLObject | None) -> bool:
 
 
 class Backend:
-    """Opens sockets for one `Wire`, and reports each."""
+    """Open the sockets of one `Wire`, and report each."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend, wire: Wire, on_connect: Callable[[], None]) -> None:
         self._backend = backend
@@ -259,6 +264,7 @@ class Backend:
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> WireStream:
         stream = await self._backend.connect_tcp(*args, **kwargs)
         self._on_connect()
+        make_patient(stream.get_extra_info("socket"))
         return WireStream(stream, self._wire, is_secure=False)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:

@@ -21,6 +21,7 @@ from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
 from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
+from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
 from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
@@ -38,7 +39,7 @@ logger = logging.getLogger("segments_async")
 
 MB = 1_000_000
 MAX_STORAGE_GATES = 256
-"""Storage hosts whose state is remembered."""
+"""Maximum number of storage hosts whose gates are kept."""
 
 
 @frozen(kw_only=True)
@@ -109,6 +110,7 @@ class Pool:
         self.clock = clock
         self.hooks = hooks
         self.counts: Counters = Counters()
+        self.changes: Changes = Changes()
         self._storage_gates: OrderedDict[tuple[str, str, int | None], Gate] = OrderedDict()
         self._redactors: WeakSet[KeyRedactor] = WeakSet()
         self._transport = transport
@@ -149,9 +151,9 @@ class Pool:
 
     def storage_gate_for(self, url: str) -> Gate:
         """
-        Return the gate of the host that *url* names: a host in maintenance must not delay the others.
+        Return the gate of the host of *url*, so that a host in maintenance does not delay the others.
 
-        The gates of hosts that were not used for long are forgotten.
+        Gates that have not been used for long are removed.
         """
         origin = origin_of(url)
         gate = self._storage_gates.pop(origin, None) or Gate(self.max_connections, self.clock)
@@ -163,7 +165,7 @@ class Pool:
         return gate
 
     def register(self, redactor: KeyRedactor) -> None:
-        """Have the key of a session removed from what hooks are passed."""
+        """Remove the key of a session from everything that hooks receive."""
         self._redactors.add(redactor)
 
     def redact(self, text: str | None) -> str | None:
@@ -257,7 +259,7 @@ class Pool:
         """
         Map an exception of the transport.
 
-        Its stack frames have the request's headers in their locals, and so the key; some tools print locals.
+        Its stack frames are dropped: their local variables contain the headers with the key, and some tools print them.
         """
         forget_frames(error)
         return request_error(error, call.method, call.url, sent=call.was_sent)
@@ -333,6 +335,7 @@ class Pool:
             self._open_clients()
         self._process = os.getpid()
         self._loop = None
+        self.changes = Changes()
         for gate in [*self._storage_gates.values(), *self._gates.values()]:
             gate.reset()
 

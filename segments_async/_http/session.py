@@ -15,11 +15,13 @@ from segments_async._serialization.converter import structure
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync
 from segments_async._version import __version__
+from segments_async._wire.changes import Write, match_route
 from segments_async._wire.endpoint import Endpoint, Repeat
 from segments_async._wire.redaction import KeyRedactor
 from segments_async._wire.redirects import slash_redirect
 from segments_async._wire.replies import Reply, error_for, may_be_throttled, non_result
 from segments_async._wire.retry import RetryState, is_throttled
+from segments_async._wire.routes import WRITES
 from segments_async.errors import (
     DecodeError,
     InputError,
@@ -166,7 +168,11 @@ class Session:
             content: The body, already encoded as JSON.
             stats: Collects the counts of the call.
         """
-        reply = await self._exchange(endpoint, path, params, json, content, stats or CallStats())
+        if endpoint.writes is None:
+            reply = await self._exchange(endpoint, path, params, json, content, stats or CallStats())
+        else:
+            write = Write(endpoint, path or {}, lambda: json if content is None else decode_json(content))
+            reply = await self._exchange_writing(write, endpoint, path, params, json, content, stats or CallStats())
         if reply is None or (model is None and not reply.content):
             return None
         # Even an ignored response is parsed: an HTML page means that it did not come from the API.
@@ -179,8 +185,26 @@ class Session:
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:
         """Make one call to an undeclared endpoint; return plain JSON, or None for an empty response."""
-        reply = await self._exchange(endpoint, None, params, json, None, CallStats())
+        target = endpoint.fill()
+        declared = None if endpoint.method == "GET" else match_route(WRITES, endpoint.method, target)
+        if declared is None:
+            reply = await self._exchange(endpoint, None, params, json, None, CallStats())
+        else:
+            write = Write(*declared, lambda: json)
+            reply = await self._exchange_writing(write, endpoint, None, params, json, None, CallStats())
         return None if reply is None or not reply.content else self._decode(reply, Any)[1]
+
+    async def _exchange_writing(self, write: Write, *call: Any) -> Reply | None:
+        """Send a request that writes, and report it to the lists that are being read."""
+        changes = self.pool.changes
+        changes.begin(write)
+        try:
+            reply = await self._exchange(*call)
+            if reply is not None and write.dataset is None and changes.is_watched:
+                write.dataset = _dataset_in(reply)
+            return reply
+        finally:
+            changes.end(write)
 
     async def _exchange(
         self,
@@ -195,7 +219,7 @@ class Session:
         url = self._url(endpoint.fill(**(path or {})), params)
         if content is None and json is not None:
             content = encode_json(json)
-        headers, content = await self._prepare(endpoint, content)
+        headers, content = await self._compress_body(endpoint, content)
         timeout = self._timeout_for(endpoint)
 
         async def send(url: httpx.URL, seconds: float) -> Reply:
@@ -248,7 +272,7 @@ class Session:
             state: Counts the attempts, and decides about retries.
             stats: Collects the counts of the call.
             gate: Each attempt waits here for a slot.
-            answer_seconds: The read timeout. The last attempt is over this long after the first one started, or
+            answer_seconds: The read timeout. The last attempt ends this long after the first one started, or
                 ``retry.total`` if that is longer; waits that the service asks for are added.
 
         Raises:
@@ -261,7 +285,7 @@ class Session:
         while True:
             self.pool.check_usable()
             remaining = self.retry.total - (self.clock.monotonic() - started)
-            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_hold=remaining)
+            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_pause=remaining)
             try:
                 self.pool.check_open()
                 if not state.attempts:
@@ -303,7 +327,7 @@ class Session:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
             return httpx.URL(f"{self.pool.base_url}{target}")
-        except Exception as error:  # what a parser of URLs raises is not a closed list
+        except Exception as error:  # the URL parser may raise undocumented exceptions
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 
     def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:
@@ -312,7 +336,7 @@ class Session:
             timeout["read"] = endpoint.read_timeout
         return {"timeout": timeout}
 
-    async def _prepare(self, endpoint: Endpoint, content: bytes | None) -> tuple[httpx.Headers, bytes | None]:
+    async def _compress_body(self, endpoint: Endpoint, content: bytes | None) -> tuple[httpx.Headers, bytes | None]:
         """Return the headers for a body, and the body, compressed if the route accepts it and it is large enough."""
         if content is None:
             return self._bare_headers, None
@@ -349,7 +373,7 @@ class Session:
         Structure a response, and check that it is a result.
 
         Raises:
-            DecodeError: It is not, so that it is open whether the call was carried out.
+            DecodeError: It is not, so it is unknown whether the call was carried out.
         """
         payload, answer = self._decode(reply, model)
         if error := non_result(self._redactor.redact(reply), payload, now=self.clock.time()):
@@ -398,6 +422,13 @@ def _final_error(error: SegmentsError, state: RetryState) -> SegmentsError:
     if state.attempts > 1:
         error.add_note(f"sent {state.attempts} times")
     return error
+
+
+def _dataset_in(reply: Reply) -> str | None:
+    """Return the dataset that a response names, as that of a changed sample does."""
+    body = reply.body()
+    name = body.get("dataset_full_name") if isinstance(body, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _gzip(content: bytes) -> bytes:

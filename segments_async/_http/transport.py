@@ -115,7 +115,9 @@ class SlotTransport(httpx.AsyncBaseTransport):
         """Send *request*; its connection becomes free when the response is closed."""
         exchange = request.extensions.get(EXCHANGE) or Exchange()
         exchange.sent = False
+        exchange.is_queued = True
         await self._wait_for_slot(request)
+        exchange.is_queued = False
         if self._closed:  # while this request was waiting
             self._free.release()
             raise ClientStateError("this AsyncSegments was closed before the request was sent")
@@ -226,7 +228,7 @@ def _is_drained(slot: _Slot) -> bool:
     """
     Return whether a connection may carry another request.
 
-    That takes proof that nothing is left of the exchange: bytes after the response would be the next call's answer.
+    Only if nothing is left of the exchange: bytes after the response would become the answer to the next call.
     """
     connection: Any = slot.connection
     while (inner := getattr(connection, "_connection", None)) is not None:

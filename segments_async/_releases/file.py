@@ -1,26 +1,28 @@
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import anyio
-from anyio.to_thread import run_sync
 
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
 from segments_async._serialization.converter import structure
-from segments_async._transfer.local_files import file_error
+from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
+from segments_async._validators import as_path
 from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
 BATCH_CHARACTERS = 256 * 1024
@@ -114,24 +116,33 @@ class ReleaseFile:
             labelset: Keep only the labels of this labelset, which is faster if there are several. Samples without a
                 label there are included, with None. By default all labels are kept.
             label_status: Only samples whose label (in *labelset*, by default in ``"ground-truth"``) has one of these
-                statuses; ``"UNLABELED"`` includes samples without a label.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+                statuses, in upper or lower case; ``"UNLABELED"`` includes samples without a label.
+            metadata: Only samples with all of these: a mapping, or strings, with the meaning that they have in
+                ``samples.list``.
             on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `ReleaseSamples.skipped`.
 
         Returns:
             An iterator of `ReleaseSample`. A label without a `label_type` gets the dataset's task type.
 
         Raises:
-            InputError: There is no such labelset.
+            InputError: There is no such labelset, or a filter is invalid. A status that neither `LabelStatus` nor the
+                release has is found when the first sample is read.
             DecodeError: A sample does not decode, and `path` says where; or the file is damaged. It is raised after
                 the samples before it.
         """
-        header = self.header
+        sample_filter = SampleFilter.of(self.header.dataset, labelset, label_status, metadata)
+        return self.select(sample_filter, on_error=on_error)
+
+    def select(
+        self, sample_filter: SampleFilter, *, shard: tuple[int, int] = (0, 1), on_error: OnError = "raise"
+    ) -> ReleaseSamples:
+        """Iterate over every *count*-th of the samples that pass a filter, as ``shard=(index, count)``."""
         if self._closed:
             raise ClientStateError("this release file is closed; open it again")
         check_on_error(on_error)
-        sample_filter = SampleFilter.of(header.dataset, labelset, label_status, metadata)
-        return ReleaseSamples(self.path, sample_filter, skip=on_error == "skip", open_iterators=self._open_iterators)
+        return ReleaseSamples(
+            self.path, sample_filter, shard=shard, skip=on_error == "skip", open_iterators=self._open_iterators
+        )
 
     async def summary(self) -> ReleaseSummary:
         """
@@ -170,10 +181,19 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
     """
 
     def __init__(
-        self, path: Path, sample_filter: SampleFilter, *, skip: bool, open_iterators: set[ReleaseSamples]
+        self,
+        path: Path,
+        sample_filter: SampleFilter,
+        *,
+        shard: tuple[int, int] = (0, 1),
+        skip: bool,
+        open_iterators: set[ReleaseSamples],
     ) -> None:
         self.skipped: list[DecodeError] = []
+        self._path = path
         self._filter = sample_filter
+        self._until_kept, self._shard_count = shard
+        self._statuses_checked = not sample_filter.unknown_statuses
         self._skip = skip
         self._open_iterators = open_iterators
         self._reader = _BatchReader(path)
@@ -207,10 +227,30 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
     def _read_batch(self) -> None:
         """Read a batch in a worker thread. It is stored on the object, so that a cancellation does not lose it."""
         try:
+            if not self._statuses_checked:
+                self._check_statuses()
             if not self._reader.read(BATCH_CHARACTERS, self._add):
                 self._end()
         except SegmentsError as error:
             self._end(error)
+
+    def _check_statuses(self) -> None:
+        """Search the whole file for statuses that this package does not know, before a sample is returned."""
+        found: set[str] = set()
+
+        def note(_index: int, raw: Any) -> bool:
+            with suppress(Exception):  # of whatever a sample contains; `_add` reports it
+                found.add(self._filter.status(raw))
+            return True
+
+        reader = _BatchReader(self._path)
+        try:
+            while not (self._ended or self._filter.unknown_statuses <= found) and reader.read(BATCH_CHARACTERS, note):
+                pass
+        finally:
+            reader.close()
+        self._filter.check_statuses(found)
+        self._statuses_checked = True
 
     def _end(self, error: SegmentsError | None = None) -> None:
         self._error = error
@@ -219,15 +259,33 @@ class ReleaseSamples(AsyncIterator[ReleaseSample]):
         self._reader.close()
 
     def _add(self, index: int, raw: Any) -> bool:
+        problem: Exception | None = None
         try:
-            if self._filter.matches(raw):
+            if not self._filter.matches(raw):
+                return True
+        except Exception as error:  # noqa: BLE001 (of whatever a sample contains)
+            problem = error
+        if not self._is_kept():
+            return True
+        if problem is None:
+            try:
                 self._buffer.append(structure(self._filter.select_labels(raw), ReleaseSample))
-        except DecodeError as error:
-            located = _locate(error, index, raw)
+            except Exception as error:  # noqa: BLE001 (likewise)
+                problem = error
+        if problem is not None:
+            located = _locate(problem, index, raw)
             if not self._skip:
-                raise located from None
+                raise located from located.__cause__
             self.skipped.append(located)
         return len(self._buffer) < MAX_BATCH_SAMPLES
+
+    def _is_kept(self) -> bool:
+        """Return whether the next sample that passes the filter belongs to the shard."""
+        if self._until_kept:
+            self._until_kept -= 1
+            return False
+        self._until_kept = self._shard_count - 1
+        return True
 
 
 class _BatchReader:
@@ -254,7 +312,8 @@ class _BatchReader:
                 self._text = ReleaseText(self._file, self._path.name)
                 self._samples = enumerate(self._text)
             until = self._text.position + characters
-            return any(not add(index, raw) or self._text.position >= until for index, raw in self._samples)
+            with _readable(self._path):
+                return any(not add(index, raw) or self._text.position >= until for index, raw in self._samples)
 
     def close(self) -> None:
         """Close the file."""
@@ -281,30 +340,42 @@ def open_release(path: str | os.PathLike[str]) -> ReleaseFile:
     Returns:
         An async context manager. It raises InputError if there is no such file, and DecodeError if it is not a release.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"expected a path, got {type(path).__name__}", path="path")
-    return ReleaseFile(Path(path))
+    return ReleaseFile(as_path(path))
 
 
 def _open_file(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
-    except (OSError, ValueError) as error:  # a null character in the path raises ValueError
+    except Exception as error:
         raise file_error(error, "cannot be read", path, "path") from error
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Convert whatever the content of a file provokes into a `SegmentsError`."""
+    try:
+        yield
+    except SegmentsError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error}): {path}", path="path") from error
+    except Exception as error:
+        raise DecodeError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _read_header(path: Path) -> ReleaseHeader:
     """Read the header; the samples are parsed only if a part of the header may come after them."""
-    with _open_file(path) as file:
+    with _open_file(path) as file, _readable(path):
         text = ReleaseText(file, path.name)
         for _ in text:
             if _is_complete(text.header) and _ends_with_samples(path):
                 break
     try:
-        return structure(text.header, ReleaseHeader)
+        with _readable(path):
+            return structure(text.header, ReleaseHeader)
     except DecodeError as error:
         message = f"{path.name} is not a release: {error.problem}"
-        raise DecodeError(message, path=error.path, payload=text.header) from None
+        raise DecodeError(message, path=error.path, payload=text.header) from error.__cause__
 
 
 def _is_complete(header: Mapping[str, Any]) -> bool:
@@ -318,9 +389,14 @@ def _ends_with_samples(path: Path) -> bool:
         return b"".join(file.read().split()).endswith(_USUAL_END)
 
 
-def _locate(error: DecodeError, index: int, raw: Any) -> DecodeError:
-    """Add the sample's index and name to an error."""
-    separator = "." if error.path and not error.path.startswith("[") else ""
+def _locate(error: Exception, index: int, raw: Any) -> DecodeError:
+    """Add the sample's index and name to an error; one that is not a `DecodeError` becomes the cause."""
+    path, problem = "", f"{type(error).__name__}: {error}"
+    if isinstance(error, DecodeError):
+        path, problem = error.path, error.problem
+    separator = "." if path and not path.startswith("[") else ""
     name = raw.get("name") if isinstance(raw, dict) else None
     suffix = "" if name is None else f" (sample {name!r})"
-    return DecodeError(f"{error.problem}{suffix}", path=f"dataset.samples[{index}]{separator}{error.path}", payload=raw)
+    located = DecodeError(f"{problem}{suffix}", path=f"dataset.samples[{index}]{separator}{path}", payload=raw)
+    located.__cause__ = None if isinstance(error, DecodeError) else error
+    return located

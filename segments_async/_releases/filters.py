@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from attrs import frozen
 
+from segments_async._wire.filters import Condition, check_statuses, parse_conditions, parse_statuses, unknown_statuses
 from segments_async.errors import DecodeError, InputError
 from segments_async.models.datasets import GROUND_TRUTH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from segments_async.models import ReleaseDataset
 
 UNLABELED = "UNLABELED"
@@ -26,10 +28,8 @@ class SampleFilter:
     status_labelset: str
     """The labelset whose label has the status."""
     statuses: frozenset[str] | None
-    metadata: tuple[tuple[str, Any], ...]
-    """Required keys with their values."""
-    texts: tuple[tuple[str, str], ...]
-    """Required keys with their values as text."""
+    """In upper case."""
+    metadata: tuple[Condition, ...]
 
     @classmethod
     def of(
@@ -46,23 +46,39 @@ class SampleFilter:
             InputError: An argument is invalid, or there is no such labelset.
         """
         status_labelset = GROUND_TRUTH if labelset is None else labelset
-        statuses = _parse_statuses(label_status)
+        words = parse_statuses(label_status)
+        statuses = None if words is None else frozenset(words)
         if labelset is not None or statuses is not None:
             _check_labelset(dataset, status_labelset, "label_status" if labelset is None else "labelset")
-        pairs = tuple(metadata.items()) if isinstance(metadata, Mapping) else ()
-        texts = () if metadata is None or isinstance(metadata, Mapping) else _parse_pairs(metadata)
-        return cls(dataset.task_type or None, labelset, status_labelset, statuses, pairs, texts)
+        conditions = tuple(parse_conditions(metadata))
+        return cls(dataset.task_type or None, labelset, status_labelset, statuses, conditions)
+
+    @property
+    def unknown_statuses(self) -> frozenset[str]:
+        """Words that are label statuses only if the release has them."""
+        return unknown_statuses(self.statuses or ())
+
+    def status(self, sample: Any) -> str:
+        """Return the status of the label that is filtered by, in upper case."""
+        return str(status_of(_label(sample, self.status_labelset))).upper()
+
+    def check_statuses(self, found: Iterable[str]) -> None:
+        """
+        Check that the words are label statuses, or among those *found* in the release.
+
+        Raises:
+            InputError: One is not.
+        """
+        check_statuses(self.statuses or (), found)
 
     def matches(self, sample: Any) -> bool:
         """Return whether a sample, as JSON, passes the filter."""
-        if self.statuses is not None and status_of(_label(sample, self.status_labelset)) not in self.statuses:
+        if self.statuses is not None and self.status(sample) not in self.statuses:
             return False
-        if not (self.metadata or self.texts):
+        if not self.metadata:
             return True
         metadata = _optional_object(sample, "metadata")
-        return all(key in metadata and metadata[key] == value for key, value in self.metadata) and all(
-            key in metadata and _format_value(metadata[key]) == text for key, text in self.texts
-        )
+        return all(condition.matches(metadata) for condition in self.metadata)
 
     def select_labels(self, sample: Any) -> Any:
         """Remove the labels of other labelsets, and add the dataset's task type to labels without a type."""
@@ -99,32 +115,10 @@ def _optional_object(sample: Any, key: str) -> dict[str, Any]:
     return found
 
 
-def _parse_statuses(label_status: str | Iterable[str] | None) -> frozenset[str] | None:
-    if label_status is None:
-        return None
-    statuses = [label_status] if isinstance(label_status, str) else list(label_status)
-    if not statuses:
-        raise InputError("expected at least one value; leave it out to get all", path="label_status")
-    for status in statuses:
-        if not isinstance(status, str):
-            raise InputError(f"expected text, got {status!r}", path="label_status")
-    return frozenset(map(str, statuses))
-
-
 def _check_labelset(dataset: ReleaseDataset, labelset: object, path: str) -> None:
-    names = [known.name for known in dataset.labelsets or ()]
+    if dataset.labelsets is None:
+        return  # only the samples could show whether it exists
+    names = [known.name for known in dataset.labelsets]
     if labelset not in names:
         known = f"it has {', '.join(map(repr, names))}" if names else "it has none"
         raise InputError(f"the release has no labelset {labelset!r}; {known}", path=path)
-
-
-def _parse_pairs(metadata: str | Iterable[str]) -> tuple[tuple[str, str], ...]:
-    pairs = [metadata] if isinstance(metadata, str) else list(metadata)
-    for pair in pairs:
-        if not isinstance(pair, str) or ":" not in pair.strip(":"):
-            raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
-    return tuple((key, value) for key, _, value in (pair.partition(":") for pair in pairs))
-
-
-def _format_value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

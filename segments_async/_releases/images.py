@@ -16,6 +16,7 @@ from segments_async.models import (
     PointcloudSampleAttributes,
     PointcloudSequenceSampleAttributes,
 )
+from segments_async.models.sensors import join_sensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,13 +54,14 @@ class View:
         return "".join(f", {kind} {name!r}" for kind, name in parts.items() if name is not None)
 
 
-def views_of(attributes: object, label: object = None) -> Iterator[View]:
+def views_of(attributes: object, label: object = None, *, sample: str = "") -> Iterator[View]:
     """
     Iterate over the images of a sample: frame by frame, and within a frame by sensor and camera.
 
     Args:
         attributes: The attributes of the sample.
         label: The attributes of its label.
+        sample: Identifies the sample in warnings.
     """
     match attributes:
         case ImageSampleAttributes():
@@ -73,16 +75,14 @@ def views_of(attributes: object, label: object = None) -> Iterator[View]:
                 for view in views_of(frame, _get(labels, index)):
                     yield evolve(view, frame=index)
         case MultiSensorSampleAttributes():
-            yield from sorted(_views_of_sensors(attributes, label), key=lambda view: view.frame or 0)
+            yield from sorted(_views_of_sensors(attributes, label, sample), key=lambda view: view.frame or 0)
         case _:
             pass
 
 
-def _views_of_sensors(attributes: MultiSensorSampleAttributes, label: object) -> Iterator[View]:
-    """Iterate over the sensors; their labels are in the same order."""
-    labels = label.sensors if isinstance(label, MultiSensorLabelAttributes) else None
-    for index, sensor in enumerate(attributes.sensors):
-        sensor_label = _get(labels, index)
+def _views_of_sensors(attributes: MultiSensorSampleAttributes, label: object, sample: str) -> Iterator[View]:
+    labels = label.sensors if isinstance(label, MultiSensorLabelAttributes) else ()
+    for sensor, sensor_label in join_sensors(attributes.sensors, labels, sample):
         for view in views_of(sensor.attributes, None if sensor_label is None else sensor_label.attributes):
             yield evolve(view, sensor=sensor.name)
 

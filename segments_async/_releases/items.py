@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from anyio.to_thread import run_sync
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
+from segments_async._releases.filters import SampleFilter
 from segments_async._releases.images import View, views_of
+from segments_async._releases.loading import Loader
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._validators import flag
 from segments_async._wire.arguments import check_count, check_on_error
-from segments_async._wire.replies import redact_url
 from segments_async.errors import ClientStateError, DecodeError, InputError, OutOfResourcesError, SegmentsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -29,18 +29,37 @@ if TYPE_CHECKING:
 
     from segments_async._releases import ReleaseFile, ReleaseSamples
     from segments_async._releases.media import ReleaseFiles, SampleFiles
+    from segments_async._streams.budget import Share
     from segments_async._wire.arguments import OnError
-    from segments_async.models import URL, Annotation, CalibratedImage, Label, ReleaseSample
+    from segments_async.models import Annotation, CalibratedImage, Label, ReleaseSample
 
-    _Job = Callable[[], Awaitable["ReleaseItem | SkippedItem"]]
-
-T = TypeVar("T")
+    _Loaded = tuple["ReleaseItem | SkippedItem", Share]
+    _Job = Callable[[], Awaitable[_Loaded]]
+    _Unpacked = tuple[ReleaseSample, Image.Image | None, Label | None, npt.NDArray[np.uint32] | None]
+else:
+    _Unpacked = object  # for type checkers alone, it is the tuple of the four values
 
 _MAX_PREFETCH = 1000
 _CACHE = "cache"
+_UNPACKED = 4
 
 
-class _Parts(NamedTuple):
+@frozen(eq=False)
+class ReleaseItem(_Unpacked):
+    """
+    An image of a release, from ``releases.iterate``.
+
+    It unpacks to its first four values: the sample, the image, the label and the bitmap. It can be pickled and copied,
+    and it is not a tuple, so that ``DataLoader(batch_size=None)`` and ``tree_map`` pass it on unchanged.
+
+    Example:
+        ::
+
+            async for item in items:
+                sample, image, label, bitmap = item
+                smaller = item._replace(image=image.resize((640, 480)))
+    """
+
     sample: ReleaseSample
     """The sample, as in the release."""
     image: Image.Image | None
@@ -49,11 +68,6 @@ class _Parts(NamedTuple):
     """Its label in the labelset; None if it is not labelled."""
     bitmap: npt.NDArray[np.uint32] | None
     """Height x width: each pixel's annotation id, 0 where nothing is labelled; None if the image has no bitmap."""
-
-
-class ReleaseItem(_Parts):
-    """An image of a release; unpacks to the sample, the image, the label and the bitmap. See ``releases.iterate``."""
-
     frame: int | None = None
     """Index of the frame, from 0; None if the sample is not a sequence."""
     sensor: str | None = None
@@ -62,6 +76,33 @@ class ReleaseItem(_Parts):
     """The camera of a point cloud, with its name, pose and intrinsics; None for any other image."""
     annotations: Sequence[Annotation | dict[str, Any]] = ()
     """The annotations of `label` in this image, or in its point cloud; dicts if their type is unknown."""
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter((self.sample, self.image, self.label, self.bitmap))
+
+        def __len__(self) -> int:
+            return _UNPACKED
+
+        def __getitem__(self, index: int | slice) -> Any:
+            return tuple(self)[index]
+
+        def count(self, value: Any) -> int:
+            """Return how many of the four values equal *value*."""
+            return tuple(self).count(value)
+
+        def index(self, value: Any, *bounds: int) -> int:
+            """Return the position of *value* among the four values."""
+            return tuple(self).index(value, *bounds)
+
+    def _replace(self, **changes: Any) -> Self:
+        """Return a copy with other values of these fields."""
+        return type(self)(**(self._asdict() | changes))
+
+    def _asdict(self) -> dict[str, Any]:
+        """Return all fields by name."""
+        return asdict(self, recurse=False)
 
 
 class SkippedItem(NamedTuple):
@@ -114,7 +155,8 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
                     train_on(image, bitmap)
 
     Items come in the order of the file. An error is raised without an exception group, after the items before it;
-    continuing after it tries its image again. Several tasks may iterate: each item goes to one of them.
+    continuing after it tries its image again. Several tasks may iterate: each item goes to one of them. A loop that
+    starts after the last item raises `ClientStateError`: call ``releases.iterate`` again for the next epoch.
     """
 
     def __init__(
@@ -128,10 +170,12 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         self._opened = opened
         self._file: ReleaseFile | None = None
         self._files = files
+        self._loader = Loader()
         self._options = options
         self._entered = False
+        self._exhausted = False
         self._stack = AsyncExitStack()
-        self._prefetcher: Prefetcher[ReleaseItem | SkippedItem] | None = None
+        self._prefetcher: Prefetcher[_Loaded] | None = None
         self._samples: ReleaseSamples | None = None
         self._skipped: list[SkippedItem] = []
 
@@ -155,14 +199,13 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         options = self._options
         async with AsyncExitStack() as stack:
             await self._files.open()
+            stack.push_async_callback(self._files.close)
             self._file = await stack.enter_async_context(self._opened)
-            self._samples = self._file.samples(
-                labelset=options.labelset,
-                label_status=options.label_status,
-                metadata=options.metadata,
-                on_error=options.on_error,
+            sample_filter = SampleFilter.of(
+                self._file.dataset, options.labelset, options.label_status, options.metadata
             )
-            self._prefetcher = Prefetcher(_Jobs(self._samples, self._jobs_of, options.shard), options.prefetch)
+            self._samples = self._file.select(sample_filter, shard=options.shard, on_error=options.on_error)
+            self._prefetcher = Prefetcher(_Jobs(self._samples, self._jobs_of), options.prefetch)
             await stack.enter_async_context(self._prefetcher)
             self._stack = stack.pop_all()
         return self
@@ -172,12 +215,24 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
     ) -> None:
         await self._stack.__aexit__(kind, error, traceback)
 
+    def __aiter__(self) -> Self:
+        if self._exhausted:
+            raise ClientStateError("all items were taken; call releases.iterate() again to read them once more")
+        return self
+
     async def __anext__(self) -> ReleaseItem:
         if self._prefetcher is None:
             raise ClientStateError("this can be iterated over only inside its 'async with'")
-        while isinstance(item := await self._prefetcher.take(), SkippedItem):
+        while True:
+            try:
+                item, share = await self._prefetcher.take()
+            except StopAsyncIteration:
+                self._exhausted = True
+                raise
+            share.close()
+            if isinstance(item, ReleaseItem):
+                return item
             self._skipped.append(item)
-        return item
 
     def _jobs_of(self, sample: ReleaseSample) -> list[_Job]:
         """Return a job for each image of a sample; without images, a single one for the sample."""
@@ -185,63 +240,72 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         attributes = None if label is None else label.attributes
         views = [View(image=None, label=attributes)]
         if self._options.images:
-            views = list(views_of(sample.attributes, attributes)) or views
+            try:
+                with _as_segments_errors(sample.name):
+                    views = list(views_of(sample.attributes, attributes, sample=sample.name)) or views
+            except SegmentsError as error:
+                return [partial(self._fail, sample, error, self._loader.share())]
         files = self._files.of_sample(sample)
-        return [partial(self._load, sample, files, label, view) for view in views]
+        return [partial(self._load_or_skip, sample, files, label, view, self._loader.share()) for view in views]
 
-    async def _load(
-        self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View
-    ) -> ReleaseItem | SkippedItem:
-        """Fetch and decode an image of *sample* and its bitmap."""
-        image = bitmap = None
+    async def _load_or_skip(
+        self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share
+    ) -> _Loaded:
+        is_loaded = False
         try:
-            if self._options.images:
-                image = await self._image(sample, files, view)
-            if self._options.bitmaps and view.bitmap is not None:
-                bitmap = await self._bitmap(sample, files, view, view.bitmap)
+            with _as_segments_errors(sample.name):
+                item = await self._load(sample, files, label, view, share)
         except ClientStateError:
             raise
         except SegmentsError as error:
             if self._options.on_error == "raise" or _affects_all_samples(error):
                 raise
-            return SkippedItem(sample, error)
-        item = ReleaseItem(sample, image, label, bitmap)
-        item.frame, item.sensor, item.camera, item.annotations = view.frame, view.sensor, view.camera, view.annotations
-        return item
+            return SkippedItem(sample, error), share
+        else:
+            is_loaded = True
+            return item, share
+        finally:
+            if not is_loaded:
+                share.release(share.size)
 
-    async def _image(self, sample: ReleaseSample, files: SampleFiles, view: View) -> Image.Image:
-        from segments_async.images import load_image  # noqa: PLC0415 (an extra)
+    async def _fail(self, sample: ReleaseSample, error: SegmentsError, share: Share) -> _Loaded:
+        if self._options.on_error == "raise":
+            raise error
+        return SkippedItem(sample, error), share
 
-        if view.image is None:
-            raise InputError(f"sample {sample.name!r} has no image; pass images=False", path="images")
-        what = f"the image of sample {sample.name!r}{view}"
-        return await _fetch_and_decode(files, files.image, view.image, load_image, what)
+    async def _load(
+        self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share
+    ) -> ReleaseItem:
+        """Fetch and decode an image of *sample* and its bitmap."""
+        image = bitmap = None
+        if self._options.images:
+            if view.image is None:
+                raise InputError(f"sample {sample.name!r} has no image; pass images=False", path="images")
+            image = await self._loader.image(files, view.image, share, f"the image of sample {sample.name!r}{view}")
+        if self._options.bitmaps and view.bitmap is not None:
+            what = f"the label bitmap of sample {sample.name!r}{view}"
+            bitmap = await self._loader.bitmap(files, view.bitmap, share, what)
+        return ReleaseItem(
+            sample,
+            image,
+            label,
+            bitmap,
+            frame=view.frame,
+            sensor=view.sensor,
+            camera=view.camera,
+            annotations=view.annotations,
+        )
 
-    async def _bitmap(
-        self, sample: ReleaseSample, files: SampleFiles, view: View, bitmap: URL
-    ) -> npt.NDArray[np.uint32]:
-        from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
 
-        what = f"the label bitmap of sample {sample.name!r}{view}"
-        return await _fetch_and_decode(files, files.bitmap, bitmap, decode_bitmap, what)
-
-
-async def _fetch_and_decode(
-    files: SampleFiles,
-    fetch: Callable[[URL], Awaitable[bytes]],
-    url: URL,
-    decode: Callable[[bytes], T],
-    what: str,
-) -> T:
-    """Fetch a file, and decode it in a worker thread; errors name *what* was fetched."""
+@contextmanager
+def _as_segments_errors(sample: str) -> Iterator[None]:
+    """Convert whatever a sample, its image or its bitmap provokes into a `SegmentsError`."""
     try:
-        return await run_sync(partial(decode, await fetch(url)), abandon_on_cancel=True)
-    except DecodeError as error:
-        await files.remove(url)
-        raise DecodeError(f"{what} ({redact_url(url.url)}): {error.problem}", payload=error.payload) from None
-    except SegmentsError as error:
-        error.add_note(f"while fetching {what}")
+        yield
+    except SegmentsError:
         raise
+    except Exception as error:
+        raise DecodeError(f"sample {sample!r}: {type(error).__name__}: {error}") from error
 
 
 def _affects_all_samples(error: SegmentsError) -> bool:
@@ -250,21 +314,14 @@ def _affects_all_samples(error: SegmentsError) -> bool:
 
 
 class _Jobs(AsyncIterator["_Job"]):
-    """The jobs of the samples of a shard."""
+    """The jobs of the samples."""
 
-    def __init__(
-        self, samples: ReleaseSamples, jobs_of: Callable[[ReleaseSample], list[_Job]], shard: tuple[int, int]
-    ) -> None:
+    def __init__(self, samples: ReleaseSamples, jobs_of: Callable[[ReleaseSample], list[_Job]]) -> None:
         self._samples = samples
         self._jobs_of = jobs_of
-        self._to_skip, self._shard_count = shard
         self._queue: deque[_Job] = deque()
 
     async def __anext__(self) -> _Job:
-        if not self._queue:
-            while self._to_skip:
-                await anext(self._samples)
-                self._to_skip -= 1
-            self._to_skip = self._shard_count - 1
+        while not self._queue:
             self._queue.extend(self._jobs_of(await anext(self._samples)))
         return self._queue.popleft()

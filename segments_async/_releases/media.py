@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from anyio.to_thread import run_sync
-
+from segments_async._releases.checksums import is_intact, record_checksum
+from segments_async._threads import run_sync
 from segments_async._transfer.download import get_file, read_file
-from segments_async._transfer.folder import DownloadFolder
-from segments_async._transfer.local_files import file_error
+from segments_async._transfer.file_errors import file_error
+from segments_async._transfer.shared_folder import SharedFolder
 from segments_async._transfer.signed_urls import SignedUrls, signed_by_label, signed_by_sample
 from segments_async._transfer.thread_batch import ThreadBatcher
 from segments_async.errors import InputError, OutOfResourcesError
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from segments_async._http.session import Session
     from segments_async._transfer.download import Renew
     from segments_async.models import URL, ReleaseSample
+
+
+class Fetched(NamedTuple):
+    """The content of a file."""
+
+    content: bytes
+    was_cached: bool
+    """Whether it was in the cache before."""
 
 
 class ReleaseFiles:
@@ -34,7 +42,7 @@ class ReleaseFiles:
     def __init__(self, session: Session, labelset: str, cache: Path | None = None) -> None:
         self.session = session
         self.labelset = labelset
-        self._folder = None if cache is None else DownloadFolder(cache)
+        self._folder = None if cache is None else SharedFolder(cache)
         self._batcher = ThreadBatcher()
 
     async def open(self) -> None:
@@ -53,35 +61,50 @@ class ReleaseFiles:
             except OutOfResourcesError as error:
                 raise OutOfResourcesError(error.problem, path="cache", errno=error.errno) from error
 
+    async def close(self) -> None:
+        """Release the lock of the cache."""
+        if self._folder is not None:
+            await self._folder.close()
+
     def of_sample(self, sample: ReleaseSample) -> SampleFiles:
         """Return the files of one sample."""
         return SampleFiles(self, sample)
 
     async def cache_release(self, name: str, url: str, renew: Renew | None) -> Path:
-        """Download the release file to the cache unless it is there, and return its path."""
+        """Download the release file to the cache unless it is there, whole and unchanged, and return its path."""
         assert self._folder is not None
 
         async def fetch(path: Path) -> None:
             await get_file(self.session, url, path, renew=renew, argument="cache", resume=True)
 
-        path, _ = await self._folder.path_for(url, name, fetch)
+        path, was_cached = await self._folder.path_for(url, name, fetch)
+        if was_cached and not await run_sync(is_intact, path):
+            await self._folder.delete(url)
+            path, was_cached = await self._folder.path_for(url, name, fetch)
+        if not was_cached:
+            await run_sync(record_checksum, path)
         return path
 
-    async def read(self, addresses: SignedUrls, url: URL, name: str) -> bytes:
-        """Read a file from the cache, or fetch it."""
+    async def read(self, addresses: SignedUrls, url: URL, name: str) -> Fetched:
+        """Read a file from the cache, or fetch it; one that was deleted meanwhile is fetched again."""
         if self._folder is None:
             first = await addresses.resolve(url.url, url.signed_url)
-            return await read_file(self.session, first, renew=addresses.renewal(url.url))
+            return Fetched(await read_file(self.session, first, renew=addresses.renewal(url.url)), was_cached=False)
 
         async def fetch(path: Path) -> None:
             first, renew = await addresses.resolve(url.url, url.signed_url), addresses.renewal(url.url)
             await get_file(self.session, first, path, renew=renew, argument="cache", batcher=self._batcher)
 
-        path, _ = await self._folder.path_for(url.url, name, fetch)
-        try:
-            return await run_sync(path.read_bytes, abandon_on_cancel=True)
-        except OSError as error:
-            raise file_error(error, "cannot be read", path, "cache") from error
+        while True:
+            path, was_cached = await self._folder.path_for(url.url, name, fetch)
+            try:
+                return Fetched(await run_sync(path.read_bytes, abandon_on_cancel=True), was_cached)
+            except FileNotFoundError as error:
+                await self.remove(url)
+                if not was_cached:
+                    raise InputError(f"was deleted while it was read: {path}", path="cache") from error
+            except OSError as error:
+                raise file_error(error, "cannot be read", path, "cache") from error
 
     async def remove(self, url: URL) -> None:
         """Remove a file from the cache."""
@@ -90,19 +113,20 @@ class ReleaseFiles:
 
 
 class SampleFiles:
-    """The images of a sample and the bitmaps of its label; expired signed addresses are renewed."""
+    """The images of a sample and the bitmaps of its label; signed addresses are renewed if the sample has a uuid."""
 
     def __init__(self, files: ReleaseFiles, sample: ReleaseSample) -> None:
         self._files = files
         self._name = sample.name
-        self._images = SignedUrls(refresh=signed_by_sample(files.session, sample.uuid))
-        self._bitmaps = SignedUrls(refresh=signed_by_label(files.session, sample.uuid, files.labelset))
+        uuid, session = sample.uuid, files.session
+        self._images = SignedUrls(refresh=None if uuid is None else signed_by_sample(session, uuid))
+        self._bitmaps = SignedUrls(refresh=None if uuid is None else signed_by_label(session, uuid, files.labelset))
 
-    async def image(self, url: URL) -> bytes:
+    async def image(self, url: URL) -> Fetched:
         """Fetch an image."""
         return await self._files.read(self._images, url, self._name)
 
-    async def bitmap(self, url: URL) -> bytes:
+    async def bitmap(self, url: URL) -> Fetched:
         """Fetch a bitmap; its address cannot be renewed once the label has another bitmap."""
         return await self._files.read(self._bitmaps, url, self._name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,10 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
-from anyio.to_thread import run_sync
 
 from segments_async._releases import ReleaseFile
+from segments_async._threads import run_sync
+from segments_async._validators import as_path
 from segments_async._wire.routes import GET_RELEASE
 from segments_async.errors import DecodeError, InputError, ReleaseFailedError
 from segments_async.models import Dataset, Release
@@ -30,10 +32,24 @@ _URL_PREFIXES = ("https://", "http://")
 
 
 def local_path(source: object, name: str | None) -> Path | None:
-    """Return the path of a file on disk; None if *source* is anything else, which has to be downloaded."""
-    if name is None and isinstance(source, str | os.PathLike) and not str(source).startswith(_URL_PREFIXES):
-        return Path(source)
-    return None
+    """
+    Return the path of a file on disk; None if *source* is anything else, which has to be downloaded.
+
+    Raises:
+        InputError: It is a dataset, such as ``"jane/flowers"``, without the release's name.
+    """
+    if name is not None or not isinstance(source, str | os.PathLike) or str(source).startswith(_URL_PREFIXES):
+        return None
+    path = as_path(source, "source")
+    if isinstance(source, str) and _is_dataset_name(source) and not path.exists():
+        raise InputError(f"needs the release's name, as {source!r} is not a file but may be a dataset", path="name")
+    return path
+
+
+def _is_dataset_name(text: str) -> bool:
+    owner, _, name = text.partition("/")
+    parts_are_names = all(part.strip() and part not in {".", "..", "~"} for part in (owner, name))
+    return parts_are_names and "/" not in name and not name.endswith((".json", ".gz"))
 
 
 def check_dataset(source: object) -> str | Dataset:
@@ -80,7 +96,10 @@ async def fetch_release_url(session: Session, dataset: str | Dataset, name: str)
 @asynccontextmanager
 async def temporary_folder() -> AsyncIterator[Path]:
     """Create a folder, and delete it with its content at the end of the block."""
-    folder = Path(await run_sync(partial(mkdtemp, prefix="segments-async-")))
+    try:
+        folder = Path(await run_sync(partial(mkdtemp, prefix="segments-async-")))
+    except OSError as error:
+        raise InputError(f"no temporary folder can be created ({error.strerror or error})", path="TMPDIR") from error
     try:
         yield folder
     finally:
@@ -100,7 +119,15 @@ def check_writable(path: Path) -> None:
     Raises:
         InputError: It is a folder, or its folder is not writable.
     """
-    if path.is_dir():
+    is_folder = False
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a null character in the path raises ValueError
+        problem = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be written ({problem}): {path}", path="path") from error
+    if is_folder:
         raise InputError(f"is a folder, expected a file: {path}", path="path")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot be written in {path.parent}", path="path")

@@ -56,7 +56,9 @@ class SummaryCount:
 
     def add(self, index: int, sample: Any) -> bool:
         """Count one sample, as JSON; always True, for more samples."""
-        labels = sample.get("labels", {}) if isinstance(sample, dict) else None
+        labels = sample.get("labels") if isinstance(sample, dict) else ()
+        if labels is None:
+            labels = {}
         if not isinstance(labels, dict):
             raise DecodeError("expected a sample with labels", path=f"dataset.samples[{index}]", payload=sample)
         self._samples += 1

@@ -95,6 +95,9 @@ class JsonText:
                 problem = error
             except RecursionError:
                 raise self.error(f"is nested too deeply at character {self.position}") from None
+            except ValueError as error:  # an integer of thousands of digits
+                problem_text = f"contains a value that cannot be read at character {self.position}: {error}"
+                raise self.error(problem_text) from error
             # A number at the end of the window may be incomplete: from "0." of "0.5", the scanner reads 0.
             incomplete = (
                 problem is None and isinstance(value, int | float) and end > len(self._text) - MAX_TOKEN_CHARACTERS

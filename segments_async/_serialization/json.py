@@ -2,18 +2,21 @@
 JSON text and plain JSON values: write them, read them, and refuse values that have no form in JSON.
 
 orjson writes and passes objects that it does not know to `simplify`. Only when it refuses a value, or may have written
-NaN as null, is the value searched for the path to report.
+NaN as null, is the value searched for the path to report. orjson reads integers beyond 64 bits as floats and does not
+write them, so a document with such an integer is read and written by the standard library.
 """
 
 from __future__ import annotations
 
 import codecs
+import json
 import math
 import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from types import NoneType
@@ -29,7 +32,7 @@ from segments_async.errors import DecodeError, InputError
 from segments_async.models._base import Model, is_required
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from attrs import Attribute
 
@@ -37,7 +40,16 @@ ATOMS = frozenset({str, int, float, bool, NoneType})
 """The types of JSON values that are not containers."""
 
 _MAX_DEPTH = 254
-_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
+_INTEGERS = range(-(2**63), 2**64)
+"""What orjson reads and writes exactly."""
+_MAX_DIGITS = 4300
+"""Python converts no longer integers to text and back, as that takes quadratic time."""
+_TOO_BIG = 10**_MAX_DIGITS
+_MASK = bytes.maketrans(b"123456789:[ \t\n\r", b"000000000,,,,,,")
+"""Digits become zeros, and what may precede a number becomes a comma."""
+_LONG = b"," + b"0" * 20
+_LONG_NEGATIVE = b"-" + b"0" * 19
+_is_integer = re.compile(rb"-?[0-9]+(?![0-9.eE])").match
 _TOO_DEEP = "nested too deeply, or contains itself"
 
 
@@ -58,8 +70,8 @@ def encode_json(value: Any, path: str = "") -> bytes:
 
     Raises:
         InputError: NaN, an infinity, a lone surrogate, a key that is not a string, a time without a zone,
-            an integer beyond 64 bits, an object that is not JSON, too many levels, or a value that raises an exception
-            (the ``__cause__``); `path` says where.
+            an integer of more than 4300 digits, an object that is not JSON, too many levels, or a value that raises an
+            exception (the ``__cause__``); `path` says where.
     """
     # With this option orjson imports numpy, and unless numpy is imported there are no arrays to write.
     numpy = orjson.OPT_SERIALIZE_NUMPY if "numpy" in sys.modules else 0
@@ -71,7 +83,9 @@ def encode_json(value: Any, path: str = "") -> bytes:
         if not isinstance(cause, Exception):
             raise cause from None
         _refuse(value, path)
-        raise InputError(f"cannot be written as JSON: {error}", path=path) from cause
+        if "64-bit" not in str(error):
+            raise InputError(f"cannot be written as JSON: {error}", path=path) from cause
+        return json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     if b"null" in body:  # orjson writes NaN as null
         _refuse(value, path)
     return body
@@ -91,10 +105,61 @@ def decode_json(body: bytes) -> Any:
     Raises:
         DecodeError: It is not JSON; `payload` is the text.
     """
+    text = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
+        value = orjson.loads(text)
+        return _read_exactly(text) if _has_big_integer(text) else value
     except orjson.JSONDecodeError as error:
-        raise DecodeError(f"not JSON: {error}", payload=body.decode(errors="replace")) from None
+        problem = str(error)
+        if _has_big_integer(text):  # of more than 308 digits, which orjson refuses
+            try:
+                return _read_exactly(text)
+            except ValueError:
+                pass
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    raise DecodeError(f"not JSON: {problem}", payload=body.decode(errors="replace"))
+
+
+def _read_exactly(text: bytes) -> Any:
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+
+
+def _has_big_integer(text: bytes) -> bool:
+    """
+    Whether valid JSON contains an integer beyond 64 bits.
+
+    Every answer pays for the search, so it is done by two methods of `bytes`. Most documents have no 19 digits in a
+    row. Of the others, only numbers of 20 digits, or 19 after a minus sign, are examined.
+    """
+    zeros = text.translate(_MASK)
+    if b"0" * 19 not in zeros:
+        return False
+    # After the added comma, a place in the masked text is where the number starts; a sign is one character before it.
+    masked = b"," + zeros
+    return any(_is_big(text, place) for place in _places(masked, _LONG)) or any(
+        _is_big(text, place - 1) for place in _places(masked, _LONG_NEGATIVE)
+    )
+
+
+def _places(zeros: bytes, pattern: bytes) -> Iterator[int]:
+    """Yield where *pattern*, a separator or a sign before zeros, occurs in the masked text."""
+    place = zeros.find(pattern)
+    while place >= 0:
+        yield place
+        place = zeros.find(pattern, place + len(pattern))
+
+
+def _is_big(text: bytes, start: int) -> bool:
+    """Whether the number at *start* is an integer beyond 64 bits."""
+    number = _is_integer(text, start)
+    return number is not None and (len(number[0]) > len(_LONG) or int(number[0]) not in _INTEGERS)
 
 
 def _refuse(value: Any, path: str) -> None:
@@ -154,8 +219,8 @@ def _inspect_key(key: Any) -> None:
 def _inspect_number(number: float) -> None:
     if isinstance(number, int):
         # An IntEnum is compared as an int: `in` a range would try each of its numbers.
-        if not _MIN_INTEGER <= int.__index__(number) <= _MAX_INTEGER:
-            raise StructureError("an integer beyond 64 bits")
+        if not -_TOO_BIG < int.__index__(number) < _TOO_BIG:
+            raise StructureError(f"an integer of more than {_MAX_DIGITS} digits")
     elif not math.isfinite(number):
         raise StructureError(f"{'NaN' if math.isnan(number) else 'an infinity'} is not JSON")
 
@@ -237,10 +302,15 @@ def _make_plain(kind: type) -> Write:
 def _make_step(kind: type) -> Write:
     if issubclass(kind, Model):
         return compile_writer(kind, [_writer_field(a, None) for a in fields_of(kind)], dict)
+    if kind.__name__ in _MISSING and kind.__module__.partition(".")[0] == "pandas":
+        return _to_none
     for base, step in _BASES:
         if issubclass(kind, base):
             return step
-    return _from_numpy if hasattr(kind, "tolist") else _refuse_kind
+    for name in _CONVERSIONS:
+        if hasattr(kind, name):
+            return partial(_convert, name)
+    return _refuse_kind
 
 
 def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
@@ -296,8 +366,14 @@ def _plain_points(value: Any) -> Any:
     return to_plain(value)
 
 
-def _from_numpy(value: Any) -> Any:
-    plain = value.tolist()
+def _to_none(_: Any) -> None:
+    return None
+
+
+def _convert(method: str, value: Any) -> Any:
+    """Convert an object of another library with its own *method*."""
+    arguments = {"exclude_unset": True} if method == "model_dump" else {}
+    plain = getattr(value, method)(**arguments)
     return _refuse_kind(value) if type(plain) is type(value) else plain
 
 
@@ -318,5 +394,9 @@ _BASES: tuple[tuple[type, Write], ...] = (
     (list, list),
     (tuple, list),
 )
+_MISSING = frozenset({"NaTType", "NAType"})
+"""The classes of ``pandas.NaT`` and ``pandas.NA``."""
+_CONVERSIONS = ("model_dump", "as_py", "tolist")
+"""Methods of Pydantic models, such as those of the official SDK; of Arrow scalars; of numpy and pandas."""
 _PLAIN = ByType(_make_plain)
 _STEPS = ByType(_make_step)

@@ -7,83 +7,33 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
-from attrs import field, frozen
+from attrs import frozen
 
-from segments_async._serialization.converter import structure
+from segments_async._streams.page import may_be_cut
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._wire.arguments import check_count
-from segments_async.errors import DecodeError
+from segments_async.errors import DecodeError, ListChangedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Generator, Hashable, Iterator
     from types import TracebackType
 
-    Fetch = Callable[[int, int | None], Awaitable["Page[T] | None"]]
+    from segments_async._streams.page import Fetch, Page
+    from segments_async._wire.changes import Watch
 
 T = TypeVar("T")
 
 
 @frozen
-class Page(Generic[T]):
-    """One page of a list."""
+class Tracking(Generic[T]):
+    """How to notice that the rows of a list shift while it is read."""
 
-    rows: list[T]
-    received: int
-    """Number of rows that the service sent, including skipped ones."""
-    skipped: Sequence[DecodeError] = field(default=())
-
-    def repeats(self, previous: Page[T]) -> bool:
-        """Return whether this page has the rows of the one before; rows of a list differ, so few are compared."""
-        return bool(self.received) and (
-            self.rows == previous.rows
-            and [error.payload for error in self.skipped] == [error.payload for error in previous.skipped]
-        )
-
-    @classmethod
-    def row_by_row(cls, error: DecodeError, model: type[T], *, page: int, first: int, skip: bool) -> Self:
-        """
-        Structure a page row by row, after structuring it as a whole has failed.
-
-        Args:
-            error: The error of structuring the whole page.
-            model: The type of a row.
-            page: The page's number.
-            first: The index of its first row in the whole list.
-            skip: Whether to skip invalid rows.
-
-        Raises:
-            DecodeError: The page is not a list; or, unless *skip*, a row is invalid.
-        """
-        if not isinstance(error.payload, list):
-            raise error
-        payload: list[Any] = error.payload
-        rows: list[T] = []
-        skipped: list[DecodeError] = []
-        for index, row in enumerate(payload):
-            try:
-                rows.append(structure(row, model))
-            except DecodeError as mismatch:
-                located = _with_location(mismatch, index, error, page=page, row=first + index)
-                if not skip:
-                    raise located from None
-                skipped.append(located)
-        return cls(rows, len(payload), skipped)
-
-
-def _with_location(mismatch: DecodeError, index: int, error: DecodeError, *, page: int, row: int) -> DecodeError:
-    """Add the position of the row, and the call of *error*, to the error of one row."""
-    separator = "" if not mismatch.path or mismatch.path.startswith("[") else "."
-    return DecodeError(
-        mismatch.problem,
-        path=f"[{index}]{separator}{mismatch.path}",
-        payload=mismatch.payload,
-        status=error.status,
-        method=error.method,
-        url=error.url,
-        request_id=error.request_id,
-        page=page,
-        row=row,
-    )
+    key: Callable[[T], Hashable]
+    """Returns what is unique to a row."""
+    watch: Callable[[], Watch] | None = None
+    """Starts to watch for writes that shift the list; None if there are none."""
+    call: str = ""
+    """The call that lists, for the error message."""
 
 
 class Pages(Generic[T]):
@@ -108,6 +58,16 @@ class Pages(Generic[T]):
             newest = await client.samples.list("jane/flowers", sort="created_at", direction="desc").first()
 
     Every use starts from the first page, so it includes what was created since the last one.
+
+    The service numbers pages, so a row that is created, deleted or moved shifts all later pages. If a call of this
+    client, or of one that shares its connections, can have shifted the list since its first page, the next page raises
+    `ListChangedError`. To change what you list, read the list to its end first; a bulk call that is passed a `Pages`
+    does so itself::
+
+        rows = await client.samples.list("jane/flowers", label_status="REJECTED")
+        await client.samples.delete_many("jane/flowers", [row.uuid for row in rows])
+
+    Rows that others create meanwhile do not make a row appear twice.
     """
 
     def __init__(
@@ -117,6 +77,7 @@ class Pages(Generic[T]):
         per_page: int | None = None,
         lookahead: int = 1,
         limit: int = 1,
+        tracking: Tracking[T] | None = None,
     ) -> None:
         """
         Create a list; nothing is fetched yet.
@@ -126,11 +87,13 @@ class Pages(Generic[T]):
             per_page: Rows per page; None if the list has only one page.
             lookahead: Pages fetched at the same time.
             limit: Maximum of *lookahead* and of the argument of `prefetch`.
+            tracking: How to notice that rows shift; None does not.
         """
         self._fetch = fetch
         self._per_page = per_page
         self._lookahead = lookahead
         self._limit = limit
+        self._tracking = tracking
         self._skipped: list[DecodeError] = []
 
     @property
@@ -160,8 +123,12 @@ class Pages(Generic[T]):
         """
         Iterate over whole pages; none of them is empty.
 
-        The iteration ends after a page that is shorter than *per_page*, or missing. No task runs between two steps, so
+        The iteration ends after a page that is shorter than *per_page*, or missing. A first page of 50, 100, 150, ...
+        rows may have been cut by the service, so the second one is requested too. No task runs between two steps, so
         the loop may be left early.
+
+        Raises:
+            ListChangedError: Your own write has shifted the rows; see `Pages`.
         """
         return self._iterate(self._per_page, self._lookahead)
 
@@ -187,7 +154,7 @@ class Pages(Generic[T]):
             InputError: *pages* is not a whole number from 1 to `max_connections`.
         """
         check_count(pages, "prefetch", self._limit)
-        return Prefetch(self._fetch, self._per_page, pages, self._reset_skipped)
+        return Prefetch(self._fetch, self._per_page, pages, self._reset_skipped, self._tracking)
 
     async def first(self) -> T | None:
         """Fetch only the first row; None if the list is empty."""
@@ -202,7 +169,9 @@ class Pages(Generic[T]):
         return rows
 
     def _iterate(self, per_page: int | None, lookahead: int) -> _PageIterator[T]:
-        return _PageIterator(_PageFetcher(self._fetch, per_page, lookahead).take, per_page, self._reset_skipped())
+        size = _PageSize(per_page)
+        take = _PageFetcher(self._fetch, size, lookahead).take
+        return _PageIterator(take, size, self._tracking, self._reset_skipped())
 
     def _reset_skipped(self) -> list[DecodeError]:
         """Start a use with its own list of skipped rows."""
@@ -222,15 +191,22 @@ class Prefetch(Generic[T]):
                     await work_on(sample)
 
     Rows arrive in the list's order. An error is raised after the rows of earlier pages, not wrapped in an exception
-    group; resuming the iteration requests its page again. Several tasks may iterate: each row goes to one of them.
+    group; resuming the iteration requests its page again. Several tasks may iterate: each row goes to one of them. Your
+    own writes that shift the list end it with `ListChangedError`, as described in `Pages`.
     """
 
     def __init__(
-        self, fetch: Fetch[T], per_page: int | None, pages: int, reset_skipped: Callable[[], list[DecodeError]]
+        self,
+        fetch: Fetch[T],
+        per_page: int | None,
+        pages: int,
+        reset_skipped: Callable[[], list[DecodeError]],
+        tracking: Tracking[T] | None,
     ) -> None:
-        self._prefetcher = Prefetcher(_PageJobs(fetch, per_page), pages if per_page is not None else 1)
+        size = _PageSize(per_page)
+        self._prefetcher = Prefetcher(_PageJobs(fetch, size), pages if per_page is not None else 1)
         self._reset_skipped = reset_skipped
-        self._pages = _PageIterator(self._prefetcher.take, per_page, [])
+        self._pages = _PageIterator(self._prefetcher.take, size, tracking, [])
         self._rows = _RowIterator(self._pages)
 
     @property
@@ -243,6 +219,7 @@ class Prefetch(Generic[T]):
         return self._pages
 
     async def __aenter__(self) -> Self:
+        self._pages.start()
         await self._prefetcher.__aenter__()
         self._pages.skipped = self._reset_skipped()
         return self
@@ -250,6 +227,7 @@ class Prefetch(Generic[T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._pages.stop()
         await self._prefetcher.__aexit__(kind, error, traceback)
 
     def __aiter__(self) -> AsyncIterator[T]:
@@ -259,9 +237,33 @@ class Prefetch(Generic[T]):
         return await anext(self._rows)
 
 
-def _is_last(page: Page[T] | None, per_page: int | None) -> bool:
-    """Return whether the list ends with *page*."""
-    return page is None or per_page is None or page.received < per_page
+class _PageSize:
+    """
+    The number of rows per page: as requested, until the first page shows what the service makes of it.
+
+    Attributes:
+        rows: Rows per page; None if the list has only one page.
+        is_doubtful: Whether only the second page can show that the first one was not cut.
+    """
+
+    def __init__(self, rows: int | None) -> None:
+        self.rows = rows
+        self.is_doubtful: bool = False
+        self._is_known = False
+
+    def learn(self, first: Page[Any] | None) -> None:
+        """Learn from the first page. Pages with other numbers, already requested, were cut in the same way."""
+        if self._is_known or self.rows is None or first is None:
+            return
+        self._is_known = True
+        received = first.received
+        self.is_doubtful = may_be_cut(received, self.rows)
+        if self.is_doubtful or received > self.rows:
+            self.rows = received
+
+    def is_last(self, page: Page[Any] | None) -> bool:
+        """Return whether the list certainly ends with *page*."""
+        return page is None or self.rows is None or not page.received or (self._is_known and page.received < self.rows)
 
 
 # Classes instead of async generators: trio warns about a generator that is not exhausted.
@@ -269,29 +271,116 @@ class _PageIterator(AsyncIterator[list[T]]):
     """Iterate once over the pages of a list; the lock lets several tasks share the iterator."""
 
     def __init__(
-        self, take: Callable[[], Awaitable[Page[T] | None]], per_page: int | None, skipped: list[DecodeError]
+        self,
+        take: Callable[[], Awaitable[Page[T] | None]],
+        size: _PageSize,
+        tracking: Tracking[T] | None,
+        skipped: list[DecodeError],
     ) -> None:
         self._take = take
-        self._per_page = per_page
+        self._size = size
+        self._tracking = tracking
+        self._watch: Watch | None = None
+        self._seen: set[Any] = set()
+        """Keys of the rows returned so far."""
+        self._started = False
         self._ended = False
+        self._buffer: deque[Page[T] | None] = deque()
         self._previous: Page[T] | None = None
+        self._repetitions = 0
         self._lock = anyio.Lock(fast_acquire=True)
         self.skipped = skipped
 
+    def start(self) -> None:
+        """Start to watch for writes; before the first page is requested."""
+        if not self._started and self._tracking is not None and self._tracking.watch is not None:
+            self._watch = self._tracking.watch()
+            self._seen = self._watch.rows
+        self._started = True
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._watch = None
+        self._seen = set()
+
     async def __anext__(self) -> list[T]:
         async with self._lock:
+            self.start()
             while not self._ended:
-                page = await self._take()
-                self._ended = _is_last(page, self._per_page)
-                if page is not None:
-                    if self._previous is not None and page.repeats(self._previous):
-                        self._ended = True
-                        raise DecodeError("the service sent the same page again: it ignores `page`, and has no end")
-                    self._previous = page
-                    self.skipped += page.skipped
-                    if page.rows:
-                        return page.rows
+                page = await self._next_page()
+                rows = [] if page is None else self._accept(page)
+                if self._ended:
+                    self.stop()
+                if rows:
+                    return rows
         raise StopAsyncIteration
+
+    async def _next_page(self) -> Page[T] | None:
+        """Take the next page, and find out whether it is the last one."""
+        is_first = self._previous is None
+        if not is_first:
+            self._check_unchanged(())
+        if not self._buffer:
+            self._buffer.append(await self._take())
+        if is_first and self._size.is_doubtful and len(self._buffer) == 1:
+            # Before its rows are returned: what the caller does with them must not shift the second page.
+            second = await self._take()
+            first = self._buffer[0]
+            is_same = first is not None and second is not None and second.repeats(first)
+            self._buffer.append(None if is_same else second)  # the same rows: `page` is ignored, and this is the list
+        page = self._buffer.popleft()
+        following = self._buffer[0] if self._buffer else page
+        self._ended = self._size.is_last(page) or following is None or not following.received
+        if page is None and not is_first:
+            self._check_unchanged(())
+        return page
+
+    def _accept(self, page: Page[T]) -> list[T]:
+        """Return the rows of a page that were not returned before."""
+        rows, is_first = page.rows, self._previous is None
+        if self._tracking is not None and not (is_first and self._ended):
+            keys = [self._tracking.key(row) for row in rows]
+            if is_first and self._watch is not None:
+                self._watch.find_cause(keys)  # the first page is not affected itself
+            elif not is_first:
+                self._check_unchanged(keys)
+                if not self._seen.isdisjoint(keys):
+                    rows = [row for key, row in zip(keys, rows, strict=True) if key not in self._seen]
+            self._seen.update(keys)
+        self._check_progress(page)
+        self.skipped += page.skipped
+        return rows
+
+    def _check_unchanged(self, keys: Collection[Any]) -> None:
+        """
+        Check that no write of this client has shifted the list.
+
+        Raises:
+            ListChangedError: One has.
+        """
+        cause = None if self._watch is None else self._watch.find_cause(keys)
+        if cause is not None and self._tracking is not None:
+            self._ended = False  # every further step raises too
+            raise ListChangedError(
+                f"the list was changed while it was read ({cause}), so rows would be skipped; "
+                f"read it to its end before you change it: rows = await {self._tracking.call}"
+            )
+
+    def _check_progress(self, page: Page[T]) -> None:
+        """
+        Check that the service does not send the same page for ever; rows that others insert repeat one page at most.
+
+        Raises:
+            DecodeError: It does.
+        """
+        if self._previous is not None and page.repeats(self._previous):
+            self._repetitions += 1
+            if self._tracking is None or self._repetitions > 1:
+                self._ended = True
+                raise DecodeError("the service sent the same page again: it ignores `page`, and has no end")
+        else:
+            self._repetitions = 0
+        self._previous = page
 
 
 class _RowIterator(AsyncIterator[T]):
@@ -315,10 +404,10 @@ class _RowIterator(AsyncIterator[T]):
 class _PageFetcher(Generic[T]):
     """Fetch pages on demand, *lookahead* at a time."""
 
-    def __init__(self, fetch: Fetch[T], per_page: int | None, lookahead: int) -> None:
+    def __init__(self, fetch: Fetch[T], size: _PageSize, lookahead: int) -> None:
         self._fetch = fetch
-        self._per_page = per_page
-        self._lookahead = 1 if per_page is None else lookahead
+        self._size = size
+        self._lookahead = 1 if size.rows is None else lookahead
         self._fetched: deque[Page[T] | None] = deque()
         self._next_number = 1
 
@@ -332,12 +421,12 @@ class _PageFetcher(Generic[T]):
     async def _fetch_batch(self) -> list[Page[T] | None]:
         """Fetch the next pages concurrently; errors of pages after the last one are ignored."""
         if self._lookahead == 1:
-            return [await self._fetch(self._next_number, self._per_page)]
+            return [await self._fetch_one(self._next_number)]
         fetched: dict[int, Page[T] | Exception | None] = {}
 
         async def fetch(offset: int) -> None:
             try:
-                fetched[offset] = await self._fetch(self._next_number + offset, self._per_page)
+                fetched[offset] = await self._fetch_one(self._next_number + offset)
             except Exception as error:  # noqa: BLE001 (raised below, outside the exception group)
                 fetched[offset] = error
 
@@ -350,17 +439,23 @@ class _PageFetcher(Generic[T]):
             if isinstance(page, Exception):
                 raise page
             pages.append(page)
-            if _is_last(page, self._per_page):
+            if self._size.is_last(page):
                 break
         return pages
+
+    async def _fetch_one(self, number: int) -> Page[T] | None:
+        page = await self._fetch(number, self._size.rows)
+        if number == 1:
+            self._size.learn(page)
+        return page
 
 
 class _PageJobs(AsyncIterator["Callable[[], Awaitable[Page[T] | None]]"]):
     """Give a job for each page, until a job has fetched the last page."""
 
-    def __init__(self, fetch: Fetch[T], per_page: int | None) -> None:
+    def __init__(self, fetch: Fetch[T], size: _PageSize) -> None:
         self._fetch = fetch
-        self._per_page = per_page
+        self._size = size
         self._ended = False
         self._next_number = 1
 
@@ -371,8 +466,10 @@ class _PageJobs(AsyncIterator["Callable[[], Awaitable[Page[T] | None]]"]):
         self._next_number += 1
 
         async def fetch() -> Page[T] | None:
-            page = await self._fetch(number, self._per_page)
-            self._ended = self._ended or _is_last(page, self._per_page)
+            page = await self._fetch(number, self._size.rows)
+            if number == 1:
+                self._size.learn(page)
+            self._ended = self._ended or self._size.is_last(page)
             return page
 
         return fetch

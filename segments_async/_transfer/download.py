@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx
+from anyio.lowlevel import checkpoint
 
 from segments_async._http.call_stats import CallStats
+from segments_async._http.network import close_if_not_drained
 from segments_async._http.session import USER_AGENT
 from segments_async._transfer.file_names import address_digest
-from segments_async._transfer.partial import AtomicFile, MemorySink
+from segments_async._transfer.pace import Pace
+from segments_async._transfer.partial import AtomicFile, FileVersion, MemorySink
 from segments_async._transfer.resumable import ResumableFile
-from segments_async._transfer.upload import check_response, storage_request
+from segments_async._transfer.storage import answer_seconds, read_storage_error, storage_request
+from segments_async._wire.content_coding import PIECE_BYTES, BodyDecoder, CodingError, decoder_for
+from segments_async._wire.content_ranges import parse_content_range, parse_length
 from segments_async._wire.etags import strong_etag
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import redact_url
@@ -30,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    import httpx
-
     from segments_async._http.session import Session
     from segments_async._transfer.partial import Sink
     from segments_async._transfer.thread_batch import ThreadBatcher
@@ -39,20 +42,18 @@ if TYPE_CHECKING:
     Renew = Callable[[], Awaitable[str]]
     OnProgress = Callable[[int, int | None], object]
 
-CHUNK_BYTES = 256 * 1024
-SMALL_BYTES = CHUNK_BYTES
-"""Maximum size of a file that is received in one piece, which is faster."""
 MAX_READ_BYTES = 100_000_000
 """Maximum size of an asset; see ``docs/service.md``, "Assets and storage"."""
 PROGRESS_BYTES = 1024 * 1024
 """Bytes of progress that reset the count of attempts, so that a download that advances does not fail."""
 MAX_REDIRECTS = 5
+MAX_LOCATION = 200
 _PARTIAL_CONTENT = 206
+_WITH_FILE = frozenset({200, 203, _PARTIAL_CONTENT})
+"""Successful statuses of responses that contain the file."""
 _RANGE_NOT_SATISFIABLE = 416
 _EXPIRED = frozenset({400, 401, 403, 410})
 """Statuses with which storage hosts reject an expired signature."""
-
-_content_range = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.ASCII).fullmatch
 
 
 async def get_file(
@@ -170,97 +171,111 @@ class _Download:
 
     async def _attempt(self, _seconds: float) -> None:
         """Request the missing part."""
-        if self._sink.etag is None:
+        version = self._sink.version
+        if version is None:
             self._total = None
-        elif self._sink.size == self._total:
+        elif self._sink.size == version.total:
             return
-        response = await self._request()
-        try:
-            await self._prepare_sink(response)
-            await self._receive(response)
-        except SegmentsError:
-            raise
-        except Exception as error:
-            raise request_error(error, "GET", redact_url(self._url)) from error
-        finally:
-            await response.aclose()
-            self._session.pool.counts.bytes_received += response.num_bytes_downloaded
+        pace = Pace(self._session.clock.monotonic, answer_seconds(self._session))
+        await pace.run(lambda: self._exchange(pace), method="GET", url=redact_url(self._url))
         if self._total is not None and self._sink.size != self._total:
             raise self._error(f"received {self._sink.size} of {self._total} bytes")
 
-    async def _request(self) -> httpx.Response:
+    async def _exchange(self, pace: Pace) -> None:
+        """Send one request, and write its response to the sink."""
+        response = await self._request(pace)
+        try:
+            try:
+                receiver = await self._start_receiving(response, pace)
+                problem = await receiver.run(response)
+                pool = self._session.pool
+                if pool.storage is pool.api:  # a client of the caller, which does not check this itself
+                    await close_if_not_drained(response)
+            finally:
+                await response.aclose()
+                self._session.pool.counts.bytes_received += response.num_bytes_downloaded
+        except SegmentsError:
+            raise
+        except Exception as error:
+            raise request_error(error, "GET", redact_url(self._url), sent=True) from error
+        if problem is not None:  # raised by the sink or by `on_progress`
+            raise problem
+
+    async def _request(self, pace: Pace) -> httpx.Response:
         """Send the request and follow redirects, which is safe: it carries no credentials but the URL's signature."""
         headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
-        if self._sink.etag is not None and self._sink.size:
+        if self._sink.version is not None and self._sink.size:
             headers |= {
                 "Accept-Encoding": "identity",
                 "Range": f"bytes={self._sink.size}-",
-                "If-Range": self._sink.etag,
+                "If-Range": self._sink.version.etag,
             }
         extensions = {"timeout": self._session.timeout.as_dict()}
         request = storage_request("GET", self._url, headers=headers, extensions=extensions)
         pool = self._session.pool
         for _ in range(MAX_REDIRECTS):
+            pace.expect_answer(request)
             response = await pool.send(pool.storage, request, stream=True)
             if not response.has_redirect_location:
                 return response
             await response.aclose()
-            url = str(request.url.join(response.headers["location"]))
-            request = storage_request("GET", url, headers=headers, extensions=extensions)
+            request = self._redirected(request, response.headers["location"])
         raise DecodeError(f"redirected more than {MAX_REDIRECTS} times: {redact_url(self._url)}")
 
-    async def _prepare_sink(self, response: httpx.Response) -> None:
-        """Check the headers of a response, and clear the sink if it does not continue from there."""
+    def _redirected(self, request: httpx.Request, location: str) -> httpx.Request:
+        try:
+            url = str(request.url.join(location))
+        except (httpx.InvalidURL, ValueError) as error:
+            raise self._redirect_error(location) from error
+        try:
+            return storage_request("GET", url, headers=request.headers, extensions=request.extensions)
+        except DecodeError as error:
+            raise self._redirect_error(location) from error
+
+    async def _start_receiving(self, response: httpx.Response, pace: Pace) -> _Receiver:
+        """Check the headers of a response, and clear the sink if the body does not continue from there."""
         if response.status_code == _RANGE_NOT_SATISFIABLE and self._sink.size:
             await self._restart()
             raise self._error("the file changed during the download")
         if not response.is_success:
-            await response.aread()
-            check_response(self._session, response)
-        _reject_html(response)
-        if response.status_code == _PARTIAL_CONTENT:
-            match = _content_range(response.headers.get("content-range", ""))
-            if match is None or int(match[1]) != self._sink.size:
-                await self._restart()
-                raise self._error("the response has a different range than requested")
-            self._total = int(match[2]) if match[2] != "*" else None
-            return
-        total = etag = None
-        if "content-encoding" not in response.headers:
-            length = response.headers.get("content-length", "")
-            total = int(length) if length.isdecimal() else None
-            etag = strong_etag(response.headers.get("etag"))
-        await self._restart(total, etag)
+            raise await read_storage_error(self._session, response)
+        _reject_non_file(response)
+        headers = response.headers
+        decoder = decoder_for(headers.get("content-encoding", ""))
+        etag = strong_etag(headers.get("etag"))
+        end: int | None
+        if response.status_code == _PARTIAL_CONTENT or "content-range" in headers:
+            end = await self._join(headers.get("content-range", ""), etag, is_coded=decoder.is_coded)
+        else:
+            end = None if decoder.is_coded else parse_length(headers.get("content-length", ""))
+            await self._restart(end, etag)
+        too_long = self._error("the body is longer than its headers say")
+        return _Receiver(self._sink, decoder, end, pace, self._report_progress, too_long)
+
+    async def _join(self, content_range: str, etag: str | None, *, is_coded: bool) -> int:
+        """
+        Prepare the sink for a part of the file, whatever the status of the response, and return where the part ends.
+
+        A part is added only to bytes of the same version: with the same strong ``ETag`` and the same total.
+        """
+        part = None if is_coded else parse_content_range(content_range)
+        if part is not None and part.is_whole:
+            await self._restart(part.end, etag)
+            return part.end
+        version = self._sink.version
+        if part is None or part.start != self._sink.size:
+            problem = "the response has a different range than requested"
+        elif version is None or version != FileVersion.of(etag, part.total):
+            problem = "the file changed during the download"
+        else:
+            self._total = version.total
+            return part.end
+        await self._restart()
+        raise self._error(problem)
 
     async def _restart(self, total: int | None = None, etag: str | None = None) -> None:
         self._total = total
-        await self._sink.restart(etag)
-
-    async def _receive(self, response: httpx.Response) -> None:
-        """
-        Write the body to the sink.
-
-        trio warns about async generators that are not exhausted. So the loop never leaves the body's iterator early:
-        writing is shielded, and a cancellation or an error of the sink takes effect at the next read.
-        """
-        if self._total is not None and self._total <= SMALL_BYTES:
-            await self._sink.write(await response.aread())
-            self._report_progress()
-            return
-        problem: InputError | OutOfResourcesError | None = None
-        with anyio.CancelScope() as reading:
-            async for chunk in response.aiter_bytes(CHUNK_BYTES):
-                if problem is None:
-                    try:
-                        with anyio.CancelScope(shield=True):
-                            await self._sink.write(chunk)
-                    except (InputError, OutOfResourcesError) as error:
-                        problem = error
-                        reading.cancel()
-                    else:
-                        self._report_progress()
-        if problem is not None:
-            raise problem
+        await self._sink.restart(FileVersion.of(etag, total), total)
 
     def _report_progress(self) -> None:
         if self._on_progress is not None:
@@ -269,6 +284,84 @@ class _Download:
     def _error(self, problem: str) -> TransportError:
         return TransportError(problem, method="GET", url=redact_url(self._url))
 
+    def _redirect_error(self, location: str) -> DecodeError:
+        target = redact_url(location)[:MAX_LOCATION]
+        return DecodeError(f"redirected to an invalid URL: {target}", method="GET", url=redact_url(self._url))
+
+
+class _Receiver:
+    """Decodes the body of a response, and writes it to a sink."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        decoder: BodyDecoder,
+        end: int | None,
+        pace: Pace,
+        report_progress: Callable[[], None],
+        too_long: TransportError,
+    ) -> None:
+        self._sink = sink
+        self._decoder = decoder
+        self._end = end
+        """The size of the sink after the body; None if it is unknown."""
+        self._pace = pace
+        self._report_progress = report_progress
+        self._too_long = too_long
+
+    async def run(self, response: httpx.Response) -> Exception | None:
+        """
+        Receive the body.
+
+        trio warns about async generators that are not exhausted. So the loop never leaves the body's iterator early:
+        writing is shielded, and a cancellation or an error of the sink takes effect at the next read.
+
+        Returns:
+            The exception of the sink or of the progress callback, if any.
+
+        Raises:
+            CodingError: The body is not what its ``Content-Encoding`` says, or ended early.
+        """
+        try:
+            content = response.content  # a response that a mocking library has made is already read and decoded
+        except httpx.ResponseNotRead:
+            pass
+        else:
+            self._decoder = decoder_for("")
+            return await self._write(content)
+        problem: Exception | None = None
+        self._pace.start_body()
+        with anyio.CancelScope() as reading:
+            async for data in response.aiter_raw():
+                if problem is None:
+                    self._pace.moved(len(data))
+                    self._pace.pause()
+                    with anyio.CancelScope(shield=True):
+                        problem = await self._write(data)
+                    self._pace.resume()
+                if problem is not None:
+                    reading.cancel()
+        if problem is None:
+            self._decoder.finish()
+        elif isinstance(problem, CodingError):
+            raise problem
+        return problem
+
+    async def _write(self, data: bytes) -> Exception | None:
+        """Write a piece of the body, and return the exception that this raises."""
+        try:
+            for piece in self._decoder.feed(data):
+                await self._sink.write(piece)
+                if len(piece) == PIECE_BYTES:  # a small body that expands a lot must not block the event loop
+                    await checkpoint()
+            if self._end is not None and self._sink.size > self._end:
+                await self._sink.restart()
+                return self._too_long
+            self._report_progress()
+        except Exception as error:  # noqa: BLE001 (raised when the body is exhausted)
+            return error
+        return None
+
 
 def _is_expired(error: SegmentsError) -> bool:
     if not isinstance(error, ApiError) or error.status not in _EXPIRED:
@@ -276,16 +369,18 @@ def _is_expired(error: SegmentsError) -> bool:
     return error.status != 400 or "expired" in error.detail.lower()  # noqa: PLR2004 (other 400s will not succeed later)
 
 
-def _reject_html(response: httpx.Response) -> None:
-    """Reject an HTML page, such as a sign-in page, that was returned instead of a file."""
+def _reject_non_file(response: httpx.Response) -> None:
+    """Reject a response without a file, and an HTML page, such as a sign-in page, in place of one."""
+    if response.status_code not in _WITH_FILE:
+        raise _no_file(response, "received no file")
     content_type = response.headers.get("content-type", "").lower()
     if content_type.startswith("text/html") and not response.request.url.path.lower().endswith((".html", ".htm")):
-        raise DecodeError(
-            "received an HTML page instead of a file",
-            status=response.status_code,
-            method="GET",
-            url=redact_url(str(response.request.url)),
-        )
+        raise _no_file(response, "received an HTML page instead of a file")
+
+
+def _no_file(response: httpx.Response, problem: str) -> DecodeError:
+    url = redact_url(str(response.request.url))
+    return DecodeError(problem, status=response.status_code, method="GET", url=url)
 
 
 def file_url(url: Any, path: str = "url") -> str:

@@ -5,10 +5,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.to_thread import run_sync
 
+from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.file_names import address_digest, digest_in, file_name
-from segments_async._transfer.local_files import file_error
+from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +27,9 @@ class DownloadFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._names: dict[str, str] = {}
+        """The name of each file, by the digest of its address."""
+        self._taken: frozenset[str] = frozenset()
+        """Names of folders and other things that are not files."""
         self._in_flight: dict[str, anyio.Event | None] = {}
         """Digests of files being downloaded, each with an event for its end if another task waits for it."""
 
@@ -45,17 +49,26 @@ class DownloadFolder:
     def _scan(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True)
         with os.scandir(self._path) as entries:
-            self._names = {digest: entry.name for entry in entries if (digest := digest_in(entry.name))}
+            named = [(digest, entry) for entry in entries if (digest := digest_in(entry.name))]
+        self._names = {digest: entry.name for digest, entry in named if entry.is_file()}
+        self._taken = frozenset(entry.name for _, entry in named) - frozenset(self._names.values())
 
     async def path_for(self, url: str, name: str | None, fetch: Callable[[Path], Awaitable[None]]) -> tuple[Path, bool]:
-        """Return the path of the file, downloaded by *fetch* if necessary, and whether it existed before."""
+        """
+        Return the path of the file, downloaded by *fetch* if necessary, and whether it existed before.
+
+        Raises:
+            InputError: Something that is not a file has its name.
+        """
         digest = address_digest(url)
         while digest not in self._names:
             if digest in self._in_flight:
                 await self._wait_for(digest)
                 continue
-            self._in_flight[digest] = None
             file = file_name(url, name, digest)
+            if file in self._taken:
+                raise InputError(f"cannot be written (its name is taken): {self._path / file}", path="folder")
+            self._in_flight[digest] = None
             try:
                 await fetch(self._path / file)
                 self._names[digest] = file

@@ -9,9 +9,10 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Protocol
 
 import anyio
-from anyio.to_thread import run_sync
+from attrs import frozen
 
-from segments_async._transfer.local_files import file_error
+from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,19 +25,34 @@ BUFFER_BYTES = 256 * 1024
 """Bytes that are buffered before a write, so that a small file needs one call in a worker thread."""
 
 
+@frozen
+class FileVersion:
+    """What identifies a version of a file, so that a download can be resumed."""
+
+    etag: str
+    """The strong ETag."""
+    total: int
+    """The size of the file in bytes."""
+
+    @classmethod
+    def of(cls, etag: str | None, total: int | None) -> FileVersion | None:
+        """Return the version with these properties; None if one is unknown."""
+        return None if etag is None or total is None else cls(etag, total)
+
+
 class Sink(Protocol):
     """The destination of a download, which can be restarted."""
 
-    etag: str | None
-    """The strong ETag of the file; None if the download cannot be resumed."""
+    version: FileVersion | None
+    """The version of the file; None if the download cannot be resumed."""
 
     @property
     def size(self) -> int:
         """Bytes received so far."""
         raise NotImplementedError
 
-    async def restart(self, etag: str | None = None) -> None:
-        """Discard the bytes received so far; the next ones belong to the file with *etag*."""
+    async def restart(self, version: FileVersion | None = None, total: int | None = None) -> None:
+        """Discard the bytes received so far; the next ones belong to *version*, and are *total* if that is known."""
 
     async def write(self, chunk: bytes) -> None:
         """Append a chunk."""
@@ -51,7 +67,7 @@ class MemorySink:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self.etag: str | None = None
+        self.version: FileVersion | None = None
         self._max_bytes = max_bytes
         self._content = bytearray()
 
@@ -65,10 +81,16 @@ class MemorySink:
         """The bytes received."""
         return bytes(self._content)
 
-    async def restart(self, etag: str | None = None) -> None:
-        """Discard the bytes received so far."""
-        self.etag = etag
+    async def restart(self, version: FileVersion | None = None, total: int | None = None) -> None:
+        """
+        Discard the bytes received so far.
+
+        Raises:
+            InputError: *total* exceeds *max_bytes*.
+        """
+        self.version = version
         self._content.clear()
+        self._check_size(total or 0)
 
     async def write(self, chunk: bytes) -> None:
         """
@@ -77,9 +99,12 @@ class MemorySink:
         Raises:
             InputError: The content exceeds *max_bytes*.
         """
-        if len(self._content) + len(chunk) > self._max_bytes:
-            raise InputError(f"is larger than {self._max_bytes} bytes", path="url")
+        self._check_size(len(self._content) + len(chunk))
         self._content += chunk
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise InputError(f"is larger than {self._max_bytes} bytes", path="url")
 
 
 class AtomicFile:
@@ -96,7 +121,7 @@ class AtomicFile:
     """
 
     def __init__(self, path: Path, argument: str = "path", batcher: ThreadBatcher | None = None) -> None:
-        self.etag: str | None = None
+        self.version: FileVersion | None = None
         self._size = 0
         self._path = path
         self._argument = argument
@@ -112,9 +137,9 @@ class AtomicFile:
         """Bytes received so far."""
         return self._size
 
-    async def restart(self, etag: str | None = None) -> None:
+    async def restart(self, version: FileVersion | None = None, total: int | None = None) -> None:
         """Discard the bytes received so far."""
-        self.etag = etag
+        self.version = version
         self._size = 0
         self._buffer.clear()
         if self._file is not None:

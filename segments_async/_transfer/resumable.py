@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
-from segments_async._transfer.partial import AtomicFile
+from segments_async._transfer.partial import AtomicFile, FileVersion
 from segments_async._wire.etags import strong_etag
 
 if sys.platform != "win32":
@@ -26,9 +26,10 @@ class ResumableFile(AtomicFile):
     """
     A partial file beside *path* that is kept if the download fails and can be resumed.
 
-    Its name is fixed, and a metadata file beside it records its address and ETag. The writer holds a lock on it, which
-    the operating system releases when the process ends. If another writer holds the lock, the download uses a random
-    temporary name and cannot be resumed. The same applies on Windows, where such locks are not available.
+    Its name is fixed, and a metadata file beside it records its address, its ETag and its total size. The writer holds
+    a lock on it, which the operating system releases when the process ends. If another writer holds the lock, the
+    download uses a random temporary name and cannot be resumed. The same applies on Windows, where such locks are not
+    available.
 
     Args:
         path: Where to write the file.
@@ -41,8 +42,9 @@ class ResumableFile(AtomicFile):
         self._address = address
         self._part = path.with_name(f".{path.name}.part")
         self._metadata = path.with_name(f".{path.name}.part.json")
-        self._recorded_etag: str | None = ""
-        """The ETag in the metadata file; empty if it is unknown."""
+        self._recorded_version: FileVersion | None = None
+        self._is_recorded = False
+        """Whether the metadata file describes `_recorded_version`, and does not exist if that is None."""
         self._failed = False
 
     async def open(self) -> None:
@@ -55,13 +57,15 @@ class ResumableFile(AtomicFile):
         self._file = self._open_part()
         if self._file is None:
             return
-        self.etag = self._read_metadata()
-        if self.etag is None:
-            self._file.truncate()
+        version = self._read_metadata()
+        size = self._file.seek(0, os.SEEK_END)
+        if version is None or size > version.total:
+            self._truncate()
         else:
-            self._recorded_etag = self.etag
+            self.version = self._recorded_version = version
+            self._is_recorded = True
             # The last byte is requested again, so that the server validates even a complete part.
-            self._size = self._file.seek(max(0, self._file.seek(0, os.SEEK_END) - 1))
+            self._size = self._file.seek(max(0, size - 1))
 
     def _open_part(self) -> IO[bytes] | None:
         """Open the resumable part; None if another writer has locked it."""
@@ -74,18 +78,22 @@ class ResumableFile(AtomicFile):
     def _is_resumable(self) -> bool:
         return self._temporary is self._part
 
-    def _read_metadata(self) -> str | None:
+    def _read_metadata(self) -> FileVersion | None:
         try:
             metadata = json.loads(self._metadata.read_bytes())
-            return strong_etag(metadata["etag"]) if metadata["address"] == self._address else None
-        except (OSError, ValueError, TypeError, KeyError):
+            if metadata["address"] != self._address or type(metadata["total"]) is not int:
+                return None
+            return FileVersion.of(strong_etag(metadata["etag"]), metadata["total"])
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def _write_metadata(self) -> None:
         self._metadata.unlink(missing_ok=True)
-        with self._metadata.open("x", encoding="utf-8") as file:  # a new file, so that no symlink is followed
-            json.dump({"address": self._address, "etag": self.etag}, file)
-        self._recorded_etag = self.etag
+        if self.version is not None:
+            with self._metadata.open("x", encoding="utf-8") as file:  # a new file, so that no symlink is followed
+                json.dump({"address": self._address, "etag": self.version.etag, "total": self.version.total}, file)
+        self._recorded_version = self.version
+        self._is_recorded = True
 
     def _open(self) -> IO[bytes]:
         file = self._open_part()
@@ -98,7 +106,7 @@ class ResumableFile(AtomicFile):
         try:
             if self._file is None:
                 self._file = self._open()
-            if self._is_resumable and self._recorded_etag != self.etag:
+            if self._is_resumable and not (self._is_recorded and self._recorded_version == self.version):
                 self._write_metadata()
             super()._flush()
         except OSError:
@@ -133,7 +141,7 @@ class ResumableFile(AtomicFile):
     def _is_worth_keeping(self, file: IO[bytes]) -> bool:
         """Write the buffer, and return whether the part can be resumed. After a write error it only takes up space."""
         with suppress(OSError):
-            if self.etag is not None and not self._failed:
+            if self.version is not None and not self._failed:
                 self._flush()
                 return file.seek(0, os.SEEK_END) >= MIN_RESUMABLE_BYTES
         return False

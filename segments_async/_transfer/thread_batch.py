@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.to_thread import run_sync
+
+from segments_async._threads import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from segments_async._validators import is_count
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 OnError = Literal["raise", "skip"]
 """Whether a row, a sample or an image that cannot be read raises an error or is skipped."""
@@ -49,6 +50,43 @@ def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
             raise TypeError(f"{call} got an unexpected keyword argument {key!r}{hint}")
 
 
+_MAX_KEY_LENGTH = 64
+_MIN_SIMILARITY = 0.8
+"""Keys of mappings may be the caller's own, so only close ones are taken for mistyped."""
+
+
+def check_spelling(given: Mapping[str, Any], known: Collection[str], returned: Collection[str] = ()) -> None:
+    """
+    Reject a key that looks like a mistyped known key; other unknown keys are accepted.
+
+    Args:
+        given: A mapping of the caller.
+        known: The keys that it may have. A key is mistyped only if the one that it resembles is not given itself.
+        returned: Further keys that are correct, as the service returns them.
+
+    Raises:
+        InputError: A key is mistyped; `path` is the key.
+    """
+    for key in given:
+        if key not in known and key not in returned and isinstance(key, str):
+            near = _close_keys(key, frozenset(known)) if len(key) <= _MAX_KEY_LENGTH else ()
+            absent = next((candidate for candidate in near if candidate not in given), None)
+            if absent is not None:
+                raise InputError(f"unknown key; did you mean {absent!r}?", path=key)
+
+
+def near_miss(word: str, known: Collection[str]) -> str | None:
+    """Return the member of *known* that *word* may be a mistyped form of; None if none is close."""
+    near = _close_keys(word, frozenset(known)) if len(word) <= _MAX_KEY_LENGTH else ()
+    return next(iter(near), None)
+
+
+@lru_cache(maxsize=1024)
+def _close_keys(key: str, known: frozenset[str]) -> tuple[str, ...]:
+    """Return the close members of *known*, the closest first. Cached, as all items of a run may have the same key."""
+    return tuple(get_close_matches(key.lower(), sorted(known), n=len(known) or 1, cutoff=_MIN_SIMILARITY))
+
+
 def check_name(value: object, path: str = "name") -> str:
     """
     Check that *value* can be a name, and return it.
@@ -56,6 +94,8 @@ def check_name(value: object, path: str = "name") -> str:
     Raises:
         InputError: It is not a string, or it is empty or blank.
     """
+    if hasattr(value, "as_py"):  # an Arrow scalar
+        value = value.as_py()
     if not isinstance(value, str):
         raise InputError(f"expected a string, got {type(value).__name__}", path=path)
     text = str.__str__(value)

@@ -1,4 +1,4 @@
-"""Decode response bodies piece by piece, under a limit, and notice when one ends early."""
+"""Decode response bodies piece by piece, and detect one that ends early."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ class CodingError(Exception):
 
 
 class BodyDecoder(Protocol):
-    """Turns the bytes on the wire into the content."""
+    """Converts the bytes on the wire to the content."""
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the content differs from the bytes on the wire."""
+        raise NotImplementedError
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decode *data*; pieces are at most `PIECE_BYTES` long if they were compressed."""
@@ -58,6 +63,8 @@ def decoder_for(content_encoding: str) -> BodyDecoder:
 
 
 class _Identity:
+    is_coded = False
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         if data:
             yield data
@@ -72,6 +79,8 @@ class _Inflate:
 
     zlib's own object stops after the first member, and httpx's decoder with it.
     """
+
+    is_coded = True
 
     def __init__(self, wbits: int) -> None:
         self._wbits = wbits

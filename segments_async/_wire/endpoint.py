@@ -21,6 +21,16 @@ class Repeat(Enum):
     NEVER = "not idempotent: a repeated request may take effect twice"
 
 
+class Writes(Enum):
+    """What a request that writes changes, as far as lists show it; see `segments_async._wire.changes`."""
+
+    SAMPLES = "creates or deletes samples"
+    SAMPLE_FIELDS = "changes the fields of a sample that are in the body"
+    LABELS = "changes labels"
+    DATASETS = "creates or deletes datasets"
+    DATASET_FIELDS = "changes the fields of a dataset that are in the body"
+
+
 @frozen(kw_only=True)
 class Endpoint:
     """
@@ -42,6 +52,8 @@ class Endpoint:
     """Seconds to wait for the response of a slow route; None uses the client's timeout."""
     result_keys: frozenset[str] = frozenset()
     """Keys of the result, of which a response has at least one; empty if its model decides."""
+    writes: Writes | None = None
+    """What it changes, as far as lists that come in pages show it."""
     _names: tuple[str, ...] = field(init=False)
 
     @_names.default
@@ -79,7 +91,7 @@ def segment(value: object, name: str) -> str:
 
 def plain_text(value: object, path: str = "") -> object:
     """
-    Return a UUID, or a string of a class of the caller, as an exact `str`; other values unchanged.
+    Return a UUID, an Arrow string, or a string of a class of the caller, as an exact `str`; other values unchanged.
 
     Raises:
         InputError: The value raised an exception.
@@ -89,6 +101,8 @@ def plain_text(value: object, path: str = "") -> object:
     with caller_code(path):
         if isinstance(value, uuid.UUID):
             value = str(value)
+        elif hasattr(value, "as_py"):  # an Arrow scalar
+            value = value.as_py()
         return str.__str__(value) if isinstance(value, str) else value
 
 

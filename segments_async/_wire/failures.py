@@ -31,10 +31,10 @@ def request_error(error: Exception, method: str, url: str, *, sent: bool | None 
     """
     Return the error for a failed exchange.
 
-    Every exception is mapped: which ones a URL, a proxy, TLS, a response or a library can provoke is not a closed list.
+    Every exception is mapped, because a URL, a proxy, TLS, a response or a library may raise undocumented exceptions.
 
     Args:
-        error: The exception; not an error of this package, which says already what it is.
+        error: The exception; not an error of this package.
         method: The request's method.
         url: The request's URL without secrets.
         sent: Whether bytes of the request may have reached the server; None if the transport does not say, and then
@@ -49,7 +49,7 @@ def request_error(error: Exception, method: str, url: str, *, sent: bool | None 
         return RequestTimeoutError(_describe(problem, error), method=method, url=url, sent=not unsent)
     if sent is False or "ClientConnectorError" in aiohttp_names or isinstance(error, _UNCONNECTED):
         return ConnectError(
-            _describe("no connection", error), method=method, url=url, sent=False, retryable=_may_pass(error)
+            _describe("no connection", error), method=method, url=url, sent=False, retryable=_may_succeed_later(error)
         )
     if isinstance(error, _TRANSPORT) or aiohttp_names:
         return TransportError(_describe("the connection was lost", error), method=method, url=url)
@@ -63,7 +63,7 @@ def _is_lost_in_aiohttp(error: Exception, aiohttp_names: frozenset[str]) -> bool
     )
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_succeed_later(error: Exception) -> bool:
     """Return whether connecting may work later: not with a wrong address, nor with a proxy that wants a login."""
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return False
@@ -92,7 +92,7 @@ def _describe(problem: str, error: BaseException) -> str:
     """
     Add the message of *error*, or of its cause if it has none (as with trio).
 
-    What differs between two equal failures is left out: addresses of objects, and the names of cancel scopes.
+    Addresses of objects and names of cancel scopes are removed, so that equal failures have equal messages.
     """
     hint = shortage_hint(error)
     if hint is not None:

@@ -54,14 +54,14 @@ class Limiter:
         capacity: Upper bound of the limit.
         limit: Maximum calls in flight now; never below 1.
         in_flight: Calls that were admitted and have not left yet.
-        held_until: End of the pause that the service asked for.
+        paused_until: End of the pause that the service asked for.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.limit: float = float(capacity)
         self.in_flight: int = 0
-        self.held_until: float = -math.inf
+        self.paused_until: float = -math.inf
         self._epoch = 0
         self._pace = Pace()
         self._queue: deque[Ticket] = deque()
@@ -69,7 +69,7 @@ class Limiter:
     @property
     def closed_until(self) -> float:
         """The earliest time for the next call, whatever the number of calls in flight."""
-        return max(self.held_until, self._pace.due)
+        return max(self.paused_until, self._pace.due)
 
     def rate(self, now: float) -> float:
         """Return the calls per second allowed now; infinite if no rate limit was detected."""
@@ -144,9 +144,9 @@ class Limiter:
         if ticket.round is not None and wait:
             self._pace.refused(ticket.round, wait)
 
-    def hold(self, until: float) -> None:
-        """Admit no call before *until*; a hold is never shortened. Notify the next call, which sleeps until then."""
-        self.held_until = max(self.held_until, until)
+    def pause(self, until: float) -> None:
+        """Admit no call before *until*; a pause is never shortened. Notify the next call, which sleeps until then."""
+        self.paused_until = max(self.paused_until, until)
         if self._queue:
             self._queue[0].notify()
 

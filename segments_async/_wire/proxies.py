@@ -1,4 +1,4 @@
-"""Which proxy the environment names for a host, and which hosts need none (``NO_PROXY``, as curl reads it)."""
+"""Read the proxies of the environment, and the hosts that need none (``NO_PROXY``, as curl reads it)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NoProxy:
     everything: bool
     rules: tuple[_Rule, ...]
     unreadable: tuple[str, ...]
-    """Entries that could not be read, and are left out."""
+    """Entries that could not be parsed and are ignored."""
 
     @classmethod
     def parse(cls, text: str) -> NoProxy:

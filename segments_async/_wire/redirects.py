@@ -1,11 +1,11 @@
-"""Which redirects the API may send: only those that add or drop the trailing slash."""
+"""Decide which redirects of the API are followed: only those that add or drop the trailing slash."""
 
 from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
 _KEEPS_METHOD = frozenset({301, 302, 307, 308})
-"""Django answers 301 where its APPEND_SLASH is set; nothing was carried out then, whatever the method."""
+"""Statuses after which the same request is sent. Django's APPEND_SLASH answers 301, before it carries out a request."""
 
 
 def slash_redirect(status: int, url: str, location: str | None) -> str | None:
@@ -24,7 +24,7 @@ def slash_redirect(status: int, url: str, location: str | None) -> str | None:
         location: The ``Location`` header.
 
     Returns:
-        The URL with the query of *url*; None if the redirect is not to be followed.
+        The URL with the query of *url*; None if the redirect must not be followed.
     """
     if status not in _KEEPS_METHOD or not location:
         return None

@@ -34,9 +34,9 @@ MAX_REQUEST_ID = 128
 """Maximum characters of a request id that are kept; longer values are not ids."""
 MAX_LOCATION = 200
 MAX_DEPTH = 16
-"""Levels of an error body that are read; deeper ones are only named."""
+"""Maximum nesting of an error body that is read; deeper parts are replaced by a note."""
 MAX_PROBLEMS = 1000
-"""Problems of an error body that are read."""
+"""Maximum number of problems that are read from an error body."""
 MAX_DETAIL = 500
 """Maximum characters of the service's message that an error shows; its `body` has the rest."""
 MAX_BODY = 100_000
@@ -110,7 +110,7 @@ _SECRET = re.compile(
     r"|=[^&]{40,}$",
     re.IGNORECASE,
 )
-"""Found in a ``key=value`` pair of a query that may be a secret: by its name, or because it is as long as one."""
+"""Matches a ``key=value`` pair of a query that may be a secret, by its name or by its length."""
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
@@ -190,7 +190,7 @@ def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | De
 
 
 def may_be_throttled(content: bytes) -> bool:
-    """Return whether a successful body may be that of a throttled call; cheap, as every response is asked."""
+    """Return whether a successful body may be that of a throttled call; cheap, because it runs for every response."""
     return len(content) <= MAX_DETAIL and b'"detail"' in content and _THROTTLED.encode() in content.lower()
 
 

@@ -64,7 +64,7 @@ def _http_date(value: str) -> float | None:
     try:
         date = parsedate_to_datetime(value)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except Exception:  # noqa: BLE001 (the parser of the standard library is no closed list either)
+    except Exception:  # noqa: BLE001 (the standard library's parser may raise undocumented exceptions)
         return None
 
 

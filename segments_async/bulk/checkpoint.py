@@ -8,10 +8,10 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.to_thread import run_sync
 from attrs import evolve
 
 from segments_async._caller_errors import caller_code
+from segments_async._threads import run_sync
 from segments_async.bulk.interruptible import END_SECONDS, run_interruptible
 from segments_async.bulk.journal import FileRow, ItemRow, Journal
 from segments_async.errors import InputError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from attrs import field, fields, frozen
 
@@ -303,8 +303,8 @@ class BulkError(SegmentsError):
 
     _pickles_cause = True
 
-    def __init__(self, message: str, *, report: BulkReport[Any]) -> None:
-        self.report = report
+    def __init__(self, message: str, *, report: BulkReport[Any] | None = None) -> None:
+        self.report: BulkReport[Any] = cast("BulkReport[Any]", report)  # None if rebuilt from its text alone
         super().__init__(message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sized
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable, Sized
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,7 +18,8 @@ class Source:
     """
     Take items from an iterable or an async iterable, one at a time and only on demand.
 
-    An input that raises an exception ends there, and `error` is the exception.
+    An input that raises an exception ends there, and `error` is the exception. One that can also be awaited, such as a
+    list that comes in pages, is read to its end first: the run may change what it lists, which would shift the pages.
 
     Attributes:
         total: Number of items, if the input has a length.
@@ -40,6 +41,8 @@ class Source:
         if self.error is not None:
             return None
         try:
+            if self._is_async and isinstance(self._items, Awaitable):
+                self._read_list(await self._items)
             iterator = self._open()
             # CPython 3.11 crashes in `anext` with a default if `__anext__` raises before there is something to await.
             item = await anext(iterator) if self._is_async else next(iterator, _END)
@@ -73,6 +76,10 @@ class Source:
                     await iterator.aclose()
                 except Exception as error:  # noqa: BLE001 (raised by the input)
                     self.error = self.error or error
+
+    def _read_list(self, rows: list[Any]) -> None:
+        """Continue with the rows of a list that was read to its end."""
+        self._items, self._is_async, self.total = rows, False, len(rows)
 
     def _open(self) -> Any:
         """Return the iterator, created at the first call."""

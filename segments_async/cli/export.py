@@ -32,8 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STATUS",
         help="export only labels with this status, such as REVIEWED; may be repeated",
     )
-    parser.add_argument("--id-increment", type=int, default=0, metavar="N", help="number added to each category id")
+    parser.add_argument(
+        "--id-increment",
+        type=int,
+        metavar="N",
+        help="number added to each category id (default: 0; yolo: number them from 0, in order)",
+    )
     parser.add_argument("--no-images", action="store_true", help="write only the labels")
+    parser.add_argument("--overwrite", action="store_true", help="replace other exports in the folder")
     parser.add_argument("--skip", action="store_true", help="skip samples that cannot be exported")
 
 
@@ -63,6 +69,7 @@ async def _export(options: argparse.Namespace) -> ExportReport:
             label_status=options.status,
             id_increment=options.id_increment,
             images=not options.no_images,
+            overwrite=options.overwrite,
             on_error="skip" if options.skip else "raise",
             progress=_print_progress if sys.stderr.isatty() else None,
         )

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from segments_async._validators import is_count
 from segments_async.export.categories import Categories, SegmentColours, color_id
 from segments_async.export.formats import NO_ANNOTATION, NO_PIXELS, Entries, FetchedItem, image_entry
-from segments_async.export.output import write_file
+from segments_async.export.names import label_path
 from segments_async.images.bitmaps import translate
 from segments_async.images.png import encode_png
 from segments_async.images.runs import Part, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
+    import numpy.typing as npt
+
+    from segments_async.export.folder import ExportFolder
     from segments_async.export.items import Item
+
+
+_MAX_COUNTED_ID = 65_535
 
 
 class Objects:
@@ -43,6 +49,28 @@ class Objects:
             self.left_out[NO_ANNOTATION] += sum(part.area for part in parts.values())
 
 
+def count_mismatches(fetched: FetchedItem) -> Counter[str]:
+    """Count annotations without pixels, and pixels without an annotation."""
+    assert fetched.ids is not None
+    areas = _areas(fetched.ids)
+    left_out: Counter[str] = Counter()
+    for annotation in fetched.item.annotations or ():
+        number = annotation.get("id")
+        if not is_count(number) or areas.pop(number, None) is None:
+            left_out[NO_PIXELS] += 1
+    if areas:
+        left_out[NO_ANNOTATION] += sum(areas.values())
+    return left_out
+
+
+def _areas(ids: npt.NDArray[np.uint32]) -> dict[int, int]:
+    """Count the pixels of each id, without unlabelled ones."""
+    if ids.max() <= _MAX_COUNTED_ID:  # faster than runs, but needs memory for each possible id
+        counts = np.bincount(ids.ravel())
+        return {int(number): int(counts[number]) for number in np.flatnonzero(counts) if number}
+    return {number: part.area for number, part in runs_of(ids).items()}
+
+
 def iterate_annotations(item: Item, categories: Categories) -> Iterator[tuple[int, dict[str, Any], int]]:
     """
     Iterate over the annotations, each as its id, the annotation and its category.
@@ -53,7 +81,7 @@ def iterate_annotations(item: Item, categories: Categories) -> Iterator[tuple[in
     seen = set()
     for index, annotation in enumerate(item.annotations or ()):
         number = annotation.get("id")
-        if not isinstance(number, int) or number in seen:
+        if not is_count(number) or number in seen:
             problem = "duplicate id" if number in seen else "expected an integer, got"
             raise item.error(f"annotations[{index}].id: {problem} {number!r}")
         seen.add(number)
@@ -73,7 +101,7 @@ class CocoInstance:
         self._categories = categories
         self._compress = compress
 
-    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: ExportFolder) -> Entries:
         """Return the item's entries in the JSON file."""
         objects = Objects(fetched, self._categories, by_columns=True)
         entries = [
@@ -89,6 +117,13 @@ class CocoInstance:
         ]
         return Entries(images=[image_entry(fetched)], annotations=entries, left_out=objects.left_out)
 
+    def label_stems(self, stem: str) -> list[str]:
+        """Return nothing, as there are no files for items."""
+        return []
+
+    def closing_file(self) -> None:
+        """Return nothing, as the JSON file is written by `JsonLists`."""
+
 
 class CocoPanoptic:
     """COCO panoptic: one PNG of coloured segments per image."""
@@ -100,9 +135,9 @@ class CocoPanoptic:
         self.head: Mapping[str, Any] = {"info": info, "categories": categories.coloured}
         self._categories = categories
         self._colours = SegmentColours(categories)
-        self._suffix = f"_label_{labelset}_coco-panoptic.png"
+        self._suffix = f"_label_{labelset}_coco-panoptic"
 
-    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: ExportFolder) -> Entries:
         """Write the PNG, and return the item's entries in the JSON file."""
         objects = Objects(fetched, self._categories)
         colours = self._colours.of_image((annotation["id"], category) for annotation, category, _ in objects.found)
@@ -114,10 +149,17 @@ class CocoPanoptic:
             segments[number] = _merge_segments(segments[number], entry) if number in segments else entry
         assert fetched.ids is not None
         pixels = translate(fetched.ids, numbers, "<u4").view(np.uint8).reshape(*fetched.ids.shape, 4)
-        name = fetched.item.stem + self._suffix
-        write_file(folder / name, encode_png(pixels[..., :3]))
+        name = label_path(fetched.item.stem + self._suffix, ".png")
+        folder.write(name, encode_png(pixels[..., :3]))
         labels = {"segments_info": list(segments.values()), "file_name": name, "image_id": fetched.item.number}
         return Entries(images=[image_entry(fetched)], annotations=[labels], left_out=objects.left_out)
+
+    def label_stems(self, stem: str) -> list[str]:
+        """Return the path of the item's PNG, without extension."""
+        return [stem + self._suffix]
+
+    def closing_file(self) -> None:
+        """Return nothing, as the JSON file is written by `JsonLists`."""
 
 
 def _merge_segments(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +183,7 @@ class Polygons:
         self._categories = categories
         self._contours = contours
 
-    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: ExportFolder) -> Entries:
         """Return the item's entries in the JSON file."""
         objects = Objects(fetched, self._categories)
         assert fetched.ids is not None
@@ -155,3 +197,10 @@ class Polygons:
             for annotation, category, part in objects.found
         ]
         return Entries(images=[image_entry(fetched)], annotations=entries, left_out=objects.left_out)
+
+    def label_stems(self, stem: str) -> list[str]:
+        """Return nothing, as there are no files for items."""
+        return []
+
+    def closing_file(self) -> None:
+        """Return nothing, as the JSON file is written by `JsonLists`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from segments_async._serialization.converter import unstructure
+from segments_async._validators import is_count
 from segments_async.errors import InputError
 from segments_async.images.colours import PALETTE
 
@@ -55,7 +56,7 @@ class Categories:
         """
         assert item.annotations is not None
         category = item.annotations[index].get("category_id")
-        if not isinstance(category, int) or category not in self.colours:
+        if not is_count(category) or category not in self.colours:
             known = ", ".join(map(str, self.colours)) or "none"
             raise item.error(f"annotations[{index}]: there is no category {category!r}; there are {known}")
         return category
@@ -89,7 +90,10 @@ class Categories:
 
 
 def _colour(given: Any, index: int) -> Colour:
-    red, green, blue = map(int, (given or PALETTE[index % len(PALETTE)])[:3])
+    try:
+        red, green, blue = (min(255, max(0, int(part))) for part in given[:3])
+    except (TypeError, ValueError, OverflowError):  # no colour, or not three numbers
+        red, green, blue = map(int, PALETTE[index % len(PALETTE)])
     return red, green, blue
 
 

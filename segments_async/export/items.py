@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from posixpath import splitext
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from segments_async._serialization.converter import unstructure
-from segments_async.errors import ExportError, SegmentsError
+from segments_async._wire.suffixes import split_suffix, url_suffix
+from segments_async.errors import ExportError
+from segments_async.export.names import safe_part, safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from segments_async.models import ReleaseSample
-
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f]" if os.name == "posix" else r'[\x00-\x1f\x7f<>:"|?*]')
-_MAX_NAME_BYTES = 180
-"""File systems allow 255 bytes; the rest is for suffixes."""
 
 
 @frozen(kw_only=True)
@@ -32,11 +25,11 @@ class Item:
     """COCO's ``image_id``: the sample's number among the selected samples, from 1."""
     sample: str
     """The sample's name."""
-    uuid: str
+    uuid: str | None
     stem: str
     """The path of its files, relative to the folder and without extension: ``meadow/violet``."""
-    extension: str
-    """The extension of the image, with its dot."""
+    suffixes: tuple[str, str]
+    """The known suffixes of the sample's name and of the image's URL, such as ``.jpg``; empty if there is none."""
     image_url: str | None
     """None if there is no image, or if fetching it needs the user's own credentials (such as ``s3://``)."""
     bitmap_url: str | None
@@ -46,11 +39,11 @@ class Item:
     """The name of the frame in a sequence."""
 
     @property
-    def image_name(self) -> str:
-        """The path of the image file, relative to the folder."""
-        return self.stem + self.extension
+    def unfetched_name(self) -> str:
+        """The path of an image file that is not fetched, relative to the folder."""
+        return self.stem + (self.suffixes[1] or self.suffixes[0])
 
-    def error(self, problem: str, cause: SegmentsError | None = None) -> ExportError:
+    def error(self, problem: str, cause: Exception | None = None) -> ExportError:
         """Return an error that names the sample and the frame."""
         where = "" if self.frame is None else f"frame {self.frame!r}: "
         error = ExportError(where + problem, sample=self.sample, uuid=self.uuid)
@@ -91,14 +84,15 @@ def _frames(attributes: object, sample: ReleaseSample) -> list[Any]:
 def _item(
     sample: ReleaseSample, number: int, source: object, attributes: object, *, frame_name: str | None = None
 ) -> Item:
-    stem = safe_path(splitext(sample.name)[0])
+    name, suffix = split_suffix(sample.name)
+    stem = safe_path(name)
     image_url = _get(source, "image", "url")
     return Item(
         number=number,
         sample=sample.name,
         uuid=sample.uuid,
-        stem=stem if frame_name is None else f"{stem}-{_safe_part(frame_name.replace('/', '_'))}",
-        extension=_extension(image_url),
+        stem=stem if frame_name is None else f"{stem}-{safe_part(frame_name.replace('/', '_'))}",
+        suffixes=(suffix if frame_name is None else "", url_suffix(image_url)),
         image_url=_fetchable(image_url),
         bitmap_url=_fetchable(_get(attributes, "segmentation_bitmap", "url")),
         annotations=_annotations(attributes, sample),
@@ -121,32 +115,5 @@ def _get(value: object, *names: str) -> object:
     return value
 
 
-def _extension(url: object) -> str:
-    try:
-        return _safe_part(splitext(urlsplit(url).path)[1]) if isinstance(url, str) else ""
-    except ValueError:  # not a URL
-        return ""
-
-
 def _fetchable(url: object) -> str | None:
     return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
-
-
-def safe_path(name: str) -> str:
-    """
-    Convert a name to a relative path that cannot point outside the folder it is joined to.
-
-    Example:
-        >>> safe_path("../../etc/passwd")
-        'etc/passwd'
-    """
-    parts = [_safe_part(part) for part in name.replace("\\", "/").split("/") if part.strip(" .")]
-    return "/".join(parts) or "_"
-
-
-def _safe_part(part: str) -> str:
-    safe = _UNSAFE.sub("_", part).encode("utf-8", "replace").decode()
-    if len(safe.encode()) <= _MAX_NAME_BYTES:
-        return safe
-    digest = hashlib.sha256(part.encode("utf-8", "replace")).hexdigest()[:16]
-    return f"{safe.encode()[: _MAX_NAME_BYTES - 17].decode('utf-8', 'ignore')}-{digest}"

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segments_async.export.bitmaps import iterate_annotations
+from segments_async.export.bitmaps import count_mismatches, iterate_annotations
 from segments_async.export.formats import Entries, FetchedItem
-from segments_async.export.output import write_file
+from segments_async.export.names import label_path
 from segments_async.images.bitmaps import translate
 from segments_async.images.colours import colorize
 from segments_async.images.png import encode_png
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy.typing as npt
 
     from segments_async.export.categories import Categories
+    from segments_async.export.folder import ExportFolder
 
 _MAX_8_BIT, _MAX_16_BIT = 255, 65_535
 
@@ -38,16 +37,23 @@ class Masks:
             "semantic": self._semantic,
             "semantic-color": self._semantic_color,
         }[kind]
-        self._suffix = f"_label_{labelset}_{kind.replace('color', 'colored').replace('-', '_')}.png"
+        self._suffix = f"_label_{labelset}_{kind.replace('color', 'colored').replace('-', '_')}"
         self._increment = id_increment
         if kind == "semantic":
             categories.check_ids(id_increment, _MAX_16_BIT)
         self._dtype = np.uint8 if max(categories.colours, default=0) + id_increment <= _MAX_8_BIT else np.uint16
 
-    def write(self, fetched: FetchedItem, folder: Path) -> Entries:
+    def write(self, fetched: FetchedItem, folder: ExportFolder) -> Entries:
         """Write the PNG."""
-        write_file(folder / f"{fetched.item.stem}{self._suffix}", encode_png(self._render(fetched)))
-        return Entries()
+        folder.write(label_path(fetched.item.stem + self._suffix, ".png"), encode_png(self._render(fetched)))
+        return Entries(left_out=count_mismatches(fetched))
+
+    def label_stems(self, stem: str) -> list[str]:
+        """Return the path of the item's PNG, without extension."""
+        return [stem + self._suffix]
+
+    def closing_file(self) -> None:
+        """Return nothing, as there is no such file."""
 
     def _semantic(self, fetched: FetchedItem) -> npt.NDArray[Any]:
         assert fetched.ids is not None

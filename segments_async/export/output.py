@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
@@ -10,16 +12,34 @@ from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
-from segments_async._transfer.local_files import file_error
+from segments_async._transfer.file_errors import file_error
 from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+_BLOCKED = frozenset(
+    {
+        errno.EEXIST,
+        errno.EILSEQ,
+        errno.EINVAL,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.ENOTEMPTY,
+    }
+)
+"""Errors of one path; other paths may be written."""
 
 
 class UnwritableError(InputError):
     """The folder is not writable: an error of the whole export, not of a single sample."""
+
+
+class BlockedPathError(InputError):
+    """A file cannot be written, as its name is too long or something is in its place: an error of a single sample."""
 
 
 @contextmanager
@@ -34,16 +54,32 @@ def raise_unwritable(path: Path) -> Iterator[None]:
         raise failure from error
 
 
-def write_file(path: Path, content: bytes) -> None:
+@contextmanager
+def _raise_blocked(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _BLOCKED:
+            raise
+        raise BlockedPathError(f"cannot be written ({error.strerror}): {path}", path="folder") from error
+
+
+def write_file(path: Path, content: bytes, prefix: str = "") -> None:
     """
     Write a file under a temporary name in the same folder, and rename it.
 
+    Args:
+        path: The file.
+        content: What to write.
+        prefix: Hexadecimal digits that the temporary name begins with.
+
     Raises:
+        BlockedPathError: The name is too long, or something is in its place; the temporary file is deleted.
         UnwritableError: It cannot be written; the temporary file is deleted.
         OutOfResourcesError: The disk is full, or this machine has too many open files; likewise.
     """
-    temporary = _temporary_path(path)
-    with raise_unwritable(path):
+    temporary = temporary_path(path, prefix)
+    with raise_unwritable(path), _raise_blocked(path):
         try:
             try:
                 temporary.write_bytes(content)
@@ -57,8 +93,17 @@ def write_file(path: Path, content: bytes) -> None:
             raise
 
 
-def _temporary_path(path: Path) -> Path:
-    return path.with_name(f".{secrets.token_hex(8)}.part")
+def temporary_path(path: Path, prefix: str = "") -> Path:
+    """Return a hidden name of 16 hexadecimal digits in the same folder."""
+    return path.with_name(f".{prefix}{secrets.token_hex(8)[len(prefix) :]}.part")
+
+
+def encode_entry(entry: Mapping[str, Any]) -> bytes:
+    """Write JSON, also with integers of any size and lone surrogates, which orjson refuses."""
+    try:
+        return orjson.dumps(entry)
+    except TypeError:
+        return json.dumps(entry, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 class JsonLists:
@@ -68,18 +113,20 @@ class JsonLists:
     Args:
         path: The file to write.
         head: The keys before the lists.
-        first: The name of the first list.
-        second: The name of the second list.
+        names: The names of the two lists.
         numbered: Whether entries of the second list get an ``id``, from 1.
+        prefix: As for `write_file`.
 
     Call the methods in worker threads, one at a time. The lock is needed as a cancelled call's thread may still run.
     """
 
-    def __init__(self, path: Path, head: Mapping[str, Any], first: str, second: str, *, numbered: bool) -> None:
+    def __init__(
+        self, path: Path, head: Mapping[str, Any], names: tuple[str, str], *, numbered: bool, prefix: str = ""
+    ) -> None:
         self.path = path
         self._numbered = numbered
-        self._temporaries = _temporary_path(path), _temporary_path(path)
-        self._names = first, second
+        self._temporaries = temporary_path(path, prefix), temporary_path(path, prefix)
+        self._names = names
         self._head = head
         self._counts = [0, 0]
         self._files: list[IO[bytes]] = []
@@ -93,20 +140,20 @@ class JsonLists:
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._files = [temporary.open("w+b") for temporary in self._temporaries]
-            head = orjson.dumps(dict(self._head))
+            head = encode_entry(dict(self._head))
             self._files[0].write(head[:-1] + (b"," if self._head else b"") + _list_start(self._names[0]))
 
-    def add(self, first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
-        """Append to both lists."""
+    def add(self, first: Sequence[bytes], second: Sequence[bytes]) -> None:
+        """Append objects, as JSON text, to both lists."""
         with self._lock, raise_unwritable(self.path):
             if self._discarded:
                 return
             if self._numbered:
                 next_id = self._counts[1] + 1
-                second = [{"id": number, **entry} for number, entry in enumerate(second, next_id)]
+                second = [b'{"id":%d,%s' % (number, entry[1:]) for number, entry in enumerate(second, next_id)]
             for index, entries in enumerate((first, second)):
                 if entries:
-                    text = orjson.dumps(entries)[1:-1]
+                    text = b",".join(entries)
                     self._files[index].write(b"," + text if self._counts[index] else text)
                     self._counts[index] += len(entries)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -43,10 +44,11 @@ class Plan:
     labelset: str = GROUND_TRUTH
     label_status: str | Iterable[str] | None = None
     metadata: Mapping[str, object] | str | Iterable[str] | None = None
-    id_increment: int = 0
+    id_increment: int | None = None
     images: bool = True
     image_size: tuple[int, int] | None = None
     refresh: bool = False
+    overwrite: bool = False
     on_error: OnError = "raise"
     concurrency: int | None = None
     progress: Callable[[Progress], None] | None = None
@@ -61,11 +63,21 @@ class Plan:
         if self.format not in _TASK_TYPES:
             raise InputError(f"expected one of {', '.join(sorted(_TASK_TYPES))}, got {self.format!r}", path="format")
         check_on_error(self.on_error)
-        if not is_count(self.id_increment):
+        if self.id_increment is not None and not is_count(self.id_increment):
             raise InputError(f"expected an integer, got {self.id_increment!r}", path="id_increment")
+        for name in ("images", "refresh", "overwrite"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise InputError(f"expected True or False, got {value!r}", path=name)
         if self.image_size is not None and not _is_size(self.image_size):
             raise InputError(f"expected (width, height) in pixels, got {self.image_size!r}", path="image_size")
-        if self.folder.exists() and not self.folder.is_dir():
+        try:
+            is_folder = stat.S_ISDIR(self.folder.stat().st_mode)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:  # the name is too long, or contains a null character
+            problem = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot be used ({problem}): {self.folder}", path="folder") from error
+        if not is_folder:
             raise InputError(f"is not a folder: {self.folder}", path="folder")
 
     def check_task_type(self, task_type: str | None) -> None:
@@ -114,7 +126,10 @@ class ExportReport:
     unlabeled: int
     """Samples (of sequences: frames) without a label, which are not exported."""
     left_out: Mapping[str, int] = field(factory=Counter)
-    """Counts of what the format cannot represent: annotations without pixels, polylines and so on."""
+    """
+    Counts of what the format cannot represent, or what does not fit together: polylines, shapes outside the image,
+    boxes and polygons without area, coordinates that are not numbers, annotations without pixels and so on.
+    """
     failures: list[ExportError] = field(factory=list)
     """With ``on_error="skip"``: the errors of samples that could not be exported, in the order of the release."""
     elapsed: float = 0.0

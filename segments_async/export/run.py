@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections import Counter, deque
+from collections import Counter
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import numpy as np
-from anyio.to_thread import run_sync
+from anyio import to_thread
 
+from segments_async._streams.budget import Budget
 from segments_async._streams.prefetch import Prefetcher
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import Progress
 from segments_async.errors import DecodeError, ExportError, OutOfResourcesError, SegmentsError
 from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
 from segments_async.export.categories import Categories
-from segments_async.export.formats import Entries, FetchedItem, Format
-from segments_async.export.items import Item, items_of, safe_path
+from segments_async.export.claims import Claims
+from segments_async.export.folder import ExportFolder
+from segments_async.export.formats import EncodedEntries, FetchedItem, Format
+from segments_async.export.images import ImageFile, Images, fetch
+from segments_async.export.jobs import Jobs, foreign_error
+from segments_async.export.manifest import Header
 from segments_async.export.masks import Masks
-from segments_async.export.output import JsonLists, UnwritableError, write_file
-from segments_async.export.plan import BITMAPS, SEQUENCE, ExportReport, Plan
-from segments_async.export.shapes import CocoShapes, Yolo
+from segments_async.export.names import safe_path
+from segments_async.export.output import JsonLists, UnwritableError
+from segments_async.export.plan import BITMAPS, ExportReport, Plan
+from segments_async.export.shapes import CocoShapes
+from segments_async.export.yolo import IMAGES, SUMMARY, Yolo
 from segments_async.images.bitmaps import decode_bitmap
-from segments_async.images.pictures import image_size
-from segments_async.models import URL
+from segments_async.images.png import pixel_count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,14 +44,21 @@ if TYPE_CHECKING:
 
     from segments_async._releases import ReleaseFile
     from segments_async._releases.media import ReleaseFiles, SampleFiles
+    from segments_async.export.items import Item
+    from segments_async.export.jobs import Outcome
     from segments_async.models import ReleaseSample
 
-    _Outcome = Entries | ExportError | None
+T = TypeVar("T")
 
 MAX_CONCURRENCY = 1000
 _DEFAULT_CONCURRENCY = 16
 _REPORT_INTERVAL = 0.1
 """Seconds between two calls of `progress`."""
+BUDGET_BYTES = 1024**3
+"""Memory of bitmaps that are being converted; one bitmap may exceed it."""
+_BYTES_PER_PIXEL = 16
+"""While a bitmap is converted: its pixels, their bytes, the ids, and what is written."""
+_log = logging.getLogger("segments_async")
 
 
 class Export:
@@ -62,13 +77,14 @@ class Export:
         self._files = files
         self._concurrency = plan.concurrency or min(_DEFAULT_CONCURRENCY, max_connections)
         self._has_bitmaps = dataset.task_type in BITMAPS
-        self._is_sequence = dataset.task_type == SEQUENCE
         owner = dataset.owner if isinstance(dataset.owner, str) else getattr(dataset.owner, "username", "")
         self._identifier = f"{owner}_{dataset.name}"
-        self._folder = plan.folder / "segments" / safe_path(self._identifier) / safe_path(release.name)
         attributes = dataset.task_attributes
         self._format = self._format_for(Categories.of((attributes and attributes.categories) or ()))
+        self._folder = self._folder_for(owner)
         self._threads = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
+        self._budget = Budget(BUDGET_BYTES)
+        self._images = Images(plan, self._folder, self._in_thread)
         self._samples = self._unlabeled = 0
         self._left_out: Counter[str] = Counter()
         self._failures: list[ExportError] = []
@@ -88,9 +104,31 @@ class Export:
             case "polygon":
                 return Polygons(categories)
             case "yolo":
-                return Yolo(categories, plan.id_increment)
+                title = "".join(filter(str.isprintable, f"{self._identifier}, release {self._release.name}"))
+                return Yolo(categories, plan.id_increment, title)
             case kind:
-                return Masks(categories, kind, labelset, plan.id_increment)
+                return Masks(categories, kind, labelset, plan.id_increment or 0)
+
+    def _folder_for(self, owner: str) -> ExportFolder:
+        plan, release = self._plan, self._release
+        path = plan.folder / "segments" / safe_path(self._identifier) / safe_path(release.name)
+        summary: Path | None = None
+        if self._format.head is not None:
+            name = safe_path(f"export_{plan.format}_{self._identifier}_{release.name}".replace("/", "_"))
+            summary = plan.folder / f"{name}.json"
+        elif plan.format == "yolo":
+            summary = path / SUMMARY
+            if IMAGES in path.absolute().parts:
+                _log.warning("Ultralytics looks for labels of images below a folder 'images' in 'labels': %s", path)
+        header = Header(
+            format=plan.format,
+            labelset=plan.labelset,
+            owner=owner,
+            dataset=release.dataset.name,
+            release=release.name,
+            summary=None if summary is None else summary.name,
+        )
+        return ExportFolder(plan.folder, path, header, summary, overwrite=plan.overwrite)
 
     async def run(self) -> ExportReport:
         """
@@ -98,13 +136,18 @@ class Export:
 
         Raises:
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
+            InputError: Another export, or a file that no export wrote, is in the way.
             UnwritableError: The folder cannot be written.
             OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
-        file = None
+        folder = self._folder
+        claims = Claims(self._format.label_stems, [SUMMARY, folder.header.file_name])
+        jobs = Jobs(self._release, self._plan, claims, self._exporter_of)
+        await run_sync(folder.open)
         async with (
+            self._closed_folder(),
             self._json_file() as lists,
-            Prefetcher(_Jobs(self._release, self._plan, self._exporter_of), self._concurrency) as prefetcher,
+            Prefetcher(jobs, self._concurrency) as prefetcher,
         ):
             while True:
                 try:
@@ -112,13 +155,11 @@ class Export:
                 except StopAsyncIteration:
                     break
                 await self._record(outcome, lists)
-            if lists is not None:
-                await run_sync(lists.finish)
-                file = lists.path
+            await run_sync(self._finish, lists)
         self._report_progress(final=True)
         return ExportReport(
-            file=file,
-            folder=self._folder,
+            file=None if lists is None else lists.path,
+            folder=folder.path,
             samples=self._samples,
             unlabeled=self._unlabeled,
             left_out=dict(self._left_out),
@@ -126,16 +167,32 @@ class Export:
             elapsed=self._clock() - self._started,
         )
 
+    def _finish(self, lists: JsonLists | None) -> None:
+        folder = self._folder
+        folder.delete_stale()
+        content = self._format.closing_file()
+        if lists is not None:
+            lists.finish()
+        elif content is not None:
+            folder.write_summary(content)
+        folder.finish()
+
+    @asynccontextmanager
+    async def _closed_folder(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_sync(self._folder.close)
+
     @asynccontextmanager
     async def _json_file(self) -> AsyncIterator[JsonLists | None]:
-        head = self._format.head
-        if head is None:
+        head, path = self._format.head, self._folder.summary
+        if head is None or path is None:
             yield None
             return
-        name = safe_path(f"export_{self._plan.format}_{self._identifier}_{self._release.name}".replace("/", "_"))
-        lists = JsonLists(
-            self._plan.folder / f"{name}.json", head, "images", "annotations", numbered=self._format.numbered
-        )
+        names, prefix = ("images", "annotations"), self._folder.header.digest
+        lists = JsonLists(path, head, names, numbered=self._format.numbered, prefix=prefix)
         try:
             await run_sync(lists.start)
             yield lists
@@ -143,11 +200,11 @@ class Export:
             with anyio.CancelScope(shield=True):
                 await run_sync(lists.discard)
 
-    def _exporter_of(self, sample: ReleaseSample) -> Callable[[Item], Awaitable[_Outcome]]:
+    def _exporter_of(self, sample: ReleaseSample) -> Callable[[Item], Awaitable[Outcome]]:
         """Return a function that exports the items of a sample."""
         return partial(self._export_or_error, self._files.of_sample(sample))
 
-    async def _export_or_error(self, files: SampleFiles, item: Item) -> _Outcome:
+    async def _export_or_error(self, files: SampleFiles, item: Item) -> Outcome:
         """Export an item, and return its entries or its error; None if it has no label."""
         if item.annotations is None:
             return None
@@ -159,40 +216,37 @@ class Export:
             return error
         except SegmentsError as error:
             return item.error(str(error), error)
+        except Exception as error:  # noqa: BLE001 (of whatever a sample, its files or a plugin of Pillow contain)
+            return foreign_error(error, item.sample, item.uuid)
 
-    async def _export(self, files: SampleFiles, item: Item) -> Entries:
-        size = await self._image(files, item)
-        bitmap = None
-        if item.bitmap_url is not None and self._has_bitmaps:
-            bitmap = await _fetch(item, "bitmap", files.bitmap, item.bitmap_url)
-        return await run_sync(self._write, item, size, bitmap, limiter=self._threads)
-
-    async def _image(self, files: SampleFiles, item: Item) -> tuple[int, int] | None:
-        """Write the image if the plan includes images, and return its size if known."""
-        url, plan = item.image_url, self._plan
-        needs_image_size = self._format.needs_size or (self._has_bitmaps and item.bitmap_url is None)
-        if url is None or not (plan.images or (needs_image_size and plan.image_size is None)):
-            return plan.image_size
-        path = self._folder / item.image_name
-        if plan.images and not plan.refresh:
-            known = await run_sync(_size_on_disk, path)
-            if known is not None:
-                return plan.image_size or known
-        content = await _fetch(item, "image", files.image, url)
+    async def _export(self, files: SampleFiles, item: Item) -> EncodedEntries:
+        needs_size = self._format.needs_size or (self._has_bitmaps and item.bitmap_url is None)
+        image = await self._images.of_item(files, item, needs_size=needs_size)
+        if item.bitmap_url is None or not self._has_bitmaps:
+            return await self._in_thread(self._write, item, image, None)
+        share = self._budget.share()
         try:
-            known = await run_sync(_save_image, content, path if plan.images else None, limiter=self._threads)
-        except DecodeError as error:
-            raise item.error(f"its image {error}", error) from error
-        return plan.image_size or known
+            await share.reserve(0)
+            bitmap = await fetch(item, "bitmap", files.bitmap, item.bitmap_url)
+            share.add(len(bitmap))
+            await share.reserve((pixel_count(bitmap) or 0) * _BYTES_PER_PIXEL)
+            return await self._in_thread(self._write, item, image, bitmap)
+        finally:
+            share.close()
 
-    def _write(self, item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> Entries:
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        return await to_thread.run_sync(function, *args, limiter=self._threads)
+
+    def _write(self, item: Item, image: ImageFile, bitmap: bytes | None) -> EncodedEntries:
+        name, size = image
         ids = None
         if self._has_bitmaps:
             ids = _ids(item, size, bitmap)
             size = ids.shape[1], ids.shape[0]
-        return self._format.write(FetchedItem(item=item, size=size, ids=ids), self._folder)
+        entries = self._format.write(FetchedItem(item=item, image_name=name, size=size, ids=ids), self._folder)
+        return EncodedEntries.of(entries)
 
-    async def _record(self, outcome: _Outcome, lists: JsonLists | None) -> None:
+    async def _record(self, outcome: Outcome, lists: JsonLists | None) -> None:
         if outcome is None:
             self._unlabeled += 1
         elif isinstance(outcome, ExportError):
@@ -224,104 +278,6 @@ class Export:
         )
 
 
-class _Jobs:
-    """
-    Iterate over the release, and yield a job for each item; an invalid sample becomes a job that returns its error.
-
-    This is a class and not an async generator, as trio warns about generators that are not iterated to their end.
-    """
-
-    def __init__(
-        self,
-        release: ReleaseFile,
-        plan: Plan,
-        exporter_of: Callable[[ReleaseSample], Callable[[Item], Awaitable[_Outcome]]],
-    ) -> None:
-        self._samples = release.samples(
-            labelset=plan.labelset, label_status=plan.label_status, metadata=plan.metadata, on_error=plan.on_error
-        )
-        self._labelset = plan.labelset
-        self._sequence = release.dataset.task_type == SEQUENCE
-        self._exporter_of = exporter_of
-        self._number = 0
-        self._skipped_count = 0
-        self._stem_hashes: set[int] = set()
-        self._queue: deque[Callable[[], Awaitable[_Outcome]]] = deque()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Callable[[], Awaitable[_Outcome]]:
-        while not self._queue:
-            try:
-                sample = await anext(self._samples)
-            except StopAsyncIteration:
-                self._queue_skipped()
-                if not self._queue:
-                    raise
-                break
-            self._number += 1
-            self._queue_skipped()
-            try:
-                items = items_of(sample, self._number, self._labelset, sequence=self._sequence)
-                self._queue.extend(map(partial(self._job, self._exporter_of(sample)), items))
-            except ExportError as error:
-                self._queue.append(partial(_return_error, error))
-        return self._queue.popleft()
-
-    def _job(self, export: Callable[[Item], Awaitable[_Outcome]], item: Item) -> Callable[[], Awaitable[_Outcome]]:
-        """Return the job of an item; it is an error if its files would overwrite those of another."""
-        if item.annotations is not None:
-            stem_hash = hash(os.path.normcase(item.stem))
-            if stem_hash in self._stem_hashes:
-                return partial(_return_error, item.error(f"another sample already has files named {item.stem!r}"))
-            self._stem_hashes.add(stem_hash)
-        return partial(export, item)
-
-    def _queue_skipped(self) -> None:
-        """Queue the errors of samples that were skipped since the last call."""
-        skipped = self._samples.skipped
-        while self._skipped_count < len(skipped):
-            self._queue.append(partial(_return_error, _as_export_error(skipped[self._skipped_count])))
-            self._skipped_count += 1
-
-
-async def _fetch(item: Item, what: str, fetch: Callable[[URL], Awaitable[bytes]], url: str) -> bytes:
-    """Fetch a file; an error names the item and the file, and includes the notes of its cause."""
-    try:
-        return await fetch(URL(url=url))
-    except SegmentsError as error:
-        raise item.error("; ".join([f"its {what}: {error}", *getattr(error, "__notes__", ())]), error) from error
-
-
-async def _return_error(error: ExportError) -> _Outcome:
-    return error
-
-
-def _as_export_error(error: DecodeError) -> ExportError:
-    """Convert the error of a sample that does not decode, and name the sample."""
-    raw = error.payload if isinstance(error.payload, dict) else {}
-    failure = ExportError(str(error), sample=str(raw.get("name")), uuid=raw.get("uuid"))
-    failure.__cause__ = error
-    return failure
-
-
-def _size_on_disk(path: Path) -> tuple[int, int] | None:
-    """Return the size of an image from an earlier run; None if there is no readable image."""
-    try:
-        return image_size(path)
-    except (OSError, DecodeError):
-        return None
-
-
-def _save_image(content: bytes, path: Path | None) -> tuple[int, int]:
-    """Check that the content is an image, write it unchanged unless *path* is None, and return its size."""
-    size = image_size(content)
-    if path is not None:
-        write_file(path, content)
-    return size
-
-
 def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.NDArray[np.uint32]:
     """Decode the bitmap of an item; an item without annotations needs none."""
     if bitmap is None:
@@ -333,7 +289,7 @@ def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.
     try:
         ids = decode_bitmap(bitmap)
     except DecodeError as error:
-        raise item.error(f"its bitmap {error}", error) from error
+        raise item.error(f"its bitmap {error.problem}", error) from error
     height, width = ids.shape
     if size is not None and size != (width, height):
         raise item.error(f"its bitmap is {width} x {height} pixels, but its image {size[0]} x {size[1]}")

@@ -23,7 +23,7 @@ _RESERVED = ("owner",)
 
 
 class Kinds:
-    """Upload functions by name; mistakes in them and in their arguments are refused when they are made."""
+    """Upload functions by name; invalid functions and arguments are refused early."""
 
     def __init__(self) -> None:
         self._works: dict[str, Work] = {}

@@ -58,7 +58,7 @@ class RecordFolder:
     """
     The upload records in a folder, locked against other processes.
 
-    No fault of the disk is raised: it is logged, and reported as a return value.
+    Disk errors are not raised: they are logged, and reported by the return value.
 
     Args:
         path: The folder. It is created if missing.

@@ -24,7 +24,7 @@ STREAM_SECONDS = 30.0
 """Maximum duration of an event stream, so that open streams do not block a server shutdown; browsers reconnect."""
 HEARTBEAT_SECONDS = 10.0
 """Seconds without a change after which a stream sends a comment, to keep the connection open."""
-# Proxies must pass each event on at once, and unchanged.
+# Proxies must forward each event at once, and unchanged.
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 UploadId = Annotated[str, Path(description="The id that `start` returned.")]
@@ -67,7 +67,7 @@ def add_routes(router: APIRouter, runner: Runner, owner: Callable[..., Any] | No
     ) -> Response:
         status = await find(id, caller)
         if status.state not in ACTIVE and last_event_id == _event_id(status):
-            return Response(status_code=204)  # by which a browser learns that it need not connect again
+            return Response(status_code=204)  # a browser then does not reconnect
         events = _stream(runner.live(id) or status, last_event_id)
         return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
 

@@ -1,4 +1,4 @@
-"""Run uploads: a few at a time, one at a time for each id, through restarts and faults of the disk."""
+"""Run uploads: a limited number at a time, one at a time for each id, across restarts and disk errors."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Runner:
     The uploads of one application.
 
     Args:
-        folder: Where their records and checkpoints are.
+        folder: The folder of their records and checkpoints.
         kinds: The functions that uploads run.
-        max_running: How many uploads run at the same time; the others wait for their turn.
+        max_running: Maximum number of uploads that run at the same time; the others wait.
     """
 
     def __init__(self, folder: Path, kinds: Kinds, max_running: int) -> None:
@@ -109,7 +109,7 @@ class Runner:
         """Start an upload."""
         text = serialize(record := Record(id=id, kind=kind, arguments=arguments, owner=owner))
         self._kinds.check(kind, arguments)
-        # The same values as after a restart, such as lists for tuples, whatever the caller does with its own later.
+        # The same values as after a restart, such as lists for tuples; later changes by the caller have no effect.
         record.arguments = json.loads(text)["arguments"]
 
         async def start() -> UploadStatus:
@@ -117,7 +117,7 @@ class Runner:
             await self._require_store().save(record, text)
             return self._enqueue(upload).status
 
-        return await self._in_turn(id, start)
+        return await self._run_locked(id, start)
 
     async def cancel(self, id: str) -> UploadStatus:
         """Cancel an upload; returns its status once it has ended."""
@@ -136,7 +136,7 @@ class Runner:
                 await upload.ended.wait()  # by then its checkpoint is closed, so it can be resumed
             return upload.status
 
-        return await self._in_turn(id, cancel)
+        return await self._run_locked(id, cancel)
 
     async def resume(self, id: str) -> UploadStatus:
         """Run an upload again that has ended; returns the status of one that has not."""
@@ -152,7 +152,7 @@ class Runner:
             await self._require_store().save(upload.record)
             return self._enqueue(upload).status
 
-        return await self._in_turn(id, resume)
+        return await self._run_locked(id, resume)
 
     async def forget(self, id: str) -> None:
         """Delete the record and the checkpoints of an upload that has ended."""
@@ -164,7 +164,7 @@ class Runner:
             await self._require_store().delete(id)
             self._uploads.pop(id, None)
 
-        await self._in_turn(id, forget)
+        await self._run_locked(id, forget)
 
     def live(self, id: str) -> Upload | None:
         """Return an upload that is in memory, because it has not ended or its record could not be written."""
@@ -200,11 +200,11 @@ class Runner:
         unsaved = [upload.record for name, upload in self._uploads.items() if name not in records]
         return [self._found(record.id, record) for record in (*records.values(), *unsaved)]
 
-    async def _in_turn(self, id: str, operation: Callable[[], Awaitable[T]]) -> T:
+    async def _run_locked(self, id: str, operation: Callable[[], Awaitable[T]]) -> T:
         """
         Run an operation under the lock of its upload, in a task of its own.
 
-        A request that is cancelled halfway, as its caller hung up, thus leaves no upload half started.
+        So a request that is cancelled because its caller disconnected leaves no upload half started.
         """
         group = self._group
         if group is None:
@@ -318,7 +318,7 @@ class Runner:
         upload.update(state=state, detail=detail)
 
     async def _stop(self, store: RecordFolder) -> None:
-        """Cancel what runs; the records stay "running", so that the next start resumes it."""
+        """Cancel running uploads; their records stay "running", so that the next start resumes them."""
         self._stopping = True
         self._queue.clear()
         running = [upload for upload in self._uploads.values() if upload.status.state == "running"]
@@ -347,7 +347,7 @@ def _stored(state: State) -> Any:
 
 
 def _is_cancelled() -> bool:
-    """Whether the current task is really cancelled: a CancelledError may also come from a future that was."""
+    """Whether the current task is cancelled; a CancelledError may also come from a future that was cancelled."""
     if anyio.current_effective_deadline() == -math.inf:
         return True
     try:

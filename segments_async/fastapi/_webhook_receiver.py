@@ -1,4 +1,4 @@
-"""Receive webhooks: verify a request, lease its message, and settle it by what became of it."""
+"""Receive webhooks: verify a request, lease its message, then mark it done or release it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger: logging.Logger = logging.getLogger("segments_async")
 
 class Receiver:
     """
-    Verify requests, and keep account of their messages.
+    Verify requests, and track their messages.
 
     Args:
         secret: The secret of the endpoint; several; or a function that returns them, async or not.
@@ -60,7 +60,7 @@ class Receiver:
                 or was processed before (200).
         """
         body = await self._read(request)
-        with own_choice():  # a secret that is none is not the sender's mistake
+        with own_choice():  # an invalid secret is a configuration error
             secret = await self._secrets()
         try:
             event = verify(body, request.headers, secret)
@@ -78,14 +78,14 @@ class Receiver:
         return check_claim(await self._call(self._replay.claim, name))
 
     async def settle(self, name: str, *, done: bool) -> None:
-        """Mark a message, or a part of one, as done, or release it. No fault of the store is raised."""
+        """Mark a message, or a part of one, as done, or release it. Errors of the store are logged, not raised."""
         if self._replay is None:
             return
         with CancelScope(shield=True):
             try:
                 await self._call(self._replay.finish if done else self._replay.release, name)
             except Exception:
-                # What was processed was: an error would only make the service deliver it again.
+                # The message has been processed; an error would only make the service deliver it again.
                 logger.exception("webhook %s: the replay store failed", name)
 
     async def _call(self, method: Callable[[str], Any], name: str) -> Any:
@@ -121,8 +121,8 @@ def sent_status() -> int | None:
     """
     Return the status of the response that the route of the calling dependency has returned; None if unknown.
 
-    FastAPI tells a dependency what its route raised, but not what it returned. The response is a local variable of the
-    function in which FastAPI ends the dependency.
+    FastAPI passes a dependency the exception of its route, but not its response. The response is a local variable of
+    the function in which FastAPI ends the dependency.
     """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (documented as specific to CPython)
     while frame is not None:

@@ -48,7 +48,7 @@ class UploadJobs(APIRouter):
     ``progress`` event for each change, then an ``end`` event), ``POST /{id}/resume`` and ``DELETE /{id}`` (cancels).
     Pass ``dependencies=[...]`` to control who may call them, and ``owner=`` to show each caller only its own uploads.
 
-    No fault of an upload or of the disk ends the application: a record that cannot be written is logged and kept in
+    No error of an upload or of the disk ends the application: a record that cannot be written is logged and kept in
     memory, and a damaged one is listed as ``failed``.
 
     Uploads survive a restart: an upload interrupted by a shutdown or a crash resumes from its checkpoint when the

@@ -97,7 +97,7 @@ def add_error_handlers(app: FastAPI) -> None:
 @contextmanager
 def own_choice() -> Iterator[None]:
     """
-    Blame errors in this block on the application, not on its caller.
+    Report errors in this block as 502, not as the caller's mistake.
 
     Example:
         ::

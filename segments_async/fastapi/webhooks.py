@@ -190,7 +190,7 @@ class WebhookRouter(APIRouter):
         return response
 
     async def _run(self, event: WebhookEvent, message_id: str) -> Response:
-        """Run the handlers that have not succeeded yet; each has its turn, whatever became of those before it."""
+        """Run the handlers that have not succeeded yet; a failure does not stop the later ones."""
         handlers = [handler for handler in self._handlers if isinstance(event, handler.classes)]
         response = Response(status_code=HTTPStatus.NO_CONTENT)
         failure: Exception | None = None

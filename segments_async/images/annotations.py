@@ -49,7 +49,9 @@ def _format_ids(ids: list[int]) -> str:
     return ", ".join(map(str, ids[:_MAX_LISTED_IDS])) + more
 
 
-def semantic(array: npt.ArrayLike, annotations: Annotations, *, id_increment: int = 0) -> npt.NDArray[np.uint32]:
+def semantic(
+    array: npt.ArrayLike, annotations: Annotations, *, id_increment: int = 0, unlabeled: int = 0
+) -> npt.NDArray[np.uint32]:
     """
     Replace each annotation id by the id of its category.
 
@@ -57,21 +59,24 @@ def semantic(array: npt.ArrayLike, annotations: Annotations, *, id_increment: in
         ::
 
             label = await client.labels.get(sample.uuid)
-            categories = semantic(array, label.attributes.annotations)
+            categories = semantic(array, label.attributes.annotations, unlabeled=255)  # 255: PyTorch's ignore_index
 
     Args:
         array: Height x width: each pixel's annotation id, as `decode_bitmap` returns it.
         annotations: The annotations that the ids refer to: models, or mappings with ``id`` and ``category_id``.
             Annotations without pixels are ignored.
         id_increment: Added to each category's id.
+        unlabeled: The value of pixels that are not labelled, such as 255 for a loss that ignores it.
 
     Returns:
-        Height x width: each pixel's category id; 0 where nothing is labelled, or where no annotation has the pixel's
-        id (`mismatch` lists such ids).
+        Height x width: each pixel's category id; *unlabeled* where nothing is labelled, or where no annotation has the
+        pixel's id (`mismatch` lists such ids).
 
     Raises:
         InputError: An id is invalid, or two annotations have the same id.
     """
+    if isinstance(unlabeled, bool) or not isinstance(unlabeled, int | np.integer) or not 0 <= unlabeled <= MAX_ID:
+        raise InputError(f"expected an integer from 0 to {MAX_ID}, got {unlabeled!r}", path="unlabeled")
     ids = check_ids(array)
     categories = categories_by_id(annotations)
     for category in categories.values():
@@ -79,7 +84,8 @@ def semantic(array: npt.ArrayLike, annotations: Annotations, *, id_increment: in
             raise InputError(
                 f"category {category} becomes {category + id_increment}, not 0 to {MAX_ID}", path="id_increment"
             )
-    return translate(ids, {number: category + id_increment for number, category in categories.items()}, np.uint32)
+    values = {number: category + id_increment for number, category in categories.items()}
+    return translate(ids, values, np.uint32, default=int(unlabeled))
 
 
 def pixel_counts(array: npt.ArrayLike) -> dict[int, int]:

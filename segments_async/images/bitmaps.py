@@ -14,7 +14,7 @@ import numpy as np
 
 from segments_async.errors import DecodeError, InputError
 from segments_async.images.pictures import read_image
-from segments_async.images.png import encode_png
+from segments_async.images.png import bit_depth, encode_png
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,9 @@ MAX_ID = 2**24 - 1
 """The largest id, as ids have 24 bits."""
 _OPAQUE = 0xFF000000
 _DIMENSIONS = 2
+_BITS = 8
+_LOSSLESS = frozenset({"BMP", "PNG"})
+"""Formats that keep every id; others compress with loss, or may."""
 
 
 def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint32]:
@@ -52,11 +55,13 @@ def check_ids(array: npt.ArrayLike, path: str = "array") -> npt.NDArray[np.uint3
     return given.astype("<u4", order="C", copy=False)
 
 
-def translate(ids: npt.NDArray[np.uint32], values: Mapping[int, Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Replace each id by its value, a number or a list of numbers (all of one length). Ids without one become 0."""
+def translate(
+    ids: npt.NDArray[np.uint32], values: Mapping[int, Any], dtype: npt.DTypeLike, *, default: int = 0
+) -> npt.NDArray[Any]:
+    """Replace each id by its value, a number or a list of numbers (all of one length); others become *default*."""
     size = int(ids.max()) + 1
     used = {number: value for number, value in values.items() if 0 <= number < size}
-    table = np.zeros((size, *np.shape(next(iter(values.values()), 0))), dtype)
+    table = np.full((size, *np.shape(next(iter(values.values()), 0))), default, dtype)
     if used:
         table[list(used)] = list(used.values())
     return np.take(table, ids, axis=0, mode="clip")  # twice as fast as table[ids]; all ids are in range
@@ -108,13 +113,19 @@ def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
         Height x width: each pixel's annotation id, 0 where nothing is labelled.
 
     Raises:
-        DecodeError: It is not an image, is truncated, or is neither RGBA nor RGB.
+        DecodeError: It is not an image, is truncated, is neither RGBA nor RGB, has 16 bits per channel, is in a lossy
+            format such as JPEG, or has too many pixels (as in `load_image`).
     """
+    depth = bit_depth(content)
+    if depth is not None and depth > _BITS:
+        raise DecodeError(f"expected the {_BITS} bits per channel of a label bitmap, got {depth}")
     pixels = read_image(content, _pixels)
     return pixels.view("<u4")[..., 0] & np.uint32(MAX_ID)
 
 
 def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    if image.format not in _LOSSLESS:
+        raise DecodeError(f"expected the PNG of a label bitmap, got {image.format}, which may change ids")
     if image.mode not in {"RGBA", "RGB"}:
         raise DecodeError(f"expected the RGBA image of a label bitmap, got mode {image.mode}")
     return np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"))

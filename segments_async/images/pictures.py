@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import io
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from segments_async.errors import DecodeError
+from segments_async.errors import DecodeError, SegmentsError
+from segments_async.images.png import metadata_follows_pixels
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from typing import IO
 
 T = TypeVar("T")
 _SWAPPED_ORIENTATIONS = frozenset({5, 6, 7, 8})
 """EXIF orientations that swap width and height."""
 _EXCERPT_BYTES = 40
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+"""Memory per pixel by Pillow's mode; all other modes use 4 bytes."""
 
 
 def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
@@ -38,7 +41,9 @@ def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         The loaded image, without an EXIF orientation.
 
     Raises:
-        DecodeError: It is not an image, or is truncated.
+        DecodeError: It is not an image, is truncated, or has more than twice ``PIL.Image.MAX_IMAGE_PIXELS`` pixels
+            (179 million by default), which is checked before it is decoded. Whatever Pillow or a plugin of it raises
+            is the ``__cause__``.
         OSError: The path cannot be read.
     """
     return read_image(source, ImageOps.exif_transpose)
@@ -57,30 +62,73 @@ def image_size(source: bytes | str | os.PathLike[str]) -> tuple[int, int]:
         source: The file's bytes, or its path.
 
     Raises:
-        DecodeError: It is not an image.
+        DecodeError: It is not an image; or as in `load_image`.
         OSError: The path cannot be read.
     """
+    return read_image(source, _upright_size)
 
-    def measure(image: Image.Image) -> tuple[int, int]:
-        is_swapped = image.getexif().get(ExifTags.Base.Orientation) in _SWAPPED_ORIENTATIONS
-        return (image.height, image.width) if is_swapped else (image.width, image.height)
 
-    return read_image(source, measure)
+def image_header(source: bytes | str | os.PathLike[str]) -> tuple[str, tuple[int, int]]:
+    """
+    Read an image's format, as Pillow names it (``"JPEG"``), and its upright size; the pixels are not decoded.
+
+    Raises:
+        DecodeError: As in `image_size`.
+        OSError: The path cannot be read.
+    """
+    return read_image(source, lambda image: (image.format or "", _upright_size(image)))
+
+
+def decoded_bytes(content: bytes) -> int:
+    """
+    Read how many bytes of memory an image takes once it is decoded; the pixels are not decoded.
+
+    Raises:
+        DecodeError: As in `image_size`.
+    """
+    return read_image(content, lambda image: image.width * image.height * _BYTES_PER_PIXEL.get(image.mode, 4))
 
 
 def read_image(source: bytes | str | os.PathLike[str], use: Callable[[Image.Image], T]) -> T:
-    """Open an image, and return the result of *use*; a file that Pillow cannot read raises DecodeError."""
+    """
+    Open an image, and return the result of *use*.
+
+    Raises:
+        DecodeError: Pillow refused the file. Plugins raise all kinds of exceptions, so every kind is converted.
+    """
     with io.BytesIO(source) if isinstance(source, bytes | bytearray) else Path(source).open("rb") as file:
         try:
             with Image.open(file) as image:
                 return use(image)
+        except SegmentsError:
+            raise
         except UnidentifiedImageError:
             file.seek(0)
             raise DecodeError(_not_an_image(file.read(_EXCERPT_BYTES))) from None
         except Image.DecompressionBombError as error:
             raise DecodeError(f"{error} PIL's Image.MAX_IMAGE_PIXELS sets this limit.") from error
-        except (OSError, SyntaxError, ValueError, struct.error) as error:  # all raised by Pillow's decoders
-            raise DecodeError(f"is a damaged image: {error}") from error
+        except MemoryError as error:
+            raise DecodeError("does not fit into memory") from error
+        except Exception as error:
+            raise DecodeError(f"is a damaged image: {str(error) or type(error).__name__}") from error
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    if image.format == "TIFF":  # some versions of Pillow swap the size of a TIFF themselves
+        tags: dict[int, int] = image.tag_v2  # type: ignore[attr-defined]
+        width, height = int(tags[ExifTags.Base.ImageWidth]), int(tags[ExifTags.Base.ImageLength])
+    else:
+        width, height = image.size
+    return (height, width) if _orientation(image) in _SWAPPED_ORIENTATIONS else (width, height)
+
+
+def _orientation(image: Image.Image) -> object:
+    file: IO[bytes] | None = getattr(image, "fp", None)
+    if image.format == "PNG" and file is not None and not metadata_follows_pixels(file):
+        exif = Image.Image.getexif(image)  # that of PngImageFile decodes the pixels to find metadata behind them
+    else:
+        exif = image.getexif()
+    return exif.get(ExifTags.Base.Orientation)
 
 
 def _not_an_image(start: bytes) -> str:

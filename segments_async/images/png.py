@@ -1,10 +1,10 @@
-"""A fast PNG encoder for images that consist of flat areas."""
+"""A fast PNG encoder for images that consist of flat areas, and what the chunks of a PNG say."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,11 @@ _UP = 2
 """The PNG filter that stores the difference from the row above, which is nearly always 0 in flat areas."""
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """Grey, RGB and RGBA, by the number of channels."""
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_METADATA = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt"})
+"""Chunks that may contain an orientation."""
+_SIZE_OFFSET = 16
+_BIT_DEPTH_OFFSET = 24
 
 
 def encode_png(pixels: npt.NDArray[Any]) -> bytes:
@@ -36,9 +41,41 @@ def encode_png(pixels: npt.NDArray[Any]) -> bytes:
     data = compressor.compress(rows.data) + compressor.flush()
     header = struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPES[channels], 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+    return _SIGNATURE + b"".join(_chunk(kind, content) for kind, content in chunks)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     checksum = zlib.crc32(content, zlib.crc32(kind))
     return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", checksum)])
+
+
+def bit_depth(content: bytes) -> int | None:
+    """Return the bits per channel of a PNG; None if it is not a PNG."""
+    is_png = content.startswith(_SIGNATURE) and len(content) > _BIT_DEPTH_OFFSET
+    return content[_BIT_DEPTH_OFFSET] if is_png else None
+
+
+def pixel_count(content: bytes) -> int | None:
+    """Return the number of pixels that the header of a PNG states; None if it is not a PNG."""
+    if bit_depth(content) is None:
+        return None
+    width, height = struct.unpack_from(">II", content, _SIZE_OFFSET)
+    return int(width * height)
+
+
+def metadata_follows_pixels(file: IO[bytes]) -> bool:
+    """Return whether a PNG has metadata behind its pixels; the position in the file is kept."""
+    position = file.tell()
+    try:
+        file.seek(len(_SIGNATURE))
+        seen_pixels = False
+        while len(header := file.read(8)) == 8:  # noqa: PLR2004
+            length, kind = struct.unpack(">I4s", header)
+            if kind == b"IDAT":
+                seen_pixels = True
+            elif seen_pixels and kind in _METADATA:
+                return True
+            file.seek(length + 4, 1)
+        return False
+    finally:
+        file.seek(position)

@@ -1,6 +1,6 @@
 """Keyword arguments for creating and updating, with the names that the service uses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from attrs import define
@@ -32,6 +32,8 @@ class DatasetSettings(TypedDict, total=False):
     """Markdown text, displayed on the overview tab."""
     metadata: Mapping[str, Any] | None
     """Your own metadata, by key."""
+    tags: Sequence[str | Mapping[str, Any]] | None
+    """Its tags, as text, or as the service returned them."""
     archived: bool | None
     """Whether it is archived."""
     labeling_inactivity_timeout_seconds: int | None
@@ -200,3 +202,5 @@ class IssueChanges(TypedDict, total=False):
     """One of `IssueStatus`."""
     anchor: IssueAnchor | Mapping[str, Any] | None
     """The location it refers to."""
+    tags: Sequence[str | Mapping[str, Any]] | None
+    """Its tags, as text, or as the service returned them."""

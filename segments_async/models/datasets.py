@@ -66,6 +66,8 @@ class Dataset(Model):
     """Markdown text, displayed on the overview tab."""
     metadata: dict[str, Any] | None = None
     """Your own metadata, by key."""
+    tags: list[str | dict[str, Any]] | None = None
+    """Its tags, as text; or as objects, should the service send these."""
     collaborators_count: int | None = None
     """Number of collaborators."""
     samples_count: int | str | None = None

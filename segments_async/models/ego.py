@@ -27,6 +27,7 @@ from segments_async.models.sample_attributes import (
     SampleAttributes,
 )
 from segments_async.models.samples import Sample
+from segments_async.models.sensors import join_sensors
 
 _log = logging.getLogger("segments_async")
 
@@ -66,7 +67,7 @@ def transform_to_ego(label: Label, sample: Sample) -> Label:
     transformed = deepcopy(label)
     data = sample.attributes
     if isinstance(data, MultiSensorSampleAttributes):
-        without_pose = _transform_sensors(transformed.attributes, data)
+        without_pose = _transform_sensors(transformed.attributes, data, sample.uuid)
     elif isinstance(data, PointcloudSampleAttributes | PointcloudSequenceSampleAttributes):
         without_pose = _transform(transformed.attributes, data)
     else:
@@ -76,11 +77,11 @@ def transform_to_ego(label: Label, sample: Sample) -> Label:
     return transformed
 
 
-def _transform_sensors(attributes: LabelAttributes | None, data: MultiSensorSampleAttributes) -> int:
+def _transform_sensors(attributes: LabelAttributes | None, data: MultiSensorSampleAttributes, sample: str) -> int:
     if not isinstance(attributes, MultiSensorLabelAttributes):
         return 0
-    attributes_of_sensor = {sensor.name: sensor.attributes for sensor in data.sensors}
-    return sum(_transform(sensor.attributes, attributes_of_sensor.get(sensor.name)) for sensor in attributes.sensors)
+    joined = join_sensors(data.sensors, attributes.sensors, sample)
+    return sum(_transform(label.attributes, sensor.attributes) for sensor, label in joined if label is not None)
 
 
 def _transform(attributes: LabelAttributes | None, data: SampleAttributes | None) -> int:

@@ -142,6 +142,8 @@ class Issue(Model):
     """One of `IssueStatus`."""
     anchor: IssueAnchor | None = None
     """The location it refers to; None if that is the whole sample."""
+    tags: list[str | dict[str, Any]] | None = None
+    """Its tags, as text; or as objects, should the service send these."""
     comments: list[IssueComment] | None = None
     """Comments from the label editor."""
     sample_uuid: str | None = None

@@ -86,7 +86,7 @@ class LabelSensor(Model):
     """The label of one sensor. Source: docs.segments.ai/reference/label-types."""
 
     name: str
-    """The name of the sensor, as in the sample."""
+    """The name of the sensor, as in the sample; empty if it has none, which joins it by position."""
     task_type: str
     """One of `TaskType`; determines the type of `attributes`."""
     attributes: SequenceLabelAttributes | FrameLabelAttributes | dict[str, Any] | list[Any] = field(
@@ -107,7 +107,10 @@ class MultiSensorLabelAttributes(Model):
     """
 
     sensors: list[LabelSensor]
-    """One for each sensor of the sample, in the order of the sample: the service matches by order, not by name."""
+    """
+    One for each sensor of the sample, in the order of the sample: the service matches by order, not by name. This
+    package matches by name (`Label.annotations`), and logs a warning where the two disagree.
+    """
     links: list[Link] | None = None
     """Links between objects, also across sensors."""
 

@@ -9,7 +9,14 @@ from attrs import define, field
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.annotations import Annotation
 from segments_async.models.image_labels import ImageSegmentationAnnotation
-from segments_async.models.label_attributes import LabelAttributes, annotations_of, choose_label_attributes
+from segments_async.models.label_attributes import (
+    LabelAttributes,
+    MultiSensorLabelAttributes,
+    annotations_of,
+    choose_label_attributes,
+)
+from segments_async.models.sample_attributes import MultiSensorSampleAttributes
+from segments_async.models.sensors import SampleLike, join_sensors
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -64,7 +71,7 @@ class Label(Model):
     reviewed_by: str | None = None
     """Username of the reviewer."""
 
-    def annotations(self) -> Iterator[tuple[str | None, int | None, Annotation]]:
+    def annotations(self, sample: SampleLike | None = None) -> Iterator[tuple[str | None, int | None, Annotation]]:
         """
         Iterate over the annotations of a label of any type.
 
@@ -76,12 +83,27 @@ class Label(Model):
             ...     print(sensor, frame, annotation.category_id)
             None None 2
 
+        Args:
+            sample: The sample of the label, a `Sample` or a `ReleaseSample`. If it has several sensors, each annotation
+                comes with the name that its sensor has in the sample: sensors are joined by name, or by position if the
+                label has no names. Without it, the names are those in the label.
+
         Yields:
             The name of the sensor, the index of the frame (from 0) and the annotation itself, which may be changed.
             The name is None except in multi-sensor labels, and the index is None except in sequences. Unlabelled
             samples and labels or annotations of an unknown type yield nothing; see `attributes` for their JSON.
         """
-        yield from annotations_of(self.attributes)
+        data = None if sample is None else sample.attributes
+        if (
+            sample is not None
+            and isinstance(self.attributes, MultiSensorLabelAttributes)
+            and (isinstance(data, MultiSensorSampleAttributes))
+        ):
+            for sensor, label in join_sensors(data.sensors, self.attributes.sensors, sample.uuid):
+                if label is not None:
+                    yield from annotations_of(label.attributes, sensor.name)
+        else:
+            yield from annotations_of(self.attributes)
 
 
 @define

@@ -26,7 +26,7 @@ class ReleaseDataset(Model):
     task_attributes: TaskAttributes | None = None
     """Categories and attributes."""
     labelsets: list[Labelset] | None = None
-    """The labelsets of the labels."""
+    """The labelsets of the labels; not in files of older datasets."""
 
 
 @define(kw_only=True)
@@ -47,8 +47,8 @@ class ReleaseHeader(Model):
 class ReleaseSample(Model):
     """A sample in a release file. Source: ``docs/service.md``, "Release file"."""
 
-    uuid: str
-    """The identifier assigned by the service."""
+    uuid: str | None = None
+    """The identifier assigned by the service; not in every file."""
     name: str
     """Unique in its dataset."""
     attributes: SampleAttributes | None = field(default=None, metadata=chosen_by(choose_sample_attributes))

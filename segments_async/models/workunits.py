@@ -10,7 +10,7 @@ from segments_async.models._base import Model
 
 @define(kw_only=True)
 class Workunit(Model):
-    """A period of labelling or reviewing. Source: the official SDK, which does not document the unit of times."""
+    """A period of labelling or reviewing. Source: the official SDK; ``docs/service.md``, "Work units"."""
 
     uuid: str | None = None
     """The identifier assigned by the service; not always sent."""
@@ -19,13 +19,13 @@ class Workunit(Model):
     sample_name: str | None = None
     """The name of that sample."""
     work_type: str | None = None
-    """The type of work, as named by the service."""
+    """The type of work: ``"label"``, ``"review"`` or ``"normal"``."""
     next_label_status: str | None = None
     """The resulting status of the label: one of `LabelStatus`."""
     time: float | None = None
-    """Time of work; in seconds, if as `Dataset.labeling_inactivity_timeout_seconds`."""
+    """Time of work since the sample was loaded or last saved, without `inactive_time`, in milliseconds."""
     inactive_time: float | None = None
-    """Time without input, in the same unit."""
+    """Time without input, in milliseconds."""
     label_rating: float | None = None
     """The rating by a reviewer, in stars."""
     session_time_metrics: dict[str, Any] | None = None

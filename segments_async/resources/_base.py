@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyio.to_thread import run_sync
-
-from segments_async._streams.pages import Page, Pages
+from segments_async._streams.page import Page
+from segments_async._streams.pages import Pages
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async._wire.retry import backoff, is_ambiguous
 from segments_async.errors import (
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from segments_async._http.session import Session
-    from segments_async._streams.pages import Fetch
+    from segments_async._streams.page import Fetch
+    from segments_async._streams.pages import Tracking
     from segments_async._wire.arguments import OnError
     from segments_async._wire.endpoint import Endpoint
 
@@ -48,17 +49,21 @@ class Resource:
         params: Mapping[str, Any] | None = None,
         per_page: int = MAX_PER_PAGE,
         lookahead: int = 1,
+        tracking: Tracking[T],
         on_error: OnError = "raise",
     ) -> Pages[T]:
         """Return the pages of a paginated list."""
         fetch = self._page_fetcher(endpoint, model, path=path, params=params, on_error=on_error)
-        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead)
+        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead, tracking=tracking)
 
-    def _pages_from(self, fetch: Fetch[T], *, per_page: int = MAX_PER_PAGE, lookahead: int = 1) -> Pages[T]:
+    def _pages_from(
+        self, fetch: Fetch[T], *, per_page: int = MAX_PER_PAGE, lookahead: int = 1, tracking: Tracking[T]
+    ) -> Pages[T]:
         """Return the pages that *fetch* fetches."""
+        limit = self._session.max_connections
         check_count(per_page, "per_page", MAX_PER_PAGE)
-        check_count(lookahead, "lookahead", self._session.max_connections)
-        return Pages(fetch, per_page=per_page, lookahead=lookahead, limit=self._session.max_connections)
+        check_count(lookahead, "lookahead", limit)
+        return Pages(fetch, per_page=per_page, lookahead=lookahead, limit=limit, tracking=tracking)
 
     def _page_fetcher(
         self,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._wire.endpoint import dataset_name, dataset_path, plain_text, segment
 from segments_async.bulk.operation import Operation, Prepared, digest_of
+from segments_async.bulk.report import Outcome
 from segments_async.errors import InputError
+from segments_async.models import Label, ReleaseSample, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
     from segments_async.models import Dataset
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 BATCHES_IN_FLIGHT = 8
 
-_PLACE = frozenset({"sample_uuid", "labelset"})
+_LABEL_KEYS = frozenset({"sample_uuid", "labelset"})
 
 
 class ServiceOperation(Operation[T]):
@@ -59,9 +60,9 @@ class DatasetOperation(ServiceOperation[T]):
     ) -> None:
         dataset_path(dataset)  # refuses a bad name here, not in the first batch
         super().__init__(session)
-        self.scope = dataset_name(dataset)
-        self.batch_size = batch_size
-        self.concurrency = min(settings.concurrency or in_flight, session.max_connections)
+        self.scope: str = dataset_name(dataset)
+        self.batch_size: int = batch_size
+        self.concurrency: int = min(settings.concurrency or in_flight, session.max_connections)
         self._path = {"dataset": dataset}
 
 
@@ -99,18 +100,40 @@ class PerLabelOperation(PerItemOperation[T]):
 
 
 class PerSampleOperation(PerLabelOperation[T]):
-    """An operation on single labels whose items are the uuids of samples."""
+    """An operation on single labels whose items name samples, as `sample_uuid` reads them, or are labels."""
 
     items_name = "sample_uuids"
 
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid; errors name its index in the input alone, as an item is just the uuid."""
-        item = plain_text(item)
-        segment(item, "")
-        return self.prepare_label(item)
+        uuid = item.sample_uuid if isinstance(item, Label) else sample_uuid(item)
+        uuid = plain_text(uuid)
+        segment(uuid, "")
+        return self.prepare_label(uuid)
 
 
-def split_place(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+def sample_uuid(item: Any) -> Any:
+    """
+    Return the uuid of an item that names a sample.
+
+    The item is a sample, also one of the official SDK, an outcome, a mapping with ``uuid``, or the uuid itself.
+
+    Raises:
+        InputError: An outcome, a release's sample or a mapping has no uuid.
+    """
+    if isinstance(item, Mapping):
+        if "uuid" not in item:
+            raise InputError("missing", path="uuid")
+        return item["uuid"]
+    if not isinstance(item, Sample | ReleaseSample | Outcome) and not hasattr(item, "model_dump"):
+        return item
+    uuid = getattr(item, "uuid", None)
+    if uuid is None:
+        raise InputError(f"this {type(item).__name__} has no uuid")
+    return uuid
+
+
+def split_label_keys(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     """
     Separate the keys that locate a label from its content.
 
@@ -122,5 +145,5 @@ def split_place(fields: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
     """
     if "sample_uuid" not in fields:
         raise InputError("missing", path="sample_uuid")
-    content = {key: value for key, value in fields.items() if key not in _PLACE}
+    content = {key: value for key, value in fields.items() if key not in _LABEL_KEYS}
     return fields["sample_uuid"], fields.get("labelset"), content

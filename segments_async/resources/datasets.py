@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import unquote
 
 from segments_async._serialization.converter import check, unstructure
+from segments_async._streams.pages import Tracking
 from segments_async._wire.arguments import check_keys, check_name, json_contains, without_none
+from segments_async._wire.changes import DATASETS
 from segments_async._wire.endpoint import dataset_path, segment
 from segments_async._wire.routes import (
     ADD_COLLABORATOR,
@@ -37,6 +40,7 @@ _DEFAULTS: dict[str, Any] = {
     "task_attributes": {"format_version": "0.1", "categories": [{"name": "object", "id": 1}]},
     "category": "other",
     "data_type": "IMAGE",
+    "public": False,
 }
 """Keys sent with every new dataset; see ``docs/service.md``, "Defaults of datasets.create"."""
 
@@ -74,10 +78,20 @@ class Datasets(Resource):
 
         Returns:
             Pages of datasets, without their task attributes and labelsets.
+
+        Raises:
+            ListChangedError: A dataset was created, deleted or renamed while the list was read; see `Pages`.
         """
-        endpoint = LIST_OWN_DATASETS if owner is None else LIST_DATASETS_OF
         return self._pages(
-            endpoint, Dataset, path={"owner": owner}, per_page=per_page, lookahead=lookahead, on_error=on_error
+            LIST_OWN_DATASETS if owner is None else LIST_DATASETS_OF,
+            Dataset,
+            path={"owner": owner},
+            per_page=per_page,
+            lookahead=lookahead,
+            tracking=Tracking(
+                _key, partial(self._session.pool.changes.watch, None, [DATASETS]), "client.datasets.list(...)"
+            ),
+            on_error=on_error,
         )
 
     async def get(self, dataset: str | Dataset) -> Dataset:
@@ -121,8 +135,8 @@ class Datasets(Resource):
             name: Unique among the datasets of its owner.
             organization: The organisation that will own it; None means the key's user.
             exist_ok: If a dataset with this name exists, return it unchanged.
-            settings: Keys of `DatasetSettings`; None is not sent. The default is a ``segmentation-bitmap`` dataset
-                with one category, "object".
+            settings: Keys of `DatasetSettings`; None is not sent. The default is a private ``segmentation-bitmap``
+                dataset with one category, "object".
 
         Raises:
             AlreadyExistsError: A dataset with this name exists, and *exist_ok* is False.
@@ -332,6 +346,11 @@ class Datasets(Resource):
             NotFoundError: This user is not a collaborator, or there is no such dataset.
         """
         await self._session.call(REMOVE_COLLABORATOR, path={"dataset": dataset, "user": user})
+
+
+def _key(dataset: Dataset) -> tuple[str | None, str]:
+    """Return what is unique to a dataset; a row may lack its owner."""
+    return getattr(dataset.owner, "username", dataset.full_name), dataset.name
 
 
 def _check_dataset_name(name: object) -> None:

@@ -9,7 +9,7 @@ from segments_async.models import Dataset, Issue, IssueAnchor, IssueChanges
 from segments_async.resources._base import Resource, create_unrepeatable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
@@ -49,6 +49,7 @@ class Issues(Resource):
         *,
         status: str = "OPEN",
         anchor: IssueAnchor | Mapping[str, Any] | None = None,
+        tags: Sequence[str | Mapping[str, Any]] | None = None,
     ) -> Issue:
         """
         Create an issue on a sample.
@@ -66,13 +67,14 @@ class Issues(Resource):
             description: The text of the issue.
             status: One of `IssueStatus`.
             anchor: What it points to, as a model or as JSON, which is checked and sent as given; None means the sample.
+            tags: Its tags, as text; None is not sent.
 
         Raises:
             InputError: *anchor* does not fit its type; `path` says where.
             NotFoundError: There is no such sample.
             OutcomeUnknownError: The answer was lost; `list` shows whether the issue was created.
         """
-        body = {"description": description, "status": status, **without_none({"anchor": anchor})}
+        body = {"description": description, "status": status, **without_none({"anchor": anchor, "tags": tags})}
         check({"uuid": "", **body}, Issue)
         return await create_unrepeatable(
             self._session.call(CREATE_ISSUE, Issue, path={"sample_uuid": sample_uuid}, json=body)

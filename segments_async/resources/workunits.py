@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
+from segments_async._streams.pages import Tracking
 from segments_async._wire.arguments import check_name, sort_by
 from segments_async._wire.routes import LIST_WORKUNITS
 from segments_async.errors import InputError
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 class Workunits(Resource):
     """
-    Work units: the time that people spend on samples.
+    Work units: the time that people spend on samples, in milliseconds.
 
     Source: the official SDK, ``get_workunits``.
     """
@@ -43,7 +45,7 @@ class Workunits(Resource):
                 yesterday = datetime.now(UTC) - timedelta(days=1)
                 spent = Counter()
                 async for unit in client.workunits.list("jane/flowers", start=yesterday):
-                    spent[unit.created_by] += unit.time
+                    spent[unit.created_by] += unit.time / 60_000  # milliseconds to minutes
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -58,7 +60,7 @@ class Workunits(Resource):
             on_error: ``"skip"`` leaves out a work unit that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
-            Pages of work units.
+            Pages of work units; their times are in milliseconds.
 
         Raises:
             InputError: A datetime has no time zone.
@@ -78,6 +80,7 @@ class Workunits(Resource):
             params=params,
             per_page=per_page,
             lookahead=lookahead,
+            tracking=Tracking(attrgetter("uuid")),
             on_error=on_error,
         )
 

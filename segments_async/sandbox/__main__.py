@@ -18,13 +18,20 @@ def main() -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port of the API; 0 picks a free port")
+    parser.add_argument("--storage-port", type=int, default=0, help="port of the storage; 0 picks a free port")
     parser.add_argument("--api-key", default="sandbox-key", help="API key to accept (%(default)s)")
     options = parser.parse_args()
     # Install handlers explicitly: a shell starts background processes with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        serve(Sandbox(host=options.host, port=options.port, api_key=options.api_key))
+        try:
+            sandbox = Sandbox(
+                host=options.host, port=options.port, storage_port=options.storage_port, api_key=options.api_key
+            )
+        except ValueError as error:
+            parser.error(str(error))
+        serve(sandbox)
 
 
 def serve(sandbox: Sandbox) -> None:

@@ -6,8 +6,9 @@ import gzip
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from starlette.responses import Response
 
+from segments_async.sandbox.exact_json import read_json
 from segments_async.sandbox.permissions import check_permission
 from segments_async.sandbox.problems import RefusedError, not_found, refused
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -27,7 +28,6 @@ from segments_async.sandbox.views import (
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from segments_async.sandbox.state import State
 
@@ -55,6 +55,7 @@ class Api:
     async def __call__(self, request: Request) -> Response:
         """Respond to *request*; errors are JSON."""
         body = await request.body()
+        self._state.store.serve(request.headers.get("host", ""))
         try:
             return self._respond(request, body)
         except RefusedError as problem:
@@ -64,6 +65,10 @@ class Api:
         found = ROUTES.find(request.scope["raw_path"])
         if found is None:
             raise not_found()
+        if self._state.redirects_slashes and not request.scope["raw_path"].endswith(b"/"):
+            query = request.scope["query_string"].decode("latin-1")
+            location = f"{request.scope['raw_path'].decode('ascii')}/{'?' if query else ''}{query}"
+            return Response(None, 301, {"Location": location})
         template, names = found
         views = ROUTES.views[template]
         user = self._authenticate(request)
@@ -94,6 +99,6 @@ def decode(request: Request, body: bytes) -> Any:
     try:
         if request.headers.get("content-encoding", "").lower() == "gzip":
             body = gzip.decompress(body)
-        return orjson.loads(body)
-    except (OSError, EOFError, zlib.error, orjson.JSONDecodeError) as error:
+        return read_json(body)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise refused(400, f"JSON parse error - {error}") from error

@@ -101,6 +101,11 @@ def choice(options: Collection[str], prefix: str | None = None) -> Check:
     return check
 
 
+def in_any_case(check: Check) -> Check:
+    """Return a check that applies *check* to a string in upper case."""
+    return lambda value: check(value.upper()) if isinstance(value, str) else check(value)
+
+
 def nullable(check: Check) -> Check:
     """Return a check that allows null and applies *check* to any other value."""
     return lambda value: None if value is None else check(value)

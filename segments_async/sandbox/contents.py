@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
-import orjson
-
-from segments_async.sandbox.blobs import GeneratedRelease
+from segments_async.sandbox.blobs import GeneratedRelease, StoredObject
+from segments_async.sandbox.exact_json import read_json, write_json
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Release, State
+from segments_async.sandbox.storage import PRIVATE_SCHEMES
 from segments_async.sandbox.views.datasets import dataset_json
 from segments_async.sandbox.views.issues import issue_json
 from segments_async.sandbox.views.releases import header, new_record, release_json
@@ -85,6 +85,29 @@ class Contents:
         stored = list(self._store.objects.items())
         return {self._store.public_url(key): item.data for key, item in stored if item.public}
 
+    def add_file(self, url: str, content: bytes, content_type: str = "application/octet-stream") -> None:
+        """
+        Store a file in a private bucket, so that the signed URLs of samples with this address can be read.
+
+        Example:
+            ::
+
+                sandbox.add_file("s3://flowers/rose.png", image, "image/png")
+
+        Args:
+            url: The address, as in a sample: ``s3://bucket/key`` or ``gs://bucket/key``.
+            content: The bytes.
+            content_type: The content type of the response.
+
+        Raises:
+            ValueError: *url* is not such an address.
+        """
+        if not url.startswith(tuple(f"{scheme}://" for scheme in PRIVATE_SCHEMES)):
+            raise ValueError(f"url: expected an address such as 's3://bucket/key', got {url!r}.")
+        key = self._store.key_of(url)
+        assert key is not None  # addresses in private buckets have one
+        self._store.objects[key] = StoredObject(content, content_type, public=False)
+
     def issues(self, dataset: str) -> list[Record]:
         """Return all issues of the dataset ``"owner/name"``, as the API returns them."""
         samples = list(self._dataset(dataset).samples.values())
@@ -147,9 +170,9 @@ class Contents:
         self,
         sample_uuid: str,
         *,
-        time: int = 60,
+        time: int = 60_000,
         inactive_time: int = 0,
-        work_type: str = "LABEL",
+        work_type: str = "label",
         next_label_status: str | None = "LABELED",
         label_rating: int | None = None,
         session_time_metrics: Mapping[str, Any] | None = None,
@@ -160,9 +183,9 @@ class Contents:
 
         Args:
             sample_uuid: The sample.
-            time: Working time in seconds.
-            inactive_time: Inactive time in seconds.
-            work_type: The type of work.
+            time: Working time in milliseconds.
+            inactive_time: Inactive time in milliseconds.
+            work_type: The type of work: ``"label"``, ``"review"`` or ``"normal"``.
             next_label_status: The label status after the work.
             label_rating: The rating in stars.
             session_time_metrics: Detailed metrics, returned only on request.
@@ -193,5 +216,5 @@ class Contents:
 
 def _copy(value: T) -> T:
     """Copy a JSON value, so that callers cannot modify the state."""
-    copy: T = orjson.loads(orjson.dumps(value))
+    copy: T = read_json(write_json(value))
     return copy

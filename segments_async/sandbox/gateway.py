@@ -7,7 +7,7 @@ from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 from starlette.requests import ClientDisconnect, Request
 
 from segments_async.sandbox.calls import Call, Origin
@@ -48,13 +48,25 @@ class Gateway:
     request_ids: Iterator[str]
     clock: Callable[[], float]
     latency: Callable[[], float]
+    _requests: set[asyncio.Task[object]] = field(factory=set, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        task = asyncio.current_task()
+        assert task is not None  # every server runs an application in a task
+        self._requests.add(task)
         try:
             await self._serve(scope, receive, send)
         except (ClientDisconnect, asyncio.CancelledError):
-            return  # the client disconnected or the sandbox is stopping; there is no one to respond to
+            # The client disconnected, the sandbox is stopping, or its data is being deleted.
+            await _drop_connection(scope, receive, send, None)
+        finally:
+            self._requests.discard(task)
+
+    def drop_requests(self) -> None:
+        """Drop the connections of all requests in progress."""
+        for task in tuple(self._requests):
+            task.cancel()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, request_id = Request(scope, receive), next(self.request_ids)

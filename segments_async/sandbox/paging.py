@@ -14,10 +14,10 @@ T = TypeVar("T")
 MAX_PER_PAGE = 1000
 
 
-def get_page(items: Sequence[T], query: QueryParams) -> Sequence[T]:
+def get_page(items: Sequence[T], query: QueryParams, max_per_page: int = MAX_PER_PAGE) -> Sequence[T]:
     """Return the page of *items* that ``per_page`` and ``page`` select; the first page always exists."""
     requested, number = query.get("per_page", ""), query.get("page", "1")
-    per_page = min(int(requested), MAX_PER_PAGE) if requested.isdecimal() and int(requested) else MAX_PER_PAGE
+    per_page = min(int(requested), max_per_page) if requested.isdecimal() and int(requested) else max_per_page
     start = (int(number) - 1) * per_page if number.isdecimal() else -1
     if start < 0 or (start and start >= len(items)):
         raise refused(404, "Invalid page.")

@@ -1,8 +1,11 @@
 """
 Permissions in a dataset.
 
-Source: docs.segments.ai/guides/add-collaborators-to-a-dataset. A private dataset in which a user has no role returns
-404; in a visible dataset, a request that the role does not allow returns 403.
+Source: docs.segments.ai/guides/add-collaborators-to-a-dataset and its pages on issues and clones. Whoever works on a
+dataset may close an issue; its author and managers may also change and delete it.
+
+A private dataset in which a user has no role returns 404; in a visible dataset, a request that the role does not allow
+returns 403.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ _LEVELS = (_ANY_USER, *ROLES)
 _REQUIRED_ROLES = {
     ("POST", "clone"): _ANY_USER,
     ("POST", "issues"): _ANY_USER,
-    ("PATCH", "issues"): "manager",
+    ("PATCH", "issues"): "labeler",
     ("DELETE", "issues"): "manager",
     ("PUT", "labels"): "labeler",
     ("PATCH", "labels"): "labeler",
@@ -59,10 +62,19 @@ def check_permission(request: ApiRequest, method: str, template: Template, names
         return
     if not is_visible(request.state, dataset, request.user):
         raise not_found()
-    if method != "GET":
-        resource = next(part for part in reversed(template) if part is not None)
-        if _rank(request.state, dataset, request.user) < _LEVELS.index(_required_role(method, resource, request.data)):
-            raise refused(403, "You do not have permission to perform this action.")
+    if method == "GET" or _is_author(request, template, names):
+        return
+    resource = next(part for part in reversed(template) if part is not None)
+    required = _required_role(method, resource, request.data)
+    if resource == "clone" and dataset.record["public"] is not True:
+        required = "admin"
+    if _rank(request.state, dataset, request.user) < _LEVELS.index(required):
+        raise refused(403, "You do not have permission to perform this action.")
+
+
+def _is_author(request: ApiRequest, template: Template, names: list[str]) -> bool:
+    """Return whether the request is about an issue that the user reported."""
+    return template[0] == "issues" and request.state.issues[names[0]].record["created_by"] == request.user
 
 
 def _dataset_of(state: State, kind: str | None, names: list[str]) -> Dataset | None:
@@ -78,6 +90,8 @@ def _dataset_of(state: State, kind: str | None, names: list[str]) -> Dataset | N
 
 def _required_role(method: str, resource: str, data: Any) -> str:
     if (method, resource) == ("PATCH", "samples") and isinstance(data, dict) and data.keys() <= _MANAGER_FIELDS:
+        return "manager"
+    if (method, resource) == ("PATCH", "issues") and not (isinstance(data, dict) and data.keys() <= {"status"}):
         return "manager"
     if resource == "collaborators" and isinstance(data, dict) and data.get("role") == "admin":
         return "admin"

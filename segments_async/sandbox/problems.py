@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.responses import Response
+
+from segments_async.sandbox.exact_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response with *value* as JSON."""
-    return Response(orjson.dumps(value), status, headers, "application/json")
+    return Response(write_json(value), status, headers, "application/json")
 
 
 class RefusedError(Exception):

@@ -2,25 +2,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import threading
 import time
+import warnings
 from collections import deque
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import anyio.to_thread
-import orjson
 from anyio import CancelScope
 
+from segments_async.sandbox.addresses import UNREACHABLE, Address, is_wildcard, listen, url_of
 from segments_async.sandbox.app import Api
 from segments_async.sandbox.contents import Contents
-from segments_async.sandbox.faults import Drop, Fault, FaultScript, default_content
+from segments_async.sandbox.fault_calls import FaultCalls
+from segments_async.sandbox.faults import FaultScript
 from segments_async.sandbox.gateway import Gateway
+from segments_async.sandbox.loops import SocketlessLoop
 from segments_async.sandbox.origin import STOP_SECONDS, Origin
-from segments_async.sandbox.signing import Signer
+from segments_async.sandbox.paging import MAX_PER_PAGE
+from segments_async.sandbox.signing import EXPIRES_SECONDS, Signer
 from segments_async.sandbox.state import State
 from segments_async.sandbox.storage import ObjectStore, Storage
 from segments_async.sandbox.transport import SandboxTransport
@@ -28,7 +31,8 @@ from segments_async.sandbox.webhook_calls import NOT_STARTED, WebhookCalls
 from segments_async.sandbox.webhooks import Webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    import socket
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from segments_async.sandbox.calls import Call, Origin as OriginName
@@ -37,7 +41,7 @@ MAX_CALLS = 100_000
 START_SECONDS = 10.0
 
 
-class Sandbox(Contents, WebhookCalls):
+class Sandbox(Contents, FaultCalls, WebhookCalls):
     """
     An in-memory implementation of the Segments.ai service on two loopback sockets: the API, and a storage like S3.
 
@@ -65,13 +69,20 @@ class Sandbox(Contents, WebhookCalls):
         latency: Seconds to wait before handling each API request. Also an attribute that can be set later.
         release_seconds: Seconds that a release stays PENDING; with 0, it is done at the first request for it. Also an
             attribute that can be set later.
-        host: The address to listen on.
+        max_per_page: Rows per page at most; a request for more gets this many, as from Django REST Framework. Also an
+            attribute that can be set later.
+        host: The address to listen on. With ``"0.0.0.0"`` or ``"::"``, the URLs of files have the host that the API
+            was called at, so that other machines and containers can reach them.
         port: The port of the API; 0 picks a free port.
         storage_port: The port of the storage; 0 picks a free port.
-        clock: Returns the current time of the service, in seconds since the Unix epoch.
+        listen: False opens no socket at all, so that only `transport` reaches the sandbox, and no webhook can be sent.
+            It is also False if the test run blocks sockets, as with ``--disable-socket`` of pytest-socket.
+        max_calls: How many requests `calls` contains at most; older ones are forgotten. A call needs about 1 kB.
+        clock: Returns the current time of the service, in seconds since the Unix epoch. Also an attribute that can be
+            set later.
 
     Raises:
-        ValueError: Both users have the same name or the same key.
+        ValueError: Both users have the same name or the same key, or a port or *max_calls* is out of range.
         OSError: On start, if a port is in use or the address is not local.
     """
 
@@ -86,9 +97,12 @@ class Sandbox(Contents, WebhookCalls):
         organizations: Iterable[str] = ("acme",),
         latency: float = 0.0,
         release_seconds: float = 0.0,
+        max_per_page: int = MAX_PER_PAGE,
         host: str = "127.0.0.1",
         port: int = 0,
         storage_port: int = 0,
+        listen: bool = True,
+        max_calls: int = MAX_CALLS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.api_key = api_key
@@ -98,21 +112,27 @@ class Sandbox(Contents, WebhookCalls):
         if api_key == other_api_key or user == self.other_user:
             raise ValueError("other_user and other_api_key must differ from user and api_key.")
         self.organizations: tuple[str, ...] = tuple(organizations)
-        self.latency = latency
-        self._addresses = ((host, port), (host, storage_port))
-        self._clock = clock
-        self._store = ObjectStore(Signer(clock))
+        self.latency: float = latency
+        if not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 0:
+            raise ValueError(f"max_calls: expected a number of requests from 0, got {max_calls!r}.")
+        self._addresses = (Address(host, port, "port"), Address(host, storage_port, "storage_port"))
+        self._is_wildcard = is_wildcard(host)
+        self._listen = listen
+        self.clock: Callable[[], float] = clock
+        self._store = ObjectStore(Signer(self._now))
         self._state = State(
             keys={api_key: user, other_api_key: self.other_user},
             users=users,
             organizations={name: {user: "admin"} for name in self.organizations},
             store=self._store,
-            clock=clock,
+            clock=self._now,
         )
         self._state.release_seconds = release_seconds
-        self._webhooks = Webhooks(clock)
+        self._state.max_per_page = max_per_page
+        self._initial = (latency, release_seconds, max_per_page)
+        self._webhooks = Webhooks(self._now)
         self._state.notify = self._webhooks.notify
-        self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
+        self._calls: deque[Call] = deque(maxlen=max_calls)
         self._faults = FaultScript()
         self._url = ""
         self._apps: dict[OriginName, Gateway] = {}
@@ -122,6 +142,9 @@ class Sandbox(Contents, WebhookCalls):
 
     def __repr__(self) -> str:
         return f"<Sandbox {self._url or 'not started'}>"
+
+    def _now(self) -> float:
+        return self.clock()
 
     def __enter__(self) -> Self:
         self.start()
@@ -152,12 +175,24 @@ class Sandbox(Contents, WebhookCalls):
         """
         if self._thread is not None:
             raise RuntimeError("This sandbox was started before; create a new one.")
-        listeners = _listen(self._addresses)
-        self._url, self._store.url = (_url(listener) for listener in listeners)
+        listeners = self._open_sockets()
+        self._url, self._store.url = map(url_of, listeners) if listeners else UNREACHABLE
+        self._store.follows_host = self._is_wildcard and bool(listeners)
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(listeners, ready), name="segments-sandbox", daemon=True)
         self._thread.start()
         ready.result(START_SECONDS)
+
+    def _open_sockets(self) -> list[socket.socket]:
+        if not self._listen:
+            return []
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # from pytest-socket, which also raises
+                return listen(self._addresses)
+        except RuntimeError:  # from a guard such as pytest-socket; the system raises OSError
+            self._listen = False
+            return []
 
     def stop(self) -> None:
         """Stop serving: close every connection and both sockets, and end the thread. A no-op if not running."""
@@ -167,9 +202,49 @@ class Sandbox(Contents, WebhookCalls):
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(2 * STOP_SECONDS)
 
+    def reset(self) -> None:
+        """
+        Delete all data, so that one sandbox can serve many tests.
+
+        Requests still in progress are dropped. Datasets, releases, assets, faults, calls, webhooks and their deliveries
+        are gone, and `latency`, `release_seconds`, `url_seconds`, `fail_releases` and the like have their initial
+        values. Users, keys, URLs and `clock` stay.
+
+        Example:
+            >>> with Sandbox() as sandbox:
+            ...     sandbox.latency = 0.5
+            ...     sandbox.reset()
+            ...     print(sandbox.latency)
+            0.0
+        """
+        self._run_in_loop(self._reset)
+
+    def _reset(self) -> None:
+        for app in self._apps.values():
+            app.drop_requests()
+        self._webhooks.reset()
+        self._state.reset()
+        self._faults.clear()
+        self._calls.clear()
+        self.latency, self.release_seconds, self._state.max_per_page = self._initial
+        self.url_seconds = EXPIRES_SECONDS
+
+    def _run_in_loop(self, function: Callable[[], None]) -> None:
+        """Run *function* in the thread that serves, or here if there is none."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None or not thread.is_alive() or thread is threading.current_thread():
+            function()
+            return
+
+        async def run() -> None:
+            function()
+
+        asyncio.run_coroutine_threadsafe(run(), loop).result(START_SECONDS)
+
     def _run(self, listeners: list[socket.socket], ready: Future[None]) -> None:
         try:
-            asyncio.run(self._serve(listeners, ready))
+            with asyncio.Runner(loop_factory=None if listeners else SocketlessLoop) as runner:
+                runner.run(self._serve(listeners, ready))
         except BaseException as error:
             if ready.done():
                 raise
@@ -182,18 +257,24 @@ class Sandbox(Contents, WebhookCalls):
             calls=self._calls,
             faults=self._faults,
             request_ids=map("sandbox-{:06}".format, itertools.count(1)),
-            clock=self._clock,
+            clock=self._now,
         )
         api = gateway(origin="api", answer=Api(self._state), latency=lambda: self.latency)
         storage = gateway(origin="storage", answer=Storage(self._store), latency=lambda: 0.0)
         self._apps = {"api": api, "storage": storage}
-        origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=True)]
+        origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=False)]
+        self._webhooks.start(self._loop)
         for origin in origins:
             await origin.start()
         ready.set_result(None)
         await self._stopping.wait()
         await asyncio.gather(*(origin.stop() for origin in origins))
         await self._webhooks.aclose()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it has sockets; if not, only `transport` reaches it."""
+        return self._listen
 
     @property
     def url(self) -> str:
@@ -208,6 +289,8 @@ class Sandbox(Contents, WebhookCalls):
     def transport(self) -> SandboxTransport:
         """
         Return an httpx transport to the running sandbox, for tests that must not open connections.
+
+        With ``Sandbox(listen=False)``, no socket is opened at all.
 
         Example:
             ::
@@ -228,6 +311,15 @@ class Sandbox(Contents, WebhookCalls):
         self._state.release_seconds = seconds
 
     @property
+    def max_per_page(self) -> int:
+        """Rows per page at most."""
+        return self._state.max_per_page
+
+    @max_per_page.setter
+    def max_per_page(self, rows: int) -> None:
+        self._state.max_per_page = rows
+
+    @property
     def url_seconds(self) -> float:
         """Validity of file URLs signed from now on, in seconds; one hour by default."""
         return self._store.signer.get_seconds
@@ -245,91 +337,31 @@ class Sandbox(Contents, WebhookCalls):
     def fail_releases(self, fail: bool) -> None:
         self._state.fail_releases = fail
 
-    def fail(
-        self,
-        method: str,
-        path: str,
-        *,
-        times: int | None = 1,
-        skip: int = 0,
-        status: int | None = 503,
-        json: Any = None,
-        body: bytes | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        content_type: str | None = None,
-        handled: bool = False,
-        drop: Drop | None = None,
-        delay: float = 0.0,
-        stall: float = 0.0,
-        rate: float | None = None,
-        origin: OriginName = "api",
-    ) -> Fault:
+    @property
+    def ignores_unknown_labelsets(self) -> bool:
         """
-        Inject a fault: the next matching requests get *status* instead of the real response.
+        Whether a list of samples with an unknown ``labelset`` returns samples without labels, instead of a 404.
 
-        Faults apply in the order in which they were added, at most one per request.
-
-        Example:
-            >>> with Sandbox() as sandbox:
-            ...     fault = sandbox.fail("PUT", "/labels/*", status=429, headers={"Retry-After": "2"})
-            ...     print(fault.hits)
-            0
-
-        Args:
-            method: The HTTP method, such as ``"GET"``; ``"*"`` for all.
-            path: The end of the path, such as ``"/samples/"``; or, if it contains a ``*``, a pattern for the whole
-                path. It is matched against the path as sent, ignoring a trailing slash.
-            times: How many requests it affects; None for all.
-            skip: How many matching requests to let through first.
-            status: The status of the response; None for the real response, for example with *delay*.
-            json: The body of the response, as a JSON value.
-            body: The raw body of the response, such as ``b"<html>"`` with status 200. Without *json* and *body*, an
-                error has the body that the service (4xx) or the gateway in front of it (5xx) sends.
-            headers: The headers of the response.
-            content_type: The content type of the response; by default it matches the body.
-            handled: Handle the request before sending *status*, like a gateway that times out too early.
-            drop: Drop the connection, regardless of *status*: ``"before"`` the request is handled, ``"after"`` it is
-                handled, or in the ``"middle"`` of the body of the real response.
-            delay: Seconds to wait before handling the request.
-            stall: Seconds to wait between handling the request and sending the response.
-            rate: Bytes of the response body sent per second; None for no limit.
-            origin: The origin of the requests: ``"api"`` or ``"storage"``.
-
-        Returns:
-            The fault; its ``hits`` counts the requests it has affected.
+        Which of the two the service does is not documented.
         """
-        sent = dict(headers or {})
-        content, kind = default_content(status or 200, sent)
-        if json is not None:
-            content, kind = orjson.dumps(json), "application/json"
-        elif body is not None:
-            content, kind = body.encode() if isinstance(body, str) else body, "application/json"
-        fault = Fault(
-            method=method.upper(),
-            path=path,
-            origin=origin,
-            times=times,
-            skip=skip,
-            status=None if drop else status,
-            content=content,
-            content_type=content_type or kind,
-            headers=sent,
-            handled=handled or status is None or drop in {"after", "middle"},
-            drop=drop,
-            delay=delay,
-            stall=stall,
-            rate=rate,
-        )
-        self._faults.add(fault)
-        return fault
+        return self._state.ignores_unknown_labelsets
 
-    def clear_faults(self) -> None:
-        """Remove all scripted faults."""
-        self._faults.clear()
+    @ignores_unknown_labelsets.setter
+    def ignores_unknown_labelsets(self, ignore: bool) -> None:
+        self._state.ignores_unknown_labelsets = ignore
+
+    @property
+    def redirects_slashes(self) -> bool:
+        """Whether every path without a trailing slash is redirected to the one with it, as Django does by default."""
+        return self._state.redirects_slashes
+
+    @redirects_slashes.setter
+    def redirects_slashes(self, redirect: bool) -> None:
+        self._state.redirects_slashes = redirect
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The requests received so far, on both origins, oldest first; at most the last 100,000."""
+        """The requests received so far, on both origins, oldest first; at most the last *max_calls*."""
         return tuple(self._calls)
 
     def clear_calls(self) -> None:
@@ -341,19 +373,3 @@ def _require_started(url: str) -> str:
     if not url:
         raise RuntimeError(NOT_STARTED)
     return url
-
-
-def _listen(addresses: Iterable[tuple[str, int]]) -> list[socket.socket]:
-    listeners: list[socket.socket] = []
-    try:
-        listeners.extend(socket.create_server(address) for address in addresses)
-    except BaseException:
-        for listener in listeners:
-            listener.close()
-        raise
-    return listeners
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"

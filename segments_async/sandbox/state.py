@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from attrs import define, field
 
+from segments_async.sandbox.paging import MAX_PER_PAGE
 from segments_async.sandbox.problems import not_found, refused
 
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ class State:
         self.store = store
         self.clock = clock
         self.release_seconds: float = 0.0
-        self.fail_releases = False
+        self.max_per_page: int = MAX_PER_PAGE
+        self.fail_releases: bool = False
+        self.ignores_unknown_labelsets: bool = False
+        self.redirects_slashes: bool = False
         self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""
         self.users: dict[str, Record] = {
@@ -127,6 +131,13 @@ class State:
         self.datasets: dict[tuple[str, str], Dataset] = {}
         self.samples: dict[str, Sample] = {}
         self.issues: dict[str, Issue] = {}
+
+    def reset(self) -> None:
+        """Delete everything but the users."""
+        for table in (self.datasets, self.samples, self.issues, self.store.objects):
+            table.clear()
+        self.fail_releases = False
+        self.ignores_unknown_labelsets = self.redirects_slashes = False
 
     def now(self) -> str:
         """Return the current time in the format of the service: UTC with microseconds and a ``Z``."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from attrs import define, field
@@ -21,17 +22,54 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
+PRIVATE_SCHEMES = ("s3", "gs")
+"""Schemes of files in buckets that users connected to the service; it signs URLs to read them."""
+
+_requested_host: ContextVar[str] = ContextVar("_requested_host", default="")
+
+
 @define(eq=False)
 class ObjectStore:
-    """The only bucket; ``url`` is its origin, without a trailing slash."""
+    """The only bucket."""
 
     signer: Signer
     url: str = ""
+    """Its origin for clients on this machine, without a trailing slash."""
+    follows_host: bool = False
+    """Whether clients on other machines may reach it, so that URLs must have the host that they called."""
     objects: dict[str, Blob] = field(factory=dict)
+    _hosts: set[str] = field(factory=set)
+    """Origins of URLs that other machines have received."""
+
+    def serve(self, host_header: str) -> None:
+        """Note the header ``Host`` of an API request, for the URLs in its response."""
+        if self.follows_host:
+            _requested_host.set(urlsplit(f"//{host_header}").netloc.rpartition("@")[2])
+
+    @property
+    def origin(self) -> str:
+        """Its origin for the client that is being served."""
+        requested = urlsplit(f"//{_requested_host.get()}") if self.follows_host else None
+        if requested is None or not requested.hostname:
+            return self.url
+        host = f"[{requested.hostname}]" if ":" in requested.hostname else requested.hostname
+        origin = f"http://{host}:{urlsplit(self.url).port}"
+        self._hosts.add(origin)
+        return origin
 
     def public_url(self, key: str) -> str:
         """Return the URL of *key* without a signature."""
-        return f"{self.url}/{quote(key)}"
+        return f"{self.origin}/{quote(key)}"
+
+    def key_of(self, url: str) -> str | None:
+        """Return the key of a URL of this bucket, or of a file in a private bucket of a user; None for another URL."""
+        scheme, separator, path = url.partition("://")
+        if separator and scheme in PRIVATE_SCHEMES:
+            return f"private/{scheme}/{path}"
+        for origin in (self.url, *self._hosts):
+            if url.startswith(f"{origin}/"):
+                return unquote(url.removeprefix(f"{origin}/").partition("?")[0])
+        return None
 
     def signed_url(self, key: str) -> str:
         """Return a presigned URL that can read *key* until it expires."""

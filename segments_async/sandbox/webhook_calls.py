@@ -1,14 +1,54 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from segments_async.sandbox.webhooks import Delivery
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Collection
 
-    from segments_async.sandbox.webhooks import Delivery, Family, Webhooks
+    from segments_async.sandbox.webhooks import Family, Webhooks
 
 NOT_STARTED = "The sandbox is not started; use it in a `with` or `async with` block."
+
+
+DELIVERY_SECONDS = 30.0
+POLL_SECONDS = 0.01
+
+
+class Deliveries(tuple[Delivery, ...]):  # noqa: SLOT001 (a tuple of any length can have no slots)
+    """Delivery attempts; calling it waits for those that are pending."""
+
+    _webhooks: Webhooks
+
+    @classmethod
+    def of(cls, webhooks: Webhooks) -> Self:
+        """Return the attempts of *webhooks* so far."""
+        deliveries = cls(tuple(webhooks.deliveries))
+        deliveries._webhooks = webhooks
+        return deliveries
+
+    async def __call__(self, timeout: float = DELIVERY_SECONDS) -> Self:
+        """
+        Wait until no webhook is pending.
+
+        Args:
+            timeout: Maximum seconds to wait.
+
+        Returns:
+            The attempts so far, oldest first.
+
+        Raises:
+            TimeoutError: A webhook is still pending after *timeout*.
+        """
+        with anyio.move_on_after(timeout):
+            while self._webhooks.pending:  # noqa: ASYNC110 (another thread changes it)
+                await anyio.sleep(POLL_SECONDS)
+            return self.of(self._webhooks)
+        raise TimeoutError(f"{self._webhooks.pending} webhooks are not delivered after {timeout:g} seconds.")
 
 
 class WebhookCalls:
@@ -16,6 +56,11 @@ class WebhookCalls:
 
     _webhooks: Webhooks
     _loop: asyncio.AbstractEventLoop | None
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the sandbox has sockets."""
+        raise NotImplementedError
 
     def add_webhook(self, url: str, *, events: Collection[str] | None = None, family: Family = "svix") -> str:
         """
@@ -40,13 +85,18 @@ class WebhookCalls:
             The secret that signs the messages.
 
         Raises:
-            ValueError: *url* is not a loopback address.
+            ValueError: *url* is not a loopback address, or *events* or *family* contains an unknown name.
+            RuntimeError: The sandbox has no sockets.
         """
+        if not self.is_listening:
+            raise RuntimeError("A sandbox without sockets cannot send webhooks.")
         return self._webhooks.add(url, events, family)
 
     def send_event(self, event_type: str, *, dataset: str | None = None, object: Any = None) -> None:
         """
         Send a webhook without a change, for example with an unknown event type.
+
+        It is in `pending_deliveries` when this returns, until it is delivered.
 
         Example:
             >>> with Sandbox() as sandbox:
@@ -59,15 +109,22 @@ class WebhookCalls:
 
         Raises:
             RuntimeError: The sandbox is not started.
+            ValueError: *event_type* is not a string, or empty.
         """
-        if self._loop is None:
+        if self._loop is None or self._loop.is_closed():
             raise RuntimeError(NOT_STARTED)
-        self._loop.call_soon_threadsafe(self._webhooks.send, event_type, dataset, object)
+        if not isinstance(event_type, str) or not event_type:
+            raise ValueError(f'event_type: expected a type such as "sample.created", got {event_type!r}.')
+        self._webhooks.send(event_type, dataset, object)
 
     @property
-    def deliveries(self) -> tuple[Delivery, ...]:
-        """The delivery attempts so far, oldest first; at most the last 10,000."""
-        return tuple(self._webhooks.deliveries)
+    def deliveries(self) -> Deliveries:
+        """
+        The delivery attempts so far, oldest first; at most the last 10,000.
+
+        ``await sandbox.deliveries()`` waits until no webhook is pending and returns the attempts until then.
+        """
+        return Deliveries.of(self._webhooks)
 
     @property
     def pending_deliveries(self) -> int:

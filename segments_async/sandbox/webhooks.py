@@ -7,17 +7,20 @@ import ipaddress
 import secrets
 from base64 import b64encode
 from collections import deque
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import urlsplit
 
 import httpx
-import orjson
 from attrs import define, field, frozen
 from standardwebhooks import Webhook
 
+from segments_async.sandbox.exact_json import write_json
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from segments_async.sandbox.state import Dataset, Record
 
@@ -99,7 +102,7 @@ class Webhooks:
     """
     Delivers events to endpoints: in order for each endpoint, concurrently across endpoints.
 
-    Any thread may add endpoints; everything else runs in the server's thread.
+    Any thread may add endpoints and events; everything else runs in the server's thread.
 
     Arguments:
         clock: Returns the seconds since the Unix epoch, for ``created_at``.
@@ -109,6 +112,7 @@ class Webhooks:
         self._clock = clock
         self._endpoints: list[Endpoint] = []
         self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.deliveries: deque[Delivery] = deque(maxlen=MAX_DELIVERIES)
 
     @property
@@ -116,9 +120,25 @@ class Webhooks:
         """Number of messages still to be delivered or retried."""
         return sum(len(endpoint.queue) for endpoint in self._endpoints)
 
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Deliver in *loop* from now on."""
+        self._loop = loop
+
+    def reset(self) -> None:
+        """Forget all endpoints and deliveries, and drop pending messages."""
+        for endpoint in self._endpoints:
+            endpoint.queue.clear()
+            if endpoint.worker is not None:
+                endpoint.worker.cancel()
+        self._endpoints.clear()
+        self.deliveries.clear()
+
     def add(self, url: str, events: Collection[str] | None, family: Family) -> str:
         """Register an endpoint and return its secret."""
         _check_loopback(url)
+        _check_events(events)
+        if family not in get_args(Family):
+            raise ValueError(f"family: expected one of {', '.join(map(repr, get_args(Family)))}, got {family!r}.")
         secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
         subscribed = None if events is None else frozenset(events)
         self._endpoints.append(Endpoint(url=url, events=subscribed, secret=secret, family=family))
@@ -139,10 +159,17 @@ class Webhooks:
             "object": subject,
             "text": _event_text(event_type, dataset, subject) if text is None else text,
         }
-        message = Message(id=f"msg_{secrets.token_urlsafe(20)}", event_type=event_type, body=orjson.dumps(event))
-        for endpoint in self._subscribers(event_type):
+        message = Message(id=f"msg_{secrets.token_urlsafe(20)}", event_type=event_type, body=write_json(event))
+        subscribers = self._subscribers(event_type)
+        for endpoint in subscribers:
             endpoint.queue.append(message)
-            if endpoint.worker is None or endpoint.worker.done():
+        if subscribers:
+            assert self._loop is not None  # changes and events need a started sandbox
+            self._loop.call_soon_threadsafe(self._start_workers)
+
+    def _start_workers(self) -> None:
+        for endpoint in self._endpoints:
+            if endpoint.queue and (endpoint.worker is None or endpoint.worker.done()):
                 endpoint.worker = asyncio.get_running_loop().create_task(self._deliver_queued(endpoint))
 
     async def aclose(self) -> None:
@@ -151,6 +178,8 @@ class Webhooks:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        for endpoint in self._endpoints:
+            endpoint.queue.clear()
         if self._client is not None:
             await self._client.aclose()
 
@@ -204,6 +233,20 @@ def _check_loopback(url: str) -> None:
         raise ValueError(
             f"The sandbox sends webhooks only to loopback URLs such as http://127.0.0.1:8000, got {url!r}."
         )
+
+
+def _check_events(events: object) -> None:
+    if events is None:
+        return
+    if isinstance(events, str) or not isinstance(events, Collection):
+        raise ValueError(f"events: expected a list of event types or None for all, got {events!r}.")  # noqa: TRY004
+    if not events:
+        raise ValueError("events: expected at least one event type, or None for all.")
+    for event in events:
+        if event not in EVENT_TYPES:
+            near = get_close_matches(str(event), EVENT_TYPES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(EVENT_TYPES)}."
+            raise ValueError(f"events: unknown event type {event!r}; {hint}")
 
 
 def _event_text(event_type: str, dataset: str | None, subject: object) -> str:

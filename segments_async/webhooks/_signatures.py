@@ -68,7 +68,7 @@ def _is_repetition(key: bytes) -> bool:
 
 
 def standard_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers under the names of the specification; both families are never mixed."""
+    """Return the headers under the names of the specification; the two families are never mixed."""
     given: dict[str, list[str]] = {}
     for name, value in headers.items():
         if isinstance(name, str) and isinstance(value, str) and value:
@@ -105,7 +105,7 @@ def check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Webh
 
 
 def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
-    """Leave out what is not a signature, as one valid one is enough."""
+    """Return the well-formed signatures; one valid signature is enough."""
     for signature in signatures:
         match = _SIGNATURE.fullmatch(signature)
         if match is not None:
@@ -117,5 +117,5 @@ def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
 
 
 def printable(message_id: str) -> str:
-    """Return an id, which may be anybody's, as it can be logged."""
+    """Return a message id escaped for logging, because a sender may forge it."""
     return message_id if message_id.isprintable() and len(message_id) <= _MAX_ID else repr(message_id[:_MAX_ID])

@@ -212,12 +212,12 @@ async def test_bounded(sandbox, urls, tmp_path, clock):
     async with AsyncSegments(
         sandbox.api_key, base_url=sandbox.url, clock=clock.settings, max_connections=2, retry=RetryPolicy(attempts=1)
     ) as client:
-        most = 0
+        most, gate = 0, client._session.pool.storage_gate_for(urls[0])
 
         async def watch():
             nonlocal most
             while True:
-                most = max(most, client._session.pool.storage_gate_for(urls[0]).limiter.in_flight)
+                most = max(most, gate.limiter.in_flight)
                 await anyio.lowlevel.checkpoint()
 
         async with anyio.create_task_group() as group:

@@ -16,6 +16,8 @@ from segments_async import (
     LabelPut,
     LabelUpdate,
     NotFoundError,
+    Outcome,
+    ReleaseSample,
     SampleUpdate,
     ValidationError,
 )
@@ -439,3 +441,52 @@ class TestAll:
         for items in ("u-1", {"uuid": "u-1"}, None):
             with pytest.raises(InputError, match="expected an iterable or async iterable of items"):
                 await calls[name](items)
+
+
+class TestWhatNamesASample:
+    """Samples, outcomes, mappings and uuids alike."""
+
+    async def forms(self, client, flowers, uuids):
+        """The five samples, each in another form."""
+        created = await client.samples.create_many(flowers, samples(5))
+        listed = await client.samples.list(flowers)
+        return [
+            UUID(uuids[0]),
+            listed[1],
+            created.results[2],
+            {"uuid": uuids[3], "name": "00003.png"},
+            ReleaseSample(uuid=uuids[4], name="00004.png"),
+        ]
+
+    async def test_delete_samples(self, client, sandbox, flowers, uuids):
+        report = await client.samples.delete_many(flowers, await self.forms(client, flowers, uuids))
+        check_report(report)
+        assert [outcome.uuid for outcome in report.results] == uuids
+        assert (report.deleted_count, names_on(sandbox)) == (5, [])
+
+    async def test_get_and_delete_labels(self, client, sandbox, flowers, uuids):
+        forms = await self.forms(client, flowers, uuids)
+        found = await client.labels.get_many(forms)
+        check_report(found)
+        assert [outcome.uuid for outcome in found.results] == uuids
+        assert [outcome.value is None for outcome in found.results] == [False, False, False, True, True]
+
+        labels = [outcome.value for outcome in found.results[:2]]
+        report = await client.labels.delete_many([*labels, found.results[2]])
+        assert dict(report.counts) == {"done": 3}
+        assert sandbox.labels(FLOWERS) == {}
+
+    @pytest.mark.parametrize(
+        ("item", "words"),
+        [
+            (Outcome(index=3, key=None, item={}, status="failed"), "[0]: this Outcome has no uuid"),
+            ({"name": "a"}, "[0].uuid: missing"),
+            (7, "[0]: expected a string, got int"),
+        ],
+    )
+    async def test_without_a_uuid(self, client, sandbox, flowers, uuids, item, words):
+        report = await client.samples.delete_many(flowers, [item, uuids[0]])
+        assert str(report.results[0].error) == f"uuids{words}"
+        report = await client.labels.get_many([item, uuids[1]])
+        assert str(report.results[0].error) == f"sample_uuids{words}"
+        assert report.results[1].value is not None

@@ -25,7 +25,7 @@ def test_readme_block(number):
 
 def test_bulk(run_page):
     printed = run_page("docs/bulk.md")
-    assert len(printed) == 7
+    assert len(printed) == 8
     message, place = printed[2]
     assert f"print(error)  # {message}\n" in text_of("docs/bulk.md")
     assert place.startswith("['raised in attributes (")

@@ -54,7 +54,19 @@ def test_export_of_the_labels_alone(release, tmp_path, capsys):
     """Neither a key nor the images are needed."""
     assert main(["export", release, str(tmp_path / "out"), "semantic", "--no-images", "--id-increment", "3"]) == 0
 
-    assert len(list((tmp_path / "out" / FOLDER).iterdir())) == 2
+    assert len(list((tmp_path / "out" / FOLDER).glob("*.png"))) == 2
+
+
+def test_export_over_another(release, tmp_path, capsys):
+    """What is in the way is refused, or replaced if that is wanted."""
+    folder = tmp_path / "out" / FOLDER
+    folder.mkdir(parents=True)
+    (folder / "good_label_ground-truth_semantic.png").write_bytes(b"mine")
+    arguments = ["export", release, str(tmp_path / "out"), "semantic", "--no-images"]
+
+    assert main(arguments) == 1
+    assert "was not written by an export; pass overwrite=True" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(

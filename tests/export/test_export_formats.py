@@ -73,11 +73,11 @@ async def test_pycocotools_reads_shapes(client, shapes, tmp_path, capsys):
 async def test_a_box_drawn_from_the_other_corner(client, tmp_path):
     """Width and height are never negative."""
     builder = ReleaseBuilder(client, "bboxes")
-    await builder.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "bbox", "points": [[30, 40], [10, 50]]}])
+    await builder.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "bbox", "points": [[30, 40], [10, 47]]}])
 
     report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance")
 
-    assert json.loads(report.file.read_text())["annotations"][0]["bbox"] == [10, 40, 20, 10]
+    assert json.loads(report.file.read_text())["annotations"][0]["bbox"] == [10, 40, 20, 7]
 
 
 @anyio
@@ -224,7 +224,7 @@ async def test_a_turned_image_has_the_size_of_its_bitmap(client, tmp_path):
 
 @anyio
 async def test_frames_become_images(client, tmp_path):
-    """Sequences go into YOLO frame by frame; frames without annotations have no file."""
+    """Sequences go into YOLO frame by frame; frames without boxes have an empty file."""
     builder = ReleaseBuilder(client, "image-vector-sequence")
     box = {"id": 1, "category_id": 2, "track_id": 1, "is_keyframe": True, "index": 0}
     box |= {"type": "bbox", "points": [[0, 0], [20, 10]]}
@@ -239,9 +239,10 @@ async def test_frames_become_images(client, tmp_path):
     assert report.samples == 3
     folder = report.folder / "drive"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "one-00002.jpg", "one-00003.jpg", "one-00003.txt", "one-f1.jpg", "one-f1.txt",
+        "one-00002.jpg", "one-00002.txt", "one-00003.jpg", "one-00003.txt", "one-f1.jpg", "one-f1.txt",
     ]  # fmt: skip
     assert (folder / "one-f1.txt").read_text() == "1 0.250000 0.250000 0.500000 0.500000\n"
+    assert (folder / "one-00002.txt").read_text() == ""
 
 
 @anyio
@@ -253,7 +254,7 @@ async def test_given_sizes(client, sandbox, shapes, tmp_path):
     report = await client.releases.export(path, tmp_path, "yolo", images=False, image_size=(128, 96))
 
     assert not sandbox.calls
-    assert (report.folder / "rose.txt").read_text() == "3 0.250000 0.250000 0.500000 0.500000\n"
+    assert (report.folder / "rose.txt").read_text() == "2 0.250000 0.250000 0.500000 0.500000\n"
     assert report.left_out == {"polygons": 1, "points": 1}
 
 
@@ -261,12 +262,16 @@ async def test_given_sizes(client, sandbox, shapes, tmp_path):
 async def test_numbers_stay_numbers(client, tmp_path):
     """Coordinates are neither rounded nor turned into text."""
     builder = ReleaseBuilder(client, "vector")
-    points = [[0.1, 1e-7], [12_345.678_901_2, math.pi]]
+    points = [[0.1, 1e-7], [12_345.678_901_2, math.pi], [77, 1.1]]
     await builder.drawn("a.jpg", [{"id": 1, "category_id": 1, "type": "polygon", "points": points}])
 
-    report = await client.releases.export(builder.write(tmp_path), tmp_path, "coco-instance")
+    report = await client.releases.export(
+        builder.write(tmp_path), tmp_path, "coco-instance", images=False, image_size=(20_000, 10_000)
+    )
 
-    assert json.loads(report.file.read_text())["annotations"][0]["points"] == points
+    [annotation] = json.loads(report.file.read_text())["annotations"]
+    assert annotation["points"] == points
+    assert annotation["segmentation"] == [[part for point in points for part in point]]
 
 
 @anyio

@@ -25,8 +25,11 @@ async def release(client, segmentation, tmp_path):
     return segmentation.write(tmp_path)
 
 
-def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+def files(folder, *, manifests=False):
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(
+        str(path.relative_to(folder)) for path in found if manifests or not path.name.startswith(".segments-export-")
+    )
 
 
 async def test_what_is_written(client, release, tmp_path):
@@ -213,18 +216,19 @@ async def test_a_broken_shape(client, tmp_path, annotation, says):
 
 
 async def test_an_image_that_cannot_be_fetched(client, tmp_path):
-    """An image in a bucket of the user's is named by COCO without a size; YOLO needs one."""
+    """An image in a bucket of the user's needs a size: COCO's tools do not accept null."""
     builder = ReleaseBuilder(client, "bboxes")
     box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
     builder.add("a.jpg", "s3://bucket/a.jpg", {"annotations": [box]})
     path = builder.write(tmp_path)
 
-    report = await client.releases.export(path, tmp_path, "coco-instance")
+    report = await client.releases.export(path, tmp_path, "coco-instance", image_size=(64, 48))
 
     [image] = json.loads(report.file.read_text())["images"]
-    assert (image["width"], image["file_name"]) == (None, "a.jpg")
-    with pytest.raises(ExportError, match=r"sample 'a.jpg': its image cannot be fetched.*image_size="):
-        await client.releases.export(path, tmp_path, "yolo")
+    assert (image["width"], image["height"], image["file_name"]) == (64, 48, "a.jpg")
+    for kind in ("coco-instance", "yolo"):
+        with pytest.raises(ExportError, match=r"sample 'a.jpg': its image cannot be fetched.*image_size="):
+            await client.releases.export(path, tmp_path, kind)
 
 
 async def test_names_stay_inside_the_folder(client, tmp_path):

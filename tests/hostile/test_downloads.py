@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import random
+import tracemalloc
 import zlib
 
 import pytest
 from raw_server import RawServer, answer, head
 from raw_storage import file_answer, first_then, range_start
-from wires import WIRES, within
+from wires import ONCE, WIRES, within
 
-from segments_async import TransportError
+from segments_async import ApiError, DecodeError, InputError, ServerError, TransportError
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +130,12 @@ def odd_range(words, content=OLD, status=206):
     return lambda start: answer(content[start:], status, PNG | {"ETag": '"1"', "Content-Range": words.format(start)})
 
 
+def short_part(start):
+    """Less than was asked for, as a host may send."""
+    end = min(start + 600_000, len(OLD))
+    return odd_range(f"bytes {{}}-{end - 1}/3000000", OLD[:end])(start)
+
+
 LATER = {
     "same version": (part(OLD), OLD),
     "other version": (part(NEW, tag='"2"'), NEW),
@@ -146,6 +153,12 @@ LATER = {
     "5,000 digits": (odd_range("bytes {}-2999999/" + "9" * 5000), OLD),
     "first of 5,000 digits": (odd_range("bytes " + "0" * 5000 + "{}-2999999/3000000"), OLD),
     "coded": (lambda start: answer(gzip.compress(OLD[start:]), 206, PNG | {"Content-Encoding": "gzip"}), OLD),
+    "starts before": (lambda start: file_answer(OLD, first=start - 5), OLD),
+    "ends before": (short_part, OLD),
+    "whole as a part": (lambda start: file_answer(NEW, tag='"2"', first=0), NEW),
+    "unit in capitals": (odd_range("Bytes {}-2999999/3000000"), OLD),
+    "whole and coded": (lambda start: coded(gzip.compress(OLD)), OLD),
+    "other tag at each request": (lambda start: file_answer(NEW, tag=f'"{start}"'), NEW),
     "no such part": (lambda start: answer(b"", 416, {"Content-Range": "bytes */3000000"}), OLD),
 }
 
@@ -201,3 +214,171 @@ async def test_odd_length(connect, tmp_path, length):
 
     for came in (read, saved):
         assert came == b"png" or isinstance(came, TransportError)
+
+
+@WIRES
+@pytest.mark.parametrize("coding", ["gzip, gzip", "deflate, gzip", "br", "gzip; q=1", "a" * 5000])
+async def test_coding_that_is_refused(connect, tmp_path, coding):
+    """Only one coding is undone, as each multiplies what a small body may become; others were not asked for."""
+    with RawServer(lambda peer, _: peer.send(coded(gzip.compress(ZIPPED), coding))) as host, within(4):
+        async with connect(NO_API, retry=ONCE) as client:
+            read, saved = await fetch(client, f"{host.url}/a.png", tmp_path)
+
+    for error in (read, saved):
+        assert isinstance(error, TransportError)
+        assert "coding" in str(error)
+        assert len(str(error)) < 500
+
+
+MB = 1_000_000
+BOMB = gzip.compress(bytes(300 * MB), 1)
+"""1.3 MB that become 300."""
+
+
+@WIRES
+@pytest.mark.parametrize("status", [200, 404])
+async def test_memory(connect, status):
+    """The size after decompression counts, and what is above the limit is never held."""
+    body = answer(BOMB, status, PNG | {"Content-Encoding": "gzip"})
+    with RawServer(lambda peer, _: peer.send(body)) as host, within(5):
+        async with connect(NO_API, retry=ONCE) as client:
+            tracemalloc.start()
+            try:
+                with pytest.raises(InputError if status == 200 else ApiError) as caught:
+                    await client.assets.read(f"{host.url}/a.png", max_bytes=10 * MB)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+    assert len(host.requests) == 1
+    assert peak < (10 + 20) * MB
+    if status == 200:
+        assert "is larger than 10000000 bytes" in str(caught.value)
+
+
+@WIRES
+async def test_too_large_by_its_length(connect):
+    """A file whose length is known is refused before it is read."""
+
+    def script(peer, request):
+        peer.send(answer(b"", length=10 * MB, headers=PNG))
+        peer.stall()
+
+    with RawServer(script) as host, within(2):
+        async with connect(NO_API, retry=ONCE) as client:
+            with pytest.raises(InputError, match="is larger than 1000 bytes"):
+                await client.assets.read(f"{host.url}/a.png", max_bytes=1000)
+
+
+@WIRES
+@pytest.mark.parametrize(("status", "kind"), [(404, ApiError), (503, ServerError), (403, ApiError)])
+async def test_large_error(connect, tmp_path, status, kind):
+    """At most 64 KiB of an error are read, and it is classified all the same."""
+
+    def script(peer, request):
+        peer.send(answer(b"<Error><Code>NoLuck</Code></Error>", status, {"Content-Type": "text/xml"}, length=10**12))
+        while True:
+            peer.send(b" " * 65536)
+
+    with RawServer(script) as host, within(4):
+        async with connect(NO_API, retry=ONCE) as client:
+            with pytest.raises(kind, match="NoLuck") as caught:
+                await client.assets.read(f"{host.url}/a.png")
+            [outcome] = (await client.assets.download_many([f"{host.url}/b.png"], tmp_path)).results
+
+    assert caught.value.status == outcome.error.status == status
+    assert len(str(caught.value.body)) <= 65536
+
+
+@WIRES
+@pytest.mark.parametrize("status", [201, 202, 204, 205])
+async def test_success_without_a_file(connect, status):
+    """What is no file is no success."""
+    with RawServer(lambda peer, _: peer.send(head(status, PNG | {"Content-Length": 0}))) as host, within(4):
+        async with connect(NO_API, retry=ONCE) as client:
+            with pytest.raises(DecodeError, match="received no file"):
+                await client.assets.read(f"{host.url}/a.png")
+
+
+@WIRES
+async def test_body_that_is_longer_than_its_range(connect, tmp_path):
+    """It is not joined; the file is fetched again from its beginning."""
+
+    def resume(peer, request):
+        if "range" in request.headers:
+            start = range_start(request)
+            words = {"ETag": '"1"', "Content-Range": f"bytes {start}-{start + 9}/{len(OLD)}"}
+            peer.send(answer(OLD[start:] + b"more", 206, PNG | words))
+        else:
+            peer.send(file_answer(OLD))
+
+    with RawServer(first_then(cut_half_way, resume)) as host, within(5):
+        async with connect(NO_API) as client:
+            [outcome] = (await client.assets.download_many([f"{host.url}/big.bin"], tmp_path)).results
+
+    assert outcome.value[0].read_bytes() == OLD
+
+
+def release_at(peer, request):
+    """Answer for the release whose file is at the same server; False if that was not asked."""
+    if "/releases/" not in request.path:
+        return False
+    url = f"http://{request.headers['host']}/v1.json"
+    peer.send(answer({"name": "v1", "status": "SUCCEEDED", "attributes": {"url": url}}))
+    return True
+
+
+@WIRES
+@pytest.mark.parametrize("later", ["same", "other tag", "other total"])
+async def test_part_of_another_run(connect, tmp_path, later):
+    """A part that an earlier run left is joined to what is of the same tag and total only."""
+    content, tag = {"same": (OLD, '"1"'), "other tag": (NEW, '"2"'), "other total": (LONGER, '"1"')}[later]
+
+    def script(peer, request):
+        if release_at(peer, request):
+            return
+        if len(host.requests) == 2:
+            cut_half_way(peer)
+        elif len(host.requests) == 3:
+            peer.close()
+        elif "range" in request.headers:
+            peer.send(file_answer(content, tag=tag, first=range_start(request)))
+        else:
+            peer.send(file_answer(content, tag=tag))
+
+    path = tmp_path / "v1.json"
+    with RawServer(script) as host, within(5):
+        async with connect(host.url, retry=ONCE) as client:
+            with pytest.raises(TransportError):
+                await client.releases.download("jane/flowers", "v1", path)
+        async with connect(host.url) as client:
+            await client.releases.download("jane/flowers", "v1", path)
+
+    assert path.read_bytes() == content
+    assert len(host.requests) == (5 if later == "same" else 6)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@WIRES
+async def test_callback_that_raises(connect, tmp_path):
+    """What `progress` raises is raised to the caller as it is, and nothing is sent again."""
+    calls = []
+
+    def script(peer, request):
+        if not release_at(peer, request):
+            peer.send(file_answer(OLD)[:2_000_000])
+            peer.pause(0.3)
+            peer.send(file_answer(OLD)[2_000_000:])
+
+    def progress(made):
+        calls.append(made)
+        if not made.finished:
+            raise KeyError("mine")
+
+    with RawServer(script) as host, within(4):
+        async with connect(host.url) as client:
+            with pytest.raises(KeyError, match="mine"):
+                await client.releases.download("jane/flowers", "v1", tmp_path / "v1.json", progress=progress)
+
+    assert len(host.requests) == 2
+    assert len(calls) == 2

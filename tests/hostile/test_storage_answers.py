@@ -8,6 +8,7 @@ from raw_storage import EARLY_REFUSALS, first_then, refusal, uploads_go_to
 from wires import OWN_WIRES, WIRES, within
 
 from segments_async import ApiError
+from segments_async.resources.assets.upload_once import MAX_RENEWALS
 
 pytestmark = pytest.mark.anyio
 
@@ -78,7 +79,7 @@ async def test_call_that_is_too_large(connect, how):
 
 @OWN_WIRES
 async def test_many_uploads_that_are_refused_early(connect, tmp_path):
-    """In a bulk run, each is told of in the storage's words, and equal ones together."""
+    """In a bulk run, each is reported in the storage's words, equal ones together; expired addresses are renewed."""
     files = [tmp_path / f"{number}.png" for number in range(3)]
     for file in files:
         file.write_bytes(FILE[:5_000_000])
@@ -101,4 +102,4 @@ async def test_many_uploads_that_are_refused_early(connect, tmp_path):
     assert report.failed == 3
     [words] = report.error_groups
     assert "Policy expired" in words
-    assert len(storage.requests) == 3
+    assert len(storage.requests) == 3 * (1 + MAX_RENEWALS)

@@ -117,7 +117,7 @@ READS = [
     (
         f"{D}/samples/?filters=n:1&sort=-priority",
         lambda t, w: t.get_samples(FLOWERS, metadata=["n:1"], sort="priority", direction="desc"),
-        lambda c, w: c.samples.list(FLOWERS, metadata={"n": 1}, sort="priority", direction="desc"),
+        lambda c, w: c.samples.list(FLOWERS, metadata={"n": "1"}, sort="priority", direction="desc"),
     ),
     (
         f"{D}/samples/?label_status=REVIEWED,LABELED",

@@ -98,8 +98,12 @@ async def test_labelset(files):
         ({"metadata": {"city": "Paris", "night": True}}, "0"),
         ({"metadata": "night:true"}, "03"),
         ({"metadata": ["city:London", "night:false"]}, "1"),
-        ({"metadata": {"zoo": None}}, ""),
+        ({"metadata": {"zoo": "7"}}, ""),
         ({"metadata": {"city": "Paris"}, "label_status": "LABELED"}, "04"),
+        ({"label_status": "labeled"}, "034"),
+        ({"label_status": ["Reviewed", "unlabeled"]}, "12"),
+        ({"label_status": "approved"}, ""),
+        ({"label_status": ["Approved", "LABELED"]}, "034"),
     ],
 )
 async def test_pick(files, pick, expected):
@@ -108,6 +112,9 @@ async def test_pick(files, pick, expected):
     samples[1]["labels"]["ground-truth"]["label_status"] = "REVIEWED"
     samples[2]["labels"] = {}
     samples[4]["labels"]["model"] = files.label("PRELABELED")
+    if "pproved" in str(pick):
+        samples += [{**files.sample(5), "labels": {"ground-truth": files.label("Approved")}}]
+        expected += "5"
 
     found = await names(files.write_release(samples), **pick)
 
@@ -122,6 +129,8 @@ async def test_pick(files, pick, expected):
         ({"label_status": []}, "label_status", "at least one"),
         ({"label_status": [7]}, "label_status", "expected text, got"),
         ({"metadata": "city"}, "metadata", "key:value"),
+        ({"metadata": {"zoo": None}}, "metadata.zoo", "a number, a bool or a list, got NoneType"),
+        ({"metadata": "height:>tall"}, "metadata", "expected a number after '>'"),
         ({"on_error": "ignore"}, "on_error", "'raise' or 'skip'"),
     ],
 )
@@ -130,6 +139,15 @@ async def test_invalid_pick(files, pick, path, words):
         with pytest.raises(InputError, match=words) as caught:
             release.samples(**pick)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize("word", ["labelled", "REVIEWD"])
+async def test_word_that_is_no_status(files, word):
+    """Known once the whole file has been searched, before the first sample."""
+    async with open_release(files.write_release([files.sample(number) for number in range(3)])) as release:
+        with pytest.raises(InputError, match=r"is not a label status; did you mean '(LABELED|REVIEWED)'") as caught:
+            await anext(release.samples(label_status=["LABELED", word]))
+    assert caught.value.path == "label_status"
 
 
 async def test_status_without_a_ground_truth(files):

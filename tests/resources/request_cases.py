@@ -33,6 +33,7 @@ SETTINGS = {
     "task_attributes": {"format_version": "0.1", "categories": [], "novel": 1},
     "category": "garden",
     "public": False,
+    "tags": ["spring", "ours"],
     "readme": "# Roses",
     "metadata": {"day": "sunday", "n": 1.0},
     "archived": True,

@@ -1,7 +1,7 @@
 """
 Imports point one way; docs/architecture.md shows the map.
 
-Imports that only type checkers read count too: they say what a reader must know first.
+Imports for type checkers count too, because a reader of the importing file must know them too.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ LAYERS = [
     ["fastapi", "pytest_plugin"],
     ["cli"],
 ]
-"""A room imports rooms of earlier layers only; two rooms of one layer do not import each other."""
+"""A top-level module or package imports only those of earlier layers; two of one layer do not import each other."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 MAY_USE = {"samples": {"assets"}, "labels": {"assets"}, "assets": set(), "releases": set()}
-"""Rooms of `resources` by which of the others they may use; plain files there may use none."""
+"""The packages of `resources`, and which of the others each may use; single modules may use none."""
 
 
-def room_of(path: Path) -> str:
-    """The room of a file: the first part of its path in the package."""
+def top_level_of(path: Path) -> str:
+    """The top-level module or package of a file: the first part of its path in `segments_async`."""
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -69,23 +69,23 @@ def imported_files(path: Path) -> set[Path]:
     return found - {path}
 
 
-def rooms_imported_by(path: Path) -> set[str]:
-    return {room_of(found) for found in imported_files(path)} - {room_of(path)}
+def top_levels_imported_by(path: Path) -> set[str]:
+    return {top_level_of(found) for found in imported_files(path)} - {top_level_of(path)}
 
 
 def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_every_room_has_a_layer():
-    assert {room_of(path) for path in FILES} == set(RANK)
+def test_every_module_has_a_layer():
+    assert {top_level_of(path) for path in FILES} == set(RANK)
 
 
 @pytest.mark.parametrize("path", FILES, ids=shown)
 def test_imports_point_down(path):
-    """A room imports only what stands below it."""
-    room = room_of(path)
-    upward = {name for name in rooms_imported_by(path) if RANK[name] >= RANK[room]}
+    """A module imports only lower layers."""
+    name = top_level_of(path)
+    upward = {other for other in top_levels_imported_by(path) if RANK[other] >= RANK[name]}
     assert upward == set()
 
 
@@ -98,7 +98,7 @@ def test_no_two_files_import_each_other():
     assert sorted(map(shown, left)) == []
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "resources"], ids=shown)
+@pytest.mark.parametrize("path", [path for path in FILES if top_level_of(path) == "resources"], ids=shown)
 def test_resources_stand_side_by_side(path):
     """Samples and labels may use assets; otherwise no resource imports another."""
 
@@ -107,15 +107,15 @@ def test_resources_stand_side_by_side(path):
 
     if place(path) == "__init__":
         return
-    others = {place(found) for found in imported_files(path) if room_of(found) == "resources"}
+    others = {place(found) for found in imported_files(path) if top_level_of(found) == "resources"}
     shared = {"_base", "_operations"}
     assert others - shared - {place(path)} <= MAY_USE.get(place(path), set())
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "sandbox"], ids=shown)
+@pytest.mark.parametrize("path", [path for path in FILES if top_level_of(path) == "sandbox"], ids=shown)
 def test_the_sandbox_knows_no_client(path):
     """It was written from the documentation, so that client and service cannot share a mistake."""
-    assert rooms_imported_by(path) <= {"_version"}
+    assert top_levels_imported_by(path) <= {"_version"}
 
 
 def test_the_engine_knows_no_endpoint():
@@ -130,14 +130,14 @@ def test_every_endpoint_is_declared_in_one_file():
         shown(path)
         for path in FILES
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if room_of(path) != "sandbox"
+        if top_level_of(path) != "sandbox"
         and isinstance(node, ast.Assign)
         and ast.unparse(node.value).startswith("Endpoint(")
     }
     assert declaring == {"_wire/routes.py"}
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room_of(path) == "_wire"], ids=shown)
+@pytest.mark.parametrize("path", [path for path in FILES if top_level_of(path) == "_wire"], ids=shown)
 def test_protocol_rules_do_no_io(path):
     """Neither clock nor loop nor socket."""
     modules = {

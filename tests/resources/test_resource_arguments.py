@@ -15,7 +15,11 @@ from segments_async import (
     ImageVectorLabelAttributes,
     InputError,
     LabelPut,
+    TaskAttributeCategory,
+    TaskAttributes,
+    TransportError,
 )
+from segments_async._wire.contents import check_label, check_sample
 
 pytestmark = pytest.mark.anyio
 one_backend = pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -219,7 +223,7 @@ async def test_names(client, call, path, name):
         ),
         (
             lambda c: c.samples.list("a/b", metadata={"city": None}),
-            "metadata.city: expected text, a number or a bool, got NoneType",
+            "metadata.city: expected text, a number, a bool or a list, got NoneType",
         ),
         (lambda c: c.labels.put("u", "x", None), "attributes: missing"),
         (lambda c: c.labels.put("u", "x", 7), "attributes: expected a list or an object, got int"),
@@ -318,3 +322,157 @@ async def test_uuid_objects_are_uuids():
         await client.labels.put_many([LabelPut(uuid, {})])
 
     assert paths == [f"/samples/{uuid}/", *[f"/labels/{uuid}/ground-truth/"] * 2]
+
+
+BOXES = {"annotations": [BOX]}
+MISTYPED = [
+    ({"annotation": []}, "attributes.annotation: unknown key; did you mean 'annotations'?"),
+    ({"annotations": [], "link": []}, "attributes.link: unknown key; did you mean 'links'?"),
+    ({"frame": [BOXES]}, "attributes.frame: unknown key; did you mean 'frames'?"),
+    (
+        {"annotations": [BOX, {**BOX, "atributes": {}}]},
+        "attributes.annotations[1].atributes: unknown key; did you mean 'attributes'?",
+    ),
+    (
+        {"frames": [BOXES, {"annotations": [{**BOX, "type": "bbx"}]}]},
+        "attributes.frames[1].annotations[0].type: unknown type 'bbx'; did you mean 'bbox'?",
+    ),
+    (
+        {
+            "sensors": [
+                {"name": "L", "task_type": "vector", "attributes": {"annotations": [{**BOX, "type": "Polygon"}]}}
+            ]
+        },
+        "attributes.sensors[0].attributes.annotations[0].type: unknown type 'Polygon'; did you mean 'polygon'?",
+    ),
+    (
+        {"annotations": [{**BOX, "points": [[1, 2], [3, 4], [5, 6]]}]},
+        "attributes.annotations[0].points: a bbox has two corners, got 3",
+    ),
+    (
+        {"annotations": [{**BOX, "type": "point"}]},
+        "attributes.annotations[0].points: a point has one point, got 2",
+    ),
+    (
+        ImageVectorLabelAttributes(annotations=[ImageVectorAnnotation(id=1, category_id=1, type="bbx", points=[])]),
+        "attributes.annotations[0].type: unknown type 'bbx'; did you mean 'bbox'?",
+    ),
+]
+
+
+@one_backend
+@pytest.mark.parametrize(("attributes", "words"), MISTYPED)
+async def test_mistyped_labels(client, attributes, words):
+    """Every call that writes a label names the key, the type or the points."""
+    with pytest.raises(InputError) as caught:
+        await client.labels.put("u", "x", attributes)
+    assert str(caught.value) == words
+    with pytest.raises(InputError) as caught:
+        await client.labels.update("u", "x", attributes=attributes)
+    assert str(caught.value) == words
+    report = await client.labels.put_many([LabelPut("u", attributes)])
+    assert str(report.results[0].error) == f"labels[0].{words}"
+    report = await client.labels.update_many([{"sample_uuid": "u", "attributes": attributes}])
+    assert str(report.results[0].error) == f"changes[0].{words}"
+
+
+@one_backend
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda c: c.samples.create_many("a/b", [{"name": "m", "attributes": IMAGE, "metdata": {}}]),
+            "samples[0].metdata: unknown key; did you mean 'metadata'?",
+        ),
+        (
+            lambda c: c.samples.create_many("a/b", [{"name": "m", "atributes": IMAGE}]),
+            "samples[0].atributes: unknown key; did you mean 'attributes'?",
+        ),
+        (
+            lambda c: c.samples.create_many("a/b", [{"name": "m", "attributes": IMAGE, "Priority": 5}]),
+            "samples[0].Priority: unknown key; did you mean 'priority'?",
+        ),
+        (
+            lambda c: c.samples.create_many("a/b", [{"name": "m", "attributes": {"imag": {"url": "x"}}}]),
+            "samples[0].attributes.imag: unknown key; did you mean 'image'?",
+        ),
+        (
+            lambda c: c.samples.update_many([{"uuid": "u", "priority": 1, "metdata": {"a": 1}}]),
+            "changes[0].metdata: unknown key; did you mean 'metadata'?",
+        ),
+        (
+            lambda c: c.samples.update_many([{"uuid": "u", "robot": 1}]),
+            (
+                "changes[0]: changes nothing; expected at least one of metadata, priority, assigned_labeler, "
+                "assigned_reviewer, readme, name, attributes"
+            ),
+        ),
+        (
+            lambda c: c.labels.put_many([{"sample_uuid": "u", "attributes": {}, "label_statis": "LABELED"}]),
+            "labels[0].label_statis: unknown key; did you mean 'label_status'?",
+        ),
+        (
+            lambda c: c.labels.put_many([{"sample_uuid": "u", "attributes": {}, "scor": 0.5}]),
+            "labels[0].scor: unknown key; did you mean 'score'?",
+        ),
+        (
+            lambda c: c.labels.update_many([{"sample_uuid": "u", "labl_status": "LABELED"}]),
+            "changes[0].labl_status: unknown key; did you mean 'label_status'?",
+        ),
+        (
+            lambda c: c.labels.update_many([{"sample_uuid": "u", "robot": 7}]),
+            "changes[0]: changes nothing; expected at least one of attributes, label_status, score",
+        ),
+    ],
+)
+async def test_mistyped_keys(client, call, words):
+    """A near miss of a key that is absent fails the item, and nothing is sent."""
+    report = await call(client)
+    assert [str(outcome.error) for outcome in report.results] == [words]
+    assert type(report.results[0].error) is InputError
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"metadata": {}, "metdata": {}},  # the key is there, so the other one was meant
+        {"data_type": "IMAGE", "created_by": "joe", "dataset_full_name": "a/b", "label": None},  # the service's own
+        {"robot": 1, "weather": "rain", "x" * 1000: 1},
+    ],
+)
+async def test_unknown_keys_pass(given):
+    fields = {"name": "a", "attributes": {**IMAGE, "robot": 1}, **given}
+    check_sample(fields)
+
+
+async def test_unknown_label_keys_pass():
+    cuboid = {**BOX, "type": "cuboid-3000", "points": [1, 2, 3], "robot": 1}
+    returned = {"label_type": "vector", "created_by": "joe", "rating": 1, "robot": 1}
+    check_label({"sample_uuid": "u", "attributes": {"annotations": [cuboid], "robot": 1}, **returned})
+
+
+@one_backend
+async def test_categories_of_a_dataset(client):
+    """With the dataset at hand, a category that it does not have needs no request to be noticed."""
+    flowers = Dataset(name="b", full_name="a/b", task_attributes=TaskAttributes(categories=[]))
+    flowers.task_attributes.categories = [TaskAttributeCategory(name="rose", id=n) for n in (2, 1)]
+    wrong = {"annotations": [BOX, {**BOX, "category_id": 9}]}
+    words = "attributes.annotations[1].category_id: the dataset has no category 9; its ids: 1, 2"
+
+    with pytest.raises(InputError) as caught:
+        await client.labels.put("u", "x", wrong, dataset=flowers)
+    assert str(caught.value) == words
+    report = await client.labels.put_many([LabelPut("u", wrong)], dataset=flowers)
+    assert str(report.results[0].error) == f"labels[0].{words}"
+    with pytest.raises(TransportError, match="was sent"):
+        await client.labels.put("u", "x", {"annotations": [BOX]}, dataset=flowers)
+    for dataset, problem in [
+        (Dataset(name="b"), "dataset: has no categories, as in a list of datasets; use datasets.get()"),
+        ("a/b", "dataset: expected a Dataset, got str"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            await client.labels.put_many([], dataset=dataset)
+        assert str(caught.value) == problem
+        with pytest.raises(InputError) as caught:
+            await client.labels.put("u", "x", {"annotations": [BOX]}, dataset=dataset)
+        assert str(caught.value) == problem

@@ -174,8 +174,10 @@ class TestIssues:
         issue = await other.issues.create(sample.uuid, "Torn.")
         assert (issue.status, issue.created_by, issue.sample_name) == ("OPEN", "jane", "a.png")
         sandbox.add_comment(issue.uuid, "So it is.", user="bert")
+        ours = await client.issues.create(sample.uuid, "Faded.")
         with pytest.raises(AuthorizationError):
-            await other.issues.update(issue.uuid, status=IssueStatus.CLOSED)
+            await other.issues.update(ours.uuid, status=IssueStatus.CLOSED)
+        await client.issues.delete(ours.uuid)
         closed = await client.issues.update(issue.uuid, status=IssueStatus.CLOSED)
         assert (closed.status, closed.description, closed.updated_by) == ("CLOSED", "Torn.", "sandbox")
         [comment] = closed.comments
@@ -247,9 +249,33 @@ class TestWorkunits:
 
     async def test_times(self, client, sandbox, sample):
         sandbox.add_workunit(sample.uuid)
+        [unit] = await client.workunits.list(DATASET)
+        assert (unit.time, unit.work_type) == (60_000, "label")  # a minute, in milliseconds
         now, hour = datetime.now(UTC), timedelta(hours=1)
         assert len(await client.workunits.list(DATASET, start=now - hour, end=now + hour)) == 1
         assert await client.workunits.list(DATASET, start=now + hour) == []
         assert await client.workunits.list(DATASET, end=f"{now - hour:%Y-%m-%dT%H:%M:%S}") == []
         with pytest.raises(ValidationError, match="end: Enter a valid date/time"):
             await client.workunits.list(DATASET, end="tomorrow")
+
+
+async def test_tags(client, sandbox):
+    """Datasets and issues have tags, as text; an object in their place does not break reading."""
+    await client.datasets.create("tagged", tags=["spring"])
+    assert (await client.datasets.get("sandbox/tagged")).tags == ["spring"]
+    await client.datasets.update("sandbox/tagged", tags=["autumn", "ours"])
+    assert (await client.datasets.get("sandbox/tagged")).tags == ["autumn", "ours"]
+
+    sample = await client.samples.create("sandbox/tagged", "a", {"image": {"url": "https://x/a.png"}})
+    issue = await client.issues.create(sample.uuid, "Torn.", tags=["damage"])
+    assert issue.tags == ["damage"]
+    assert (await client.issues.update(issue.uuid, tags=[{"name": "damage"}])).tags == [{"name": "damage"}]
+    with pytest.raises(InputError, match=r"^tags\[0\]: expected a string or an object, got int$"):
+        await client.issues.create(sample.uuid, "Torn.", tags=[7])
+
+
+async def test_new_datasets_are_private(client, sandbox):
+    """Whatever the service does without the key, it is sent unless told otherwise."""
+    for given, sent in [({}, False), ({"public": None}, False), ({"public": True}, True)]:
+        dataset = await client.datasets.create(f"new-{given}", **given)
+        assert dataset.public is sent

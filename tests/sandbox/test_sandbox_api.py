@@ -262,3 +262,18 @@ def test_collaborator_refused(api, flowers, body, words):
     reply = api.post(f"{flowers}/collaborators/", json=body)
     assert reply.status_code == 400
     assert words in reply.text
+
+
+def test_redirects_to_a_trailing_slash(api, sandbox, flowers):
+    """As Django does by default; a redirected POST loses its body."""
+    assert api.get(f"{flowers}?a=%20b").status_code == 200
+    sandbox.redirects_slashes = True
+    for method in ("GET", "POST", "DELETE"):
+        reply = api.request(method, f"{flowers}?a=%20b")
+        assert (reply.status_code, reply.headers["location"], reply.content) == (301, f"{flowers}/?a=%20b", b"")
+    assert api.get("/user").headers["location"] == "/user/"
+    assert api.get("/user", follow_redirects=True).json()["username"] == "sandbox"
+    assert api.get("/nowhere").status_code == 404
+    assert api.get(f"{flowers}/").status_code == 200
+    sandbox.reset()
+    assert api.get("/user").status_code == 200

@@ -191,3 +191,30 @@ def test_client_that_hangs_up(sandbox, api):
             client.post(f"{sandbox.url}/user/datasets/", content=broken())
     assert api.get("/user").status_code == 200
     assert [call.path for call in sandbox.calls] == ["/user"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"method": "get "}, "method: expected one of"),
+        ({"method": "FETCH"}, "method: expected one of"),
+        ({"path": ""}, "path: expected the end of a path"),
+        ({"path": "/samples/?page=2"}, "path: expected a path without a query"),
+        ({"path": "https://api.segments.ai/user"}, "path: expected a path without a query"),
+        ({"origin": "s3"}, "origin: expected one of 'api', 'storage', got 's3'"),
+        ({"drop": "befor"}, "drop: expected one of None, 'before', 'after', 'middle', got 'befor'"),
+        ({"times": -1}, "times: expected a number of requests from 0 or None for all, got -1"),
+        ({"times": True}, "times: expected a number"),
+        ({"skip": -1}, "skip: expected a number"),
+        ({"status": 99}, "status: expected a status from 200 to 599 or None, got 99"),
+        ({"status": "503"}, "status: expected a status"),
+        ({"delay": -1}, "delay: expected seconds from 0"),
+        ({"stall": float("nan")}, "stall: expected seconds from 0"),
+        ({"rate": 0}, "rate: expected bytes per second above 0"),
+        ({"json": {}, "body": "x"}, "json and body cannot be combined"),
+    ],
+)
+def test_a_fault_that_can_never_apply(sandbox, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        sandbox.fail(**{"method": "GET", "path": "/user", **arguments})
+    assert sandbox._faults.take("api", "GET", "/user") is None

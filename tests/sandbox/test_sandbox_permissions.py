@@ -19,7 +19,8 @@ CHANGES = [
     ("labeler", "PATCH", "/labels/{uuid}/ground-truth/", {"score": 1}),
     ("labeler", "DELETE", "/labels/{uuid}/ground-truth/", None),
     ("manager", "PATCH", "/samples/{uuid}/", {"priority": 1, "assigned_labeler": "jane"}),
-    ("manager", "PATCH", "/issues/{issue}/", {"status": "CLOSED"}),
+    ("labeler", "PATCH", "/issues/{issue}/", {"status": "CLOSED"}),
+    ("manager", "PATCH", "/issues/{issue}/", {"status": "CLOSED", "description": "Mended."}),
     ("manager", "DELETE", "/issues/{issue}/", None),
     ("manager", "POST", "{flowers}/collaborators/", {"user": "bert", "role": "manager"}),
     ("manager", "PATCH", "{flowers}/collaborators/joe", {"role": "reviewer"}),
@@ -178,3 +179,20 @@ def test_names_and_keys_of_ones_own():
     for same in ({"api_key": "other-sandbox-key"}, {"user": "ann", "other_user": "ann"}):
         with pytest.raises(ValueError, match="must differ from user and api_key"):
             Sandbox(**same)
+
+
+def test_an_author_edits_closes_and_deletes_an_issue(api, other, names):
+    api.post(f"{names['flowers']}/collaborators/", json={"user": "jane", "role": "viewer"})
+    own = other.post(f"/samples/{names['uuid']}/issues/", json={"description": "Blurred."}).json()["uuid"]
+    assert other.patch(f"/issues/{own}/", json={"description": "Sharp.", "status": "CLOSED"}).status_code == 200
+    assert other.patch(f"/issues/{names['issue']}/", json={"status": "CLOSED"}).status_code == 403
+    assert other.delete(f"/issues/{names['issue']}/").status_code == 403
+    assert other.delete(f"/issues/{own}/").status_code == 204
+
+
+@pytest.mark.parametrize("role", ROLES[1:])
+def test_clones_of_a_private_dataset(api, other, names, role):
+    """Only its administrators clone it."""
+    api.post(f"{names['flowers']}/collaborators/", json={"user": "jane", "role": role})
+    reply = other.post(f"{names['flowers']}/clone/", json={"name": "mine"})
+    assert reply.status_code == (201 if role == "admin" else 403)

@@ -314,3 +314,23 @@ def test_made_samples(api, sandbox, web, flowers):
     first, second = web.get(url).json()["dataset"]["samples"]
     assert first["name"] != second["name"]
     assert len(second["labels"]["ground-truth"]["attributes"]["annotations"]) == 20
+
+
+@pytest.mark.parametrize("address", ["s3://flowers/a b/rose#1.png", "gs://flowers/rose.png"])
+def test_files_in_private_buckets(api, sandbox, web, flowers, address):
+    """The service signs URLs to read them; without a signature, they cannot be read."""
+    sample = {"name": "rose", "attributes": {"image": {"url": address}}}
+    uuid = api.post(f"{flowers}/samples/", json=sample).json()["uuid"]
+    assert "signed_url" not in api.get(f"/samples/{uuid}/").json()["attributes"]["image"]
+    image = api.get(f"/samples/{uuid}/?include_signed_urls=1").json()["attributes"]["image"]
+    assert image["url"] == address
+    assert_refused(web.get(image["signed_url"]), 404, "NoSuchKey")
+    sandbox.add_file(address, b"image", "image/png")
+    answer = web.get(image["signed_url"])
+    assert (answer.content, answer.headers["content-type"]) == (b"image", "image/png")
+    assert_refused(web.get(image["signed_url"].partition("?")[0]), 403, "SignatureDoesNotMatch")
+
+
+def test_a_file_that_is_not_in_a_private_bucket(sandbox):
+    with pytest.raises(ValueError, match="expected an address such as"):
+        sandbox.add_file("https://example.com/rose.png", b"image")

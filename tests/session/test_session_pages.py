@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from segments_async import DecodeError, InputError, NotFoundError, ServerError, TransportError, structure
-from segments_async._streams.pages import Page, Pages
+from segments_async._streams.page import Page
+from segments_async._streams.pages import Pages
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,8 @@ from segments_async import (
     TransportError,
     ValidationError,
 )
-from segments_async._streams.pages import Page, Pages
+from segments_async._streams.page import Page
+from segments_async._streams.pages import Pages
 
 pytestmark = pytest.mark.anyio
 

@@ -47,7 +47,7 @@ def test_one_that_is_closed(web):
     """As a file of a form is once its request has been answered."""
     answer = web.post("/closed", files={"file": ("a.png", b"abcde")})
     assert answer.status_code == 422
-    assert answer.json()["detail"].startswith("file: cannot be read: I/O operation on closed file")
+    assert answer.json()["detail"].startswith("file: cannot be read (ValueError: I/O operation on closed file")
 
 
 def test_an_empty_one_is_refused(web):

@@ -106,6 +106,73 @@ def test_a_clock_for_both(run):
     assert run(CLOCK)[0] == {"passed": 2}
 
 
+SHARED = """
+import time
+from segments_async.sandbox import Sandbox
+
+@pytest.fixture(scope="session")
+def segments_sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+@pytest.mark.anyio
+async def test_time_moves(segments_client, segments_sandbox, segments_clock, anyio_backend):
+    segments_sandbox.reset()
+    segments_sandbox.release_seconds = 3600
+    await create(segments_client)
+    await segments_client.releases.create("sandbox/flowers", "v1")
+    assert (await segments_client.releases.get("sandbox/flowers", "v1")).status == "PENDING"
+    segments_clock.now += 3600
+    assert (await segments_client.releases.get("sandbox/flowers", "v1")).status == "SUCCEEDED"
+
+def test_the_clock_of_one_test_is_not_that_of_the_next(segments_sandbox):
+    assert segments_sandbox.clock is time.time
+
+def test_without_a_client(segments_clock, segments_sandbox):
+    assert segments_sandbox.clock() == segments_clock.now
+"""
+
+
+def test_a_sandbox_for_all_tests_has_the_clock_of_the_test(run):
+    assert run(SHARED)[0] == {"passed": 4}
+
+
+OWN_CLOCK = """
+from segments_async.sandbox import Sandbox
+
+@pytest.fixture
+def segments_sandbox(segments_clock):
+    with Sandbox(user="maria", clock=segments_clock.time) as sandbox:
+        yield sandbox
+
+@pytest.mark.anyio
+async def test_replaced(segments_clock, segments_sandbox, segments_client, anyio_backend):
+    assert (await segments_client.users.me()).username == "maria"
+"""
+
+
+def test_a_project_may_replace_the_sandbox(run):
+    assert run(OWN_CLOCK)[0] == {"passed": 2}
+
+
+ENVIRONMENT = {
+    "ALL_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "socks5://127.0.0.1:9",
+    "NO_PROXY": "]",
+    "SEGMENTS_API_KEY": "real-key",
+    "SEGMENTS_API_URL": "http://127.0.0.1:9",
+}
+
+
+@pytest.mark.parametrize("source", [ASYNCIO, ASYNCIO.replace("mark.asyncio", "mark.anyio")])
+def test_the_environment_does_not_count(run, monkeypatch, source):
+    """Neither its proxies, nor its key, nor its URL."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    outcomes, output = run(source)
+    assert outcomes in ({"passed": 2}, {"passed": 4}), output
+
+
 PROBE = """
 import sys
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+
 import anyio
 import httpx
 import pytest
@@ -78,3 +82,59 @@ async def test_another_host(sandbox):
 async def test_before_it_is_started(anyio_backend):
     with pytest.raises(RuntimeError, match="not started"):
         Sandbox().transport()
+
+
+WITHOUT_SOCKETS = """
+import asyncio
+import sys
+from segments_async import AsyncSegments
+from segments_async.sandbox import Sandbox
+
+opened = []
+
+async def main():
+    sys.addaudithook(lambda event, _: opened.append(event) if event.startswith("socket.") else None)
+    async with Sandbox(listen=False) as sandbox:
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, transport=sandbox.transport()) as client:
+            await client.datasets.create("flowers")
+            report = await client.samples.upload_files("sandbox/flowers", [("rose.png", b"...")])
+            report.raise_if_failed()
+            sandbox.fail("GET", "/user/datasets/", status=None, delay=0.05)
+            assert len(await client.datasets.list()) == 1
+            await client.releases.create("sandbox/flowers", "v1")
+            await client.releases.wait("sandbox/flowers", "v1", poll=0.01)
+        sandbox.reset()
+
+asyncio.run(main())
+assert opened == [], opened
+print("done")
+"""
+
+
+def test_no_socket_at_all():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SOCKETS], capture_output=True, text=True, check=False)
+    assert done.stdout == "done\n", done.stderr
+
+
+async def test_blocked_sockets(anyio_backend, monkeypatch):
+    """A guard such as pytest-socket raises where a socket is created; `transport` works nevertheless."""
+
+    def blocked(*_, **__):
+        raise RuntimeError("A test tried to use socket.socket.")
+
+    monkeypatch.setattr(socket, "create_server", blocked)
+    async with Sandbox() as sandbox:
+        assert not sandbox.is_listening
+        transport = sandbox.transport()
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, transport=transport) as client:
+            assert (await client.datasets.create("flowers")).full_name == "sandbox/flowers"
+        with pytest.raises(RuntimeError, match="cannot send webhooks"):
+            sandbox.add_webhook("http://127.0.0.1:8000/")
+
+
+def test_data_of_a_sandbox_without_sockets():
+    with Sandbox(listen=False) as sandbox:
+        assert (sandbox.url, sandbox.storage_url) == ("http://sandbox.invalid", "http://storage.sandbox.invalid")
+        assert not sandbox.is_listening
+    with Sandbox() as sandbox:
+        assert sandbox.is_listening

@@ -155,3 +155,64 @@ def test_a_stop_drops_messages_in_flight(inbox, until):
         sandbox.send_event("robot.created")
         until(lambda: inbox.got)
     assert sandbox.deliveries == () or sandbox.deliveries[0].status == 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"events": "label.updated"}, "events: expected a list of event types or None for all, got 'label.updated'"),
+        ({"events": ["label.update"]}, "unknown event type 'label.update'; did you mean 'label.updated'?"),
+        ({"events": ["label.updated", "robot"]}, "unknown event type 'robot'; expected one of dataset.created"),
+        ({"events": []}, "events: expected at least one event type"),
+        ({"events": 7}, "events: expected a list"),
+        ({"family": "svik"}, "family: expected one of 'svix', 'webhook', got 'svik'"),
+    ],
+)
+def test_a_webhook_that_is_never_sent(sandbox, arguments, words):
+    with pytest.raises(ValueError, match=words.replace("?", r"\?")):
+        sandbox.add_webhook("http://127.0.0.1:8000/", **arguments)
+
+
+def test_an_event_without_a_type(sandbox):
+    with pytest.raises(ValueError, match="event_type: expected a type"):
+        sandbox.send_event("")
+
+
+def test_an_event_is_pending_at_once(sandbox, inbox, until):
+    sandbox.add_webhook(inbox.url)
+    for number in range(20):
+        sandbox.send_event("robot.created", object={"name": str(number)})
+        assert sandbox.pending_deliveries + len(sandbox.deliveries) >= number + 1
+    until(lambda: not sandbox.pending_deliveries)
+    assert [event["object"]["name"] for event in events_in(inbox)] == list(map(str, range(20)))
+
+
+@pytest.mark.anyio
+async def test_waiting_for_deliveries(sandbox, api, inbox):
+    inbox.statuses += [500, 204]
+    sandbox.add_webhook(inbox.url)
+    sandbox.send_event("robot.created")
+    api.post("/user/datasets/", json={"name": "flowers"})
+    delivered = await sandbox.deliveries()
+    assert [(one.event_type, one.status) for one in delivered] == [
+        ("robot.created", 500),
+        ("robot.created", 204),
+        ("dataset.created", 204),
+    ]
+    assert delivered == sandbox.deliveries == await sandbox.deliveries()
+
+
+@pytest.mark.anyio
+async def test_waiting_for_deliveries_that_take_too_long(sandbox, closed_port):
+    sandbox.add_webhook(f"http://127.0.0.1:{closed_port}/")
+    for _ in range(10):
+        sandbox.send_event("robot.created")
+    with pytest.raises(TimeoutError, match="webhooks are not delivered after 0 seconds"):
+        await sandbox.deliveries(timeout=0)
+
+
+def test_an_event_of_a_stopped_sandbox():
+    with Sandbox() as sandbox:
+        pass
+    with pytest.raises(RuntimeError, match="not started"):
+        sandbox.send_event("robot.created")

@@ -45,8 +45,8 @@ def test_refused_calls_go_first():
 def test_a_hold_stops_all_calls_and_is_never_shortened():
     limiter = Limiter(4)
     calls = Calls(limiter)
-    limiter.hold(7.0)
-    limiter.hold(3.0)
+    limiter.pause(7.0)
+    limiter.pause(3.0)
     calls.enter(0, now=0.0)
     limiter.advance(6.9)
 
@@ -125,7 +125,7 @@ def test_back_at_four_fifths_within_ten_round_trips():
 def test_a_cancelled_call_wakes_the_next():
     """The first in the queue watches for the end of a hold; when it leaves, the next is notified."""
     limiter = Limiter(1)
-    limiter.hold(5.0)
+    limiter.pause(5.0)
     notified: list[str] = []
     head, second = Ticket(lambda: notified.append("head")), Ticket(lambda: notified.append("second"))
     limiter.enter(head, 0.0)
@@ -142,7 +142,7 @@ def test_a_hold_wakes_the_next_call():
     notified: list[str] = []
     limiter.enter(Ticket(lambda: None), 0.0)
     limiter.enter(Ticket(lambda: notified.append("next")), 0.0)
-    limiter.hold(5.0)
+    limiter.pause(5.0)
 
     assert notified == ["next"]
 
@@ -161,7 +161,7 @@ class Gate(RuleBasedStateMachine):
         if not ticket.admitted:
             return  # notified that it is first in the queue
         assert self.queue[0] is ticket, "first in, first out"
-        assert self.now >= self.limiter.held_until, "nothing is sent early"
+        assert self.now >= self.limiter.paused_until, "nothing is sent early"
         assert self.limiter.in_flight <= int(self.limiter.limit), "never above the limit"
         self.running.append(self.queue.pop(0))
 
@@ -181,7 +181,7 @@ class Gate(RuleBasedStateMachine):
             self.limiter.throttled(ticket)
         elif verdict == "rate":
             self.limiter.throttled(ticket, 1.0)
-            self.limiter.hold(self.now + 1.0)
+            self.limiter.pause(self.now + 1.0)
         self.limiter.leave(ticket, self.now)
 
     @precondition(lambda self: self.queue)
@@ -192,7 +192,7 @@ class Gate(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 5))
     def hold(self, seconds: float) -> None:
-        self.limiter.hold(self.now + seconds)
+        self.limiter.pause(self.now + seconds)
 
     @rule(seconds=st.floats(0, 10))
     def wait(self, seconds: float) -> None:

@@ -251,7 +251,7 @@ class Run:
         self.limiter.enter(ticket, self.now, first=first)
 
     def _send(self, ticket):
-        assert self.now >= self.limiter.held_until
+        assert self.now >= self.limiter.paused_until
         self.was_spaced |= self.limiter.rate(self.now) < math.inf
         there = self._latency / 2 * self._chance.uniform(0.8, 1.2)
         self._at(self.now + there, self._arrive, ticket, there)
@@ -266,7 +266,7 @@ class Run:
         else:
             self.refused += 1
             self.limiter.throttled(ticket, wait)
-            self.limiter.hold(self.now + wait * self._chance.uniform(1.0, 1.05))
+            self.limiter.pause(self.now + wait * self._chance.uniform(1.0, 1.05))
         self.limiter.leave(ticket, self.now)
         if wait is not None or self._left > 0:
             self._enter(first=wait is not None)

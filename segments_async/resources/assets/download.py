@@ -97,8 +97,8 @@ async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]
             group.start_soon(fetch_limited, url)
 
 
-def _sample_fields(item: Any) -> tuple[str, str, Any]:
-    """Return the uuid, the name and the attributes of a sample."""
+def _sample_fields(item: Any) -> tuple[str | None, str, Any]:
+    """Return the uuid, if it has one, the name and the attributes of a sample."""
     if isinstance(item, Sample | ReleaseSample):
         fields: tuple[Any, Any, Any] = (item.uuid, item.name, item.attributes)
     elif isinstance(item, Mapping):
@@ -107,10 +107,11 @@ def _sample_fields(item: Any) -> tuple[str, str, Any]:
         raise InputError(f"expected a URL or a sample, got {type(item).__name__}")
     uuid, name, attributes = fields
     uuid, name = plain_text(uuid, "uuid"), plain_text(name, "name")
-    segment(uuid, "uuid")
+    if uuid is not None or not isinstance(item, ReleaseSample):  # of older releases, samples have none
+        segment(uuid, "uuid")
     if not isinstance(name, str):
         raise InputError(f"expected a string, got {type(name).__name__}", path="name")
-    return str(uuid), name, attributes
+    return None if uuid is None else str(uuid), name, attributes
 
 
 def without_duplicate_check(settings: BulkSettings) -> BulkSettings:

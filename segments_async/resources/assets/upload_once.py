@@ -12,7 +12,7 @@ from segments_async._serialization.json import decode_json, encode_json
 from segments_async._transfer.upload import inspect_source, put_file
 from segments_async._wire.routes import CREATE_ASSET
 from segments_async.bulk.journal import FileRow
-from segments_async.errors import DecodeError
+from segments_async.errors import ApiError, DecodeError
 from segments_async.models import Asset
 
 if TYPE_CHECKING:
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from segments_async.bulk.operation import Job
     from segments_async.models import FileSource
 
+MAX_RENEWALS = 2
+"""How often a bulk call requests another address for one file, if addresses expire in the queue."""
+_FORBIDDEN = 403
+
 
 async def upload_asset(
-    session: Session, file: FileSource, filename: str | None, stats: CallStats, *, path: str = "file"
+    session: Session, file: FileSource, filename: str | None, stats: CallStats, *, path: str = "file", renewals: int = 0
 ) -> Asset:
     """
     Create an asset, and upload *file* to its storage address.
@@ -36,14 +40,27 @@ async def upload_asset(
         filename: As for ``assets.upload``.
         stats: Collects counts of the calls.
         path: Name of the argument in errors.
+        renewals: How often another address is requested, if it expired while the file was waiting.
     """
     source = await inspect_source(file, filename, path)
-    asset = await session.call(CREATE_ASSET, Asset, json={"filename": source.filename}, stats=stats)
-    post = asset.presigned_post_fields
-    if post is None:
-        raise DecodeError("the answer does not say where to upload", path="presignedPostFields", payload=asset)
-    await put_file(session, post.url, post.fields, source, stats)
-    return asset
+    while True:
+        asset = await session.call(CREATE_ASSET, Asset, json={"filename": source.filename}, stats=stats)
+        post = asset.presigned_post_fields
+        if post is None:
+            raise DecodeError("the answer does not say where to upload", path="presignedPostFields", payload=asset)
+        try:
+            await put_file(session, post.url, post.fields, source, stats)
+        except ApiError as error:
+            if not renewals or not _has_expired(error):
+                raise
+            renewals -= 1
+        else:
+            return asset
+
+
+def _has_expired(error: ApiError) -> bool:
+    """Whether storage refuses the presigned address because it has expired."""
+    return error.status == _FORBIDDEN and "expired" in f"{error.detail} {error.body}".lower()
 
 
 async def upload_once(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
 from segments_async._caller_errors import caller_code
 from segments_async._http.call_stats import CallStats
-from segments_async._serialization.converter import check
+from segments_async._threads import run_sync
 from segments_async._transfer.download import read_file
+from segments_async._wire.contents import check_label
 from segments_async._wire.routes import GET_LABEL, PUT_LABEL
 from segments_async.errors import DecodeError
-from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, LabelPut, Sample
+from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, Sample
 from segments_async.resources.assets.upload_once import upload_asset
 from segments_async.resources.labels.put_bitmaps import FILENAME, encoder, label_fields
 
@@ -28,7 +27,7 @@ async def put_bitmap(session: Session, put: BitmapPut, labelset: str, *, must_ag
     """Upload one bitmap and put its label; see ``labels.put_bitmap``."""
     path = {"sample_uuid": put.sample_uuid, "labelset": labelset}
     encode = encoder(must_agree=must_agree)
-    check({"sample_uuid": "", **label_fields(put, "")}, LabelPut)  # before anything is uploaded
+    check_label({"sample_uuid": "", **label_fields(put, "")})  # before anything is uploaded
     PUT_LABEL.fill(**path)
     with caller_code("array"):
         content = await run_sync(encode, put.array, put.annotations)

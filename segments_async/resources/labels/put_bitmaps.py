@@ -5,16 +5,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from anyio.to_thread import run_sync
 
 from segments_async._caller_errors import caller_code
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import without_none
+from segments_async._wire.contents import check_label
+from segments_async._wire.filters import upper_status
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
-from segments_async.models import Asset, BitmapPut, LabelPut
-from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.models import Asset, BitmapPut
+from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
 from segments_async.resources.labels.put import PutLabels
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class PutBitmaps(PutLabels):
         """Check everything in an item except its pixels."""
         put = _as_bitmap_put(item)
         fields = label_fields(put, "")
-        check({"sample_uuid": "", **fields}, LabelPut)
+        check_label({"sample_uuid": "", **fields})
         encode_json(fields)
         prepared = self.prepare_label(put.sample_uuid, put.labelset)
         path, _ = prepared.body
@@ -76,7 +77,7 @@ class PutBitmaps(PutLabels):
         if isinstance(content, Asset):
             asset = content
         else:
-            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array")
+            upload = partial(upload_asset, self._session, content, FILENAME, stats, path="array", renewals=MAX_RENEWALS)
             asset = await upload_once(job, 0, digest, note, upload)
         job.done[0] = asset
         body = encode_json(label_fields(put, asset.url))
@@ -102,7 +103,8 @@ def label_fields(put: BitmapPut, url: str) -> dict[str, Any]:
         "segmentation_bitmap": {"url": url},
         "image_attributes": put.image_attributes,
     }
-    return without_none({"attributes": without_none(attributes), "label_status": put.label_status, "score": put.score})
+    status = upper_status(put.label_status)
+    return without_none({"attributes": without_none(attributes), "label_status": status, "score": put.score})
 
 
 def encoder(*, must_agree: bool) -> Callable[[Any, Sequence[Any]], bytes]:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from segments_async._serialization.converter import check
 from segments_async._wire.arguments import check_keys, without_none
+from segments_async._wire.contents import check_label
+from segments_async._wire.filters import upper_status, with_upper_status
 from segments_async._wire.routes import DELETE_LABEL, GET_LABEL, PUT_LABEL, UPDATE_LABEL
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.models import BitmapPut, Label, LabelAttributes, LabelChanges, LabelPut
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import ImageSegmentationAnnotation, LabelUpdate, Sample
+    from segments_async.bulk.report import Outcome
+    from segments_async.models import Dataset, ImageSegmentationAnnotation, LabelUpdate, ReleaseSample, Sample
 
     PutItem = LabelPut | Label | Mapping[str, Any]
     UpdateItem = LabelUpdate | Mapping[str, Any]
+    SampleItem = str | UUID | Sample | ReleaseSample | Label | Outcome[Any] | Mapping[str, Any]
 
 
 class Labels(Resource):
@@ -63,6 +66,7 @@ class Labels(Resource):
         *,
         label_status: str | None = "PRELABELED",
         score: float | None = None,
+        dataset: Dataset | None = None,
     ) -> Label:
         """
         Set a label: create it, or replace the existing one.
@@ -77,18 +81,22 @@ class Labels(Resource):
             sample_uuid: The sample.
             labelset: The labelset.
             attributes: The label itself, as a model or as JSON, which is checked and sent as given.
-            label_status: One of `LabelStatus`; None is not sent.
+            label_status: One of `LabelStatus`, in upper or lower case; None is not sent.
             score: Confidence of a prediction; None is not sent.
+            dataset: The dataset of the sample, with its task attributes, as from ``datasets.get``; category ids that it
+                does not have are refused. None does not check them.
 
         Returns:
             The label as the service has stored it.
 
         Raises:
-            InputError: *attributes* do not fit a known label type; `path` says where.
+            InputError: *attributes* do not fit a known label type, a key or the type of an annotation is mistyped, a
+                bbox does not have two points, or *dataset* does not have a category; `path` says where.
             NotFoundError: There is no such sample or labelset.
         """
-        body = without_none({"attributes": attributes, "label_status": label_status, "score": score})
-        check({"sample_uuid": "", **body}, LabelPut)
+        status = upper_status(label_status)
+        body = without_none({"attributes": attributes, "label_status": status, "score": score})
+        check_label({"sample_uuid": "", **body}, dataset)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
         return await self._session.call(PUT_LABEL, Label, path=path, json=body)
 
@@ -116,8 +124,9 @@ class Labels(Resource):
         """
         check_keys(changes, LabelChanges, "update()")
         check_label_changes(changes)
+        body = with_upper_status(changes)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        return await self._session.call(UPDATE_LABEL, Label, path=path, json=changes)
+        return await self._session.call(UPDATE_LABEL, Label, path=path, json=body)
 
     async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
         """
@@ -142,6 +151,7 @@ class Labels(Resource):
         labels: Iterable[PutItem] | AsyncIterable[PutItem],
         *,
         labelset: str = GROUND_TRUTH,
+        dataset: Dataset | None = None,
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Label]:
         """
@@ -157,8 +167,9 @@ class Labels(Resource):
 
         Args:
             labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, read only as
-                fast as the labels are sent. A mapping is checked and sent as given.
+                fast as the labels are sent. A mapping is checked and sent as given; a mistyped key fails the item.
             labelset: For labels that do not name one.
+            dataset: As in `put`: labels with category ids that it does not have fail.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -167,13 +178,14 @@ class Labels(Resource):
         Raises:
             BulkError: An item failed, and ``on_error="raise"``; or *labels* raised an exception.
         """
-        return await self.stream_put(labels, labelset=labelset, **bulk).collect()
+        return await self.stream_put(labels, labelset=labelset, dataset=dataset, **bulk).collect()
 
     def stream_put(
         self,
         labels: Iterable[PutItem] | AsyncIterable[PutItem],
         *,
         labelset: str = GROUND_TRUTH,
+        dataset: Dataset | None = None,
         **bulk: Unpack[BulkOptions],
     ) -> BulkStream[Label]:
         """
@@ -189,14 +201,15 @@ class Labels(Resource):
         Args:
             labels: As in `put_many`.
             labelset: For labels that do not name one.
+            dataset: As in `put_many`.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
         """
         settings = BulkSettings.from_options(bulk)
-        return BulkStream(PutLabels(self._session, labelset, settings), labels, settings)
+        return BulkStream(PutLabels(self._session, labelset, settings, dataset=dataset), labels, settings)
 
     async def get_many(
         self,
-        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        sample_uuids: Iterable[SampleItem] | AsyncIterable[SampleItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -215,7 +228,9 @@ class Labels(Resource):
                 labels = {outcome.uuid: outcome.value for outcome in report.results}
 
         Args:
-            sample_uuids: The samples; an iterable or async iterable, read only as fast as the labels arrive.
+            sample_uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
+                ``uuid``; or their labels, as `Label`. An iterable or async iterable, read only as fast as the labels
+                arrive.
             labelset: The labelset.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
@@ -231,7 +246,7 @@ class Labels(Resource):
 
     def stream_get(
         self,
-        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        sample_uuids: Iterable[SampleItem] | AsyncIterable[SampleItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -277,7 +292,8 @@ class Labels(Resource):
         Args:
             changes: `LabelUpdate`, or mappings with ``sample_uuid``, optionally ``labelset``, and keys of
                 `LabelChanges`; an iterable or async iterable, read only as fast as the changes are sent. None is sent
-                as null; a mapping is checked and sent as given.
+                as null; a mapping is checked and sent as given. A mistyped key, or no key of `LabelChanges`, fails the
+                item.
             labelset: For changes that do not name one.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
@@ -293,7 +309,7 @@ class Labels(Resource):
 
     async def delete_many(
         self,
-        sample_uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        sample_uuids: Iterable[SampleItem] | AsyncIterable[SampleItem],
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
@@ -308,7 +324,8 @@ class Labels(Resource):
                 report.raise_if_failed()
 
         Args:
-            sample_uuids: The samples; an iterable or async iterable, read only as fast as the labels are deleted.
+            sample_uuids: The samples, as in `get_many`; an iterable or async iterable, read only as fast as the labels
+                are deleted.
             labelset: The labelset.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
@@ -355,7 +372,7 @@ class Labels(Resource):
             annotations: The annotations that the ids refer to: models, or mappings with ``id``, ``category_id`` and
                 optionally ``attributes``.
             image_attributes: Values of the attributes of the whole image, by name; None is not sent.
-            label_status: One of `LabelStatus`; None is not sent.
+            label_status: One of `LabelStatus`, in upper or lower case; None is not sent.
             score: Confidence of a prediction; None is not sent.
             check: Whether every pixel's id must have an annotation, and every annotation a pixel.
 

@@ -3,14 +3,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
+from segments_async._wire.contents import check_label_change, check_label_content
+from segments_async._wire.filters import with_upper_status
 from segments_async._wire.routes import UPDATE_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
-from segments_async.models import Label, LabelPut, LabelUpdate
-from segments_async.resources._operations import PerLabelOperation, split_place
+from segments_async.models import Label, LabelUpdate
+from segments_async.resources._operations import PerLabelOperation, split_label_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +31,12 @@ class UpdateLabels(PerLabelOperation[Label]):
         if isinstance(item, LabelUpdate):
             uuid, labelset, changes = item.sample_uuid, item.labelset, dict(item.changes)
         elif isinstance(item, Mapping):
-            uuid, labelset, changes = split_place(item)
+            uuid, labelset, changes = split_label_keys(item)
+            check_label_change(changes)
         else:
             raise InputError(f"expected a LabelUpdate or a mapping, got {type(item).__name__}")
         check_label_changes(changes)
-        return self.prepare_label(uuid, labelset, encode_json(changes))
+        return self.prepare_label(uuid, labelset, encode_json(with_upper_status(changes)))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Change one label."""
@@ -50,4 +52,4 @@ def check_label_changes(changes: Mapping[str, Any]) -> None:
     Raises:
         InputError: A value is of the wrong type.
     """
-    check({"sample_uuid": "", "attributes": {}, **without_none(changes)}, LabelPut)
+    check_label_content(without_none(changes))

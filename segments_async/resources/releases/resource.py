@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -10,8 +9,9 @@ import anyio
 from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, identifier, release_url
+from segments_async._threads import run_sync
 from segments_async._transfer.download import get_file
-from segments_async._validators import is_number
+from segments_async._validators import as_path, is_number
 from segments_async._wire.arguments import check_name
 from segments_async._wire.routes import CREATE_RELEASE, DELETE_RELEASE, GET_RELEASE, LIST_RELEASES
 from segments_async.bulk.byte_progress import byte_progress
@@ -24,6 +24,7 @@ from segments_async.resources.releases.reading import ReleaseReader
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from pathlib import Path
 
     from segments_async._http.session import Session
     from segments_async._releases import ReleaseFile, ReleaseSamples, ReleaseSummary
@@ -197,8 +198,10 @@ class Releases(Resource):
 
         If the download fails, is cancelled or is killed, the part that arrived is kept in hidden files beside *path*
         (``.flowers-v1.json.part`` and ``.part.json``), provided it has at least 1 MiB and the host sends a strong
-        ``ETag``. The next call with the same *path* resumes it; a part of different content is discarded. Concurrent
-        downloads to the same *path* do not interfere. On Windows, no part is kept.
+        ``ETag`` and the size. The next call with the same *path* resumes it; a part with another ``ETag`` or another
+        total size is discarded. Concurrent downloads to the same *path* do not interfere. On Windows, no part is kept.
+
+        The download may take hours, but not less than 1024 bytes per second over three minutes.
 
         Example:
             ::
@@ -223,8 +226,8 @@ class Releases(Resource):
             ReleaseFailedError: The service failed to build it.
             DecodeError: It has no file, or the host returned an HTML page instead.
         """
-        target = Path(path)
-        await anyio.to_thread.run_sync(check_writable, target)
+        target = as_path(path)
+        await run_sync(check_writable, target)
 
         async def get_url() -> str:
             return release_url(await self.get(dataset, name), identifier(dataset))
@@ -330,10 +333,11 @@ class Releases(Resource):
         labelset: str = GROUND_TRUTH,
         label_status: str | Iterable[str] | None = None,
         metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
-        id_increment: int = 0,
+        id_increment: int | None = None,
         images: bool = True,
         image_size: tuple[int, int] | None = None,
         refresh: bool = False,
+        overwrite: bool = False,
         on_error: OnError = "raise",
         concurrency: int | None = None,
         progress: Callable[[Progress], None] | None = None,
@@ -350,8 +354,12 @@ class Releases(Resource):
         The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*;
         `segments_async.export` lists the differences and their reasons. Samples are read, fetched and written a few at
         a time, so a release of any size needs little memory. Each file is written under a temporary name and renamed;
-        the JSON file is written last. Images from an earlier run are not fetched again; expired signed addresses are
-        renewed.
+        the JSON file is written last. Expired signed addresses are renewed.
+
+        A second export of the same format and labelset into the same folder gives what it alone would give. A hidden
+        manifest beside the images lists what was written: images of the same address are not fetched again, files
+        that are stale are deleted, and files that no export wrote are never touched. Exports of several formats may
+        share a folder.
 
         Args:
             release: As *source* in `open`, or an open `ReleaseFile`.
@@ -361,14 +369,18 @@ class Releases(Resource):
                 ``"coco-instance"`` also accepts boxes, polygons and points.
             name: As in `open`.
             labelset: The labelset to export.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``: -1 turns ids 1, 2, 3 into YOLO's
-                0, 1, 2.
+            label_status: Only samples whose label has one of these statuses, in upper or lower case.
+            metadata: Only samples with all of these, as in ``samples.list``.
+            id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``. By default nothing is added in
+                ``"semantic"``, and YOLO's classes are 0, 1, 2 and so on, in the order of the categories, which is what
+                Ultralytics trains on; 0 keeps the ids, as the official SDK does.
             images: Whether to write the images too.
             image_size: Width and height of all images in pixels, used where no bitmap gives them; by default each
-                image is read for its size.
+                image is read for its size, also with ``images=False``.
             refresh: Whether to fetch images again that already exist.
+            overwrite: Whether to replace all that earlier exports wrote to the folder of the release, whatever their
+                release, labelset or format, and files of others that are in the way. By default, what is in the way is
+                refused.
             on_error: ``"skip"`` leaves out samples that cannot be exported; the report lists them with their errors.
             concurrency: Samples in flight at once; by default 16, or the client's number of connections if smaller.
             progress: Called with a `Progress` at most ten times a second, and at the end.
@@ -378,8 +390,8 @@ class Releases(Resource):
 
         Raises:
             ImportError: An extra is not installed.
-            InputError: There is no such labelset, the format does not support this task type, or *folder* cannot be
-                written.
+            InputError: There is no such labelset, the format does not support this task type, another export or a file
+                that no export wrote is in the way, or *folder* cannot be written.
             OutOfResourcesError: The disk is full, or this machine has too many open files.
             DecodeError: The release file is damaged.
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
@@ -387,7 +399,7 @@ class Releases(Resource):
         from segments_async.export import Export, Plan  # noqa: PLC0415 (an extra)
 
         plan = Plan(
-            folder=Path(folder),
+            folder=as_path(folder, "folder"),
             format=format,
             labelset=labelset,
             label_status=label_status,
@@ -396,6 +408,7 @@ class Releases(Resource):
             images=images,
             image_size=image_size,
             refresh=refresh,
+            overwrite=overwrite,
             on_error=on_error,
             concurrency=concurrency,
             progress=progress,
@@ -442,13 +455,15 @@ class Releases(Resource):
             images: Whether to fetch and decode images. If not, there is one item per sample.
             bitmaps: Whether to fetch and decode the bitmaps of segmentation labels.
             labelset: The labelset of the labels; an item's label is None if its sample has none there.
-            label_status: Only samples whose label has one of these statuses.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
-            prefetch: Images fetched or buffered ahead, 1000 at most; bounds memory.
+            label_status: Only samples whose label has one of these statuses, in upper or lower case.
+            metadata: Only samples with all of these, as in ``samples.list``.
+            prefetch: Images fetched or buffered ahead, 1000 at most. Together, decoded images and bitmaps that were not
+                taken yet need 1 GiB of memory at most, and one larger image.
             shard: ``(index, count)``: only every *count*-th sample, starting at *index*; splits a release among
                 workers.
             cache: Folder that caches images, bitmaps and release files of the service, so the next epoch fetches
-                nothing. It may be the folder of ``assets.download_many``, and workers may share it.
+                nothing. It may be the folder of ``assets.download_many``, and workers may share it. A file that is
+                gone, empty, cut or damaged is fetched again once.
             on_error: ``"skip"`` leaves out a sample that does not decode, and an image if it or its bitmap cannot be
                 fetched or decoded, and reports it in `ReleaseItems.skipped`.
 
@@ -473,6 +488,6 @@ class Releases(Resource):
             shard=shard,
             on_error=on_error,
         )
-        files = ReleaseFiles(self._session, labelset, None if cache is None else Path(cache))
+        files = ReleaseFiles(self._session, labelset, None if cache is None else as_path(cache, "cache"))
         opened = self._reader.open(source, name) if cache is None else self._reader.open_cached(source, name, files)
         return ReleaseItems(opened, files, options)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from segments_async._serialization.converter import check, structure, unstructure
+from segments_async._serialization.converter import structure, unstructure
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._wire.arguments import check_name, json_contains, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
+from segments_async._wire.contents import check_sample
 from segments_async._wire.routes import CREATE_SAMPLE, CREATE_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.bulk.report import SUCCESSES
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from segments_async._http.call_stats import CallStats
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
+
+_FIELDS = ("name", "attributes", "metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
+"""The fields of a sample that its creator sets; the service sets the others."""
 
 
 class CreateSamples(DatasetOperation[Sample]):
@@ -52,7 +56,7 @@ class CreateSamples(DatasetOperation[Sample]):
     def prepare(self, item: Any) -> Prepared:
         """Check a sample and encode it."""
         fields = fields_of(item)
-        check(fields, SampleCreate)
+        check_sample(fields)
         body = encode_json(fields)
         return Prepared(check_name(fields["name"]), body, size=len(body) + 1)
 
@@ -161,18 +165,11 @@ def _is_before(moment: datetime | str | None, since: datetime) -> bool:
 def fields_of(item: Any) -> Mapping[str, Any]:
     """Convert an item to the keys of `SampleCreate`; a mapping is returned unchanged."""
     if isinstance(item, SampleCreate | Sample):
-        names = (
-            "name",
-            "attributes",
-            "metadata",
-            "priority",
-            "assigned_labeler",
-            "assigned_reviewer",
-            "readme",
-        )
-        given = without_none({name: getattr(item, name) for name in names})
+        given = without_none({name: getattr(item, name) for name in _FIELDS})
         # The other fields of a Sample were set by the service, not by the caller.
         return {**given, **(item.extra if isinstance(item, SampleCreate) else {})}
     if isinstance(item, Mapping):
         return item
+    if hasattr(item, "model_dump"):  # a sample of the official SDK
+        return without_none({name: value for name, value in unstructure(item).items() if name in _FIELDS})
     raise InputError(f"expected a SampleCreate, a Sample or a mapping, got {type(item).__name__}")

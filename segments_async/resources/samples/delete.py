@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from segments_async._wire.endpoint import plain_text, segment
 from segments_async._wire.routes import DELETE_SAMPLES
 from segments_async.bulk.operation import Job, Prepared, Success
-from segments_async.resources._operations import DatasetOperation
+from segments_async.resources._operations import DatasetOperation, sample_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +32,9 @@ class DeleteSamples(DatasetOperation[None]):
 
     def prepare(self, item: Any) -> Prepared:
         """Check a uuid."""
-        item = plain_text(item)
-        segment(item, "")
-        return Prepared(str(item), None, uuid=str(item))
+        uuid = plain_text(sample_uuid(item))
+        segment(uuid, "")
+        return Prepared(str(uuid), None, uuid=str(uuid))
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[None] | SegmentsError]:
         """Delete a batch."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b, file_digest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from segments_async._caller_errors import caller_code
 from segments_async._serialization.json import encode_json
+from segments_async._transfer.local_files import FoundFile, file_status, open_file, path_of
 from segments_async._wire.arguments import without_none
 from segments_async.bulk.operation import digest_of
 from segments_async.errors import InputError
 from segments_async.models import Asset, FileSample
+from segments_async.resources.samples.walk import UnreadableFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _PATH = str, os.PathLike
 _BYTES = bytes, bytearray, memoryview
@@ -37,11 +40,13 @@ def as_file_sample(item: Any, name_of: Callable[[Path], str]) -> FileSample:
     """
     if isinstance(item, FileSample):
         return item
+    if isinstance(item, UnreadableFolder):
+        raise InputError(f"the folder cannot be read ({item.problem}): {item.path}")
     if isinstance(item, _PATH):
-        path = os.fspath(item)
+        path = path_of(item, "")
         with caller_code("name"):
-            name = name_of(Path(path))
-        return FileSample(name, path)
+            name = name_of(path)
+        return FileSample(name, path if isinstance(path, FoundFile) else str(path))
     if isinstance(item, Mapping):
         with caller_code():
             fields = dict(item)
@@ -105,13 +110,16 @@ def digest_of_file(file: Any, *, content: bool) -> bytes | None:
         return digest_of(file)
     if not isinstance(file, _PATH):
         return None
-    path = Path(file)
-    if content:
-        with path.open("rb") as opened:
-            identity = file_digest(opened, "blake2b").digest()
-    else:
-        stat = path.stat()
-        identity = f"{stat.st_size} {stat.st_mtime_ns}".encode()
+    try:
+        path = path_of(file, "")
+        if content:
+            with open_file(path) as opened:
+                identity = file_digest(opened, "blake2b").digest()
+        else:
+            status = file_status(path)
+            identity = f"{status.st_size} {status.st_mtime_ns}".encode()
+    except ValueError as error:  # it cannot be the path of a file
+        raise OSError(errno.EINVAL, str(error)) from error
     return digest_of(path.name.encode("utf-8", "surrogateescape") + b"\0" + identity)
 
 

@@ -6,90 +6,110 @@ import logging
 import os
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
 from segments_async._caller_errors import caller_code
-from segments_async._transfer.local_files import file_error
+from segments_async._threads import run_sync
+from segments_async._transfer.file_errors import file_error
+from segments_async._transfer.local_files import FoundFile
 from segments_async.errors import InputError
+from segments_async.resources.samples.walk import UnreadableFolder, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _log = logging.getLogger("segments_async")
 
-_WILDCARDS = frozenset("*?[")
+_WILDCARDS = frozenset("*?[{")
 _BATCH_SIZE = 256
 """Files found per call of a worker thread."""
 
 
-class FoundFiles(AsyncIterator[Path]):
+class FoundFiles(AsyncIterator[Path | UnreadableFolder]):
     """
-    Iterate over a single file, all files of a folder, or those that match a pattern such as ``photos/**/*.jpg``.
+    Iterate over a single file, all files of a folder, or those that match a pattern such as ``photos/**/*.{jpg,png}``.
 
-    Hidden files and folders are skipped unless the pattern names them. Links that point outside the folder are skipped.
+    Files come in natural order within each folder. Hidden files and folders are skipped unless the pattern names them,
+    and so are files that operating systems add. Links that point outside the folder are skipped. The files of a folder
+    or a pattern are `FoundFile` objects, so that only the file that was found is read.
+
+    Call `open` first.
+
+    Args:
+        where: A file, a folder or a pattern; as much of a pattern as exists is taken literally.
+        ignore: Patterns of what is left out: of names, or of paths below the folder if they contain ``/``.
 
     Call `open` first.
     """
 
-    def __init__(self, where: str | os.PathLike[str]) -> None:
+    def __init__(self, where: str | os.PathLike[str], ignore: Sequence[str] = ()) -> None:
         with caller_code("files"):
             self._where = os.fspath(where)
-            self._paths = _iterate_files(Path(self._where))
-        self._batch: deque[Path] = deque()
+            self._paths = _iterate_files(Path(self._where), ignore)
+        self._found: deque[Path | UnreadableFolder] = deque()
 
     async def open(self) -> None:
         """
-        Find the first files, so that a wrong path is refused before the run starts.
+        Find all files, so that their number is known and a wrong path is refused before the run starts.
 
         Raises:
-            InputError: There is no such file or folder, it cannot be read, or no file matches.
+            InputError: There is no such file or folder, or no file matches.
             OutOfResourcesError: This machine has too many open files.
         """
         try:
-            self._batch.extend(await run_sync(self._next_batch))
+            while batch := await run_sync(self._next_batch):
+                self._found.extend(batch)
         except OSError as error:
             raise file_error(error, "cannot be read", self._where, "files") from error
-        if not self._batch:
+        if not self._found:
             raise InputError(f"nothing to upload: no file matches {self._where!r}", path="files")
 
-    async def __anext__(self) -> Path:
-        if not self._batch:
-            self._batch.extend(await run_sync(self._next_batch))
-        if not self._batch:
-            raise StopAsyncIteration
-        return self._batch.popleft()
+    def __len__(self) -> int:
+        """Return how many files are still to be uploaded."""
+        return len(self._found)
 
-    def _next_batch(self) -> list[Path]:
+    async def __anext__(self) -> Path | UnreadableFolder:
+        if not self._found:
+            raise StopAsyncIteration
+        return self._found.popleft()
+
+    def _next_batch(self) -> list[Path | UnreadableFolder]:
         return list(islice(self._paths, _BATCH_SIZE))
 
 
-def _iterate_files(where: Path) -> Iterator[Path]:
+def _iterate_files(where: Path, ignore: Sequence[str]) -> Iterator[Path | UnreadableFolder]:
     if where.is_dir():
-        yield from _glob_files(where, "**/*")
+        yield from _glob_files(where, "**/*", ignore)
     elif where.exists():
         yield where
     else:
-        fixed = next((n for n, part in enumerate(where.parts) if _WILDCARDS & set(part)), None)
-        folder = None if fixed is None else Path(*where.parts[:fixed])
-        if folder is None or not folder.is_dir():
-            raise InputError(f"no such file or folder: {str(folder or where)!r}", path="files")
-        pattern = "/".join(where.parts[fixed:])
-        yield from _glob_files(folder, f"{pattern}/*" if pattern.endswith("**") else pattern)
+        # Only what does not exist is a pattern: in "run[1]/*.jpg", "run[1]" may be a folder.
+        folder = next((parent for parent in where.parents if parent.exists()), Path())
+        parts = where.parts[len(folder.parts) :]
+        fixed = next((n for n, part in enumerate(parts) if _WILDCARDS & set(part)), None)
+        if fixed != 0 or not folder.is_dir():
+            missing = where if fixed is None else folder.joinpath(*parts[:fixed])
+            raise InputError(f"no such file or folder: {str(missing)!r}", path="files")
+        pattern = "/".join(parts)
+        yield from _glob_files(folder, f"{pattern}/*" if pattern.endswith("**") else pattern, ignore)
 
 
-def _glob_files(folder: Path, pattern: str) -> Iterator[Path]:
+def _glob_files(folder: Path, pattern: str, ignore: Sequence[str]) -> Iterator[Path | UnreadableFolder]:
     root = folder.resolve()
-    with_hidden = any(part.startswith(".") for part in pattern.split("/"))
-    for path in folder.glob(pattern):
-        if not with_hidden and any(part.startswith(".") for part in path.relative_to(folder).parts):
+    for found in walk(str(folder), pattern, ignore):
+        if isinstance(found, UnreadableFolder):
+            yield found
             continue
+        path = Path(found)
         if not path.is_file():
             continue
-        if path.resolve().is_relative_to(root):
-            yield path
-        else:
+        target = path.resolve()
+        if not target.is_relative_to(root):
             _log.warning("skipped %s: it points outside %s", path, folder)
+            continue
+        with suppress(FileNotFoundError):  # deleted meanwhile
+            if (regular := FoundFile.find(path, target)) is not None:
+                yield regular

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from segments_async._streams.pages import Tracking
 from segments_async._wire.arguments import check_name, sort_by
-from segments_async._wire.endpoint import segment
+from segments_async._wire.changes import SAMPLES, labels_in, sample_field
+from segments_async._wire.endpoint import dataset_name, segment
+from segments_async._wire.filters import check_statuses, filters_parameter, parse_conditions, parse_statuses
 from segments_async._wire.routes import GET_DATASET, GET_LABEL, GET_LABELSET
-from segments_async.errors import InputError, NotFoundError
+from segments_async.errors import InputError, NotFoundError, SegmentsError, ServerError, ValidationError
 from segments_async.models import Dataset, Label, LabelSummary, Sample
+from segments_async.models.datasets import GROUND_TRUTH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from segments_async._http.pool import Pool
     from segments_async._http.session import Session
-    from segments_async._streams.pages import Fetch, Page
+    from segments_async._streams.page import Fetch, Page
 
 
 def list_query(
@@ -38,14 +46,31 @@ def list_query(
         raise InputError("needs a labelset", path="include_full_label")
     if name is not None and not isinstance(name, str):
         raise InputError(f"expected a string, got {type(name).__name__}", path="name")
+    statuses = parse_statuses(label_status)
+    check_statuses(statuses or ())
     return {
         "labelset": None if labelset is None else check_name(labelset, "labelset"),
         "include_full_label": 1 if include_full_label else None,
         "name__contains": name,
-        "filters": _filters(metadata),
-        "label_status": _join_values(label_status, "label_status"),
+        "filters": filters_parameter(parse_conditions(metadata)),
+        "label_status": None if statuses is None else ",".join(statuses),
         "sort": sort_by(sort, direction),
     }
+
+
+def track_samples(pool: Pool, dataset: str | Dataset, query: Mapping[str, Any]) -> Tracking[Sample]:
+    """Return which writes shift the list of samples that *query* selects and sorts."""
+    sort = str(query["sort"]).removeprefix("-")
+    order = labels_in(GROUND_TRUTH) if sort == "gt_label__updated_at" else sample_field(sort)
+    kinds = {SAMPLES, order}
+    if query["name__contains"] is not None:
+        kinds.add(sample_field("name"))
+    if query["filters"] is not None:
+        kinds.add(sample_field("metadata"))
+    if query["label_status"] is not None:
+        kinds.add(labels_in(query["labelset"] or GROUND_TRUTH))
+    name = dataset_name(dataset)
+    return Tracking(attrgetter("uuid"), lambda: pool.changes.watch(name, kinds, [order]), "client.samples.list(...)")
 
 
 class LabelledSamples:
@@ -68,24 +93,39 @@ class LabelledSamples:
         self._fetch = fetch
 
     async def fetch(self, number: int, per_page: int | None) -> Page[Sample] | None:
-        """Fetch a page; on a 404, check whether the labelset is what is missing, for a better error."""
+        """
+        Fetch a page, and check whether the labelset exists if the answer leaves that open.
+
+        A service may answer an unknown labelset with an error of any kind, or with samples without labels.
+        """
         try:
-            return await self._fetch(number, per_page)
-        except NotFoundError:
+            page = await self._fetch(number, per_page)
+        except (NotFoundError, ValidationError):
             await self._check_labelset()
             raise
+        except ServerError as error:
+            if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                await self._check_labelset(cause=error)
+            raise
+        if number == 1 and page is not None and all(sample.label is None for sample in page.rows):
+            await self._check_labelset()
+        return page
 
     async def fetch_whole(self, number: int, per_page: int | None) -> Page[Sample] | None:
         """Fetch a page with complete labels; those that the service only summarizes are fetched one by one."""
-        if number == 1:
-            await self._check_labelset()
-        page = await self._fetch(number, per_page)
+        page = await self.fetch(number, per_page)
         summarized = [] if page is None else [row for row in page.rows if isinstance(row.label, LabelSummary)]
         if summarized:
             await self._complete(summarized)
         return page
 
-    async def _check_labelset(self) -> None:
+    async def _check_labelset(self, cause: SegmentsError | None = None) -> None:
+        """
+        Check that the labelset exists; with a *cause*, that error is more useful than a failure of the check.
+
+        Raises:
+            NotFoundError: It does not.
+        """
         try:
             await self._session.call(GET_LABELSET, path=self._path)
         except NotFoundError as error:
@@ -98,6 +138,9 @@ class LabelledSamples:
                 request_id=error.request_id,
                 body=error.body,
             ) from None
+        except SegmentsError:
+            if cause is None:
+                raise
 
     async def _complete(self, samples: list[Sample]) -> None:
         errors: list[Exception] = []
@@ -117,39 +160,3 @@ class LabelledSamples:
                 group.start_soon(complete, sample)
         if errors:
             raise errors[0]
-
-
-def _join_values(given: str | Iterable[str] | None, path: str) -> str | None:
-    """Join several values with commas, as the service expects them in one parameter."""
-    if given is None:
-        return None
-    values = [given] if isinstance(given, str) else list(given)
-    for value in values:
-        if not isinstance(value, str) or not value.strip():
-            raise InputError(f"expected text, got {value!r}", path=path)
-    if not values:
-        raise InputError("expected at least one value; leave it out to get all", path=path)
-    return ",".join(values)
-
-
-def _filters(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> str | None:
-    """Format the metadata filter as ``key:value,key:value``; the service has no syntax for a comma in a value."""
-    if isinstance(metadata, Mapping):
-        metadata = [f"{key}:{_format_value(key, value)}" for key, value in metadata.items()]
-    elif isinstance(metadata, str):
-        metadata = [metadata]
-    pairs = [] if metadata is None else list(metadata)
-    if not pairs:
-        return None
-    for pair in pairs:
-        if not isinstance(pair, str) or ":" not in pair.strip(":"):
-            raise InputError(f'expected "key:value", got {pair!r}', path="metadata")
-        if "," in pair:
-            raise InputError(f"cannot filter by a value with a comma: {pair!r}", path="metadata")
-    return _join_values(pairs, "metadata")
-
-
-def _format_value(key: Any, value: Any) -> str:
-    if not isinstance(value, str | int | float):
-        raise InputError(f"expected text, a number or a bool, got {type(value).__name__}", path=f"metadata.{key}")
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,14 +3,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from segments_async._caller_errors import caller_code
 from segments_async._http.call_stats import CallStats
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
+from segments_async._streams.smaller_pages import SmallerPages
 from segments_async._wire.arguments import check_keys, check_name, without_none
+from segments_async._wire.contents import check_sample
 from segments_async._wire.endpoint import dataset_path
 from segments_async._wire.routes import DELETE_SAMPLE, GET_SAMPLE, LIST_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.bulk.operation import Prepared
+from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,
     Sample,
@@ -24,7 +27,7 @@ from segments_async.resources._base import MAX_PER_PAGE, Resource
 from segments_async.resources.samples.create import CreateSamples, create_sample
 from segments_async.resources.samples.delete import DeleteSamples
 from segments_async.resources.samples.find_files import FoundFiles
-from segments_async.resources.samples.listing import LabelledSamples, list_query
+from segments_async.resources.samples.listing import LabelledSamples, list_query, track_samples
 from segments_async.resources.samples.update import UpdateSamples, check_sample_changes
 from segments_async.resources.samples.upload import UploadFiles
 
@@ -36,10 +39,12 @@ if TYPE_CHECKING:
     from segments_async._streams.pages import Pages, Prefetch
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.models import FileSample, SampleUpdate
+    from segments_async.bulk.report import Outcome
+    from segments_async.models import FileSample, ReleaseSample, SampleUpdate
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
     UpdateItem = SampleUpdate | Mapping[str, Any]
+    UuidItem = str | UUID | Sample | ReleaseSample | Outcome[Any] | Mapping[str, Any]
     FileItem = str | os.PathLike[str] | tuple[str, Any] | FileSample | Mapping[str, Any]
 
 
@@ -84,8 +89,11 @@ class Samples(Resource):
             labelset: Include each sample's label in this labelset, as a summary.
             include_full_label: Include the whole label instead of a summary; needs *labelset*.
             name: Only samples whose name contains this.
-            label_status: Only samples with one of these statuses; see `LabelStatus`.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            label_status: Only samples with one of these statuses, in upper or lower case; see `LabelStatus`.
+            metadata: Only samples with all of these. Strings: ``"city:Ghent"`` for text, ``"height:=3"`` for a number,
+                also with ``>``, ``>=``, ``<`` and ``<=``, and ``"tags:|red"`` for an item of a list. Or a mapping of
+                keys to values: text (which may begin with such an operator), numbers, bools, and lists, all of whose
+                items are required.
             sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
             direction: ``"asc"`` or ``"desc"``.
             per_page: Samples per request, 1000 at most.
@@ -93,12 +101,15 @@ class Samples(Resource):
             on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `Pages.skipped`.
 
         Returns:
-            Pages of samples.
+            Pages of samples. If the service fails to build a page (a 502, a 504 or a timeout), the list continues with
+            pages of half the size, down to 10 samples.
 
         Raises:
             DecodeError: A sample does not decode; its `row` says which one.
-            InputError: A filter cannot be expressed: a comma inside a metadata value, or *include_full_label*
-                without *labelset*.
+            ListChangedError: Your own write shifted the list while it was read: a sample was created, deleted or
+                renamed, or what the list is filtered or sorted by was changed. See `Pages`.
+            InputError: A filter cannot be expressed: an unknown status, a comma inside a metadata value, or
+                *include_full_label* without *labelset*.
             NotFoundError: There is no such dataset, or no such labelset in it.
         """
         query = list_query(
@@ -111,9 +122,11 @@ class Samples(Resource):
             direction=direction,
         )
         fetch = self._page_fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
+        fetch = SmallerPages(fetch, "samples").fetch
         if labelset is not None:
             fetch = LabelledSamples(self._session, dataset, labelset, fetch).fetch
-        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead)
+        tracking = track_samples(self._session.pool, dataset, query)
+        return self._pages_from(fetch, per_page=per_page, lookahead=lookahead, tracking=tracking)
 
     def stream(
         self,
@@ -144,8 +157,8 @@ class Samples(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             labelset: The labelset of the labels; each is a `Label`, never a summary.
             name: Only samples whose name contains this.
-            label_status: Only samples with one of these statuses; see `LabelStatus`.
-            metadata: Only samples with all of these: a mapping, or ``"key:value"`` strings.
+            label_status: Only samples with one of these statuses; as in `list`.
+            metadata: Only samples with all of these; as in `list`.
             sort: ``"name"``, ``"created_at"``, ``"priority"`` or ``"gt_label__updated_at"``.
             direction: ``"asc"`` or ``"desc"``.
             per_page: Samples per request, 1000 at most. Use fewer for large labels, such as those of sequences.
@@ -153,10 +166,13 @@ class Samples(Resource):
             on_error: ``"skip"`` leaves out a sample that does not decode, and reports it in `Prefetch.skipped`.
 
         Returns:
-            An async context manager that iterates over the samples. Leaving it early cancels the requests in flight.
+            An async context manager that iterates over the samples. Leaving it early cancels the requests in flight. If
+            the service fails to build a page (a 502, a 504 or a timeout), the list continues with pages of half the
+            size, down to 10 samples.
 
         Raises:
             DecodeError: A sample does not decode; its `row` says which one.
+            ListChangedError: Your own write shifted the list while it was read; as in `list`.
             InputError: A filter cannot be expressed, or a number is out of range.
             NotFoundError: There is no such dataset, or no such labelset in it.
         """
@@ -170,8 +186,9 @@ class Samples(Resource):
             direction=direction,
         )
         fetch = self._page_fetcher(LIST_SAMPLES, Sample, path={"dataset": dataset}, params=query, on_error=on_error)
-        labelled = LabelledSamples(self._session, dataset, labelset, fetch)
-        return self._pages_from(labelled.fetch_whole, per_page=per_page).prefetch(prefetch)
+        fetch = LabelledSamples(self._session, dataset, labelset, SmallerPages(fetch, "samples").fetch).fetch_whole
+        tracking = track_samples(self._session.pool, dataset, query)
+        return self._pages_from(fetch, per_page=per_page, tracking=tracking).prefetch(prefetch)
 
     async def uuids(self, dataset: str | Dataset) -> dict[str, str]:
         """
@@ -245,7 +262,7 @@ class Samples(Resource):
         check_keys(settings, SampleSettings, "create()")
         dataset_path(dataset)
         fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
-        check(fields, SampleCreate)
+        check_sample(fields)
         prepared = Prepared(name, encode_json(fields))
         return await create_sample(self._session, {"dataset": dataset}, prepared, CallStats())
 
@@ -308,7 +325,8 @@ class Samples(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, read only
-                as fast as the samples are sent. A mapping is checked and sent as given.
+                as fast as the samples are sent. A mapping is checked and sent as given; a mistyped key fails
+                the item.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -361,7 +379,7 @@ class Samples(Resource):
         Args:
             changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
                 iterable, read only as fast as the changes are sent. None is sent as null, which unassigns; a mapping is
-                checked and sent as given.
+                checked and sent as given. A mistyped key, or no key of `SampleChanges`, fails the item.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -377,7 +395,7 @@ class Samples(Resource):
     async def delete_many(
         self,
         dataset: str | Dataset,
-        uuids: Iterable[str | UUID] | AsyncIterable[str | UUID],
+        uuids: Iterable[UuidItem] | AsyncIterable[UuidItem],
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[None]:
         """
@@ -392,7 +410,8 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            uuids: The samples; an iterable or async iterable, read only as fast as the samples are deleted.
+            uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
+                ``uuid``; an iterable or async iterable, read only as fast as the samples are deleted.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
 
         Returns:
@@ -413,6 +432,7 @@ class Samples(Resource):
         *,
         name: Callable[[Path], str] | None = None,
         verify: Literal["stat", "content"] = "stat",
+        ignore: Iterable[str] = (),
         **bulk: Unpack[BulkOptions],
     ) -> BulkReport[Sample]:
         """
@@ -426,30 +446,49 @@ class Samples(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.jpg"``; hidden files and links that
-                point outside the folder are skipped. Or an iterable or async iterable, read only as fast as the files
-                are uploaded, of paths (an image sample each), ``(name, bytes)`` pairs, or `FileSample` for samples of
-                several files: point clouds, sequences, several sensors.
+            files: A folder, for all its files, or a pattern such as ``"flowers/**/*.{jpg,png}"``; as much of a pattern
+                as exists is taken literally. All files are found before the first upload, in natural order within each
+                folder. Hidden files, files that operating systems add (``Thumbs.db``, ``.DS_Store``, ``desktop.ini``)
+                and links that point outside the folder are skipped; a folder that cannot be read is an item that fails,
+                and so is a file that is replaced after it was found. Or an iterable or async iterable, read only as
+                fast as the files are uploaded, of paths (an image sample each), ``(name, bytes)`` pairs, or
+                `FileSample` for samples of several files: point clouds, sequences, several sensors.
             name: Returns the sample's name for a plain path; by default ``path.name``, which must then be unique across
                 folders.
             verify: How a run with a *checkpoint* recognizes a file that was uploaded before: by its size and
                 modification time (``"stat"``), or by its content, which is read for this (``"content"``). Open files
                 are always uploaded again.
+            ignore: Patterns of what is left out of a folder or pattern, such as ``["*.tmp", "raw/*"]``: of names, or of
+                paths below the folder if they contain ``/``. A folder that matches is left out with its files.
             bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the uploads. The *checkpoint*
                 also records the uploaded files, and these are not sent again.
 
         Returns:
             One `Outcome` for each item, as from `create_many`. A file that is missing, empty or larger than 100 MB
             fails with an InputError, and so does one whose *name* or `attributes` function raises an exception; the
-            others continue. In `retry_items`, uploaded files are replaced by their `Asset`.
+            others continue. An upload whose presigned address has expired gets a new one. In `retry_items`, uploaded
+            files are replaced by their `Asset`.
 
         Raises:
-            InputError: No file matches *files*.
+            InputError: No file matches *files*, or *ignore* is given for files that are listed one by one.
             BulkError: An item failed, and ``on_error="raise"``; or *files* raised an exception.
         """
         settings = BulkSettings.from_options(bulk)
         operation = UploadFiles(self._session, dataset, settings, name=name, verify=verify)
+        rules = _ignored(ignore)
         if isinstance(files, str | os.PathLike):
-            files = FoundFiles(files)
+            files = FoundFiles(files, rules)
             await files.open()
+        elif rules:
+            raise InputError("needs a folder or a pattern as 'files'", path="ignore")
         return await BulkStream(operation, files, settings).collect()
+
+
+def _ignored(ignore: Iterable[str]) -> list[str]:
+    if isinstance(ignore, str):
+        raise InputError("expected a list of patterns, got a single string", path="ignore")
+    with caller_code("ignore"):
+        rules = list(ignore)
+    for index, rule in enumerate(rules):
+        check_name(rule, f"ignore[{index}]")
+    return rules

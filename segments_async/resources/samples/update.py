@@ -3,14 +3,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import check_name, without_none
+from segments_async._wire.contents import check_sample_change, check_sample_content
 from segments_async._wire.endpoint import plain_text, segment
 from segments_async._wire.routes import UPDATE_SAMPLE
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError
-from segments_async.models import Sample, SampleCreate, SampleUpdate
+from segments_async.models import Sample, SampleUpdate
 from segments_async.resources._operations import PerItemOperation
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class UpdateSamples(PerItemOperation[Sample]):
             if "uuid" not in item:
                 raise InputError("missing", path="uuid")
             uuid, changes = item["uuid"], {key: value for key, value in item.items() if key != "uuid"}
+            uuid = plain_text(uuid, "uuid")
+            segment(uuid, "uuid")
+            check_sample_change(changes)
         else:
             raise InputError(f"expected a SampleUpdate or a mapping, got {type(item).__name__}")
         uuid = plain_text(uuid, "uuid")
@@ -59,4 +62,4 @@ def check_sample_changes(changes: Mapping[str, Any]) -> None:
     """
     if "name" in changes:
         check_name(changes["name"])
-    check({"name": "", "attributes": {}, **without_none(changes)}, SampleCreate)
+    check_sample_content(without_none(changes))

@@ -5,16 +5,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-from anyio.to_thread import run_sync
 
 from segments_async._caller_errors import caller_code
-from segments_async._serialization.converter import check
 from segments_async._serialization.json import encode_json
+from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_name
+from segments_async._wire.contents import check_sample
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
-from segments_async.models import Asset, FileSample, ImageSampleAttributes, SampleCreate
-from segments_async.resources.assets.upload_once import upload_asset, upload_once
+from segments_async.models import Asset, FileSample, ImageSampleAttributes
+from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.resources.samples.file_samples import (
     Upload,
@@ -77,7 +77,7 @@ class UploadFiles(CreateSamples):
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
         fields = {**settings_of(sample), "attributes": {}}
-        check(fields, SampleCreate)
+        check_sample(fields)
         encode_json(fields)
         return Prepared(sample.name, upload, item=sample)
 
@@ -109,14 +109,14 @@ class UploadFiles(CreateSamples):
             if isinstance(file, Asset):
                 job.done[index] = file
             else:
-                send_file = partial(upload_asset, self._session, file, filename, stats, path="")
+                send_file = partial(upload_asset, self._session, file, filename, stats, path="", renewals=MAX_RENEWALS)
                 job.done[index] = await upload_once(job, index, digest, note, send_file)
         make_attributes = sample.attributes or _image_attributes
         settings = settings_of(sample)
         with caller_code("attributes"):
             attributes = make_attributes([job.done[index] for index in range(len(files))])
         fields = {**settings, "attributes": attributes}
-        check(fields, SampleCreate)
+        check_sample(fields)
         body = encode_json(fields)
         digest = None if note is None else digest_of_sample(settings, digests)
         return attrs.evolve(job.prepared, body=body, size=len(body) + 1, digest=digest)

@@ -32,7 +32,7 @@ def create_asset(request: ApiRequest) -> Response:
         "url": request.state.store.public_url(key),
         "created_at": request.state.now(),
         "presignedPostFields": {
-            "url": f"{request.state.store.url}/",
+            "url": f"{request.state.store.origin}/",
             "fields": request.state.store.signer.post_fields(key, content_type),
         },
     }

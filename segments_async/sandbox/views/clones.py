@@ -9,7 +9,7 @@ from segments_async.sandbox.checks import boolean, nonblank, validate
 from segments_async.sandbox.problems import RefusedError, json_response
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import Dataset
-from segments_async.sandbox.views.datasets import CHECKS, check_membership, dataset_json
+from segments_async.sandbox.views.datasets import CHECKS, check_membership, dataset_json, settings_in
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -30,7 +30,7 @@ def clone_dataset(request: ApiRequest, owner: str, name: str) -> Response:
         raise RefusedError(400, {"owner": [f"Object with username={new_owner} does not exist."]})
     if new_owner != request.user:
         check_membership(request, new_owner)
-    changes = {key: data[key] for key in _SETTINGS if key in data}
+    changes = settings_in({key: data[key] for key in _SETTINGS if key in data})
     origin = {"name": data["name"], "cloned_from": source.full_name, "created_at": state.now()}
     clone = Dataset(new_owner, data["name"], source.record | changes | origin)
     clone.labelsets.update(source.labelsets)

@@ -39,6 +39,8 @@ TASK_TYPES = (
     "segmentation-bitmap-highres",
     "vector",
 )
+_OLDER_TASK_TYPES = {"bbox": "bboxes"}
+"""Names in older documentation, with the current ones."""
 CATEGORIES = ("agriculture", "fruit", "garden", "medical", "other", "people", "satellite", "street_scenery")
 
 _FLAGS = {
@@ -76,7 +78,7 @@ CHECKS: Mapping[str, Check] = {
     "name": nonblank,
     "description": text,
     "category": choice(CATEGORIES, prefix="custom-"),
-    "task_type": choice(TASK_TYPES),
+    "task_type": choice((*TASK_TYPES, *_OLDER_TASK_TYPES)),
     "task_attributes": mapping,
     "readme": text,
     "metadata": mapping,
@@ -127,8 +129,12 @@ def check_membership(request: ApiRequest, organization: str) -> None:
         raise refused(403, "You need to be an administrator of this organization.")
 
 
-def _settings(data: Record) -> Record:
-    return {key: value for key, value in data.items() if key not in _READ_ONLY}
+def settings_in(data: Record) -> Record:
+    """Return the settings in *data*, with current names."""
+    found = {key: value for key, value in data.items() if key not in _READ_ONLY}
+    if "task_type" in found:
+        found["task_type"] = _OLDER_TASK_TYPES.get(found["task_type"], found["task_type"])
+    return found
 
 
 def _list(request: ApiRequest, owner: str) -> Response:
@@ -136,13 +142,14 @@ def _list(request: ApiRequest, owner: str) -> Response:
     state, user = request.state, request.user
     owned = [dataset for dataset in state.datasets.values() if dataset.owner == owner]
     visible = [dataset for dataset in owned if is_visible(state, dataset, user)]
-    return json_response([dataset_json(state, dataset, user) for dataset in get_page(visible, request.query)])
+    page = get_page(visible, request.query, state.max_per_page)
+    return json_response([dataset_json(state, dataset, user) for dataset in page])
 
 
 def _create(request: ApiRequest, owner: str) -> Response:
     validate(request.data, CHECKS, ["name"])
     created_at = request.state.now()
-    record = _DEFAULTS | _settings(request.data) | {"created_at": created_at}
+    record = _DEFAULTS | settings_in(request.data) | {"created_at": created_at}
     dataset = Dataset(owner, record["name"], record)
     dataset.labelsets[GROUND_TRUTH] = new_labelset(GROUND_TRUTH, "Ground truth labels.", created_at)
     request.state.rename_dataset(dataset, owner, record["name"])
@@ -187,7 +194,7 @@ def update_dataset(request: ApiRequest, owner: str, name: str) -> Response:
     dataset = request.state.dataset(owner, name)
     validate(request.data, CHECKS)
     request.state.rename_dataset(dataset, owner, request.data.get("name", name))
-    dataset.record = dataset.record | _settings(request.data)
+    dataset.record = dataset.record | settings_in(request.data)
     request.state.notify("dataset.updated", dataset, partial(dataset_json, request.state, dataset, request.user))
     return json_response(dataset_json(request.state, dataset, request.user))
 

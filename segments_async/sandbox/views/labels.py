@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from segments_async.sandbox.checks import choice, mapping, nullable, number, validate
+from segments_async.sandbox.checks import choice, in_any_case, mapping, nullable, number, validate
 from segments_async.sandbox.problems import json_response, not_found
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.views.labelsets import find_labelset
@@ -38,7 +38,7 @@ _DEFAULTS: Record = {
 }
 _CHECKS: Mapping[str, Check] = {
     "attributes": mapping,
-    "label_status": choice(LABEL_STATUSES),
+    "label_status": in_any_case(choice(LABEL_STATUSES)),
     "score": nullable(number),
 }
 
@@ -48,6 +48,11 @@ routes: Routes = Routes()
 def label_summary(label: Record) -> Record:
     """Return the fields of *label* that a list of samples includes."""
     return {key: label[key] for key in _SUMMARY}
+
+
+def _fields(data: Record) -> Record:
+    """Return *data* with the status in upper case."""
+    return data | {"label_status": data["label_status"].upper()} if "label_status" in data else data
 
 
 def _find_label(state: State, uuid: str, labelset: str) -> tuple[Sample, Record]:
@@ -78,7 +83,7 @@ def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     before, now = sample.labels.get(labelset), request.state.now()
     sample.labels[labelset] = (
         _DEFAULTS
-        | request.data
+        | _fields(request.data)
         | {
             "sample_uuid": sample.uuid,
             "label_type": sample.dataset.record["task_type"],
@@ -100,7 +105,7 @@ def update_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     validate(request.data, _CHECKS)
     fixed = {key: before[key] for key in ("sample_uuid", "label_type", "labelset", "created_at", "created_by")}
     updated = {"updated_at": request.state.now(), "updated_by": request.user}
-    sample.labels[labelset] = before | request.data | fixed | updated
+    sample.labels[labelset] = before | _fields(request.data) | fixed | updated
     _notify_updated(request.state, sample, labelset)
     return json_response(sample.labels[labelset])
 

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import orjson
 from starlette.responses import Response
 
 from segments_async.sandbox.blobs import StoredObject
 from segments_async.sandbox.checks import nonblank, text, validate
+from segments_async.sandbox.exact_json import write_json
 from segments_async.sandbox.problems import json_response, name_taken, not_found
 from segments_async.sandbox.routing import ApiRequest, Routes
 from segments_async.sandbox.state import Record, Release, State
@@ -47,7 +47,7 @@ def snapshot(dataset: Dataset, record: Record) -> bytes:
     ]
     content = header(dataset, record)
     content["dataset"]["samples"] = samples
-    return orjson.dumps(content)
+    return write_json(content)
 
 
 def header(dataset: Dataset, record: Record) -> Record:
@@ -79,7 +79,9 @@ def new_record(state: State, name: str, samples: int, **fields: Any) -> Record:
 
 
 def _finish_if_ready(state: State, release: Release) -> None:
-    deleted = release.dataset.releases.get(release.record["name"]) is not release
+    dataset = release.dataset
+    deleted = dataset.releases.get(release.record["name"]) is not release
+    deleted = deleted or state.datasets.get((dataset.owner, dataset.name)) is not dataset
     if deleted or release.record["status"] != "PENDING" or state.clock() < release.ready_at:
         return
     status = "FAILED" if release.fails else "SUCCEEDED"

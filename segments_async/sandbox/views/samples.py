@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.responses import Response
 
 from segments_async.sandbox.checks import (
@@ -19,6 +18,7 @@ from segments_async.sandbox.checks import (
     text,
     validate,
 )
+from segments_async.sandbox.filters import matches_filters
 from segments_async.sandbox.paging import get_page
 from segments_async.sandbox.problems import RefusedError, json_response, name_taken
 from segments_async.sandbox.routing import ApiRequest, Routes
@@ -83,9 +83,11 @@ def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
     """List a page of the samples that match the filters."""
     dataset, query = request.state.dataset(owner, name), request.query
     labelset = query.get("labelset")
-    if labelset is not None:
+    if labelset is not None and not request.state.ignores_unknown_labelsets:
         find_labelset(dataset, labelset)
-    samples = get_page(_sorted(_filtered(list(dataset.samples.values()), query), query), query)
+    samples = get_page(
+        _sorted(_filtered(list(dataset.samples.values()), query), query), query, request.state.max_per_page
+    )
     listed = [sample_json(sample) for sample in samples]
     if labelset is not None:
         full = query.get("include_full_label") == "1"
@@ -99,19 +101,13 @@ def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
     if (part := query.get("name__contains")) is not None:
         samples = [sample for sample in samples if part in sample.record["name"]]
     if statuses := query.get("label_status"):
-        labelset, allowed = query.get("labelset", GROUND_TRUTH), statuses.split(",")
+        labelset, allowed = query.get("labelset", GROUND_TRUTH), statuses.upper().split(",")
         samples = [
             sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in allowed
         ]
-    for pair in query.get("filters", "").split(","):
-        key, colon, value = pair.partition(":")
-        if colon:
-            samples = [sample for sample in samples if _as_text(sample.record["metadata"].get(key)) == value]
+    if filters := query.get("filters"):
+        samples = [sample for sample in samples if matches_filters(sample.record["metadata"], filters)]
     return samples
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _sorted(samples: list[Sample], query: QueryParams) -> list[Sample]:
@@ -194,9 +190,8 @@ def _with_signed_urls(state: State, value: Any) -> Any:
         return value
     copy = {key: _with_signed_urls(state, item) for key, item in value.items()}
     if isinstance(url := value.get("url"), str):
-        base = f"{state.store.url}/"
-        key = url.partition("?")[0].removeprefix(base)
-        copy["signed_url"] = state.store.signed_url(key) if url.startswith(base) else url
+        key = state.store.key_of(url)
+        copy["signed_url"] = url if key is None else state.store.signed_url(key)
     return copy
 
 

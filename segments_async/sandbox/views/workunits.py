@@ -38,7 +38,7 @@ def list_workunits(request: ApiRequest, owner: str, name: str) -> Response:
     if end is not None:
         found = [workunit for workunit in found if _created_at(workunit) <= end]
     found.sort(key=_created_at, reverse=query.get("sort", "-created_at").startswith("-"))
-    page = get_page(found, query)
+    page = get_page(found, query, request.state.max_per_page)
     if query.get("include_session_time_metrics") != "true":
         page = [{key: value for key, value in workunit.items() if key != _METRICS} for workunit in page]
     return json_response(page)

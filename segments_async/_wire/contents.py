@@ -1,0 +1,239 @@
+"""Check samples and labels before they are sent: their types, mistyped keys, and the shapes of annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from segments_async._serialization.compile import fields_of, key_of
+from segments_async._serialization.converter import check, unstructure
+from segments_async._serialization.json import encode_json
+from segments_async._wire.arguments import check_spelling, near_miss
+from segments_async.errors import InputError
+from segments_async.models import (
+    Dataset,
+    ImageSequenceSegmentationAnnotation,
+    ImageSequenceVectorAnnotation,
+    ImageVectorAnnotationType,
+    Label,
+    LabelChanges,
+    LabelPut,
+    PointcloudCuboidAnnotationType,
+    PointcloudSequenceCuboidAnnotation,
+    PointcloudSequenceVectorAnnotation,
+    PointcloudVectorAnnotationType,
+    Sample,
+    SampleChanges,
+    SampleCreate,
+)
+from segments_async.models._base import Model
+from segments_async.models.label_attributes import (
+    FrameLabelAttributes,
+    MultiSensorLabelAttributes,
+    SequenceLabelAttributes,
+)
+from segments_async.models.sample_attributes import SampleAttributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+
+def _keys(*models: Any) -> frozenset[str]:
+    """Return the keys of all *models* in JSON."""
+    classes = [arm for model in models for arm in getattr(model, "__args__", (model,))]
+    return frozenset(
+        key_of(field)
+        for model in classes
+        if isinstance(model, type) and issubclass(model, Model)
+        for field in fields_of(model)
+    )
+
+
+_SAMPLE_KEYS = _keys(SampleCreate)
+_LABEL_KEYS = _keys(LabelPut)
+_RETURNED_SAMPLE_KEYS = _keys(Sample)
+_RETURNED_LABEL_KEYS = _keys(Label)
+_SAMPLE_ATTRIBUTES_KEYS = _keys(SampleAttributes)
+_LABEL_ATTRIBUTES_KEYS = _keys(FrameLabelAttributes, SequenceLabelAttributes, MultiSensorLabelAttributes)
+_ANNOTATION_KEYS = _keys(
+    ImageSequenceSegmentationAnnotation,
+    ImageSequenceVectorAnnotation,
+    PointcloudSequenceCuboidAnnotation,
+    PointcloudSequenceVectorAnnotation,
+)
+_ANNOTATION_TYPES = tuple(
+    dict.fromkeys(
+        str(word)
+        for enum in (ImageVectorAnnotationType, PointcloudCuboidAnnotationType, PointcloudVectorAnnotationType)
+        for word in enum
+    )
+)
+_POINTS = {"bbox": (2, "two corners"), "point": (1, "one point")}
+"""How many points an annotation of a type has."""
+
+
+def check_sample(fields: Mapping[str, Any]) -> None:
+    """
+    Check the keys of a sample to create.
+
+    Raises:
+        InputError: A value is of the wrong type, an essential one is missing, or a key is mistyped.
+    """
+    check_spelling(fields, _SAMPLE_KEYS, _RETURNED_SAMPLE_KEYS)
+    check(fields, SampleCreate)
+    _check_sample_attributes(fields["attributes"])
+
+
+def check_label(fields: Mapping[str, Any], dataset: Dataset | None = None) -> None:
+    """
+    Check the keys of a label to put.
+
+    Args:
+        fields: The keys and values.
+        dataset: Category ids that it does not have are refused; None accepts all.
+
+    Raises:
+        InputError: A value is of the wrong type, an essential one is missing, a key or the type of an annotation is
+            mistyped, or an annotation does not have the number of points of its type.
+    """
+    check_label_keys(fields)
+    check(fields, LabelPut)
+    _check_label_attributes(fields["attributes"], dataset)
+
+
+def check_label_keys(fields: Mapping[str, Any]) -> None:
+    """
+    Check the keys of a label to put, but not its values.
+
+    Raises:
+        InputError: A key is mistyped.
+    """
+    check_spelling(fields, _LABEL_KEYS, _RETURNED_LABEL_KEYS)
+
+
+def check_sample_content(fields: Mapping[str, Any]) -> None:
+    """Check what changes a sample, without its missing or null keys; see `check_sample`."""
+    check({"name": "", "attributes": {}, **fields}, SampleCreate)
+    _check_sample_attributes(fields.get("attributes"))
+
+
+def check_label_content(fields: Mapping[str, Any]) -> None:
+    """Check what changes a label, without its missing or null keys; see `check_label`."""
+    check({"sample_uuid": "", "attributes": {}, **fields}, LabelPut)
+    _check_label_attributes(fields.get("attributes"), None)
+
+
+def check_sample_change(changes: Mapping[str, Any]) -> None:
+    """
+    Check the keys of a mapping that changes a sample, without its ``uuid``.
+
+    Raises:
+        InputError: A key is mistyped, or the mapping has no key of `SampleChanges`.
+    """
+    check_spelling(changes, _SAMPLE_KEYS, _RETURNED_SAMPLE_KEYS)
+    _check_changes_something(changes, SampleChanges)
+
+
+def check_label_change(changes: Mapping[str, Any]) -> None:
+    """
+    Check the keys of a mapping that changes a label, without its ``sample_uuid`` and ``labelset``.
+
+    Raises:
+        InputError: A key is mistyped, or the mapping has no key of `LabelChanges`.
+    """
+    # The keys that locate the label are not in *changes*, so they are no candidates here.
+    check_spelling(changes, LabelChanges.__annotations__.keys(), _RETURNED_LABEL_KEYS)
+    _check_changes_something(changes, LabelChanges)
+
+
+def _check_changes_something(changes: Mapping[str, Any], known: type) -> None:
+    keys = known.__annotations__
+    if not any(key in keys for key in changes):
+        raise InputError(f"changes nothing; expected at least one of {', '.join(keys)}")
+
+
+def _check_sample_attributes(attributes: Any) -> None:
+    if isinstance(attributes, Mapping):
+        _at("attributes", check_spelling, attributes, _SAMPLE_ATTRIBUTES_KEYS)
+
+
+def _check_label_attributes(attributes: Any, dataset: Dataset | None) -> None:
+    if attributes is not None and not isinstance(attributes, dict | list | Model):
+        attributes = unstructure(attributes)
+    if isinstance(attributes, dict | Model):
+        _at("attributes", _check_part, attributes, _categories_of(dataset))
+
+
+def check_dataset(dataset: object) -> None:
+    """
+    Check that *dataset* is None, or a `Dataset` with its categories.
+
+    Raises:
+        InputError: It is not.
+    """
+    _categories_of(dataset)
+
+
+def _categories_of(dataset: object) -> frozenset[int] | None:
+    if dataset is None:
+        return None
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"expected a Dataset, got {type(dataset).__name__}", path="dataset")
+    if dataset.task_attributes is None or dataset.task_attributes.categories is None:
+        raise InputError("has no categories, as in a list of datasets; use datasets.get()", path="dataset")
+    return frozenset(category.id for category in dataset.task_attributes.categories)
+
+
+def _check_part(part: Any, categories: Collection[int] | None) -> None:
+    """Check label attributes, those of one sensor, or those of one frame."""
+    if isinstance(part, dict):
+        check_spelling(part, _LABEL_ATTRIBUTES_KEYS)
+    for index, annotation in enumerate(_list_of(part, "annotations")):
+        try:
+            _check_annotation(annotation, categories)
+        except InputError as error:
+            raise error.under(f"annotations[{index}]") from error.__cause__
+    for index, frame in enumerate(_list_of(part, "frames")):
+        _at(f"frames[{index}]", _check_part, frame, categories)
+    for index, sensor in enumerate(_list_of(part, "sensors")):
+        attributes = _value_of(sensor, "attributes")
+        if isinstance(attributes, dict | Model):
+            _at(f"sensors[{index}].attributes", _check_part, attributes, categories)
+
+
+def _check_annotation(annotation: Any, categories: Collection[int] | None) -> None:
+    if isinstance(annotation, dict) and not _ANNOTATION_KEYS.issuperset(annotation):
+        check_spelling(annotation, _ANNOTATION_KEYS)
+    kind = _value_of(annotation, "type")
+    if isinstance(kind, str):
+        if kind not in _ANNOTATION_TYPES:
+            near = near_miss(kind, _ANNOTATION_TYPES)
+            if near is not None:
+                raise InputError(f"unknown type {str(kind)!r}; did you mean {near!r}?", path="type")
+        elif (expected := _POINTS.get(kind)) is not None:
+            points = _value_of(annotation, "points")
+            if isinstance(points, list | tuple) and len(points) != expected[0]:
+                encode_json(points, "points")  # NaN is the better explanation
+                raise InputError(f"a {kind} has {expected[1]}, got {len(points)}", path="points")
+    if categories is not None and (category := _value_of(annotation, "category_id")) not in categories:
+        known = ", ".join(map(str, sorted(categories))) or "none"
+        raise InputError(f"the dataset has no category {category!r}; its ids: {known}", path="category_id")
+
+
+def _value_of(value: Any, key: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(key)
+    return getattr(value, key, None) if isinstance(value, Model) else None
+
+
+def _list_of(value: Any, key: str) -> Any:
+    found = _value_of(value, key)
+    return found if isinstance(found, list | tuple) else ()
+
+
+def _at(path: str, function: Callable[..., None], *arguments: Any) -> None:
+    """Call *function*, and prefix the path of its InputError with *path*."""
+    try:
+        function(*arguments)
+    except InputError as error:
+        raise error if error.path == "dataset" else error.under(path) from error.__cause__

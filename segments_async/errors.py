@@ -36,7 +36,7 @@ with the same message, whose other attributes are unknown: PyTorch rebuilds erro
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from segments_async._pickling import can_be_pickled, picklable
 
@@ -58,6 +58,9 @@ class SegmentsError(Exception):
         404 Not Found on GET https://api.segments.ai/user: Not found.
     """
 
+    _pickles_cause: ClassVar[bool] = False
+    """Whether a pickle contains any ``__cause__``. An exception of a transport has a request, which has the API key."""
+
     def __init__(self, *args: object) -> None:
         super().__init__(*(printable(arg) if isinstance(arg, str) else arg for arg in args))
 
@@ -69,7 +72,8 @@ class SegmentsError(Exception):
         args = tuple(map(picklable, self.args))
         state = {name: picklable(value) for name, value in self.__dict__.items()}
         cause = self.__cause__
-        return _restore, (type(self), args, state, cause if can_be_pickled(cause) else None)
+        keep = (self._pickles_cause or isinstance(cause, SegmentsError)) and can_be_pickled(cause)
+        return _restore, (type(self), args, state, cause if keep else None)
 
 
 def printable(text: str) -> str:
@@ -283,6 +287,8 @@ class InputError(SegmentsError, ValueError):
         problem: What is wrong.
     """
 
+    _pickles_cause = True
+
     def __init__(self, problem: str, *, path: str = "") -> None:
         self.problem = problem
         self.path = path
@@ -304,6 +310,8 @@ class OutOfResourcesError(SegmentsError):
         path: Location in the arguments, such as ``files[17]``; empty if there is none.
         errno: The error number of the operating system, such as `errno.EMFILE`; None if there is none.
     """
+
+    _pickles_cause = True
 
     def __init__(self, problem: str, *, path: str = "", errno: int | None = None) -> None:
         self.problem = problem

@@ -201,6 +201,16 @@ def test_a_long_text_is_cut():
     assert len(pickle.loads(pickle.dumps(DecodeError("", payload=Long()))).payload) == 1000
 
 
+def test_the_cause_of_a_lost_request_is_not_pickled():
+    """An exception of a transport contains the request with its headers, and so the API key."""
+    error = TransportError("lost", **CALL)
+    error.__cause__ = ValueError("with a request")
+    assert pickle.loads(pickle.dumps(error)).__cause__ is None
+    outer = TransportError("unknown", **CALL)
+    outer.__cause__ = error
+    assert str(pickle.loads(pickle.dumps(outer)).__cause__) == str(error)
+
+
 @pytest.mark.parametrize(("cause", "kept"), [(KeyError("width"), True), (Unrestorable(1, 2), False)])
 def test_a_cause_survives_if_it_can(cause, kept):
     error = InputError("raised an exception", path="attributes")

@@ -301,6 +301,8 @@ class BulkError(SegmentsError):
         report: The outcome of every item.
     """
 
+    _pickles_cause = True
+
     def __init__(self, message: str, *, report: BulkReport[Any] | None = None) -> None:
         self.report: BulkReport[Any] = cast("BulkReport[Any]", report)  # None if rebuilt from its text alone
         super().__init__(message)

@@ -21,7 +21,7 @@ IMAGE = {"image": {"url": "https://example.com/a.png"}}
 BOXES = {"annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [[1.0, 2.0], [3.0, 4.0]]}]}
 TRACK = {"type": "track", "trackNumber": 7}
 SAMPLE = {"metadata": {"a": 1}, "priority": 2, "assigned_labeler": "joe", "assigned_reviewer": "joe", "readme": "x"}
-ONLY_OURS = {"use_timestamps_for_interpolation", "noncollaborator_can_label", "noncollaborator_can_review"}
+ONLY_OURS = {"use_timestamps_for_interpolation", "noncollaborator_can_label", "noncollaborator_can_review", "tags"}
 """Settings that the SDK cannot give to a new dataset, or at all."""
 
 
@@ -35,7 +35,7 @@ def settings_of(*names_left_out):
 
 
 NEW_THEIRS, NEW_OURS = settings_of(*ONLY_OURS)
-OLD_THEIRS, OLD_OURS = settings_of("noncollaborator_can_label", "noncollaborator_can_review")
+OLD_THEIRS, OLD_OURS = settings_of("noncollaborator_can_label", "noncollaborator_can_review", "tags")
 
 
 @frozen

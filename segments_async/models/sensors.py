@@ -14,8 +14,8 @@ class SampleLike(Protocol):
     """A `Sample` or a `ReleaseSample`."""
 
     @property
-    def uuid(self) -> str:
-        """The identifier assigned by the service."""
+    def uuid(self) -> str | None:
+        """The identifier assigned by the service; None in some release files."""
 
     @property
     def attributes(self) -> Any:
@@ -23,7 +23,7 @@ class SampleLike(Protocol):
 
 
 def join_sensors(
-    sensors: Sequence[SampleSensor], labels: Sequence[LabelSensor], sample: str
+    sensors: Sequence[SampleSensor], labels: Sequence[LabelSensor], sample: str | None
 ) -> list[tuple[SampleSensor, LabelSensor | None]]:
     """
     Find the label of each sensor: by name where both have names, and otherwise by position.

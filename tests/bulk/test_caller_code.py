@@ -29,6 +29,7 @@ from segments_async import (
     OutOfResourcesError,
     RetryPolicy,
 )
+from segments_async._transfer import local_files
 from segments_async.sandbox import Sandbox
 
 DATASET = "sandbox/flowers"
@@ -190,17 +191,17 @@ async def test_too_many_open_files(client, flowers, tmp_path, monkeypatch):
     paths = [tmp_path / f"{n}.png" for n in range(12)]
     for path in paths:
         path.write_bytes(b"x" * 10)
-    real = type(tmp_path).open
+    real = local_files._open
     opened = 0
 
-    def few(self, *arguments, **options):
+    def few(path, name):
         nonlocal opened
-        opened += self.suffix == ".png"
-        if self.suffix == ".png" and opened % 3 == 0:
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(self))
-        return real(self, *arguments, **options)
+        opened += 1
+        if opened % 3 == 0:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), name)
+        return real(path, name)
 
-    monkeypatch.setattr(type(tmp_path), "open", few)
+    monkeypatch.setattr(local_files, "_open", few)
     report = await client.samples.upload_files(flowers, paths)
     check_report(report)
     assert report.succeeded + len(report.retry_items) == 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 UUID = "602a3eec-a61c-4a77-9fcc-3037ce5e9606"
@@ -42,7 +43,7 @@ def new_sample(number: int) -> dict[str, Any]:
 def stored(sample: dict[str, Any]) -> dict[str, Any]:
     """Return a sample with the fields that the service adds."""
     return {
-        "uuid": f"602a3eec-a61c-4a77-9fcc-{sum(sample['name'].encode()):012x}",
+        "uuid": f"602a3eec-a61c-4a77-9fcc-{blake2b(sample['name'].encode(), digest_size=6).hexdigest()}",
         **sample,
         "created_at": MOMENT,
         "created_by": "jane",

@@ -85,7 +85,7 @@ def test_routes(tmp_path, authority, monkeypatch, kind):
     with RawServer(script, context=authority.context() if kind == "https" else None) as api:
         app = FastAPI(lifespan=lifespan(lambda: AsyncSegments("some-key-123", base_url=api.url)))
 
-        @app.get("/work/{number}")
+        @app.get("/turn/{number}")
         def route(number: int, client: Segments) -> int:
             anyio.from_thread.run(work, client, number)
             return number
@@ -99,6 +99,6 @@ def test_routes(tmp_path, authority, monkeypatch, kind):
             httpx.Client(base_url=url, timeout=8, limits=httpx.Limits(max_connections=None)) as web,
         ):
             with ThreadPoolExecutor(ROUTES + 1) as pool:
-                answers = list(pool.map(lambda number: web.get(f"/work/{number}").status_code, range(ROUTES)))
+                answers = list(pool.map(lambda number: web.get(f"/turn/{number}").status_code, range(ROUTES)))
             assert answers == [200] * ROUTES
             assert web.get("/health").json() == "ok"

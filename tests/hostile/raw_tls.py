@@ -10,7 +10,7 @@ from raw_server import Peer
 SPOILT_RECORD = b"\x17\x03\x03\x00\x20" + b"z" * 32
 """Claims to be encrypted data, and is not."""
 PLAIN_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
-"""A fatal alert (handshake_failure) that nobody encrypted."""
+"""A fatal alert (handshake_failure) that is not encrypted."""
 NO_RECORD = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 """Plain HTTP in the middle of TLS, as of a balancer that gave up."""
 

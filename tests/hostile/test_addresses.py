@@ -1,4 +1,4 @@
-"""Odd addresses and nested bodies: each ends in one of our errors, and harms nobody else."""
+"""Odd addresses and nested bodies: each ends in one of our errors, and affects nothing else."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ async def test_label_that_is_none(connect, call, body):
 @WIRES
 @pytest.mark.parametrize("body", [OTHER_WORDS, {}], ids=str)
 async def test_labels_that_were_perhaps_put(connect, body):
-    """In a bulk run such an answer is a lost one: nobody knows, and the item is worth another run."""
+    """In a bulk run such an answer counts as lost: the outcome is unknown, and the item is worth another run."""
     with RawServer(lambda peer, _: peer.send(answer(body))) as api, within(3):
         async with connect(api.url, retry=ONCE) as client:
             report = await client.labels.put_many([LabelPut("u", EMPTY, labelset="gt"), LabelPut("v", EMPTY)])

@@ -98,7 +98,7 @@ async def test_bulk_run_over_a_list(connect):
 @WIRES
 @pytest.mark.parametrize("name", LISTS)
 async def test_pages_that_differ(connect, name):
-    """A list that goes on rightly is read to its end."""
+    """A long list whose pages differ is read to its end."""
 
     def script(peer, request):
         number = int(request.target.partition("page=")[2].rpartition("page=")[2].partition("&")[0])

@@ -49,7 +49,7 @@ NO_WAITS = {
 @WIRES
 @pytest.mark.parametrize("wait", NO_WAITS)
 async def test_wait_that_is_none(connect, clock, wait):
-    """What is not finite does not exist: the call is sent again as usual, and nobody is held back."""
+    """What is not finite does not exist: the call is sent again as usual, and no other call waits."""
 
     def script(peer, request):
         peer.send(NO_WAITS[wait] if request.number == 0 else OK)

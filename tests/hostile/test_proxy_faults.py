@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 SERVICE = "https://127.0.0.1:9"
-"""Which nobody can reach but through the proxy."""
+"""Reachable only through the proxy."""
 TIMEOUT = 0.5
 
 

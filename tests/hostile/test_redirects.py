@@ -17,7 +17,7 @@ ANSWERS = {"GET": answer({"done": True}), "DELETE": head(204)}
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 async def test_slash(connect, method, status):
-    """Nothing was carried out, so the same request goes on to where the service wants it."""
+    """Nothing was carried out, so the same request is sent to the address that the service names."""
 
     def script(peer, request):
         if request.path.endswith("/"):

@@ -1,4 +1,4 @@
-"""A route that somebody waits for answers 504 in time, whatever the service does."""
+"""A route whose client waits answers 504 in time, whatever the service does."""
 
 from __future__ import annotations
 

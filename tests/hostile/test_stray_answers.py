@@ -11,7 +11,7 @@ from wires import WIRES, within
 
 pytestmark = pytest.mark.anyio
 
-ELSE = answer({"asked": "somebody else"})
+ELSE = answer({"asked": "another call"})
 STRAYS = {
     "answer": ELSE,
     "two answers": ELSE * 2,
@@ -27,7 +27,7 @@ STRAYS = {
 @WIRES
 @pytest.mark.parametrize("stray", STRAYS)
 async def test_with_the_answer(connect, stray, wire):
-    """What follows an answer at once is nobody's. Over aiohttp both may be lost; what is repeatable is repeated."""
+    """Bytes that follow a response at once are discarded. Over aiohttp both may be lost; what is repeatable is repeated."""
 
     def script(peer, request):
         peer.send(answer({"asked": request.path}) + (STRAYS[stray] if request.number == 0 else b""))
@@ -45,7 +45,7 @@ async def test_with_the_answer(connect, stray, wire):
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 @pytest.mark.parametrize("stray", STRAYS)
 async def test_while_idle(connect, stray, method):
-    """What comes while a connection idles is nobody's either, and what is sent then is sent once."""
+    """Bytes that arrive while a connection idles are discarded too, and what is sent then is sent once."""
     idle, sent = threading.Event(), threading.Event()
 
     def script(peer, request):
@@ -69,7 +69,7 @@ async def test_while_idle(connect, stray, method):
 
 @WIRES
 async def test_label_that_was_put(connect):
-    """A label that the service has taken is not a failure because somebody gave the connection up before."""
+    """A label that the service has taken is not a failure because the connection was given up before."""
     idle, sent = threading.Event(), threading.Event()
 
     def script(peer, request):
@@ -92,7 +92,7 @@ async def test_label_that_was_put(connect):
 
 
 TOO_LONG = {
-    "length": answer({"asked": "/first/"}) + b'{"asked": "somebody else"}',
+    "length": answer({"asked": "/first/"}) + b'{"asked": "another call"}',
     "204": head(204) + ELSE,
     "204 with a length": head(204, {"Content-Length": 5}) + b"hello",
     "304": head(304) + ELSE,

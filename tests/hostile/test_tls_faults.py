@@ -27,7 +27,7 @@ def has_foreign_cause(error):
 @WIRES
 @FAULTS
 async def test_instead_of_an_answer(connect, trusted, fault):
-    """A GET is repeated, and ends as a TransportError whose cause is kept; of a POST nobody knows."""
+    """A GET is repeated, and ends as a TransportError whose cause is kept; the outcome of a POST is unknown."""
     with RawServer(lambda peer, _: TLS_FAULTS[fault](peer), context=trusted.context()) as api, within(5):
         async with connect(api.url, timeout=TIMEOUT) as client:
             with pytest.raises(TransportError) as caught:

@@ -34,7 +34,7 @@ def chunks(peer):
 
 
 def zeros(peer):
-    """A gzip stream that goes on and never says anything."""
+    """A gzip stream that never ends and has no content."""
     peer.send(head(200, {"Content-Encoding": "gzip"}) + b"\x1f\x8b\x08\x08\0\0\0\0\0\0")
     peer.repeat(b"a")  # the name of a file, which ends with a null
 
@@ -96,7 +96,7 @@ async def test_call(connect, slow, limit):
 @WIRES
 @pytest.mark.parametrize("slow", SOME)
 async def test_write(connect, slow):
-    """What became of a POST that was cut off so, nobody knows."""
+    """The outcome of a POST that was cut off so is unknown."""
     with slowly(slow) as api, within(READ + SLACK):
         async with connect(api.url, timeout=READ, retry=LIMITS["once"][0]) as client:
             with pytest.raises(OutcomeUnknownError):

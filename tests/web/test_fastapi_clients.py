@@ -185,7 +185,7 @@ def test_in_a_web_socket(factory):
 
 
 def test_in_an_interactive_web_socket(factory):
-    """Its route goes on after a disconnect, as only the route can receive it."""
+    """Its route continues after a disconnect, as only the route can receive it."""
     app = FastAPI(lifespan=lifespan(factory))
     seen = []
 

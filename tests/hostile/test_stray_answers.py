@@ -27,7 +27,7 @@ STRAYS = {
 @WIRES
 @pytest.mark.parametrize("stray", STRAYS)
 async def test_with_the_answer(connect, stray, wire):
-    """Bytes that follow a response at once are discarded. Over aiohttp both may be lost, and are repeated if possible."""
+    """Bytes that follow a response at once are discarded. Over aiohttp both may be lost, and are sent again."""
 
     def script(peer, request):
         peer.send(answer({"asked": request.path}) + (STRAYS[stray] if request.number == 0 else b""))

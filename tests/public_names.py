@@ -30,7 +30,7 @@ def public_names() -> dict[str, list[str]]:
         module = import_module(name)
         for exported in getattr(module, "__all__", None) or vars(module):
             value = getattr(module, exported)
-            home = getattr(value, "__module__", "") or ""
+            home = getattr(getattr(value, "__origin__", value), "__module__", "") or ""
             if exported.startswith("_") or inspect.ismodule(value) or not home.startswith("segments_async"):
                 continue
             found[f"{name}.{exported}"] = sorted(set(_details(value)))

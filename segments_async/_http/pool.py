@@ -21,6 +21,7 @@ from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
 from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
+from segments_async._wire.causes import forget_frames
 from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
 from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
@@ -412,18 +413,6 @@ def _notify(hook: Hook, event: CallEvent) -> None:
         hook(event)
     except Exception:
         logger.exception("a hook raised; the call continues")
-
-
-def forget_frames(error: BaseException) -> None:
-    """Drop the stack frames of *error* and of what it was raised from."""
-    seen: set[int] = set()
-    left: list[BaseException | None] = [error]
-    while left:
-        one = left.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            one.__traceback__ = None
-            left += [one.__cause__, one.__context__]
 
 
 def _event_of(error: SegmentsError, *, attempt: int | None = None, seconds: float | None) -> CallEvent:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import httpx
 
+from segments_async._wire.causes import causes_of
 from segments_async._wire.content_coding import CodingError
 from segments_async._wire.shortages import shortage_hint
 from segments_async.errors import ConnectError, RequestTimeoutError, TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PHASES: tuple[tuple[type[httpx.TimeoutException], str], ...] = (
     (httpx.PoolTimeout, "no connection became free in time"),
@@ -70,22 +67,12 @@ def _may_succeed_later(error: Exception) -> bool:
     if isinstance(error, httpx.ProxyError) and _PROXY_LOGIN.search(str(error)):
         return False
     # Addresses that no resolver or socket takes raise these; failures of the network are an OSError.
-    return not any(isinstance(cause, ValueError | OverflowError | TypeError) for cause in _chain(error))
+    return not any(isinstance(cause, ValueError | OverflowError | TypeError) for cause in causes_of(error))
 
 
 def _aiohttp_class_names(error: BaseException | None) -> frozenset[str]:
     """Return the names of the aiohttp classes that *error* is an instance of; aiohttp need not be installed."""
     return frozenset(cls.__name__ for cls in type(error).__mro__ if cls.__module__.partition(".")[0] == "aiohttp")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Iterate over an exception and what it was raised from, cycles excluded."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or cause.__context__
 
 
 def _describe(problem: str, error: BaseException) -> str:
@@ -97,7 +84,7 @@ def _describe(problem: str, error: BaseException) -> str:
     hint = shortage_hint(error)
     if hint is not None:
         return f"{problem} ({hint})"
-    for cause in _chain(error):
+    for cause in causes_of(error):
         if isinstance(cause, Exception) and (message := _OBJECT.sub("", str(cause)).strip()):
             return f"{problem} ({message[:MAX_MESSAGE]})"
     return problem

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from segments_async._wire.causes import causes_of
 
 _MORE_FILES = "raise the limit (ulimit -n) or lower max_connections"
 _SHORTAGES: dict[str, tuple[str, str]] = {
@@ -52,7 +50,7 @@ def shortage_advice(code: int) -> str:
 
 def shortage_code(error: BaseException) -> int | None:
     """Return the error number of the shortage that *error* reports; None if this machine lacks nothing."""
-    for cause in _causes_of(error):
+    for cause in causes_of(error):
         if isinstance(cause, OSError) and cause.errno in _BY_CODE:
             return cause.errno
         if isinstance(cause, MemoryError):
@@ -60,12 +58,3 @@ def shortage_code(error: BaseException) -> int | None:
         if type(cause) is RuntimeError and cause.args[:1] == (_NO_THREAD,):
             return errno.EAGAIN
     return None
-
-
-def _causes_of(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or cause.__context__

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segments_async._caller_errors import caller_error, describe
+from segments_async._wire.causes import forget_frames
 from segments_async._wire.shortages import shortage_advice, shortage_code
 from segments_async.errors import (
     AuthenticationError,
@@ -61,25 +62,10 @@ def strip_tracebacks(error: SegmentsError) -> SegmentsError:
     if isinstance(cause, SegmentsError):
         strip_tracebacks(cause)
     elif isinstance(error, InputError | OutOfResourcesError | OutcomeUnknownError):
-        _strip_cause(cause)
+        forget_frames(cause)
     else:
         error.__cause__ = None
     return error
-
-
-def _strip_cause(error: BaseException | None) -> None:
-    """Drop the tracebacks of an exception, of its causes, and of the exceptions in a group."""
-    seen: set[int] = set()
-    found = [error]
-    while found:
-        exception = found.pop()
-        if exception is None or id(exception) in seen:
-            continue
-        seen.add(id(exception))
-        exception.__traceback__ = None
-        found += [exception.__cause__, exception.__context__]
-        if isinstance(exception, BaseExceptionGroup):
-            found += exception.exceptions
 
 
 def is_fatal(error: SegmentsError) -> bool:

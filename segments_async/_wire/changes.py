@@ -160,10 +160,6 @@ class Changes:
         self._watches.add(watch)
         return watch
 
-    def unwatch(self, watch: Watch) -> None:
-        """End a watch, as its list was read to the end."""
-        self._watches.discard(watch)
-
     def begin(self, write: Write) -> None:
         """Report a write before it is sent."""
         self._in_flight.add(write)

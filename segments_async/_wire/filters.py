@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import frozen
 
+from segments_async._validators import is_number
 from segments_async.errors import InputError
 from segments_async.models.enums import LabelStatus
 
@@ -108,8 +109,7 @@ class Condition:
         if self.operator == _CONTAINS:
             return isinstance(found, list) and any(_as_text(item) == self.value for item in found)
         if self.operator:
-            is_number = isinstance(found, int | float) and not isinstance(found, bool)
-            return is_number and _COMPARISONS[self.operator](found, _number(self.value))
+            return is_number(found) and _COMPARISONS[self.operator](found, _number(self.value))
         return _as_text(found) == self.value
 
 

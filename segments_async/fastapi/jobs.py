@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
+from segments_async._validators import is_count
 from segments_async.errors import InputError
 from segments_async.fastapi._kinds import Kinds
 from segments_async.fastapi._routes import add_routes
@@ -77,7 +78,7 @@ class UploadJobs(APIRouter):
         **options: Any,
     ) -> None:
         super().__init__(lifespan=self._run, **options)
-        if not isinstance(max_running, int) or isinstance(max_running, bool) or max_running < 1:
+        if not is_count(max_running) or max_running < 1:
             raise InputError(f"expected an integer of at least 1, got {max_running!r}", path="max_running")
         self._kinds = Kinds()
         self._runner = Runner(Path(folder), self._kinds, max_running)

@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from segments_async.bulk.observer import Observer
 from segments_async.bulk.report import Progress
 from segments_async.bulk.reporter import PROGRESS_SECONDS
 
@@ -21,11 +22,12 @@ def byte_progress(progress: Callable[[Progress], object] | None) -> Iterator[Cal
     if progress is None:
         yield None
         return
+    observer = Observer(progress)
     started = reported = time.monotonic()
     done, total = 0, None
 
     def report(now: float, *, finished: bool) -> None:
-        progress(Progress(done=done, failed=0, total=total, elapsed=now - started, finished=finished))
+        observer(Progress(done=done, failed=0, total=total, elapsed=now - started, finished=finished))
 
     def update(bytes_done: int, bytes_total: int | None) -> None:
         nonlocal done, total, reported

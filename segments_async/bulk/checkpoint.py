@@ -110,6 +110,7 @@ class Checkpoint:
                         await self._changed.wait()
                         continue
                     await self._write_all()
+                await run_sync(self._journal.check_place, abandon_on_cancel=True)
             except InputError as error:
                 self._on_problem(error)
             finally:

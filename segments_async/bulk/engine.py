@@ -70,8 +70,8 @@ class BulkStream(Generic[T]):
                     print(outcome.key, outcome.status)
             print(outcomes.report)
 
-    Leaving the block early stops the run and cancels requests in flight. If the input or `progress` raises an
-    exception, and with ``on_error="raise"``, the iteration raises `BulkError` after the outcomes that precede it.
+    Leaving the block early stops the run and cancels requests in flight. If the input raises an exception, and with
+    ``on_error="raise"``, the iteration raises `BulkError` after the outcomes that precede it.
     """
 
     def __init__(

@@ -81,7 +81,6 @@ class Journal:
     Args:
         path: The file; created if it does not exist.
         header: Identifies the run, such as its operation and dataset; an existing file must have the same header.
-
         interrupted: Once this is set, SQLite ends what it does, and every call raises InputError.
 
     Raises:
@@ -91,17 +90,19 @@ class Journal:
 
     def __init__(self, path: Path, header: Mapping[str, str], interrupted: Event | None = None) -> None:
         self._path = path
+        self._place = path.absolute()
         self._interrupted = interrupted or Event()
         # Python's sqlite3 can keep the GIL while it waits for another thread's call on the same connection.
         self._lock = Lock()
         with self._translated_errors():
             self._refuse_special_file()
             # An absolute path is never `:memory:` or a URI.
-            self._db = sqlite3.connect(path.absolute(), timeout=0, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(self._place, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             with self._translated_errors():
                 self._db.set_progress_handler(self._interrupted.is_set, _STEPS_BETWEEN_CHECKS)
                 self._open(header)
+                self._identity = _identity(self._place)
                 self.is_new: bool = (
                     self._db.execute("SELECT 1 FROM items UNION ALL SELECT 1 FROM files").fetchone() is None
                 )
@@ -132,6 +133,17 @@ class Journal:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+        self.check_place()
+
+    def check_place(self) -> None:
+        """Check that the file is still in its place: SQLite writes to a deleted file without an error."""
+        with self._translated_errors():
+            try:
+                is_same = _identity(self._place) == self._identity
+            except FileNotFoundError:
+                is_same = False
+            if not is_same:
+                raise self._error("was deleted or replaced during the run, so its outcomes are not recorded")
 
     def close(self) -> None:
         """Close the file and release its lock."""
@@ -240,6 +252,11 @@ class Journal:
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self._path} {problem}", path="checkpoint")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _normalized(statement: str) -> str:

@@ -53,7 +53,8 @@ class BulkSettings:
     progress: Callable[[Progress], object] | None = field(default=None, validator=optional(callback))
     """
     Called with a `Progress`: at most ten times a second, about once a second during waits, and always at the end,
-    even after an error. `segments_async.progress` provides progress bars.
+    even after an error. `segments_async.progress` provides progress bars. It only observes: what it raises is logged on
+    the logger ``segments_async``, and does not end the run.
     """
     keep: Literal["all", "failures"] = field(default="all", validator=one_of("all", "failures"))
     """Which outcomes to keep in the report; all are counted."""
@@ -66,7 +67,7 @@ class BulkSettings:
 
     Items that are done and unchanged are `skipped` without a request. Changed items are sent according to
     *if_exists*. Items that failed or are unknown are sent again. The file is an SQLite database; it belongs to one
-    operation on one dataset or labelset, and to one run at a time.
+    operation on one dataset or labelset, and to one run at a time. A run whose file is deleted stops.
     """
 
     @classmethod

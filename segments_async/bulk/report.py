@@ -145,8 +145,8 @@ class BulkReport(Generic[T]):
         deleted_count: Samples that `samples.delete_many` deleted, as reported by the service: without unknown uuids,
             and without deletions whose response was lost.
         stopped: Why the run ended before its input did: ``"fatal"`` (an error that concerns every item, such as a
-            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input or
-            `progress` raised an exception), ``"checkpoint"`` (its file can no longer be written), ``"left"`` (the
+            rejected key), ``"max_failures"``, ``"total_timeout"``, ``"error"`` (``on_error="raise"``, or the input
+            raised an exception), ``"checkpoint"`` (its file can no longer be written, or was deleted), ``"left"`` (the
             stream was left early) or ``"cancelled"``; None if the run was not stopped.
         exhausted: Whether the input was read to its end. After a stop, whether its remaining items are counted as
             unsent.
@@ -293,7 +293,7 @@ class BulkReport(Generic[T]):
 
 class BulkError(SegmentsError):
     """
-    A bulk run failed and was configured to raise, or its input or its `progress` raised an exception.
+    A bulk run failed and was configured to raise, or its input raised an exception.
 
     The ``__cause__`` is that exception, or the first error of an item.
 

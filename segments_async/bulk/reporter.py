@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from segments_async.bulk.observer import Observer
 from segments_async.bulk.report import BulkReport, Progress
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ProgressReporter:
         source: Source,
         report: BulkReport[Any],
     ) -> None:
-        self._callback = callback
+        self._callback = None if callback is None else Observer(callback)
         self._operation = operation
         self._source = source
         self._report = report
@@ -52,7 +53,11 @@ class ProgressReporter:
         self._started = time.monotonic()
 
     def report_progress(self, *, last: bool = False) -> None:
-        """Report the progress, unless it is too soon. A callback that raises is not called again."""
+        """
+        Report the progress, unless it is too soon.
+
+        What is not an `Exception`, such as a KeyboardInterrupt, is raised; the callback is then not called again.
+        """
         now = time.monotonic()
         if self._callback is None or (not last and now - self._reported < PROGRESS_SECONDS):
             return

@@ -18,6 +18,7 @@ from segments_async._streams.prefetch import Prefetcher
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import Progress
+from segments_async.bulk.observer import Observer
 from segments_async.errors import DecodeError, ExportError, OutOfResourcesError, SegmentsError
 from segments_async.export.bitmaps import CocoInstance, CocoPanoptic, Polygons
 from segments_async.export.categories import Categories
@@ -88,6 +89,7 @@ class Export:
         self._samples = self._unlabeled = 0
         self._left_out: Counter[str] = Counter()
         self._failures: list[ExportError] = []
+        self._observer = None if plan.progress is None else Observer(plan.progress)
         self._clock = clock
         self._started = clock()
         self._reported_at = self._started - _REPORT_INTERVAL
@@ -262,12 +264,12 @@ class Export:
 
     def _report_progress(self, *, final: bool = False) -> None:
         now = self._clock()
-        if self._plan.progress is None or not (final or now - self._reported_at >= _REPORT_INTERVAL):
+        if self._observer is None or not (final or now - self._reported_at >= _REPORT_INTERVAL):
             return
         self._reported_at = now
         failed = len(self._failures)
         done = self._samples + self._unlabeled + failed
-        self._plan.progress(
+        self._observer(
             Progress(
                 done=done,
                 failed=failed,

@@ -101,7 +101,7 @@ def check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Webh
             problem = "malformed signature or body"
         else:
             return
-    raise WebhookError(f"webhook {printable(headers['webhook-id'])} refused: {problem}")
+    raise WebhookError(f"webhook {quote_id(headers['webhook-id'])} refused: {problem}")
 
 
 def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
@@ -116,6 +116,6 @@ def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
             yield signature
 
 
-def printable(message_id: str) -> str:
-    """Return a message id escaped for logging, because a sender may forge it."""
+def quote_id(message_id: str) -> str:
+    """Return a message id for a log: one that a sender may have forged is quoted, escaped and cut."""
     return message_id if message_id.isprintable() and len(message_id) <= _MAX_ID else repr(message_id[:_MAX_ID])

@@ -13,7 +13,7 @@ from anyio import from_thread
 from attrs import define
 
 from segments_async.errors import InputError, WebhookError
-from segments_async.webhooks._signatures import printable
+from segments_async.webhooks._signatures import quote_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -191,9 +191,9 @@ def check_claim(result: object) -> Claim:
 def check_new(claim: Claim, message_id: str) -> None:
     """Raise a `WebhookError` for a message that is not new, with the status to respond with."""
     if claim is Claim.DONE:
-        raise WebhookError(f"webhook {printable(message_id)} was already processed", status=200)
+        raise WebhookError(f"webhook {quote_id(message_id)} was already processed", status=200)
     if claim is Claim.LEASED:
-        raise WebhookError(f"webhook {printable(message_id)} is being processed", status=409)
+        raise WebhookError(f"webhook {quote_id(message_id)} is being processed", status=409)
 
 
 def claim_blocking(store: MessageIds, message_id: str) -> Claim:

@@ -942,24 +942,36 @@ class TestProgress:
         assert (reported[-1].done, reported[-1].throttled, reported[-1].bytes_sent) == (1, 3, 500)
         assert (report.throttled, report.bytes_sent) == (3, 500)
 
-    @pytest.mark.parametrize("at_end", [True, False])
-    async def test_error(self, at_end):
-        """A callable that raises is not called again; its exception is the cause of a BulkError with the report."""
+    async def test_error(self, caplog):
+        """A callable that raises ends nothing; it is logged once, with its traceback, and called until the end."""
 
         def tell(progress):
             calls.append(progress)
-            if progress.done == 3 or not at_end:
-                raise error
+            raise ZeroDivisionError
 
         calls = []
-        error = ZeroDivisionError()
-        stream = bulk(range(3), progress=tell)
-        with pytest.raises(BulkError, match="progress raised ZeroDivisionError") as caught:
-            await stream.collect()
+        report = await bulk(range(3), progress=tell).collect()
 
-        assert caught.value.__cause__ is error
-        assert caught.value.report is stream.report
-        assert calls[-1].done == 3 if at_end else len(calls) == 1
+        check_report(report)
+        assert (report.succeeded, report.stopped) == (3, None)
+        assert len(calls) > 1
+        assert calls[-1].finished
+        [record] = [record for record in caplog.records if record.name == "segments_async"]
+        assert record.message.startswith("progress raised; the call continues")
+        assert record.exc_info[0] is ZeroDivisionError
+
+    async def test_what_is_not_an_exception(self):
+        """It ends the run, and is raised bare."""
+
+        def tell(progress):
+            calls.append(progress)
+            raise KeyboardInterrupt
+
+        calls = []
+        stream = bulk(range(3), progress=tell)
+        with pytest.raises(KeyboardInterrupt):
+            await stream.collect()
+        assert len(calls) == 1
         check_report(stream.report)
 
     async def test_error_does_not_mask_the_error_of_the_body(self):

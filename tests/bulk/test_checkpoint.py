@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from itertools import count
 
@@ -304,6 +305,44 @@ class TestDiskTrouble:
         assert report.unsent > 0
         with pytest.raises(Exception, match="disk is full"):
             report.raise_if_failed()
+
+    @pytest.mark.parametrize("how", ["deleted", "replaced", "folder deleted"])
+    async def test_a_file_that_is_deleted_during_the_run(self, client, flowers, path, how):
+        """SQLite does not notice; the run stops, so that no more is sent that is not recorded."""
+        path = path.parent / "runs" / "run.db"
+        path.parent.mkdir()
+
+        def delete_after_50():
+            for number, one in enumerate(samples(5000)):
+                if number == 50:
+                    if how == "folder deleted":
+                        shutil.rmtree(path.parent)
+                    else:
+                        path.unlink()
+                    if how == "replaced":
+                        path.write_bytes(b"")
+                yield one
+
+        report = await client.samples.create_many(
+            flowers, delete_after_50(), batch_size=5, concurrency=1, checkpoint=path
+        )
+
+        assert report.stopped == "checkpoint"
+        assert 50 <= report.succeeded == len(await client.samples.list(flowers)) < 5000
+        with pytest.raises(Exception, match=r"run\.db was deleted or replaced during the run"):
+            report.raise_if_failed()
+
+    async def test_a_file_that_is_deleted_while_everything_is_skipped(self, client, flowers, path):
+        """Nothing is written, so it is noticed at the end."""
+        await client.samples.create_many(flowers, samples(3), checkpoint=path)
+
+        def delete_at_the_end():
+            yield from samples(3)
+            path.unlink()
+
+        report = await client.samples.create_many(flowers, delete_at_the_end(), checkpoint=path)
+
+        assert (dict(report.counts), report.stopped) == ({"skipped": 3}, "checkpoint")
 
     async def test_look_up_that_fails(self, client, flowers, path, monkeypatch):
         await client.samples.create_many(flowers, samples(3), checkpoint=path)

@@ -302,13 +302,25 @@ async def test_progress(client, release, tmp_path):
     assert reported[0].total is None
 
 
-async def test_an_error_of_progress_comes_out(client, release, tmp_path):
-    """Bare, and nothing is left behind."""
+async def test_an_error_of_progress(client, release, tmp_path, caplog):
+    """It is logged, and ends nothing."""
 
     def fail(_):
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    report = await client.releases.export(release, tmp_path / "out", "coco-instance", progress=fail)
+
+    assert report.file.exists()
+    assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
+
+
+async def test_progress_that_is_interrupted(client, release, tmp_path):
+    """What is not an Exception comes out bare, and nothing is left behind."""
+
+    def fail(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
         await client.releases.export(release, tmp_path / "out", "coco-instance", progress=fail)
 
     assert not [name for name in files(tmp_path / "out") if not name.endswith(".jpg")]

@@ -360,8 +360,8 @@ async def test_part_of_another_run(connect, tmp_path, later):
 
 
 @WIRES
-async def test_callback_that_raises(connect, tmp_path):
-    """What `progress` raises is raised to the caller as it is, and nothing is sent again."""
+async def test_callback_that_raises(connect, tmp_path, caplog):
+    """What `progress` raises is logged once and ends nothing; it is called until the end."""
     calls = []
 
     def script(peer, request):
@@ -372,13 +372,13 @@ async def test_callback_that_raises(connect, tmp_path):
 
     def progress(made):
         calls.append(made)
-        if not made.finished:
-            raise KeyError("mine")
+        raise KeyError("mine")
 
     with RawServer(script) as host, within(4):
         async with connect(host.url) as client:
-            with pytest.raises(KeyError, match="mine"):
-                await client.releases.download("jane/flowers", "v1", tmp_path / "v1.json", progress=progress)
+            await client.releases.download("jane/flowers", "v1", tmp_path / "v1.json", progress=progress)
 
+    assert (tmp_path / "v1.json").read_bytes() == OLD
     assert len(host.requests) == 2
-    assert len(calls) == 2
+    assert [made.finished for made in calls] == [False, True]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]

@@ -24,6 +24,7 @@ from segments_async._http.network import EXCHANGE, Exchange, close_if_not_draine
 from segments_async._wire.causes import forget_frames
 from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
+from segments_async._wire.page_lengths import LongestPages
 from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
 from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
 from segments_async.hooks import CallEvent
@@ -112,6 +113,7 @@ class Pool:
         self.hooks = hooks
         self.counts: Counters = Counters()
         self.changes: Changes = Changes()
+        self.longest_pages: LongestPages = LongestPages()
         self._storage_gates: OrderedDict[tuple[str, str, int | None], Gate] = OrderedDict()
         self._redactors: WeakSet[KeyRedactor] = WeakSet()
         self._transport = transport

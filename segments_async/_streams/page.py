@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ROUND = 50
-
-
-def may_be_cut(received: int, requested: int) -> bool:
-    """Return whether the service may have cut a first page: it is shorter than requested, and a round number."""
-    return 0 < received < requested and received % ROUND == 0
-
 
 @frozen
 class Page(Generic[T]):
@@ -32,6 +25,8 @@ class Page(Generic[T]):
     received: int
     """Number of rows that the service sent, including skipped ones."""
     skipped: Sequence[DecodeError] = field(default=())
+    may_be_cut: bool = False
+    """Whether the list may continue although the page is shorter than requested."""
 
     def repeats(self, previous: Page[T]) -> bool:
         """Return whether this page has the rows of the one before; rows of a list differ, so few are compared."""

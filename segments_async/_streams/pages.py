@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 import anyio
 from attrs import frozen
 
-from segments_async._streams.page import may_be_cut
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._wire.arguments import check_count
 from segments_async.errors import DecodeError, ListChangedError
@@ -123,9 +122,9 @@ class Pages(Generic[T]):
         """
         Iterate over whole pages; none of them is empty.
 
-        The iteration ends after a page that is shorter than *per_page*, or missing. A first page of 50, 100, 150, ...
-        rows may have been cut by the service, so the second one is requested too. No task runs between two steps, so
-        the loop may be left early.
+        The iteration ends after a page that is shorter than *per_page*, or missing. A first page that is shorter, but
+        has at least 10 rows, may have been cut by the service, so the second one is requested too, unless this client
+        has received a longer page of such a list before. No task runs between two steps, so the loop may be left early.
 
         Raises:
             ListChangedError: Your own write has shifted the rows; see `Pages`.
@@ -257,7 +256,7 @@ class _PageSize:
             return
         self._is_known = True
         received = first.received
-        self.is_doubtful = may_be_cut(received, self.rows)
+        self.is_doubtful = first.may_be_cut
         if self.is_doubtful or received > self.rows:
             self.rows = received
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
-from segments_async._streams.page import Page, may_be_cut
+from segments_async._streams.page import Page
 from segments_async.errors import RequestTimeoutError, ServerError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SmallerPages(Generic[T]):
         start, stop = (number - 1) * per_page, number * per_page
         rows: list[T] = []
         skipped: list[DecodeError] = []
-        position = start
+        position, may_be_cut = start, False
         while position < stop:
             size = per_page if self._size is None else min(per_page, self._size)
             if size < per_page and number > 1:
@@ -77,17 +77,18 @@ class SmallerPages(Generic[T]):
                 return part
             if part is None:
                 break
-            if not position and may_be_cut(part.received, size):
+            if not position and part.may_be_cut:
                 self._cut = part.received
             first = position - position % size
             rows += _rows_between(part, first, position, stop)
             skipped += [error for error in part.skipped if error.row is None or position <= error.row < stop]
             position = min(first + part.received, stop)
             if part.received < size:
+                may_be_cut = part.may_be_cut
                 break
         if position <= start and number > 1:
             return None
-        return Page(rows, max(0, position - start), skipped)
+        return Page(rows, max(0, position - start), skipped, may_be_cut)
 
     async def _wait_for_first(self) -> None:
         """Wait for the first page: if the service cuts its parts, it numbers the others accordingly."""

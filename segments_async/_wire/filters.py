@@ -15,6 +15,9 @@ from typing import Any
 
 from attrs import frozen
 
+from segments_async._caller_errors import caller_code
+from segments_async._serialization.json import simplify
+from segments_async._serialization.mismatch import StructureError
 from segments_async._validators import is_number
 from segments_async.errors import InputError
 from segments_async.models.enums import LabelStatus
@@ -29,6 +32,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 """Operators on numbers; those of two characters come first, as they begin like the others."""
 _CONTAINS = "|"
+_PLAIN_TYPES = frozenset({str, int, float, bool, list, tuple, set, frozenset})
 
 
 def upper_status(status: Any) -> Any:
@@ -43,15 +47,18 @@ def with_upper_status(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     return fields if upper == status else {**fields, "label_status": upper}
 
 
+@caller_code("label_status")
 def parse_statuses(given: str | Iterable[str] | None) -> list[str] | None:
     """
     Return label statuses in upper case; None if none are given.
 
     Raises:
-        InputError: One is not text, or the collection is empty.
+        InputError: One is not text, or the collection is empty, or raises an exception.
     """
     if given is None:
         return None
+    if not isinstance(given, Iterable):
+        raise InputError(f"expected text, or a list of texts, got {type(given).__name__}", path="label_status")
     statuses = [given] if isinstance(given, str) else list(given)
     for status in statuses:
         if not isinstance(status, str) or not status.strip():
@@ -128,6 +135,7 @@ def parse_condition(text: Any) -> Condition:
     return _condition(key, value, "metadata")
 
 
+@caller_code("metadata")
 def parse_conditions(metadata: Mapping[str, Any] | str | Iterable[str] | None) -> list[Condition]:
     """
     Parse the argument `metadata`: one condition or several as text, or a mapping of keys to values.
@@ -135,12 +143,14 @@ def parse_conditions(metadata: Mapping[str, Any] | str | Iterable[str] | None) -
     A number in a mapping must be equal, and each item of a list must be contained.
 
     Raises:
-        InputError: It contains something else.
+        InputError: It contains something else, or raises an exception.
     """
     if metadata is None:
         return []
     if isinstance(metadata, Mapping):
         return [condition for key, value in metadata.items() for condition in _conditions_of(key, value)]
+    if not isinstance(metadata, Iterable):
+        raise InputError(f"expected text, a list of texts or a mapping, got {type(metadata).__name__}", path="metadata")
     return [parse_condition(text) for text in ([metadata] if isinstance(metadata, str) else metadata)]
 
 
@@ -163,15 +173,16 @@ def filters_parameter(conditions: Iterable[Condition]) -> str | None:
 
 
 def _conditions_of(key: Any, value: Any) -> list[Condition]:
-    path = f"metadata.{key}"
     if not isinstance(key, str) or not key:
         raise InputError(f"expected text as key, got {key!r}", path="metadata")
+    path = f"metadata.{key}"
+    value = _plain_value(value, path)
     if isinstance(value, list | tuple | set | frozenset):
         return [Condition(key, _CONTAINS, _item_text(item, path)) for item in value]
     if isinstance(value, bool):
         return [Condition(key, "", _as_text(value))]
     if isinstance(value, int | float):
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"cannot filter by {value!r}", path=path)
         return [Condition(key, "=", str(value))]
     if isinstance(value, str):
@@ -193,9 +204,23 @@ def _condition(key: str, value: str, path: str) -> Condition:
 
 
 def _item_text(item: Any, path: str) -> str:
+    item = _plain_value(item, path)
     if not isinstance(item, str | int | float):
         raise InputError(f"expected a list of texts or numbers, got {type(item).__name__}", path=path)
     return _as_text(item)
+
+
+def _plain_value(value: Any, path: str) -> Any:
+    """Return what a scalar of another library or an enum contains; what has no form in JSON is refused later."""
+    if type(value) in _PLAIN_TYPES:
+        return value
+    with caller_code(path):
+        try:
+            return simplify(value)
+        except StructureError as error:
+            if error.__cause__ is None:
+                return value
+            raise InputError(error.problem, path=path) from error.__cause__
 
 
 def _number(text: str) -> int | float | None:
@@ -205,7 +230,7 @@ def _number(text: str) -> int | float | None:
             number = read(text)
         except (ValueError, OverflowError):
             continue
-        return number if math.isfinite(number) else None
+        return number if isinstance(number, int) or math.isfinite(number) else None
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
+
 from segments_async._streams.page import Page
 from segments_async._streams.pages import Pages
 from segments_async._threads import run_sync
@@ -77,15 +79,19 @@ class Resource:
         """Return a function that fetches one page of a list, or returns None after the last page."""
         check_on_error(on_error)
         endpoint.fill(**(path or {}))  # refuses bad names here, not at the first page
+        kind = (endpoint.path, *sorted(name for name, value in (params or {}).items() if value is not None))
+        longest_pages = self._session.pool.longest_pages
 
-        async def fetch(page: int, per_page: int | None) -> Page[T] | None:
-            query = {**(params or {}), "per_page": per_page, "page": page}
+        async def fetch(number: int, per_page: int | None) -> Page[T] | None:
+            query = {**(params or {}), "per_page": per_page, "page": number}
             try:
-                return await self._page(endpoint, model, path, query, on_error)
+                page = await self._page(endpoint, model, path, query, on_error)
             except NotFoundError as error:
-                if page > 1 and "invalid page" in error.detail.lower():
+                if number > 1 and "invalid page" in error.detail.lower():
                     return None
                 raise
+            may_be_cut = longest_pages.may_be_cut(kind, page.received, per_page or 0)
+            return attrs.evolve(page, may_be_cut=may_be_cut)
 
         return fetch
 

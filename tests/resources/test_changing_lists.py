@@ -25,6 +25,7 @@ from segments_async._streams.page import Page
 from segments_async._streams.pages import Pages, Tracking
 from segments_async._streams.smaller_pages import SmallerPages
 from segments_async._wire.changes import SAMPLES, Changes, Write
+from segments_async._wire.page_lengths import MIN_LIMIT, LongestPages
 from segments_async._wire.routes import CREATE_SAMPLE, DELETE_SAMPLE
 from segments_async.sandbox import Sandbox
 
@@ -318,12 +319,14 @@ class Service:
         self.rows = [str(number) for number in range(count)]
         self.cap = cap
         self.changes = Changes()
+        self.longest_pages = LongestPages()
 
     async def fetch(self, number, per_page):
         size = min(per_page, self.cap)
         await anyio.lowlevel.checkpoint()
         rows = self.rows[(number - 1) * size : number * size]
-        return Page(rows, len(rows)) if rows or number == 1 else None
+        may_be_cut = self.longest_pages.may_be_cut("rows", len(rows), per_page)
+        return Page(rows, len(rows), may_be_cut=may_be_cut) if rows or number == 1 else None
 
     async def write(self, write, apply):
         self.changes.begin(write)
@@ -405,15 +408,13 @@ def test_any_order_of_own_writes(  # noqa: C901 (a list, its reader and its writ
 @given(
     count=st.integers(0, 620),
     per_page=st.integers(1, 1000),
-    cap=st.sampled_from([50, 100, 150, 200, 250, 500]) | st.integers(1, 1000),
+    cap=st.sampled_from([50, 100, 250, 500]) | st.integers(MIN_LIMIT, 1000),
     ahead=st.integers(0, 4),
     lookahead=st.integers(1, 3),
 )
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_any_page_cap(backend, count, per_page, cap, ahead, lookahead):
     """A service that sends at most *cap* rows per page gives the whole list."""
-    if cap < per_page:
-        cap = max(50, cap - cap % 50)
     service = Service(count, cap)
 
     async def walk():
@@ -424,6 +425,33 @@ def test_any_page_cap(backend, count, per_page, cap, ahead, lookahead):
             return [row async for row in rows]
 
     assert anyio.run(walk, backend=backend) == service.rows
+
+
+@pytest.mark.parametrize("cap", range(MIN_LIMIT, 301))
+def test_every_page_cap(cap):
+    """Also just below and above a multiple of it, and in a list that is as long as an earlier one."""
+
+    async def walk():
+        service = Service(2 * cap + 1, cap)
+        for count in (cap - 1, cap, cap, cap + 1, 2 * cap, 2 * cap + 1, cap):
+            service.rows = [str(number) for number in range(count)]
+            assert await service.pages(per_page=1000) == service.rows
+
+    anyio.run(walk)
+
+
+@pytest.mark.parametrize("cap", [10, 25, 33, 64, 99])
+async def test_caps_of_a_real_service(client, box, cap):
+    """Lists of all kinds, however odd the limit."""
+    await client.samples.create_many(FLOWERS, items(71, first=30))
+    for number in range(cap):
+        await client.datasets.create(f"more-{number}")
+    box.max_per_page = cap
+    assert len(await client.samples.list(FLOWERS)) == 101
+    assert len([sample async for sample in client.samples.list(FLOWERS, labelset="ground-truth")]) == 101
+    async with client.samples.stream(FLOWERS) as samples:
+        assert len([sample async for sample in samples]) == 101
+    assert len(await client.datasets.list()) == len(box.datasets())
 
 
 @pytest.mark.parametrize("lookahead", [1, 3])
@@ -441,14 +469,28 @@ async def test_capped_service(client, box, lookahead):
     assert (await client.samples.list(FLOWERS).first()).name == "0000"
 
 
-async def test_round_number_is_asked_about_once(client, box):
-    await client.samples.create_many(FLOWERS, items(20, first=30))
+async def test_what_a_short_first_page_costs(client, box):
+    """One more request, unless a longer page came before, and always if the length is a round number."""
+    await client.samples.create_many(FLOWERS, items(21, first=30))
+    await client.samples.create_many(TREES, items(20, first=30))
+    for dataset, per_page, sent in [
+        (TREES, 40, [(40, 1), (40, 2)]),
+        (TREES, 1000, [(1000, 1), (50, 2)]),
+        (FLOWERS, 1000, [(1000, 1), (51, 2)]),
+        (FLOWERS, 1000, [(1000, 1), (51, 2)]),
+        (TREES, 1000, [(1000, 1), (50, 2)]),
+    ]:
+        box.clear_calls()
+        await client.samples.list(dataset, per_page=per_page)
+        assert queries(box) == sent
     box.clear_calls()
-    assert len(await client.samples.list(FLOWERS)) == 50
-    assert queries(box) == [(1000, 1), (50, 2)]
+    assert len(await client.samples.list(TREES, name="1")) == 14
+    assert len(await client.samples.list(FLOWERS, name="1")) == 14
+    assert queries(box) == [(1000, 1), (14, 2), (1000, 1), (14, 2)]
     box.clear_calls()
-    assert len(await client.samples.list(TREES)) == 30
-    assert queries(box) == [(1000, 1)]
+    assert len(await client.samples.list(TREES, name="0")) == 50
+    assert len(await client.samples.list(TREES, name="1")) == 14
+    assert queries(box) == [(1000, 1), (50, 2), (1000, 1)]
 
 
 async def test_service_that_sends_more_than_requested():
@@ -465,7 +507,7 @@ async def test_service_that_sends_more_than_requested():
 
 async def test_round_number_from_a_service_that_ignores_pages():
     async def fetch(number, per_page):
-        return Page([str(number) for number in range(50)], 50)
+        return Page([str(number) for number in range(50)], 50, may_be_cut=True)
 
     assert len(await Pages(fetch, per_page=100)) == 50
 

@@ -55,9 +55,9 @@ async def test_everything(world, per_page, lookahead):
     ]
 
 
-@pytest.mark.parametrize(("per_page", "pages"), [(25, [1, 2]), (26, [1]), (10, [1, 2, 3])])
+@pytest.mark.parametrize(("per_page", "pages"), [(25, [1, 2]), (26, [1, 2]), (10, [1, 2, 3])])
 async def test_requests(world, per_page, pages):
-    """A full last page costs one more request, which is answered with 404."""
+    """A full last page costs one more request, which is answered with 404; so does a first page that may be cut."""
     await listed(world, per_page=per_page)
 
     assert asked(world) == pages

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from segments_async import InputError
+from segments_async import AsyncSegments, InputError, LabelStatus, NotFoundError
 from segments_async._wire.filters import (
     check_statuses,
     filters_parameter,
@@ -72,6 +73,12 @@ def test_conditions(text, matches):
         ({"height": ">2", "tags": "|red"}, "height:>2,tags:|red"),
         ({"height": "3"}, "height:3"),
         ({"url": "https://x"}, "url:https://x"),
+        ({"id": 10**400}, f"id:=1{'0' * 400}"),
+        (
+            {"height": np.int64(3), "depth": np.float32(0.5), "tags": np.array(["red"])},
+            "height:=3,depth:=0.5,tags:|red",
+        ),
+        ({"night": np.array([True])[0], "status": LabelStatus.LABELED}, "night:true,status:LABELED"),
     ],
 )
 def test_query(given_, parameter):
@@ -94,6 +101,8 @@ def test_query(given_, parameter):
         ({7: "x"}, "metadata: expected text as key, got 7"),
         ({"tags": ["a,b"]}, "metadata: cannot filter by a value with a comma: 'tags:|a,b'"),
         ({"a:b": "c"}, "metadata: cannot filter by a key with a colon: 'a:b'"),
+        (7, "metadata: expected text, a list of texts or a mapping, got int"),
+        ([7], 'metadata: expected "key:value", got 7'),
     ],
 )
 def test_invalid(given_, words):
@@ -117,6 +126,52 @@ def test_client_and_sandbox_agree(found, wanted, value):
         if isinstance(found, list) and not wanted:
             return  # text against a list is not documented
         assert parse_condition(text).matches({"k": found}) == matches_filters({"k": found}, text)
+
+
+class Broken:
+    """Raises whatever is asked of it."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def fail(self, *_):
+        raise self.error
+
+    __iter__ = __getitem__ = items = tolist = as_py = fail
+
+
+class BrokenMapping(Broken, dict):
+    pass
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("in a filter"), RecursionError(), NotFoundError(404, "GET", "u", "x")]
+)
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (lambda error: {"label_status": Broken(error)}, "label_status"),
+        (lambda error: {"metadata": Broken(error)}, "metadata"),
+        (lambda error: {"metadata": BrokenMapping(error)}, "metadata"),
+        (lambda error: {"metadata": {"height": Broken(error)}}, "metadata.height"),
+        (lambda error: {"metadata": {"tags": ["a", Broken(error)]}}, "metadata.tags"),
+    ],
+)
+def test_filter_that_raises(make, path, error):
+    """The original is the cause, and nothing is sent."""
+    client = AsyncSegments("key", base_url="http://127.0.0.1:1")
+    for read in (client.samples.list, client.samples.stream):
+        with pytest.raises(InputError) as caught:
+            read("jane/flowers", **make(error))
+        assert caught.value.path == path
+        assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("given_", [7, [7], [None], "", [" "], []])
+def test_what_is_no_status(given_):
+    with pytest.raises(InputError) as caught:
+        parse_statuses(given_)
+    assert caught.value.path == "label_status"
 
 
 @pytest.mark.parametrize(

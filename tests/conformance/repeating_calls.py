@@ -204,9 +204,10 @@ CALLS = [
     # What it is called, its kind, the request that is struck, what has to be there;
     # the call; what shows on the server, before and after.
     reading("datasets.list", "/user/datasets/", a_dataset,
-            lambda w: w.client.datasets.list(), lambda datasets: datasets != [], lambda w: True),
+            lambda w: w.client.datasets.list().first(), lambda dataset: dataset is not None, lambda w: True),
     reading("datasets.list of an owner", "/users/sandbox/datasets/", a_dataset,
-            lambda w: w.client.datasets.list("sandbox"), lambda datasets: datasets != [], lambda w: True),
+            lambda w: w.client.datasets.list("sandbox").first(), lambda dataset: dataset is not None,
+            lambda w: True),
     reading("datasets.get", f"{_D}/", a_dataset,
             lambda w: w.client.datasets.get(w.dataset), lambda dataset: dataset.identifier, lambda w: w.dataset),
     Call("datasets.create", NAMED, "POST", "/user/datasets/", nothing,

@@ -16,7 +16,19 @@ MODULES = (
     *(
         f"segments_async.{name}"
         for name in (
-            *("bulk", "errors", "export", "fastapi", "hooks", "images", "models", "progress", "resources", "sandbox"),
+            *(
+                "bulk",
+                "errors",
+                "export",
+                "fastapi",
+                "hooks",
+                "images",
+                "models",
+                "pointclouds",
+                "progress",
+                "resources",
+                "sandbox",
+            ),
             *("settings", "testing", "webhooks"),
         )
     ),

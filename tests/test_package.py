@@ -19,7 +19,7 @@ import segments_async
 from segments_async import errors
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("aiohttp", "numpy", "PIL", "pydantic", "requests", "sklearn", "starlette", "trio", "uvicorn")
+HEAVY = ("aiohttp", "laspy", "numpy", "PIL", "pydantic", "requests", "sklearn", "starlette", "trio", "uvicorn")
 
 
 def names_for_type_checkers():

@@ -14,14 +14,14 @@ HELPERS = {
     "utils.transform_label_to_ego_coordinates": "`transform_to_ego`",
     "utils.export_dataset": "`client.releases.export`",
     "utils.show_polygons": f"{NOT_HERE}use a plotting library",
-    "utils.load_pointcloud_from_url": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
-    "utils.array_to_pcd": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
-    "utils.ply_to_pcd": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
-    "utils.las_to_pcd": f"{NOT_HERE}use a library for point cloud files, such as laspy",
-    "utils.sample_pcd": f"{NOT_HERE}use a library for point cloud files, such as Open3D",
-    "utils.cuboid_to_segmentation": f"{NOT_HERE}use a library for point cloud geometry, such as Open3D",
-    "utils.find_camera_rotation": f"{NOT_HERE}use a library for rotations, such as scipy",
-    "utils.add_kinematics_to_label": f"{NOT_HERE}velocities and accelerations are read and written unchanged",
+    "utils.load_pointcloud_from_url": "`pointclouds.load_pointcloud_from_url`",
+    "utils.array_to_pcd": "`pointclouds.array_to_pcd`",
+    "utils.ply_to_pcd": "`pointclouds.ply_to_pcd`",
+    "utils.las_to_pcd": "`pointclouds.las_to_pcd`",
+    "utils.sample_pcd": "`pointclouds.sample_pcd`",
+    "utils.cuboid_to_segmentation": "`pointclouds.cuboid_to_segmentation`",
+    "utils.find_camera_rotation": "`pointclouds.find_camera_rotation`",
+    "utils.add_kinematics_to_label": "`pointclouds.add_kinematics_to_label`",
     "export.colorize": "`images.colorize`",
     "export.export_coco_instance": "`client.releases.export`",
     "export.export_coco_panoptic": "`client.releases.export`",
@@ -30,4 +30,4 @@ HELPERS = {
     "export.export_yolo": "`client.releases.export`",
     "dataset.SegmentsDataset": "`client.releases.download`, `client.samples.stream`",
 }
-"""``images`` stands for `segments_async.images`."""
+"""``images`` stands for `segments_async.images`, and ``pointclouds`` for `segments_async.pointclouds`."""

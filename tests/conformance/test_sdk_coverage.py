@@ -78,7 +78,8 @@ def test_every_helper_is_accounted_for():
         assert ours.startswith(NOT_HERE) or names
         for name in names:
             holder = CLIENT if name.startswith("client.") else segments_async
-            __import__("segments_async.images")
+            for module in ("images", "pointclouds"):
+                __import__(f"segments_async.{module}")
             assert callable(attrgetter(name.removeprefix("client."))(holder)), name
 
 

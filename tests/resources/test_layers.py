@@ -29,7 +29,7 @@ LAYERS = [
     ["resources"],
     ["_client"],
     ["__init__"],
-    ["fastapi", "pytest_plugin"],
+    ["fastapi", "pointclouds", "pytest_plugin"],
     ["cli"],
 ]
 """A top-level module or package imports only those of earlier layers; two of one layer do not import each other."""

@@ -23,6 +23,7 @@ MODULES = (
                 "fastapi",
                 "hooks",
                 "images",
+                "imports",
                 "models",
                 "pointclouds",
                 "progress",

@@ -36,11 +36,17 @@ class JsonText:
     Args:
         file: Opened in binary mode.
         name: Name of the file in errors.
+        kind: What the file should be, for errors.
+        remedy: What to do if it is truncated, for errors.
     """
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(
+        self, file: IO[bytes], name: str, *, kind: str = "a release", remedy: str = "; download it again"
+    ) -> None:
         self._file = file
         self._name = name
+        self._kind = kind
+        self._truncated = f"is truncated{remedy}"
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._text = ""
         """The window."""
@@ -51,7 +57,10 @@ class JsonText:
         self._expected_length = 0
         """Estimated from the previous value, as samples have similar lengths."""
         self._at_end = False
-        self._sample_index: int | None = None
+        self._list = ""
+        self._item_index: int | None = None
+        self._start = 0
+        """Position of the last value in the window."""
 
     @property
     def position(self) -> int:
@@ -74,7 +83,7 @@ class JsonText:
         """Consume one of the *expected* characters, and return it."""
         found = self.peek()
         if not found:
-            raise self.error("is truncated; download it again")
+            raise self.error(self._truncated)
         if found not in expected:
             excerpt = self._text[self._index : self._index + EXCERPT_CHARACTERS]
             raise self.error(f"is not JSON: expected {' or '.join(expected)} at character {self.position}: {excerpt!r}")
@@ -104,16 +113,20 @@ class JsonText:
             )
             if problem is None and (self._at_end or not incomplete):
                 self._expected_length = (end - self._index) * 5 // 4
-                self._index = end
+                self._start, self._index = self._index, end
                 return value
             if problem is not None and (self._at_end or not self._may_be_incomplete(problem)):
                 raise self._syntax_error(problem)
             if len(self._text) - self._index > MAX_VALUE_CHARACTERS:
                 raise self.error(
-                    f"contains a value of more than {MAX_VALUE_CHARACTERS} characters; it is not a release"
+                    f"contains a value of more than {MAX_VALUE_CHARACTERS} characters; it is not {self._kind}"
                 )
             self._fill(more)
             more *= 2
+
+    def last_text(self) -> str:
+        """Return the text of the value that was parsed last; call it before anything else is parsed."""
+        return self._text[self._start : self._index]
 
     def members(self) -> Iterator[str]:
         """Iterate over the keys of an object; the caller reads each value before the next key."""
@@ -130,18 +143,18 @@ class JsonText:
             if self.take(",}") == "}":
                 return
 
-    def samples(self) -> Iterator[Any]:
-        """Iterate over the array of samples; errors raised meanwhile have the sample's index."""
+    def items(self, name: str) -> Iterator[Any]:
+        """Iterate over the values of an array; errors raised meanwhile have the *name* of the array and the index."""
         self.take("[")
-        self._sample_index = 0
+        self._list, self._item_index = name, 0
         if self.peek() == "]":
             self.take("]")
         else:
             yield self.value()
             while self.take(",]") == ",":
-                self._sample_index += 1
+                self._item_index += 1
                 yield self.value()
-        self._sample_index = None
+        self._item_index = None
 
     def end(self) -> None:
         """Refuse text after the end of the value."""
@@ -149,9 +162,9 @@ class JsonText:
             raise self.error(f"continues after its end, at character {self.position}")
 
     def error(self, problem: str, path: str = "") -> DecodeError:
-        """Return an error with the name of the file and the index of the current sample."""
-        if self._sample_index is not None:
-            path = f"dataset.samples[{self._sample_index}]"
+        """Return an error with the name of the file and the place in the current array."""
+        if self._item_index is not None:
+            path = f"{self._list}[{self._item_index}]"
         return DecodeError(f"{self._name} {problem}", path=path)
 
     def _may_be_incomplete(self, problem: json.JSONDecodeError) -> bool:
@@ -160,7 +173,7 @@ class JsonText:
 
     def _syntax_error(self, problem: json.JSONDecodeError) -> DecodeError:
         if self._at_end and self._may_be_incomplete(problem):
-            return self.error("is truncated; download it again")
+            return self.error(self._truncated)
         excerpt = self._text[problem.pos : problem.pos + EXCERPT_CHARACTERS]
         return self.error(f"is not JSON: {problem.msg} at character {self._offset + problem.pos}: {excerpt!r}")
 
@@ -214,6 +227,6 @@ class ReleaseText:
         for key in self._text.members():
             if key == "samples" and self._text.peek() == "[":
                 self._has_samples = True
-                yield from self._text.samples()
+                yield from self._text.items("dataset.samples")
             else:
                 dataset[key] = self._text.value()

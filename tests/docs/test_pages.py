@@ -41,6 +41,17 @@ def test_bitmaps(run_page):
     assert counts == "1 0 {} []"
 
 
+def test_import(run_page):
+    printed = run_page("docs/import.md")
+
+    text = text_of("docs/import.md")
+    assert "\n".join(printed[0]) in text
+    assert printed[2] == [
+        "[{'id': 1, 'category_id': 1, 'type': 'bbox', 'points': [[1.0, 2.0], [30.0, 40.0]]}]",
+        "line 3 (rose.jpg): box[2]: expected a number, got ''",
+    ]
+
+
 @pytest.mark.parametrize("page", ["fastapi.md", "webhooks.md", "testing.md"])
 def test_web(page, run_page, monkeypatch):
     monkeypatch.setenv("SEGMENTS_WEBHOOK_SECRET", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")

@@ -25,7 +25,7 @@ LAYERS = [
     ["_http"],
     ["_transfer", "_streams", "bulk"],
     ["_releases", "progress"],
-    ["export"],
+    ["export", "imports"],
     ["resources"],
     ["_client"],
     ["__init__"],

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from segments_async import __version__
-from segments_async.cli import demo, main
+from segments_async.cli import demonstration, main
 from segments_async.cli.pictures import digits
 
 
@@ -41,7 +41,7 @@ def test_demo_reports_failures(images, capsys):
 @pytest.mark.parametrize("change", ["uuid", "labels", "name"])
 def test_demo_finds_a_difference(images, monkeypatch, capsys, change):
     """The verdict depends on the content of the release."""
-    real = demo._compare
+    real = demonstration._compare
 
     def compare(pictures, uploads, released, stored):
         first = released["a.png"]
@@ -51,7 +51,7 @@ def test_demo_finds_a_difference(images, monkeypatch, capsys, change):
             first[change] = {"ground-truth": {"attributes": {}}} if change == "labels" else "another"
         return real(pictures, uploads, released, stored)
 
-    monkeypatch.setattr(demo, "_compare", compare)
+    monkeypatch.setattr(demonstration, "_compare", compare)
 
     assert main(["demo", str(images)]) == 1
 

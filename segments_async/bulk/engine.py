@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
@@ -87,6 +88,8 @@ class BulkStream(Generic[T]):
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
         path = settings.checkpoint
+        if settings.dry_run and path is not None and not Path(path).exists():
+            path = None  # opening it would create it
         self._checkpoint = None if path is None else Checkpoint(path, operation, self._stop_unrecorded)
         self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
         self._outcomes: deque[Outcome[T]] = deque()
@@ -213,6 +216,9 @@ class BulkStream(Generic[T]):
             if self._checkpoint is not None:
                 await self._checkpoint.flush(MAX_UNWRITTEN)
             batch, outcomes = await self._intake.take()
+            if batch and self._settings.dry_run:
+                self._emit([self._unsent(job) for job in batch])
+                continue
             if batch:
                 workers.start_soon(self._work, batch)
                 return True
@@ -375,6 +381,7 @@ class BulkStream(Generic[T]):
         """Count *outcomes*, queue them for the consumer, and stop the run if the settings say so."""
         for outcome in outcomes:
             self._report.add(outcome)
+            self._tell(outcome)
             if outcome.error is not None and self._settings.on_error == "raise":
                 self._stop("error")
         limit = self._settings.max_failures
@@ -383,6 +390,14 @@ class BulkStream(Generic[T]):
         self._outcomes.extend(outcomes)
         self._outcomes_changed.set()
         self._report_progress()
+
+    def _tell(self, outcome: Outcome[T]) -> None:
+        if self._settings.on_outcome is None:
+            return
+        try:
+            self._settings.on_outcome(outcome)
+        except BaseException as error:  # noqa: BLE001 (raised by the callback; raised again where outcomes are consumed)
+            self._fail_with("on_outcome", error)
 
     def _report_progress(self, *, last: bool = False) -> None:
         try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os  # noqa: TC003 (a TypedDict is read at run time)
 from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
-from typing import Literal, Self, TypedDict
+from typing import Any, Literal, Self, TypedDict
 
 from attrs import field, frozen
 from attrs.validators import optional
 
 from segments_async._validators import callback, count, file_path, flag, one_of, seconds
 from segments_async._wire.arguments import check_keys
-from segments_async.bulk.report import Progress  # noqa: TC001 (likewise)
+from segments_async.bulk.report import Outcome, Progress  # noqa: TC001 (likewise)
 
 
 class BulkOptions(TypedDict, total=False):
@@ -27,6 +27,8 @@ class BulkOptions(TypedDict, total=False):
     keep: Literal["all", "failures"]
     check_duplicates: bool
     checkpoint: str | os.PathLike[str] | None
+    on_outcome: Callable[[Outcome[Any]], object] | None
+    dry_run: bool
 
 
 @frozen(kw_only=True)
@@ -69,6 +71,13 @@ class BulkSettings:
     *if_exists*. Items that failed or are unknown are sent again. The file is an SQLite database; it belongs to one
     operation on one dataset or labelset, and to one run at a time. A run whose file is deleted stops.
     """
+    on_outcome: Callable[[Outcome[Any]], object] | None = field(default=None, validator=optional(callback))
+    """
+    Called with each `Outcome` as it becomes known, also with those of a run that is cancelled. An exception that it
+    raises stops the run.
+    """
+    dry_run: bool = field(default=False, validator=flag)
+    """Check every item, and send nothing: items that would be sent are `unsent`. A *checkpoint* is only read."""
 
     @classmethod
     def from_options(cls, options: BulkOptions) -> Self:

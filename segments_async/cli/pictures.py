@@ -42,8 +42,9 @@ def digits() -> list[Picture]:
 
 
 def pictures_in(folder: Path) -> list[Picture]:
-    """Return the images in *folder* and its subfolders, named by their relative paths."""
+    """Return the images in *folder* and its subfolders that are not hidden, named by their relative paths."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     return [Picture(path.relative_to(folder).as_posix(), path) for path in files]
 
 

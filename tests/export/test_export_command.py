@@ -1,4 +1,4 @@
-"""``segments-async export``."""
+"""``segments-async releases export``, and the earlier name `export`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def release(sandbox, tmp_path):
 
 def test_export(release, tmp_path, capsys):
     """It prints what was written and what was not; the exit status is not 0 if something failed."""
-    assert main(["export", release, str(tmp_path / "out"), "coco-instance", "--skip"]) == 1
+    assert main(["releases", "export", release, str(tmp_path / "out"), "coco-instance", "--skip"]) == 1
 
     shown = capsys.readouterr()
     assert "1 exported to" in shown.out
@@ -70,15 +70,16 @@ def test_export_over_another(release, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "status", "says"),
     [
-        (["coco-instance"], "sample 'bad.jpg'"),
-        (["pascal-voc"], "format: expected one of coco-instance"),
-        (["semantic", "--labelset", "nowhere"], "labelset: the release has no labelset 'nowhere'"),
+        (["coco-instance"], 1, "sample 'bad.jpg'"),
+        (["pascal-voc"], 2, "format: expected one of coco-instance"),
+        (["semantic", "--labelset", "nowhere"], 2, "labelset: the release has no labelset 'nowhere'"),
+        (["semantic", "--status", "labelled"], 2, "did you mean 'LABELED'?"),
     ],
 )
-def test_what_goes_wrong_is_one_line(release, tmp_path, capsys, arguments, says):
-    assert main(["export", release, str(tmp_path / "out"), *arguments]) == 1
+def test_what_goes_wrong_is_one_line(release, tmp_path, capsys, arguments, status, says):
+    assert main(["export", release, str(tmp_path / "out"), *arguments]) == status
 
     [line] = capsys.readouterr().err.splitlines()
     assert says in line
@@ -97,5 +98,5 @@ def test_addresses_that_expired(release, sandbox, tmp_path, capsys, monkeypatch,
     assert main(["export", release, str(tmp_path / "out"), "semantic"]) == 1
 
     shown = capsys.readouterr().err
-    assert shown.startswith(f"sample 'good.jpg': its image: {says} on GET {sandbox.url}/samples/good.jpg/")
+    assert shown.startswith(f"error: sample 'good.jpg': its image: {says} on GET {sandbox.url}/samples/good.jpg/")
     assert "raised while requesting a new URL for" in shown

@@ -27,10 +27,11 @@ LAYERS = [
     ["_releases", "progress"],
     ["export", "imports"],
     ["resources"],
-    ["_check", "_client"],
+    ["_client"],
     ["__init__"],
     ["fastapi", "pointclouds", "pytest_plugin"],
     ["cli"],
+    ["__main__"],
 ]
 """A top-level module or package imports only those of earlier layers; two of one layer do not import each other."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

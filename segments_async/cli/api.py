@@ -1,0 +1,123 @@
+"""``segments-async api``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from segments_async.cli.context import ContextArgument
+from segments_async.cli.lines import STDIN, InputFile, check_source
+from segments_async.cli.options import pairs
+from segments_async.cli.statuses import CommandError
+
+if TYPE_CHECKING:
+    from segments_async import AsyncSegments
+    from segments_async.cli.printing import Printer
+
+app = App(name="api", help="Call any endpoint of the service.", default_parameter=Parameter(negative=""))
+
+PER_PAGE = 100
+
+
+@app.default
+async def call(
+    method: str,
+    path: str,
+    /,
+    *,
+    field: Annotated[list[str] | None, Parameter(alias="-f")] = None,
+    typed_field: Annotated[list[str] | None, Parameter(alias="-F")] = None,
+    input: InputFile | None = None,
+    paginate: bool = False,
+    context: ContextArgument,
+) -> None:
+    """
+    Call any endpoint of the service and print its answer.
+
+    The answer is printed as JSON, on a terminal with indents; with --json or --paginate, the objects of a list are
+    printed one a line.
+
+    Args:
+        method: GET, POST, PUT, PATCH or DELETE.
+        path: Such as /user/datasets/; it is sent as it is.
+        field: key=value, as text: a parameter of the query for GET, otherwise a key of the body; may be repeated.
+        typed_field: key=value, where the value is JSON, such as 3, true, null or {"a": 1}; may be repeated.
+        input: A file with the body, as JSON; - is standard input.
+        paginate: Get all pages of a list.
+    """
+    fields: dict[str, Any] = {**(pairs(field, "--field") or {}), **_typed(typed_field)}
+    body = None if input is None else _read_body(input)
+    in_query = method.upper() in {"GET", "HEAD", "OPTIONS", "DELETE"} or body is not None
+    if paginate and method.upper() != "GET":
+        raise CommandError("--paginate works with GET only")
+    path = path if path.startswith("/") else f"/{path}"
+    async with context.client() as client:
+        if paginate:
+            await _print_pages(client, path, fields, context.printer)
+            return
+        answer = await client.request(
+            method,
+            path,
+            params=fields if in_query else None,
+            json=body if in_query or body is not None else fields or None,
+        )
+    _print_answer(answer, context.printer)
+
+
+async def _print_pages(client: AsyncSegments, path: str, fields: dict[str, Any], printer: Printer) -> None:
+    """Print the pages of a list until one is empty, or the same as before: some lists do not come in pages."""
+    from segments_async import NotFoundError
+
+    number, last = int(fields.get("page", 1)), None
+    while True:
+        try:
+            rows = await client.request("GET", path, params={"per_page": PER_PAGE, **fields, "page": number})
+        except NotFoundError:
+            if last is None:
+                raise
+            return  # so Django REST framework answers behind the last page
+        if not isinstance(rows, list):
+            raise CommandError(f"--paginate: {path} is not a list", status=1)
+        if not rows or rows == last:
+            return
+        for row in rows:
+            printer.print_line(row)
+        number, last = number + 1, rows
+
+
+def _print_answer(answer: Any, printer: Printer) -> None:
+    if answer is None:
+        return
+    if printer.json:
+        for row in answer if isinstance(answer, list) else [answer]:
+            printer.print_line(row)
+    elif sys.stdout.isatty():
+        printer.console().print_json(json.dumps(answer))
+    else:
+        printer.print_line(answer)
+
+
+def _typed(values: list[str] | None) -> dict[str, Any]:
+    typed = {}
+    for key, text in (pairs(values, "--typed-field") or {}).items():
+        try:
+            typed[key] = json.loads(text)
+        except ValueError:
+            raise CommandError(f"--typed-field: the value of {key} is not JSON; --field takes text") from None
+    return typed
+
+
+def _read_body(source: str) -> Any:
+    from segments_async._serialization.json import decode_json
+    from segments_async.errors import DecodeError
+
+    check_source(source)
+    content = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
+    try:
+        return decode_json(content)
+    except DecodeError as error:
+        raise CommandError(f"--input: {error.problem}") from error

@@ -1,0 +1,191 @@
+"""Bulk commands: their options, what they print while they run, and how they end."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from attrs import define, field, frozen
+from cyclopts import Parameter
+
+from segments_async.cli.lines import FAILURE, BadLine, is_source
+from segments_async.cli.printing import json_line
+from segments_async.cli.statuses import DONE, FAILED, CommandError, common_status
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import BinaryIO
+
+    from segments_async import BulkReport, Outcome
+    from segments_async.cli.context import Context
+
+MAX_GROUPS = 5
+"""Kinds of failures that are printed at the end; all are in the file of ``--failures``."""
+
+
+@frozen(kw_only=True)
+class Bulk:
+    """The options of bulk commands."""
+
+    checkpoint: Annotated[
+        Path | None,
+        Parameter(help="Record finished items in this file; the same command again goes on where it ended."),
+    ] = None
+    failures: Annotated[
+        Path | None, Parameter(help="Write what failed to this file, as JSON Lines that the same command reads.")
+    ] = None
+    concurrency: Annotated[int | None, Parameter(help="Requests in flight at most.")] = None
+    max_failures: Annotated[int | None, Parameter(help="Stop when more items than this have failed.")] = None
+    dry_run: Annotated[bool, Parameter(help="Check everything and say what would be sent, but send nothing.")] = False
+
+
+@frozen(kw_only=True)
+class BulkCreate(Bulk):
+    """The options of bulk commands that create samples."""
+
+    if_exists: Annotated[
+        Literal["return", "error", "update"],
+        Parameter(help="If a sample of this name exists: leave it, fail, or update it to what is sent."),
+    ] = "return"
+
+
+BulkArgument = Annotated[Bulk, Parameter(name="*")]
+BulkCreateArgument = Annotated[BulkCreate, Parameter(name="*")]
+
+
+async def run_bulk(
+    context: Context,
+    bulk: Bulk | None,
+    call: Callable[..., Awaitable[BulkReport[Any]]],
+    *,
+    description: str,
+    source: str | None = None,
+    show: Callable[[Outcome[Any]], Any] | None = None,
+    line_of: Callable[[Any], dict[str, Any]] | None = None,
+) -> int:
+    """
+    Run a bulk call of the library, print how it ends, and return the exit status.
+
+    Args:
+        context: Where to print.
+        bulk: The options that were given.
+        call: Starts the run; it is passed the keyword arguments of a bulk call.
+        description: Text before the progress bar.
+        source: Where the items are read from, if from a file or standard input.
+        show: Returns what is printed for an outcome that succeeded; by default, ``--json`` prints the outcome.
+        line_of: Returns the line of an item in the file of ``--failures``; by default the item, or its uuid.
+
+    Raises:
+        SegmentsError: The run ended because of an error that concerns all items.
+    """
+    from segments_async import BulkReport
+
+    run = _Run(context, bulk or Bulk(), BulkReport(keep="failures"), show, line_of or _line_of)
+    with _failures_file(run.bulk.failures, source) as run.file:
+        try:
+            await call(
+                keep="failures",
+                on_outcome=run.note,
+                progress=context.printer.progress(description),
+                checkpoint=run.bulk.checkpoint,
+                concurrency=run.bulk.concurrency,
+                max_failures=run.bulk.max_failures,
+                dry_run=run.bulk.dry_run,
+                **({"if_exists": run.bulk.if_exists} if isinstance(run.bulk, BulkCreate) else {}),
+            )
+        except BaseException as error:
+            run.print_end(error)
+            raise
+    return run.end()
+
+
+@define
+class _Run:
+    """A bulk run, as the command line sees it."""
+
+    context: Context
+    bulk: Bulk
+    report: BulkReport[Any]
+    show: Callable[[Outcome[Any]], Any] | None
+    line_of: Callable[[Any], dict[str, Any]]
+    file: BinaryIO | None = field(default=None, init=False)
+
+    def note(self, outcome: Outcome[Any]) -> None:
+        """Count an outcome, and write it where it belongs."""
+        self.report.add(outcome)
+        if not outcome.succeeded and not self.bulk.dry_run and self.file is not None:
+            self.file.write(json_line(self._failure(outcome)).encode())
+        shown = self._shown(outcome)
+        if shown is not None:
+            self.context.printer.print_line(shown)
+
+    def _shown(self, outcome: Outcome[Any]) -> Any:
+        if self.show is not None and outcome.succeeded:
+            return self.show(outcome)
+        return _as_json(outcome) if self.context.printer.json and self.show is None else None
+
+    def _failure(self, outcome: Outcome[Any]) -> dict[str, Any]:
+        """Return the line of a failed item: the item, so that it can be read again, and what happened."""
+        error = None if outcome.error is None else str(outcome.error)
+        failure: dict[str, Any] = {"status": outcome.status, "error": error, "retryable": outcome.retryable}
+        if isinstance(outcome.item, BadLine):
+            return {FAILURE: {"line": outcome.item.number, "text": outcome.item.text, **failure}}
+        return {**self.line_of(outcome.item), FAILURE: {"item": outcome.index, **failure}}
+
+    def end(self) -> int:
+        """Print how the run ended, and return the exit status."""
+        self.print_end(None)
+        failures = self.report.failures
+        sent = self.report.succeeded
+        unsent = 0 if self.bulk.dry_run else self.report.unsent
+        if not failures and not unsent:
+            return DONE
+        errors = [outcome.error for outcome in failures]
+        status = FAILED if sent else common_status(errors)
+        if status != FAILED and errors[0] is not None and len(errors) == 1:
+            raise errors[0]
+        return status
+
+    def print_end(self, error: BaseException | None) -> None:
+        """Print the failures by kind, the counts, and how to go on."""
+        printer = self.context.printer
+        for message, outcomes in list(self.report.error_groups.items())[:MAX_GROUPS]:
+            example = outcomes[0]
+            where = "" if example.key is None else f", such as {example.key}"
+            printer.message(f"{len(outcomes):,} failed: {message if len(outcomes) > 1 else example.error}{where}")
+        counts = ", ".join(f"{number:,} {status}" for status, number in sorted(self.report.counts.items()) if number)
+        if self.bulk.dry_run:
+            counts = counts.replace("unsent", "would be sent")
+        printer.message(f"{counts or 'nothing to do'}{'; nothing was sent' if self.bulk.dry_run else ''}")
+        if error is not None or (self.report.unsent and not self.bulk.dry_run):
+            printer.message(self._how_to_go_on())
+
+    def _how_to_go_on(self) -> str:
+        if self.bulk.checkpoint is not None:
+            return f"to go on, run the same command again: {self.bulk.checkpoint} records what is done"
+        return "with --checkpoint FILE, the same command again would go on where it ended"
+
+
+def _failures_file(path: Path | None, source: str | None) -> Any:
+    """Open the file of ``--failures``, before anything is sent."""
+    if path is None:
+        return nullcontext()
+    if source is not None and is_source(path, source):
+        raise CommandError(f"--failures: {path} is the input, and would be overwritten")
+    try:
+        return path.open("wb", buffering=0)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise CommandError(f"--failures: cannot write {path}: {problem}") from error
+
+
+def _line_of(item: Any) -> dict[str, Any]:
+    return item if isinstance(item, dict) else {"uuid": str(item)}
+
+
+def _as_json(outcome: Outcome[Any]) -> dict[str, Any]:
+    line: dict[str, Any] = {"key": outcome.key, "uuid": outcome.uuid, "status": outcome.status}
+    if outcome.error is not None:
+        line["error"] = str(outcome.error)
+    return line

@@ -1,0 +1,35 @@
+"""What to do about an error, in one line."""
+
+from __future__ import annotations
+
+from segments_async.cli import keys
+from segments_async.cli.statuses import CommandError
+from segments_async.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    ConnectError,
+    OutcomeUnknownError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+)
+
+_HINTS: tuple[tuple[type[Exception], str], ...] = (
+    (AuthorizationError, "the key is valid, but its user may not do this; see `segments-async whoami`"),
+    (RateLimitError, "try again later, or with a smaller --concurrency"),
+    (OutcomeUnknownError, "look whether it was done before you do it again"),
+    (RequestTimeoutError, "try again later"),
+    (ServerError, "try again later"),
+)
+
+
+def hint_for(error: Exception) -> str:
+    """Return the hint for *error*; empty if there is none."""
+    if isinstance(error, CommandError):
+        return error.hint
+    if isinstance(error, AuthenticationError):
+        key = keys.find_key()
+        return f"the key of {key.place} was refused; `segments-async login` keeps another" if key else ""
+    if isinstance(error, ConnectError):
+        return f"is {keys.base_url()} the right address? It is SEGMENTS_API_URL, or the service's own"
+    return next((hint for cls, hint in _HINTS if isinstance(error, cls)), "")

@@ -1,0 +1,118 @@
+"""``segments-async labels``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import App, Parameter
+
+from segments_async.cli.bulk import Bulk, BulkArgument, run_bulk
+from segments_async.cli.context import ContextArgument
+from segments_async.cli.lines import STDIN, InputFile, Uuids, check_source, read_items, read_uuids
+from segments_async.cli.names import DatasetName
+from segments_async.cli.options import Labelset, Yes, confirm
+from segments_async.cli.samples import described
+
+if TYPE_CHECKING:
+    from segments_async import Outcome
+
+app = App(name="labels", help="Get, set, change and delete labels.", default_parameter=Parameter(negative=""))
+
+
+@app.command
+async def get(
+    uuids: Uuids,
+    /,
+    *,
+    labelset: Labelset = "ground-truth",
+    bulk: BulkArgument = Bulk(),
+    context: ContextArgument,
+) -> int:
+    """
+    Print labels, as JSON Lines that labels put reads.
+
+    Args:
+        uuids: The uuids of samples; - reads them from standard input, one a line.
+    """
+    async with context.client(concurrency=bulk.concurrency) as client:
+        if len(uuids) == 1 and uuids != [STDIN]:
+            context.printer.print_object(await client.labels.get(uuids[0], labelset))
+            return 0
+        call = partial(client.labels.get_many, read_uuids(uuids), labelset=labelset)
+        return await run_bulk(context, bulk, call, description="labels", show=_label_of)
+
+
+@app.command
+async def put(
+    file: InputFile,
+    /,
+    *,
+    labelset: Labelset = "ground-truth",
+    dataset: DatasetName | None = None,
+    bulk: BulkArgument = Bulk(),
+    context: ContextArgument,
+) -> int:
+    """
+    Set labels; a label that a sample has already is replaced.
+
+    Args:
+        file: JSON Lines of labels, each with sample_uuid and attributes; - is standard input.
+        labelset: For labels that do not name one.
+        dataset: Refuse categories that this dataset does not have.
+    """
+    check_source(file)
+    async with context.client(dataset, concurrency=bulk.concurrency) as client:
+        known = None if dataset is None else await client.datasets.get(context.dataset)
+        call = partial(client.labels.put_many, read_items(file), labelset=labelset, dataset=known)
+        return await run_bulk(context, bulk, call, description="labels", source=file)
+
+
+@app.command
+async def update(
+    file: InputFile,
+    /,
+    *,
+    labelset: Labelset = "ground-truth",
+    bulk: BulkArgument = Bulk(),
+    context: ContextArgument,
+) -> int:
+    """
+    Change labels; fields not named keep their value.
+
+    Args:
+        file: JSON Lines of changes, each with sample_uuid and what changes, such as label_status; - is standard input.
+        labelset: For changes that do not name one.
+    """
+    check_source(file)
+    async with context.client(concurrency=bulk.concurrency) as client:
+        call = partial(client.labels.update_many, read_items(file), labelset=labelset)
+        return await run_bulk(context, bulk, call, description="labels", source=file)
+
+
+@app.command
+async def delete(
+    uuids: Uuids,
+    /,
+    *,
+    labelset: Labelset = "ground-truth",
+    yes: Yes = False,
+    bulk: BulkArgument = Bulk(),
+    context: ContextArgument,
+) -> int:
+    """
+    Delete the labels of samples.
+
+    Args:
+        uuids: The uuids of samples; - reads them from standard input, one a line.
+    """
+    if not bulk.dry_run:
+        confirm(f"Delete the labels of {described(uuids)} in {labelset}?", yes=yes)
+    async with context.client(concurrency=bulk.concurrency) as client:
+        call = partial(client.labels.delete_many, read_uuids(uuids), labelset=labelset)
+        return await run_bulk(context, bulk, call, description="delete")
+
+
+def _label_of(outcome: Outcome[Any]) -> Any:
+    """Return what is printed of a label; of a sample without one, nothing is."""
+    return outcome.value

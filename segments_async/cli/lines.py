@@ -1,0 +1,207 @@
+"""
+JSON Lines, from a file or from standard input (``-``), read only as fast as the items are used.
+
+A line that is no JSON object becomes an item that fails, so that the other lines are not lost.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+from cyclopts import Parameter
+
+from segments_async.cli.statuses import CommandError
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+STDIN = "-"
+FAILURE = "_failure"
+"""The key that a failures file adds to each item: the line and the error. It is dropped when the item is read again."""
+PIECE_BYTES = 1 << 16
+MAX_LINE_BYTES = 256 << 20
+UUID_LENGTH = 36
+
+
+def _refuse_options(_: Any, value: str | list[str]) -> None:
+    """Refuse what looks like an option: `-` is a value, but `--bogus` is a mistake."""
+    for word in [value] if isinstance(value, str) else value:
+        if word.startswith("-") and word != STDIN:
+            raise ValueError(f"unknown option {word}; a path that begins with - is written ./{word}")
+
+
+_OR_STDIN = Parameter(allow_leading_hyphen=True, validator=_refuse_options)
+InputFile = Annotated[str, _OR_STDIN]
+"""A file, or `-` for standard input."""
+Uuids = Annotated[list[str], Parameter(name="UUID"), _OR_STDIN]
+"""Uuids of samples, or `-` for those on standard input."""
+Folders = Annotated[list[str], Parameter(name="FOLDER"), _OR_STDIN]
+"""Folders, files or patterns, or `-` for files that standard input names."""
+
+
+class BadLine(Mapping[str, Any]):
+    """A line that is no item: whatever reads it raises the error, which becomes the error of the item."""
+
+    def __init__(self, number: int, text: str, problem: str) -> None:
+        self.number = number
+        self.text = text
+        self.problem = problem
+
+    def error(self) -> InputError:
+        """Return the error, which names the line."""
+        return InputError(self.problem, path=f"line {self.number}")
+
+    def __getitem__(self, key: str) -> NoReturn:
+        raise self.error()
+
+    def __iter__(self) -> Iterator[str]:
+        raise self.error()
+
+    def __len__(self) -> NoReturn:
+        raise self.error()
+
+
+def check_source(source: str) -> None:
+    """
+    Check that a file can be read, before anything is sent.
+
+    Raises:
+        CommandError: It cannot.
+    """
+    if source == STDIN:
+        return
+    try:
+        Path(source).open("rb").close()
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise CommandError(f"cannot read {source}: {problem}", hint="`-` reads standard input") from error
+
+
+def is_source(path: Path, source: str) -> bool:
+    """Return whether *path* is the file that *source* is read from, also if the shell opened it."""
+    try:
+        opened = os.fstat(sys.stdin.fileno()) if source == STDIN else Path(source).stat()
+        return os.path.samestat(opened, path.stat())
+    except (OSError, ValueError):
+        return False
+
+
+async def read_items(source: str, parse: Callable[[Any], Any] | None = None) -> AsyncIterator[Any]:
+    """
+    Yield the items of *source*, one a line; empty lines are skipped.
+
+    Args:
+        source: A path, or ``-`` for standard input.
+        parse: Converts what a line contains to an item; a CommandError that it raises becomes the item's error. By
+            default a line must contain an object.
+    """
+    from segments_async._serialization.json import decode_json
+    from segments_async.errors import DecodeError
+
+    parse = parse or _as_object
+    number = 0
+    async for line in _lines(source):
+        number += 1
+        content = line.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else line.strip()
+        if not content:
+            continue
+        if number == 1 and content.startswith(b"["):
+            raise CommandError(
+                f"{_shown(source)} is a JSON array, not JSON Lines",
+                hint=f"convert it with: jq -c '.[]' {source if source != STDIN else ''}".rstrip(),
+            )
+        try:
+            yield parse(_without_failure(decode_json(content)))
+        except DecodeError as error:
+            yield BadLine(number, content.decode(errors="replace"), error.problem)
+        except CommandError as error:
+            yield BadLine(number, content.decode(errors="replace"), str(error))
+
+
+async def read_uuids(words: list[str]) -> AsyncIterator[Any]:
+    """Yield the uuids among *words*, and in the place of ``-`` those on standard input: text, or objects with one."""
+    for word in words:
+        if word != STDIN:
+            yield word
+            continue
+        async for line in _lines(STDIN):
+            content = line.removeprefix(codecs.BOM_UTF8).strip()
+            if content:
+                yield _uuid_of(content)
+
+
+def _uuid_of(content: bytes) -> Any:
+    from segments_async._serialization.json import decode_json
+    from segments_async.errors import DecodeError
+
+    try:
+        value = _without_failure(decode_json(content))
+    except DecodeError:
+        return content.decode(errors="replace")  # a uuid without quotes
+    if isinstance(value, dict) and "uuid" not in value and "sample_uuid" in value:
+        value["uuid"] = value["sample_uuid"]
+    return value
+
+
+def _as_object(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise CommandError(f"expected an object, got {type(value).__name__}")
+    return value
+
+
+def _without_failure(value: Any) -> Any:
+    if isinstance(value, dict):
+        value.pop(FAILURE, None)
+    return value
+
+
+async def _lines(source: str) -> AsyncIterator[bytes]:
+    """Yield lines, without what ends them."""
+    rest = bytearray()
+    async for piece in _pieces(source):
+        rest += piece
+        if len(rest) > MAX_LINE_BYTES:
+            raise CommandError(f"a line of {_shown(source)} is longer than {MAX_LINE_BYTES >> 20} MiB")
+        if b"\n" not in piece:
+            continue
+        *lines, tail = bytes(rest).split(b"\n")
+        rest = bytearray(tail)
+        for line in lines:
+            yield line
+    if rest:
+        yield bytes(rest)
+
+
+async def _pieces(source: str) -> AsyncIterator[bytes]:
+    if source == STDIN:
+        if sys.stdin.isatty():
+            print("reading from the terminal; Ctrl-D ends the input", file=sys.stderr)
+        descriptor = sys.stdin.fileno()
+        while piece := await _read(descriptor):
+            yield piece
+        return
+    with Path(source).open("rb", buffering=0) as file:  # noqa: ASYNC230 (a local file is never late)
+        while piece := await _read(file.fileno()):
+            yield piece
+
+
+async def _read(descriptor: int) -> bytes:
+    """Read what is there. The event loop waits for a pipe, so that an interrupt ends the wait; a file is never late."""
+    import anyio
+
+    if sys.platform == "win32":
+        return await anyio.to_thread.run_sync(os.read, descriptor, PIECE_BYTES, abandon_on_cancel=True)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        await anyio.wait_readable(descriptor)
+    return os.read(descriptor, PIECE_BYTES)
+
+
+def _shown(source: str) -> str:
+    return "standard input" if source == STDIN else source

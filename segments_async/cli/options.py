@@ -1,0 +1,88 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from cyclopts import Parameter
+
+from segments_async.cli.statuses import CommandError
+
+T = TypeVar("T")
+
+Yes = Annotated[bool, Parameter(alias="-y", negative="", help="Do not ask.")]
+Labelset = Annotated[str, Parameter(help="The labelset.")]
+Statuses = Annotated[
+    list[str] | None,
+    Parameter(
+        name=["--label-status", "--status"],
+        negative="",
+        help="Only samples whose label has this status, such as REVIEWED, in upper or lower case; may be repeated.",
+    ),
+]
+Conditions = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        help='Only samples with this metadata: "city:Ghent", "height:>=3", "tags:|red"; may be repeated.',
+    ),
+]
+
+
+async def first(items: AsyncIterable[T], limit: int | None) -> AsyncIterator[T]:
+    """Yield the items, *limit* of them at most."""
+    if limit is not None and limit < 1:
+        raise CommandError(f"--limit: expected a number from 1, got {limit}")
+    count = 0
+    async for item in items:
+        yield item
+        count += 1
+        if count == limit:
+            return
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def pairs(values: list[str] | None, option: str) -> dict[str, str] | None:
+    """Read ``key=value`` pairs; None if there are none."""
+    if not values:
+        return None
+    read = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key:
+            raise CommandError(f"{option}: expected key=value, got {value!r}")
+        read[key] = text
+    return read
+
+
+def read_text(path: Path, option: str) -> str:
+    """Read a file that an option names."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise CommandError(f"{option}: cannot read {path}: {problem}") from error
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """
+    Ask before something is deleted.
+
+    Raises:
+        CommandError: The answer was no, or there is no terminal to ask on.
+    """
+    import sys
+
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise CommandError(f"refused without a terminal to ask on: {question}", hint="`--yes` deletes without asking")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise CommandError("nothing was deleted", status=1)

@@ -1,0 +1,109 @@
+"""Run one command: parse it, call it, and turn what it raises into one or two lines and an exit status."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import CycloptsError
+
+from segments_async.cli import keys
+from segments_async.cli.app import app
+from segments_async.cli.statuses import BROKEN_PIPE, DONE, INTERRUPTED, USAGE, CommandError, status_of
+from segments_async.errors import SegmentsError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from segments_async.cli.app import Invocation
+
+
+def run(tokens: list[str]) -> int:
+    """Run the command that *tokens* name, and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    debug = "--debug" in tokens
+    try:
+        status = _run(tokens)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _leave_pipe()
+    except Exception as error:  # noqa: BLE001 (a command line never ends in a traceback)
+        return _report(error, debug=debug)
+    return status
+
+
+def _run(tokens: list[str]) -> int:
+    try:
+        invocation = app.meta(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise CommandError(" ".join(str(error).split()), hint=_usage_hint(tokens)) from error
+    if invocation is None:  # the help or the version was shown
+        return DONE
+    status: int | None = _call(invocation)
+    return status or DONE
+
+
+def _call(invocation: Invocation) -> Any:
+    if invocation.lacks_command:
+        return USAGE
+    command: Callable[[], Any] = partial(invocation.command, *invocation.arguments, **invocation.keywords)
+    invocation.context.start_log()
+    if not inspect.iscoroutinefunction(invocation.command):
+        return command()
+    import anyio
+
+    return anyio.run(command)
+
+
+def _usage_hint(tokens: list[str]) -> str:
+    words: list[str] = []
+    for token in tokens:
+        if token.startswith("-") or token not in app_words(words):
+            break
+        words.append(token)
+    return f"see `{' '.join(['segments-async', *words, '--help'])}`"
+
+
+def app_words(words: list[str]) -> set[str]:
+    """Return the commands below those that *words* name."""
+    current: Any = app
+    for word in words:
+        current = current[word]
+    return {name for name in current if not name.startswith("-")}
+
+
+def _leave_pipe() -> int:
+    """Nothing reads the output any more; without this, Python complains when it flushes it at the exit."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (not a path)
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return BROKEN_PIPE
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    cause = error.__cause__
+    if isinstance(cause, BrokenPipeError):
+        return _leave_pipe()
+    if isinstance(cause, CommandError):  # raised while a bulk call read its input
+        error = cause
+    if debug:
+        print(keys.hide_keys("".join(traceback.format_exception(error))), file=sys.stderr)
+    for line in _lines_of(error, debug=debug):
+        print(keys.hide_keys(line), file=sys.stderr)
+    return status_of(error)
+
+
+def _lines_of(error: Exception, *, debug: bool) -> list[str]:
+    from segments_async.cli.hints import hint_for
+
+    known = isinstance(error, SegmentsError | CommandError | ImportError)
+    text = str(error) if known else f"{type(error).__name__}: {error}"
+    hint = hint_for(error) or ("" if known or debug else "`--debug` shows where")
+    return [f"error: {printable(' '.join(text.split()))}", *([f"hint: {hint}"] if hint else [])]

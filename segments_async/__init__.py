@@ -42,6 +42,7 @@ from segments_async.errors import (
 )
 
 if TYPE_CHECKING:
+    from segments_async._check import CheckReport, Fact, check
     from segments_async._client import AsyncSegments
     from segments_async._http.pool import Stats
     from segments_async._releases import LabelsetSummary, ReleaseFile, ReleaseSamples, ReleaseSummary, open_release
@@ -211,6 +212,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "CameraExtrinsics",
     "CameraIntrinsics",
     "Category",
+    "CheckReport",
     "CheckboxTaskAttribute",
     "ClientStateError",
     "Clock",
@@ -227,6 +229,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "DistortionFisheye",
     "EgoPose",
     "ExportError",
+    "Fact",
     "FileSample",
     "FileSource",
     "FisheyeDistortionCoefficients",
@@ -363,6 +366,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "XYZ",
     "XYZW",
     "__version__",
+    "check",
     "open_release",
     "structure",
     "transform_to_ego",
@@ -370,6 +374,9 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
 ]
 
 _MODULE_OF = {
+    "CheckReport": "_check",
+    "Fact": "_check",
+    "check": "_check",
     "AsyncSegments": "_client",
     "BulkError": "bulk",
     "BulkOptions": "bulk",

@@ -74,8 +74,8 @@ class ReleaseFiles:
         """Download the release file to the cache unless it is there, whole and unchanged, and return its path."""
         assert self._folder is not None
 
-        async def fetch(path: Path) -> None:
-            await get_file(self.session, url, path, renew=renew, argument="cache", resume=True)
+        async def fetch(path: Path) -> str:
+            return await get_file(self.session, url, path, renew=renew, argument="cache", resume=True)
 
         path, was_cached = await self._folder.path_for(url, name, fetch)
         if was_cached and not await run_sync(is_intact, path):
@@ -91,9 +91,9 @@ class ReleaseFiles:
             first = await addresses.resolve(url.url, url.signed_url)
             return Fetched(await read_file(self.session, first, renew=addresses.renewal(url.url)), was_cached=False)
 
-        async def fetch(path: Path) -> None:
+        async def fetch(path: Path) -> str:
             first, renew = await addresses.resolve(url.url, url.signed_url), addresses.renewal(url.url)
-            await get_file(self.session, first, path, renew=renew, argument="cache", batcher=self._batcher)
+            return await get_file(self.session, first, path, renew=renew, argument="cache", batcher=self._batcher)
 
         while True:
             path, was_cached = await self._folder.path_for(url.url, name, fetch)

@@ -67,7 +67,7 @@ async def get_file(
     argument: str = "path",
     batcher: ThreadBatcher | None = None,
     resume: bool = False,
-) -> None:
+) -> str:
     """
     Stream the file at *url* to *path*, which is created or replaced only when the download is complete.
 
@@ -82,6 +82,9 @@ async def get_file(
         batcher: Writes small files in batches; shared by concurrent downloads.
         resume: Whether to keep the partial file if this fails, and to resume one that an earlier call left.
 
+    Returns:
+        The media type in the response; empty if there is none.
+
     Raises:
         InputError: *path* cannot be written.
         OutOfResourcesError: The disk is full, or this machine has too many open files.
@@ -92,10 +95,12 @@ async def get_file(
     try:
         if resumable is not None:
             await resumable.open()
-        await _Download(session, url, partial, renew, on_progress, stats or CallStats()).run()
+        download = _Download(session, url, partial, renew, on_progress, stats or CallStats())
+        await download.run()
         await partial.finish()
     finally:
         await partial.discard()
+    return download.media_type
 
 
 async def read_file(
@@ -135,6 +140,7 @@ class _Download:
         self._sink = sink
         self._renew = renew
         self._on_progress = on_progress
+        self.media_type: str = ""
         self._stats = stats
         self._total: int | None = None
         self._shortage: OutOfResourcesError | None = None
@@ -241,6 +247,7 @@ class _Download:
             raise await read_storage_error(self._session, response)
         _reject_non_file(response)
         headers = response.headers
+        self.media_type = headers.get("content-type", "")
         decoder = decoder_for(headers.get("content-encoding", ""))
         etag = strong_etag(headers.get("etag"))
         end: int | None

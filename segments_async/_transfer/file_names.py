@@ -6,6 +6,8 @@ import re
 from hashlib import sha256
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
+from segments_async._wire.suffixes import file_suffix, split_file_suffix
+
 STEM_BYTES = 120
 """Maximum bytes of a stem. File systems allow 255; the digest, the extension and a temporary name need the rest."""
 
@@ -18,7 +20,6 @@ _KEYS_BY_SIGNATURE = {
 }
 """Query parameters of older signatures: Amazon S3, CloudFront and Google (``signature``), and Azure (``sig``)."""
 _unsafe = re.compile(r"[^\w.\- ]+")
-_extension = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
 def content_address(url: str) -> str:
@@ -44,7 +45,7 @@ def address_digest(url: str) -> str:
     return sha256(content_address(url).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def file_name(url: str, name: str | None = None, digest: str | None = None) -> str:
+def file_name(url: str, name: str | None = None, digest: str | None = None, media_type: str = "") -> str:
     """
     Return a file name for *url*: readable, unique, and without path separators.
 
@@ -56,13 +57,11 @@ def file_name(url: str, name: str | None = None, digest: str | None = None) -> s
         url: The URL of the file.
         name: A name for the stem; by default the last part of *url*.
         digest: The `address_digest` of *url*, if it is known.
+        media_type: The media type of the file, which decides the suffix if *url* has none.
     """
-    last = unquote(_split(url).path.rpartition("/")[2])
-    match = _extension.search(last)
-    extension = match[0].lower() if match else ""
-    stem = name if name is not None else last
-    if extension and stem.lower().endswith(extension):
-        stem = stem[: -len(extension)]
+    last_stem, last_suffix = split_file_suffix(unquote(_split(url).path.rpartition("/")[2]))
+    stem, suffix = (last_stem, "") if name is None else split_file_suffix(name)
+    extension = file_suffix(last_suffix, suffix, media_type).lower()
     stem = _unsafe.sub("_", stem.encode("utf-8", "replace").decode()).strip("._ ")
     stem = stem.encode()[:STEM_BYTES].decode(errors="ignore")
     return f"{stem or 'file'}-{digest or address_digest(url)}{extension}"

@@ -53,9 +53,14 @@ class DownloadFolder:
         self._names = {digest: entry.name for digest, entry in named if entry.is_file()}
         self._taken = frozenset(entry.name for _, entry in named) - frozenset(self._names.values())
 
-    async def path_for(self, url: str, name: str | None, fetch: Callable[[Path], Awaitable[None]]) -> tuple[Path, bool]:
+    async def path_for(self, url: str, name: str | None, fetch: Callable[[Path], Awaitable[str]]) -> tuple[Path, bool]:
         """
         Return the path of the file, downloaded by *fetch* if necessary, and whether it existed before.
+
+        Args:
+            url: The address of the file.
+            name: A name for it; None uses the address.
+            fetch: Downloads the file to a path, and returns its media type.
 
         Raises:
             InputError: Something that is not a file has its name.
@@ -70,8 +75,8 @@ class DownloadFolder:
                 raise InputError(f"cannot be written (its name is taken): {self._path / file}", path="folder")
             self._in_flight[digest] = None
             try:
-                await fetch(self._path / file)
-                self._names[digest] = file
+                media_type = await fetch(self._path / file)
+                file = self._names[digest] = await self._rename(file, file_name(url, name, digest, media_type))
             finally:
                 if (ended := self._in_flight.pop(digest)) is not None:
                     ended.set()
@@ -82,6 +87,16 @@ class DownloadFolder:
         """Delete the file, so that the next `path_for` downloads it again."""
         if (name := self._names.pop(address_digest(url), None)) is not None:
             await run_sync(partial((self._path / name).unlink, missing_ok=True))
+
+    async def _rename(self, file: str, better: str) -> str:
+        """Rename a file whose suffix only its media type shows, and return its name; keep a name that works."""
+        if better == file or better in self._taken:
+            return file
+        try:
+            await run_sync((self._path / file).replace, self._path / better)
+        except OSError:
+            return file
+        return better
 
     async def _wait_for(self, digest: str) -> None:
         """Wait until another task has downloaded the file, or failed to."""

@@ -1,4 +1,4 @@
-"""Which ends of a name are suffixes: those of images and videos; anything else behind a dot belongs to the name."""
+"""Which ends of a name are suffixes: those of known kinds of files; anything else behind a dot belongs to the name."""
 
 from __future__ import annotations
 
@@ -32,6 +32,38 @@ _IMAGES = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffi
 _VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
 """Suffixes of sequences."""
 _KNOWN = _IMAGES | _VIDEOS
+_POINT_CLOUDS = frozenset(
+    {".bag", ".bin", ".e57", ".las", ".laz", ".mcap", ".obj", ".pcd", ".ply", ".pts", ".ptx", ".splat", ".xyz"}
+)
+_DATA = frozenset(
+    {".arrow", ".csv", ".db", ".geojson", ".h5", ".hdf5", ".html", ".json", ".jsonl", ".md", ".npy", ".npz", ".onnx"}
+    | {".parquet", ".pdf", ".pt", ".pth", ".svg", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
+)
+_PICTURES_OF_INSTRUMENTS = frozenset({".dcm", ".dicom", ".exr", ".fits", ".hdr", ".mha", ".mhd", ".nii", ".nrrd"})
+_RAW_PICTURES = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raw", ".rw2"})
+_ARCHIVES = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"})
+_FILES = _KNOWN | _POINT_CLOUDS | _DATA | _PICTURES_OF_INSTRUMENTS | _RAW_PICTURES | _ARCHIVES
+_MEDIA_TYPES: dict[str, tuple[str, ...]] = {
+    "application/json": (".json", ".geojson"),
+    "application/pdf": (".pdf",),
+    "application/zip": (".zip", ".npz"),
+    "image/avif": SUFFIXES["AVIF"],
+    "image/bmp": SUFFIXES["BMP"],
+    "image/gif": SUFFIXES["GIF"],
+    "image/heic": SUFFIXES["HEIF"],
+    "image/heif": (".heif", ".heic", ".hif"),
+    "image/jp2": SUFFIXES["JPEG2000"],
+    "image/jpeg": SUFFIXES["JPEG"],
+    "image/jpg": SUFFIXES["JPEG"],
+    "image/png": SUFFIXES["PNG"],
+    "image/svg+xml": (".svg",),
+    "image/tiff": (*SUFFIXES["TIFF"], ".dng"),
+    "image/webp": SUFFIXES["WEBP"],
+    "video/mp4": (".mp4", ".m4v"),
+    "video/quicktime": (".mov",),
+    "video/webm": (".webm",),
+}
+"""The suffixes of media types; not of those that hosts send for whatever they do not know, such as ``text/plain``."""
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -44,6 +76,26 @@ def split_suffix(name: str) -> tuple[str, str]:
     """
     stem, suffix = splitext(name)
     return (stem, suffix) if suffix.lower() in _KNOWN else (name, "")
+
+
+def split_file_suffix(name: str) -> tuple[str, str]:
+    """
+    Split off a known suffix of any kind of file, as `split_suffix` does for those of images and videos.
+
+    Example:
+        >>> split_file_suffix("scan.pcd"), split_file_suffix("scan_0.25")
+        (('scan', '.pcd'), ('scan_0.25', ''))
+    """
+    stem, suffix = splitext(name)
+    return (stem, suffix) if suffix.lower() in _FILES else (name, "")
+
+
+def file_suffix(in_url: str, in_name: str, media_type: str = "") -> str:
+    """Return the suffix of a file: that in its URL, else that in its name unless it does not fit the media type."""
+    if in_url:
+        return in_url
+    fitting = _MEDIA_TYPES.get(media_type.partition(";")[0].strip().lower())
+    return in_name if fitting is None or in_name.lower() in fitting else fitting[0]
 
 
 def url_suffix(url: object) -> str:

@@ -38,7 +38,8 @@ The JSON file of COCO and polygons is written to the folder itself, all other fi
   are in ``labels``. With `id_increment`, category ids are kept and increased by it; 0 gives the SDK's numbers. Boxes
   are clipped to the image. YOLO accepts any labelset of a sequence, reads the size of its images, and writes them.
 - A hidden manifest in the folder of the images (``.segments-export-*.jsonl``) lists what was written. With it, a second
-  export into the same folder gives what it alone would give, and never touches what others put there.
+  export into the same folder gives what it alone would give, and never touches what others put there. Exports into one
+  folder at the same time, by tasks or processes, wait for each other.
 """
 
 try:

@@ -131,7 +131,7 @@ class ExportFolder:
             UnwritableError: No file can be written.
         """
         target = self.path / name
-        if not self._overwrite and not self._is_ours(name) and _exists(target):
+        if not self._overwrite and self._is_of_others(name, target):
             with suppress(OSError):
                 if target.read_bytes() == content:
                     return
@@ -205,6 +205,12 @@ class ExportFolder:
             else:
                 stale -= manifest.records.keys()
         return [path for path in stale if hash(path) not in self._written]
+
+    def _is_of_others(self, name: str, target: Path) -> bool:
+        """Return whether something is in the place of a file that no export of this release wrote."""
+        if self._is_ours(name) or not _exists(target):
+            return False
+        return not (target.is_dir() and self._clear_way(name) and not _exists(target))
 
     def _is_ours(self, name: str) -> bool:
         """Return whether an export of this release wrote a file that this export may replace."""

@@ -27,6 +27,7 @@ from segments_async.export.folder import ExportFolder
 from segments_async.export.formats import EncodedEntries, FetchedItem, Format
 from segments_async.export.images import ImageFile, Images, fetch
 from segments_async.export.jobs import Jobs, foreign_error
+from segments_async.export.lock import FolderLock
 from segments_async.export.manifest import Header
 from segments_async.export.masks import Masks
 from segments_async.export.names import safe_path
@@ -145,9 +146,9 @@ class Export:
         folder = self._folder
         claims = Claims(self._format.label_stems, [SUMMARY, folder.header.file_name])
         jobs = Jobs(self._release, self._plan, claims, self._exporter_of)
-        await run_sync(folder.open)
         async with (
-            self._closed_folder(),
+            FolderLock(folder.path),
+            self._opened_folder(),
             self._json_file() as lists,
             Prefetcher(jobs, self._concurrency) as prefetcher,
         ):
@@ -180,7 +181,8 @@ class Export:
         folder.finish()
 
     @asynccontextmanager
-    async def _closed_folder(self) -> AsyncIterator[None]:
+    async def _opened_folder(self) -> AsyncIterator[None]:
+        await run_sync(self._folder.open)
         try:
             yield
         finally:

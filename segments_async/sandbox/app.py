@@ -85,7 +85,7 @@ class Api:
         if scheme != "APIKey":
             raise refused(403, "Authentication credentials were not provided.")
         if key not in self._state.keys:
-            raise refused(401, "Invalid API key.", {"WWW-Authenticate": "APIKey"})
+            raise refused(self._state.variants.wrong_key_status, "Invalid API key.", {"WWW-Authenticate": "APIKey"})
         return self._state.keys[key]
 
 

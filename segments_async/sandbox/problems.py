@@ -41,6 +41,6 @@ def not_found() -> RefusedError:
     return refused(404, "Not found.")
 
 
-def name_taken(resource: str) -> RefusedError:
-    """Return a 400 error for a ``name`` that is not unique."""
-    return RefusedError(400, {"name": [f"{resource} with this name already exists."]})
+def name_taken(resource: str, status: int) -> RefusedError:
+    """Return an error for a ``name`` that is not unique."""
+    return RefusedError(status, {"name": [f"{resource} with this name already exists."]})

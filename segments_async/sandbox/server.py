@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from segments_async.sandbox.calls import Call, Origin as OriginName
+    from segments_async.sandbox.variants import Variants
 
 MAX_CALLS = 100_000
 START_SECONDS = 10.0
@@ -358,6 +359,11 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
     @redirects_slashes.setter
     def redirects_slashes(self, redirect: bool) -> None:
         self._state.redirects_slashes = redirect
+
+    @property
+    def variants(self) -> Variants:
+        """Forms of the service that its documentation leaves open: set its fields to try your code with the others."""
+        return self._state.variants
 
     @property
     def calls(self) -> tuple[Call, ...]:

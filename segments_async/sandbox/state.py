@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from segments_async.sandbox.blobs import Blob
     from segments_async.sandbox.storage import ObjectStore
+    from segments_async.sandbox.variants import Variants
 
 Record: TypeAlias = dict[str, Any]
 
@@ -122,6 +123,7 @@ class State:
         self.fail_releases: bool = False
         self.ignores_unknown_labelsets: bool = False
         self.redirects_slashes: bool = False
+        self.variants: Variants = store.variants
         self.notify: Callable[[str, Dataset, Callable[[], Record]], None] = lambda *_: None
         """Called for each change with the event type, the dataset, and a function that returns the object as JSON."""
         self.users: dict[str, Record] = {
@@ -138,6 +140,7 @@ class State:
             table.clear()
         self.fail_releases = False
         self.ignores_unknown_labelsets = self.redirects_slashes = False
+        self.variants.reset()
 
     def now(self) -> str:
         """Return the current time in the format of the service: UTC with microseconds and a ``Z``."""
@@ -173,7 +176,7 @@ class State:
     def rename_dataset(self, dataset: Dataset, owner: str, name: str) -> None:
         """Add or rename *dataset*; the new name must not be taken."""
         if self.datasets.get((owner, name), dataset) is not dataset:
-            raise refused(400, "You already have a dataset with this name.")
+            raise refused(self.variants.taken_name_status, "You already have a dataset with this name.")
         self.datasets.pop((dataset.owner, dataset.name), None)
         dataset.owner, dataset.name = owner, name
         self.datasets[owner, name] = dataset

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from segments_async.sandbox.blobs import Blob, StoredObject, requested_part
 from segments_async.sandbox.forms import parse_form
 from segments_async.sandbox.signing import MAX_ASSET_BYTES, MAX_BODY_BYTES, Signer, StorageError
+from segments_async.sandbox.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ class ObjectStore:
     follows_host: bool = False
     """Whether clients on other machines may reach it, so that URLs must have the host that they called."""
     objects: dict[str, Blob] = field(factory=dict)
+    variants: Variants = field(factory=Variants)
     _hosts: set[str] = field(factory=set)
     """Origins of URLs that other machines have received."""
 
@@ -123,7 +125,8 @@ class Storage:
             self._store.signer.check_get(key, request.query_params)
         if stored is None:
             raise StorageError(404, "NoSuchKey", "The specified key does not exist.")
-        part = requested_part(stored, request.headers.get("range"), request.headers.get("if-range"))
+        wanted = None if self._store.variants.ignores_ranges else request.headers.get("range")
+        part = requested_part(stored, wanted, request.headers.get("if-range"))
         if part is None:
             raise StorageError(416, "InvalidRange", "The requested range is not satisfiable")
         headers = {

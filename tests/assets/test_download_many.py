@@ -82,6 +82,39 @@ async def test_samples(patient, sandbox, urls, tmp_path):
     assert (second.key, second.uuid, second.value[0].read_bytes()) == ("rose.png", "u-2", b"png 3")
 
 
+async def test_suffixes(patient, sandbox, tmp_path):
+    """The URL's, or the name's, or that of the Content-Type; what is behind another dot belongs to the name."""
+    for path, media_type in (("/download/1", "image/jpeg"), ("/2", "binary/octet-stream"), ("/v1.25", "image/png")):
+        headers = {"Content-Type": media_type}
+        sandbox.fail("GET", path, times=None, status=200, body=b"x", headers=headers, origin="storage")
+    of = {name: f"{sandbox.storage_url}{name}" for name in ("/download/1", "/2", "/v1.25")}
+    items = [sample(of["/download/1"], "rose"), sample(of["/2"], "violet.JPG"), sample(of["/v1.25"], "scan_0.25")]
+
+    report = await patient.assets.download_many(items, tmp_path)
+
+    names = [outcome.value[0].name for outcome in report.results]
+    assert [(name[: name.rindex("-")], name[name.rindex("-") + 17 :]) for name in names] == [
+        ("rose", ".jpg"), ("violet", ".jpg"), ("scan_0.25", ".png"),
+    ]  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+    again = await patient.assets.download_many(items, tmp_path)
+    assert (again.counts["existing"], [outcome.value[0].name for outcome in again.results]) == (3, names)
+
+
+async def test_suffix_of_several_files(patient, sandbox, tmp_path):
+    """The suffix of a sample's name is not that of each of its files."""
+    attributes = {"pcd": {"url": f"{sandbox.storage_url}/1.pcd", "type": "pcd"}, "images": []}
+    attributes["images"] = [{"url": f"{sandbox.storage_url}/2", "row": 0, "col": 0}]
+    for path in ("/1.pcd", "/2"):
+        headers = {"Content-Type": "binary/octet-stream"}
+        sandbox.fail("GET", path, times=None, status=200, body=b"x", headers=headers, origin="storage")
+    item = {"uuid": "u-1", "name": "drive.pcd", "attributes": attributes}
+
+    [outcome] = (await patient.assets.download_many([item], tmp_path)).results
+
+    assert sorted(path.name.partition("-")[0] + path.suffix for path in outcome.value) == ["drive", "drive.pcd"]
+
+
 async def test_listed_samples(patient, sandbox, urls, tmp_path):
     """A list of samples goes straight in."""
     await patient.datasets.create("flowers")

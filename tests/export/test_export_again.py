@@ -10,10 +10,11 @@ from collections import Counter
 import anyio
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from release_builder import FOLDER, ReleaseBuilder, jpeg
 
 from segments_async import ExportError, InputError
+from segments_async.export.lock import LOCK_NAME, FolderLock
 
 pytestmark = pytest.mark.anyio
 FLOWER = [{"id": 1, "category_id": 2}]
@@ -366,6 +367,7 @@ SAMPLES = st.lists(
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=12)
+@example(runs=[([("a.jpg/x.jpg", 1, 0)], False), ([("a.jpg", 1, 0)], True)], kind="yolo")
 @given(
     runs=st.lists(st.tuples(SAMPLES, st.booleans()), min_size=2, max_size=4),
     kind=st.sampled_from(["yolo", "coco-instance"]),
@@ -400,12 +402,93 @@ async def test_any_sequence_of_formats_with_overwrite_equals_the_last_alone(clie
     assert manifests(tmp_path / "out").keys() == manifests(tmp_path / "alone").keys()
 
 
-async def test_two_formats_at_once(client, segmentation, tmp_path):
-    """They may write the same images at the same time."""
+async def test_formats_at_once(client, segmentation, tmp_path, fetched):
+    """One waits for the end of the other; images are fetched once."""
     path = segmentation.write(tmp_path)
+    fetched()
     async with anyio.create_task_group() as group:
         for kind in ("semantic", "instance", "coco-panoptic"):
             group.start_soon(client.releases.export, path, tmp_path / "out", kind)
 
+    assert fetched() == 2 + 3 * 2
     assert len(list((tmp_path / "out" / FOLDER).glob("*.jpg"))) == 2
     assert len(list((tmp_path / "out" / FOLDER).glob("*.png"))) == 6
+    assert not list((tmp_path / "out").rglob("*.lock"))
+
+
+@pytest.mark.parametrize("kind", ["coco-instance", "yolo"])
+async def test_one_format_at_once(client, tmp_path, caplog, kind):
+    """Two releases under one name: the result is that of one of them alone, and the log says who waits."""
+    builder = ReleaseBuilder(client, "bboxes")
+    paths = []
+    for name in ("one", "two"):
+        builder.samples.clear()
+        for number in range(6):
+            await builder.drawn(f"{name if number else 'shared'}-{number}.jpg", [box((1, 1), (5, 5 + number))])
+        (tmp_path / name).mkdir()
+        paths.append(builder.write(tmp_path / name))
+    async with anyio.create_task_group() as group:
+        for path in paths * 2:
+            group.start_soon(client.releases.export, path, tmp_path / "out", kind)
+    alone = []
+    for path in paths:
+        await client.releases.export(path, path.parent / "alone", kind)
+        alone.append(tree(path.parent / "alone"))
+
+    assert tree(tmp_path / "out") in alone
+    waits = [record for record in caplog.records if "waiting for the end of another export" in record.message]
+    assert len(waits) == 3
+
+
+async def test_processes_at_once(sandbox, shapes, tmp_path):
+    """The lock holds between processes, and that of a killed one holds nothing."""
+    path = shapes.write(tmp_path)
+    code = """
+import os, sys, time, anyio
+from pathlib import Path
+from segments_async import AsyncSegments
+from segments_async.export.folder import ExportFolder
+real = ExportFolder.delete_stale
+def delete_stale(folder):
+    print("began", flush=True)
+    if sys.argv[4] == "die":
+        os._exit(9)
+    assert sys.stdin.read(1) or True  # waits until the test has seen that the other one waits
+    real(folder)
+ExportFolder.delete_stale = delete_stale
+async def main():
+    async with AsyncSegments("none") as client:
+        await client.releases.export(*sys.argv[1:4])
+anyio.run(main)
+print("ended", flush=True)
+"""
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "out"), "yolo"]
+    killed = await anyio.run_process([*command, "die"], check=False)
+    assert killed.returncode == 9
+    assert list((tmp_path / "out").rglob("*.lock"))
+
+    async with await anyio.open_process([*command, "wait"]) as first:
+        assert (await first.stdout.receive()).strip() == b"began"
+        async with await anyio.open_process([*command, "wait"]) as second:
+            with anyio.move_on_after(1) as waited:
+                await second.stdout.receive()
+            assert waited.cancelled_caught
+            await first.stdin.aclose()
+            assert (await first.stdout.receive()).strip() == b"ended"
+            await second.stdin.aclose()
+            assert b"ended" in b"".join([part async for part in second.stdout])
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert not list((tmp_path / "out").rglob("*.lock"))
+
+
+async def test_a_wait_that_is_cancelled(client, shapes, tmp_path):
+    """It takes nothing from the export that runs."""
+    path = shapes.write(tmp_path)
+    folder = tmp_path / "out" / FOLDER
+    async with FolderLock(folder):
+        with anyio.move_on_after(0.3) as scope:
+            await client.releases.export(path, tmp_path / "out", "yolo")
+        assert scope.cancelled_caught
+        assert [file.name for file in folder.iterdir()] == [LOCK_NAME]
+    assert not (tmp_path / "out").exists()
+    await client.releases.export(path, tmp_path / "out", "yolo")

@@ -27,7 +27,7 @@ LAYERS = [
     ["_releases", "progress"],
     ["export", "imports"],
     ["resources"],
-    ["_client"],
+    ["_check", "_client"],
     ["__init__"],
     ["fastapi", "pointclouds", "pytest_plugin"],
     ["cli"],

@@ -40,8 +40,16 @@ def test_content_address(url, address):
         ("https://s3.test/x/violet.jpg", None, "violet-", ".jpg"),
         ("https://s3.test/x/violet%20%C3%A9.JPG?X-Amz-Signature=1", None, "violet é-", ".jpg"),
         ("https://s3.test/4f1e.png", "rose.png", "rose-", ".png"),
-        ("https://s3.test/4f1e.png", "rose.jpg", "rose.jpg-", ".png"),
-        ("https://s3.test/4f1e", "rose.jpg", "rose.jpg-", ""),
+        ("https://s3.test/4f1e.png", "rose.jpg", "rose-", ".png"),
+        ("https://s3.test/4f1e", "rose.jpg", "rose-", ".jpg"),
+        ("https://s3.test/download/12345", "rose.JPG", "rose-", ".jpg"),
+        ("https://s3.test/scan_0.25", None, "scan_0.25-", ""),
+        ("https://s3.test/scan_0.25", "scan_0.25", "scan_0.25-", ""),
+        ("https://s3.test/v1.25", "rose", "rose-", ""),
+        ("https://s3.test/1.pcd", "scan.1", "scan.1-", ".pcd"),
+        ("https://s3.test/LIDAR_TOP.pcd.bin", None, "LIDAR_TOP.pcd-", ".bin"),
+        ("https://s3.test/4f1e", "clouds.LAZ", "clouds-", ".laz"),
+        ("https://s3.test/photo.tar.gz", None, "photo.tar-", ".gz"),
         ("https://s3.test/4f1e.jpg", "../../etc/passwd", "etc_passwd-", ".jpg"),
         ("https://s3.test/4f1e.jpg", "a/b\\c:d*e\n", "a_b_c_d_e-", ".jpg"),
         ("https://s3.test/4f1e.jpg", "..", "file-", ".jpg"),
@@ -56,6 +64,26 @@ def test_file_name(url, name, start, end):
     found = file_name(url, name)
     assert found.startswith(start)
     assert found == f"{start}{address_digest(url)}{end}"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "media_type", "end"),
+    [
+        ("1", "rose", "image/jpeg", "rose-{}.jpg"),
+        ("1", "rose.jpeg", "image/jpeg", "rose-{}.jpeg"),
+        ("1", "rose.png", "image/jpeg; charset=binary", "rose-{}.jpg"),
+        ("1.png", "rose", "image/jpeg", "rose-{}.png"),
+        ("1", "scan_0.25", "IMAGE/PNG", "scan_0.25-{}.png"),
+        ("1", "scan.pcd", "application/octet-stream", "scan-{}.pcd"),
+        ("1", "scan.pcd", "", "scan-{}.pcd"),
+        ("1", "notes", "text/plain", "notes-{}"),
+        ("v1.25", None, "application/json", "v1.25-{}.json"),
+    ],
+)
+def test_suffix_of_a_media_type(path, name, media_type, end):
+    """The URL's suffix, then the name's if it fits the media type, then that of the media type."""
+    url = f"https://s3.test/{path}"
+    assert file_name(url, name, media_type=media_type) == end.format(address_digest(url))
 
 
 @given(st.text(), st.none() | st.text())

@@ -11,6 +11,7 @@ from segments_async._transfer.file_names import content_address
 from segments_async._transfer.signed_urls import SignedUrls, files_in, signed_by_sample
 from segments_async._transfer.thread_batch import ThreadBatcher
 from segments_async._wire.endpoint import plain_text, segment
+from segments_async._wire.suffixes import split_file_suffix
 from segments_async.bulk.item_errors import item_error
 from segments_async.bulk.operation import Job, Prepared, Success
 from segments_async.errors import InputError, SegmentsError
@@ -58,6 +59,8 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         name, files = job.prepared.body
         uuid = job.prepared.uuid
         addresses = SignedUrls(files, None if uuid is None else signed_by_sample(self._session, uuid, stats))
+        if name is not None and len(files) > 1:
+            name = split_file_suffix(name)[0]  # its suffix is not that of each file
         fetched: dict[str, tuple[Path, bool] | SegmentsError] = {}
 
         async def fetch(url: str) -> None:
@@ -80,9 +83,11 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         all_existed = all(existed for _, existed in paths)
         return [Success("existing" if all_existed else "created", [path for path, _ in paths])]
 
-    async def _fetch(self, addresses: SignedUrls, url: str, path: Path, stats: CallStats) -> None:
+    async def _fetch(self, addresses: SignedUrls, url: str, path: Path, stats: CallStats) -> str:
         first, renew = await addresses.resolve(url), addresses.renewal(url)
-        await get_file(self._session, first, path, renew=renew, stats=stats, argument="folder", batcher=self._batcher)
+        return await get_file(
+            self._session, first, path, renew=renew, stats=stats, argument="folder", batcher=self._batcher
+        )
 
 
 async def _for_each(urls: Iterable[str], fetch: Callable[[str], Awaitable[None]]) -> None:

@@ -81,8 +81,10 @@ def put_label(request: ApiRequest, uuid: str, labelset: str) -> Response:
     find_labelset(sample.dataset, labelset)
     validate(request.data, _CHECKS, ["attributes"])
     before, now = sample.labels.get(labelset), request.state.now()
+    unnamed = before if before and request.state.variants.put_keeps_fields else {}
     sample.labels[labelset] = (
         _DEFAULTS
+        | unnamed
         | _fields(request.data)
         | {
             "sample_uuid": sample.uuid,

@@ -47,7 +47,7 @@ def create_labelset(request: ApiRequest, owner: str, name: str) -> Response:
     validate(request.data, {"name": nonblank, "description": text}, ["name"])
     labelset = request.data["name"]
     if labelset in dataset.labelsets:
-        raise name_taken("Labelset")
+        raise name_taken("Labelset", request.state.variants.taken_name_status)
     record = new_labelset(labelset, request.data.get("description", ""), request.state.now())
     dataset.labelsets[labelset] = request.data | record
     return json_response(dataset.labelsets[labelset], 201)

@@ -112,7 +112,7 @@ def create_release(request: ApiRequest, owner: str, name: str) -> Response:
     dataset = request.state.dataset(owner, name)
     validate(request.data, {"name": nonblank, "description": text}, ["name"])
     if request.data["name"] in dataset.releases:
-        raise name_taken("Release")
+        raise name_taken("Release", request.state.variants.taken_name_status)
     record = new_record(request.state, samples=len(dataset.samples), **request.data)
     release = Release(
         dataset=dataset,

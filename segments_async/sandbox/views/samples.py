@@ -85,9 +85,8 @@ def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
     labelset = query.get("labelset")
     if labelset is not None and not request.state.ignores_unknown_labelsets:
         find_labelset(dataset, labelset)
-    samples = get_page(
-        _sorted(_filtered(list(dataset.samples.values()), query), query), query, request.state.max_per_page
-    )
+    found = _filtered(list(dataset.samples.values()), query, exact_statuses=request.state.variants.exact_statuses)
+    samples = get_page(_sorted(found, query), query, request.state.max_per_page)
     listed = [sample_json(sample) for sample in samples]
     if labelset is not None:
         full = query.get("include_full_label") == "1"
@@ -97,11 +96,12 @@ def list_samples(request: ApiRequest, owner: str, name: str) -> Response:
     return json_response(listed)
 
 
-def _filtered(samples: list[Sample], query: QueryParams) -> list[Sample]:
+def _filtered(samples: list[Sample], query: QueryParams, *, exact_statuses: bool) -> list[Sample]:
     if (part := query.get("name__contains")) is not None:
         samples = [sample for sample in samples if part in sample.record["name"]]
     if statuses := query.get("label_status"):
-        labelset, allowed = query.get("labelset", GROUND_TRUTH), statuses.upper().split(",")
+        labelset = query.get("labelset", GROUND_TRUTH)
+        allowed = (statuses if exact_statuses else statuses.upper()).split(",")
         samples = [
             sample for sample in samples if sample.labels.get(labelset, {}).get("label_status", "UNLABELED") in allowed
         ]
@@ -122,7 +122,7 @@ def create_sample(request: ApiRequest, owner: str, name: str) -> Response:
     dataset = request.state.dataset(owner, name)
     validate(request.data, _CHECKS, _REQUIRED)
     if request.data["name"] in dataset.samples:
-        raise name_taken("Sample")
+        raise name_taken("Sample", request.state.variants.taken_name_status)
     return json_response(sample_json(_create(request, dataset, request.data)), 201)
 
 
@@ -135,6 +135,10 @@ def create_samples(request: ApiRequest, owner: str, name: str) -> Response:
         raise RefusedError(400, {"non_field_errors": [detail]})
     wrong = [problems(item, _CHECKS, _REQUIRED) for item in items]
     if any(wrong):
+        valid = [item for item, problem in zip(items, wrong, strict=True) if not problem]
+        for item in valid if request.state.variants.keeps_valid_samples else ():
+            if item["name"] not in dataset.samples:
+                _create(request, dataset, item)
         raise RefusedError(400, wrong)
     samples = [dataset.samples.get(item["name"]) or _create(request, dataset, item) for item in items]
     return json_response([sample_json(sample) for sample in samples], 201)
@@ -203,7 +207,7 @@ def update_sample(request: ApiRequest, uuid: str) -> Response:
     names, old = sample.dataset.samples, sample.record["name"]
     new = request.data.get("name", old)
     if names.get(new, sample) is not sample:
-        raise name_taken("Sample")
+        raise name_taken("Sample", request.state.variants.taken_name_status)
     sample.record = sample.record | _fields(request.data)
     if new != old:
         names[new] = names.pop(old)

@@ -32,6 +32,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 """Operators on numbers; those of two characters come first, as they begin like the others."""
 _CONTAINS = "|"
+_EMPTY = "expected at least one value; leave it out to get all"
 _PLAIN_TYPES = frozenset({str, int, float, bool, list, tuple, set, frozenset})
 
 
@@ -63,9 +64,10 @@ def parse_statuses(given: str | Iterable[str] | None) -> list[str] | None:
     for status in statuses:
         if not isinstance(status, str) or not status.strip():
             raise InputError(f"expected text, got {status!r}", path="label_status")
-    if not statuses:
-        raise InputError("expected at least one value; leave it out to get all", path="label_status")
-    return [word.strip().upper() for status in statuses for word in status.split(",") if word.strip()]
+    words = [word.strip().upper() for status in statuses for word in status.split(",") if word.strip()]
+    if not words:
+        raise InputError(_EMPTY, path="label_status")
+    return words
 
 
 def check_statuses(statuses: Iterable[str], known: Iterable[str] = ()) -> None:
@@ -178,6 +180,8 @@ def _conditions_of(key: Any, value: Any) -> list[Condition]:
     path = f"metadata.{key}"
     value = _plain_value(value, path)
     if isinstance(value, list | tuple | set | frozenset):
+        if not value:
+            raise InputError(_EMPTY, path=path)
         return [Condition(key, _CONTAINS, _item_text(item, path)) for item in value]
     if isinstance(value, bool):
         return [Condition(key, "", _as_text(value))]

@@ -98,6 +98,7 @@ def test_query(given_, parameter):
         ({"height": None}, "metadata.height: expected text, a number, a bool or a list, got NoneType"),
         ({"height": {"a": 1}}, "metadata.height: expected text, a number, a bool or a list, got dict"),
         ({"tags": [None]}, "metadata.tags: expected a list of texts or numbers, got NoneType"),
+        ({"tags": []}, "metadata.tags: expected at least one value; leave it out to get all"),
         ({7: "x"}, "metadata: expected text as key, got 7"),
         ({"tags": ["a,b"]}, "metadata: cannot filter by a value with a comma: 'tags:|a,b'"),
         ({"a:b": "c"}, "metadata: cannot filter by a key with a colon: 'a:b'"),
@@ -211,3 +212,10 @@ def test_statuses_that_are_sent():
     assert given_["label_status"] == "reviewed"
     for other in ({"label_status": "approved"}, {"label_status": None}, {"label_status": 7}, {"score": 1}):
         assert with_upper_status(other) is other
+
+
+@pytest.mark.parametrize("nothing", [",", " , ", [","], []])
+def test_statuses_without_a_word(nothing):
+    """They would select everything in a list, and nothing in a release."""
+    with pytest.raises(InputError, match="label_status: expected at least one value"):
+        parse_statuses(nothing)

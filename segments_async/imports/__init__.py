@@ -23,6 +23,7 @@ needs is imported in the function that uses it. ``docs/import.md`` shows a whole
 
 from segments_async.imports.annotations import Annotations, ImageAnnotations, read_annotations
 from segments_async.imports.formats import ImportFormat
+from segments_async.imports.report import ImportReport
 from segments_async.imports.shapes import ImportProblem
 
-__all__ = ["Annotations", "ImageAnnotations", "ImportFormat", "ImportProblem", "read_annotations"]
+__all__ = ["Annotations", "ImageAnnotations", "ImportFormat", "ImportProblem", "ImportReport", "read_annotations"]

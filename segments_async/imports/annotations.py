@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import field, frozen
 
-from segments_async._serialization.converter import structure
 from segments_async._validators import as_path
 from segments_async.errors import ClientStateError, DecodeError, InputError
 from segments_async.imports import coco_instance
+from segments_async.imports.categories import as_category
 from segments_async.imports.convert import TASK_TYPES, label_attributes
 from segments_async.imports.drawing import Drawing
 from segments_async.imports.images_folder import ImagesFolder
 from segments_async.imports.peek import peek
 from segments_async.imports.reading import note_problem
-from segments_async.models import TaskAttributeCategory
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from segments_async.imports.formats import Format, ImportFormat, Reader
     from segments_async.imports.shapes import ImportProblem, SourceImage
+    from segments_async.models import TaskAttributeCategory
 
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (coco_instance,)}
 """All formats, by name; to add one, see ``docs/import.md``."""
@@ -94,7 +94,7 @@ class Annotations:
     @property
     def categories(self) -> list[TaskAttributeCategory]:
         """The categories, with the ids of the file where those are integers."""
-        return [structure(category, TaskAttributeCategory) for category in self._opened.categories]
+        return [as_category(category) for category in self._opened.categories]
 
     @property
     def task_type(self) -> str:
@@ -151,10 +151,11 @@ class Annotations:
         _check_task_type(task_type, reader)
         names = {category["id"]: category["name"] for category in reader.categories}
         start = partial(Drawing, task_type=task_type, lossy=lossy, category_ids=category_ids, category_names=names)
-        return (self._convert(image, start) for image in self._images(reader))
+        return (self._convert(image, start) for image in self.source_images())
 
-    def _images(self, reader: Reader) -> Iterator[SourceImage]:
-        for image in reader.images():
+    def source_images(self) -> Iterator[SourceImage]:
+        """Iterate over the images as the reader of the format returns them, with their files and URLs."""
+        for image in self._opened.images():
             if self._folder is not None:
                 for one in image.frames or [image]:
                     one.file = one.file or self._folder.find(one.name)

@@ -24,15 +24,20 @@ from segments_async._wire.routes import (
     UPDATE_COLLABORATOR,
     UPDATE_DATASET,
 )
+from segments_async.bulk import BulkSettings
 from segments_async.errors import AlreadyExistsError, InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
+from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_unrepeatable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
+    from segments_async.bulk import BulkOptions
+    from segments_async.imports import Annotations, ImportFormat, ImportReport
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -255,6 +260,71 @@ class Datasets(Resource):
         body["clone_labels"] = clone_labels
         call = self._session.call(CLONE_DATASET, Dataset, path={"dataset": dataset}, json=body)
         return await create_unrepeatable(call)
+
+    async def import_annotations(
+        self,
+        dataset: str | Dataset,
+        source: str | os.PathLike[str] | Annotations,
+        *,
+        format: ImportFormat | str | None = None,
+        images: str | os.PathLike[str] | None = None,
+        labelset: str = GROUND_TRUTH,
+        create: bool = False,
+        lossy: bool = False,
+        task_type: str | None = None,
+        **bulk: Unpack[BulkOptions],
+    ) -> ImportReport:
+        """
+        Import annotations of another tool: create the samples that are missing, and put a label on each.
+
+        An image belongs to the sample of its name, or of its name without folders if that is unique. A label that
+        exists is replaced. Everything is read piece by piece, so memory does not depend on the number of images, except
+        for the outcomes in the report; see ``keep="failures"``. ``docs/import.md`` explains the conversions.
+
+        Example:
+            ::
+
+                report = await client.datasets.import_annotations(
+                    "jane/flowers", "instances.json", images="photos", create=True, checkpoint="import.db"
+                )
+                print(report)
+                report.raise_if_failed()
+
+        Args:
+            dataset: ``"owner/name"``, or a `Dataset`. Categories are matched by name.
+            source: The file or folder, or open `Annotations`, which then have *format* and *images* already.
+            format: One of `ImportFormat`; None finds it out.
+            images: The folder of the images, which are uploaded if the dataset has no sample of their name; or the
+                start of their URLs. By default, the URLs in the file are used.
+            labelset: Where the labels go.
+            create: Create the dataset with the categories of the file, and the labelset, unless they exist.
+            lossy: Also convert what changes in the process: masks become polygons along their contours, or boxes.
+            task_type: The task type of a new dataset; None chooses the one that loses least.
+            bulk: Keys of `BulkOptions`, explained in `BulkSettings`, for the samples and for the labels. The
+                *checkpoint* records labels; samples that exist are found by their names.
+
+        Raises:
+            InputError: The file cannot be recognized, the dataset has none of its categories, or has a task type that
+                the file cannot be converted to. Nothing is sent.
+            DecodeError: The file is damaged. Nothing is sent.
+            NotFoundError: There is no such dataset, and *create* is False.
+            BulkError: An image or a label failed, and ``on_error="raise"``; its report is that of the samples or of the
+                labels.
+        """
+        from segments_async.resources.importing import start  # noqa: PLC0415 (rarely used)
+
+        return await start.import_annotations(
+            self._session,
+            dataset,
+            source,
+            format=format,
+            images=images,
+            labelset=labelset,
+            create=self.create if create else None,
+            lossy=lossy,
+            task_type=task_type,
+            settings=BulkSettings.from_options(bulk),
+        )
 
     async def get_collaborator(self, dataset: str | Dataset, user: str) -> Collaborator:
         """

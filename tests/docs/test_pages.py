@@ -46,7 +46,8 @@ def test_import(run_page):
 
     text = text_of("docs/import.md")
     assert "\n".join(printed[0]) in text
-    assert printed[2] == [
+    assert "\n".join(printed[1]) in text
+    assert printed[3] == [
         "[{'id': 1, 'category_id': 1, 'type': 'bbox', 'points': [[1.0, 2.0], [30.0, 40.0]]}]",
         "line 3 (rose.jpg): box[2]: expected a number, got ''",
     ]

@@ -36,8 +36,15 @@ LAYERS = [
 """A top-level module or package imports only those of earlier layers; two of one layer do not import each other."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
-MAY_USE = {"samples": {"assets"}, "labels": {"assets"}, "assets": set(), "releases": set()}
-"""The packages of `resources`, and which of the others each may use; single modules may use none."""
+MAY_USE = {
+    "samples": {"assets"},
+    "labels": {"assets"},
+    "assets": set(),
+    "releases": set(),
+    "importing": {"assets", "labels", "samples"},
+    "datasets": {"importing"},
+}
+"""The parts of `resources`, and which of the others each may use; what is not listed may use none."""
 
 
 def top_level_of(path: Path) -> str:
@@ -101,7 +108,7 @@ def test_no_two_files_import_each_other():
 
 @pytest.mark.parametrize("path", [path for path in FILES if top_level_of(path) == "resources"], ids=shown)
 def test_resources_stand_side_by_side(path):
-    """Samples and labels may use assets; otherwise no resource imports another."""
+    """Samples and labels may use assets, imports all three; otherwise no resource imports another."""
 
     def place(file: Path) -> str:
         return file.relative_to(ROOT / "resources").parts[0].removesuffix(".py")

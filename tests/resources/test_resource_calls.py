@@ -30,7 +30,7 @@ from segments_async import (
     User,
     resources,
 )
-from segments_async.resources import Assets, Labels, Releases, Samples
+from segments_async.resources import Assets, Datasets, Labels, Releases, Samples
 from segments_async.resources._base import Resource
 
 pytestmark = pytest.mark.anyio
@@ -316,6 +316,7 @@ CASES = [
 
 ELSEWHERE = {
     # Tested on a real socket, as they need more than one answer.
+    (Datasets, "import_annotations"),
     (Assets, "upload"),
     (Assets, "upload_traced"),
     (Samples, "create_many"),

@@ -1,0 +1,85 @@
+"""The report of an import."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from segments_async.bulk import BulkReport, Outcome
+    from segments_async.imports.shapes import ImportProblem
+    from segments_async.models import Dataset, Label, Sample
+
+MAX_KEPT_PROBLEMS = 10_000
+"""Problems that a report lists; all are counted."""
+
+
+@define(kw_only=True, eq=False)
+class ImportReport:
+    """
+    What an import did: one outcome for each image and each label, and what was left out.
+
+    Example:
+        ::
+
+            report = await client.datasets.import_annotations("jane/flowers", "instances.json", images="photos")
+            print(report)
+            for problem in report.problems:
+                print(problem)
+            report.raise_if_failed()
+    """
+
+    dataset: Dataset
+    """The dataset, as it was before the import."""
+    samples: BulkReport[Sample]
+    """
+    One outcome for each image of the file, whose `index` is the image's position in it: ``existing`` if the dataset has
+    the sample, ``created``, or ``failed``, for example because there is neither a sample nor a file of its name.
+    """
+    labels: BulkReport[Label]
+    """
+    One outcome for each label, with the `index` of its image. Labels of images without a sample are ``unsent``. Their
+    `value` is None, as labels are large.
+    """
+    left_out: Counter[str] = field(factory=Counter)
+    """Counts of what the dataset's labels cannot represent, and of what else is left out."""
+    changed: Counter[str] = field(factory=Counter)
+    """Counts of what is imported in another form."""
+    problems: list[ImportProblem] = field(factory=list)
+    """What cannot be read, at most 10,000; the rest of the file is imported."""
+    problem_count: int = 0
+    """How many problems there are."""
+    unlabeled: int = 0
+    """Images for which the file has no label; their samples are created."""
+
+    def add_problem(self, problem: ImportProblem) -> None:
+        """Count a problem, and list it unless there are too many."""
+        self.problem_count += 1
+        if len(self.problems) < MAX_KEPT_PROBLEMS:
+            self.problems.append(problem)
+
+    @property
+    def failures(self) -> list[Outcome[Sample] | Outcome[Label]]:
+        """The outcomes of images, then of labels, that are failed or unknown."""
+        return [*self.samples.failures, *self.labels.failures]
+
+    def raise_if_failed(self) -> None:
+        """
+        Raise unless every image and every label was imported. What the file cannot say, and problems, do not count.
+
+        Raises:
+            BulkError: Its report is that of the samples or of the labels.
+        """
+        self.samples.raise_if_failed()
+        self.labels.raise_if_failed()
+
+    def __str__(self) -> str:
+        parts = [f"images: {self.samples}", f"labels: {self.labels}"]
+        if self.problem_count:
+            parts.append(f"problems: {self.problem_count:,}")
+        for title, counts in (("left out", self.left_out), ("changed", self.changed)):
+            if counts:
+                parts.append(f"{title}: {', '.join(f'{count:,} {words}' for words, count in counts.items())}")
+        return "; ".join(parts)

@@ -1,0 +1,1 @@
+"""Import annotations into a dataset: create the samples that are missing, and put the labels."""

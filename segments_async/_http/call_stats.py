@@ -4,8 +4,12 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from segments_async._wire.replies import request_id_in
+
 if TYPE_CHECKING:
-    from segments_async._wire.replies import Reply
+    from collections.abc import Mapping
+
+    from segments_async._wire.redaction import KeyRedactor
 
 
 @define(eq=False)
@@ -20,13 +24,24 @@ class CallStats:
     throttles: int = 0
     bytes_sent: int = 0
     """Bytes of request bodies on the wire, for requests that got a response."""
-    request_id: str | None = None
-    date: str | None = None
-    """The ``Date`` of the last response."""
     deleted: int = 0
     """The number of items that a bulk deletion reported as deleted."""
+    _headers: Mapping[str, str] | None = None
+    _redactor: KeyRedactor | None = None
 
-    def record_reply(self, reply: Reply, *, request_id: str | None) -> None:
-        """Store the request id, without secrets, and the date of a response."""
-        self.request_id = request_id
-        self.date = reply.headers.get("date", self.date)
+    def record_reply(self, headers: Mapping[str, str], redactor: KeyRedactor) -> None:
+        """Store the headers of the last response. They are read on demand, because few calls need them."""
+        self._headers = headers
+        self._redactor = redactor
+
+    @property
+    def request_id(self) -> str | None:
+        """The request id of the last response, without secrets."""
+        if self._headers is None or self._redactor is None:
+            return None
+        return self._redactor.redact_text(request_id_in(self._headers))
+
+    @property
+    def date(self) -> str | None:
+        """The ``Date`` of the last response."""
+        return None if self._headers is None else self._headers.get("date")

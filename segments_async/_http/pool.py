@@ -17,6 +17,7 @@ import httpx
 from anyio.lowlevel import current_token
 from attrs import Factory, define, frozen
 
+from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_signatures, pooled_client
 from segments_async._http.gate import Gate
@@ -107,6 +108,7 @@ class Pool:
         max_answer_bytes: int,
     ) -> None:
         self.base_url = base_url
+        self.base: BaseUrl = BaseUrl(base_url)
         self.max_answer_bytes = max_answer_bytes
         self.max_connections = max_connections
         self.clock = clock

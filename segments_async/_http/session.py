@@ -228,7 +228,7 @@ class Session:
                 request.stream = BytesStream(content)
             reply = await self.pool.exchange(self.pool.api, request, seconds=seconds)
             stats.bytes_sent += len(content or b"")
-            stats.record_reply(reply, request_id=self._redactor.redact_text(reply.request_id))
+            stats.record_reply(reply.headers, self._redactor)
             return reply
 
         async def attempt(seconds: float) -> Reply:
@@ -326,7 +326,7 @@ class Session:
         if query:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
-            return httpx.URL(f"{self.pool.base_url}{target}")
+            return self.pool.base.join(target)
         except Exception as error:  # the URL parser may raise undocumented exceptions
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 

@@ -45,6 +45,8 @@ _INTEGERS = range(-(2**63), 2**64)
 _MAX_DIGITS = 4300
 """Python converts no longer integers to text and back, as that takes quadratic time."""
 _TOO_BIG = 10**_MAX_DIGITS
+_MAX_SHOWN = 40
+"""Maximum characters of a number in an error."""
 _MASK = bytes.maketrans(b"123456789:[ \t\n\r", b"000000000,,,,,,")
 """Digits become zeros, and what may precede a number becomes a comma."""
 _LONG = b"," + b"0" * 20
@@ -126,9 +128,16 @@ def _read_exactly(text: bytes) -> Any:
         raise ValueError(f"{constant} is not JSON")
 
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # orjson refuses it too
+        raise ValueError(f"{text[:_MAX_SHOWN]} is too large for a float")
+    return number
 
 
 def _has_big_integer(text: bytes) -> bool:

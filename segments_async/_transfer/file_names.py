@@ -33,11 +33,12 @@ def content_address(url: str) -> str:
     parts = _split(url)
     if not parts.query:
         return parts._replace(fragment="").geturl()
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = parts.query.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")  # keeps what is not UTF-8
     names = {name.lower() for name, _ in pairs}
     signing = frozenset().union(*(keys for name, keys in _KEYS_BY_SIGNATURE.items() if name in names))
     kept = [(name, value) for name, value in pairs if name.lower() not in signing and not _SIGNING_KEY.fullmatch(name)]
-    return parts._replace(query=urlencode(kept), fragment="").geturl()
+    return parts._replace(query=urlencode(kept, errors="surrogateescape"), fragment="").geturl()
 
 
 def address_digest(url: str) -> str:

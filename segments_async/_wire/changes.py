@@ -163,14 +163,16 @@ class Changes:
     def begin(self, write: Write) -> None:
         """Report a write before it is sent."""
         self._in_flight.add(write)
-        for watch in self._watches:
-            watch.note(write)
+        if self._watches:  # iterating over a WeakSet is slow, even over an empty one
+            for watch in self._watches:
+                watch.note(write)
 
     def end(self, write: Write) -> None:
         """Report that the response of a write was read, or that it failed."""
         self._in_flight.discard(write)
-        for watch in self._watches:
-            watch.end(write)
+        if self._watches:
+            for watch in self._watches:
+                watch.end(write)
 
 
 def match_route(routes: Collection[Endpoint], method: str, target: str) -> tuple[Endpoint, dict[str, str]] | None:

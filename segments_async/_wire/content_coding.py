@@ -101,8 +101,9 @@ class _Inflate:
                 return
         while data:
             if self._inflater.eof:
-                if not self._starts_member(data):
-                    return  # padding after the last member, which gzip ignores too
+                data = self._next_member(data)
+                if not data:
+                    return
                 self._inflater, self._is_new = zlib.decompressobj(self._wbits), True
             try:
                 piece = self._inflater.decompress(data, PIECE_BYTES)
@@ -122,8 +123,9 @@ class _Inflate:
         if self._head or not (self._inflater.eof or self._empty):
             raise CodingError("the compressed body ended early")
 
-    def _starts_member(self, data: bytes) -> bool:
-        return self._wbits > zlib.MAX_WBITS and data.lstrip(b"\0") != b""
+    def _next_member(self, data: bytes) -> bytes:
+        """Return the bytes of the next member: without the padding of zeros that gzip allows; deflate has only one."""
+        return data.lstrip(b"\0") if self._wbits > zlib.MAX_WBITS else b""
 
     @property
     def _may_be_raw(self) -> bool:

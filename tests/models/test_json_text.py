@@ -203,7 +203,18 @@ def test_ordinary_documents_stay_with_orjson(text, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>502</html>", b'{"a":NaN}', b'{"a":1', b"\xff", b"[" * 5000, b"[1" + b"0" * 5000 + b"]"]
+    "body",
+    [
+        b"",
+        b"<html>502</html>",
+        b'{"a":NaN}',
+        b'{"a":1',
+        b"\xff",
+        b"[" * 5000,
+        b"[1" + b"0" * 5000 + b"]",
+        b"[1e435]",
+        b"[1e435,1234567890123456789012345]",
+    ],
 )
 def test_decode_refuses_what_is_not_json(body):
     with pytest.raises(DecodeError, match=r"^not JSON: ") as caught:

@@ -35,6 +35,11 @@ def test_transport_has_its_pool_and_backend():
         assert callable(getattr(connection, name))
 
 
+def test_url_has_its_parts():
+    """`BaseUrl` replaces the path of an `httpx.URL`, whose other parts are checked once."""
+    assert httpx.URL("http://h/a")._uri_reference._replace(path="/b").path == "/b"
+
+
 def test_client_has_its_cookie_jar():
     """`pooled_client` replaces the jar, which public ways would copy."""
     assert isinstance(httpx.AsyncClient()._cookies, httpx.Cookies)

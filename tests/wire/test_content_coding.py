@@ -28,6 +28,7 @@ CODED = {
     "identity too": (gzip.compress(CONTENT), "identity, gzip"),
     "members": (gzip.compress(CONTENT[:700]) + gzip.compress(b"") + gzip.compress(CONTENT[700:]), "gzip"),
     "padding": (gzip.compress(CONTENT) + b"\0" * 20, "gzip"),
+    "padding between": (gzip.compress(CONTENT[:700]) + b"\0" * 20 + gzip.compress(CONTENT[700:]), "gzip"),
     "deflate": (zlib.compress(CONTENT), "deflate"),
     "raw deflate": (raw_deflate(CONTENT), "deflate"),
 }

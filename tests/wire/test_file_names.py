@@ -25,6 +25,9 @@ from segments_async._transfer.file_names import address_digest, content_address,
         ("https://example.com/?expires=7&sp=1", "https://example.com/?expires=7&sp=1"),
         ("https://example.com/a.png#part", "https://example.com/a.png"),
         ("http://[a/b.png", "http://[a/b.png"),
+        ("https://example.com/?id=%FF&sig=%FE", "https://example.com/?id=%FF"),
+        ("https://example.com/?id=%FE&sig=%FF", "https://example.com/?id=%FE"),
+        ("https://example.com/?id=\udcff\ud800", "https://example.com/?id=%ED%B3%BF%ED%A0%80"),
     ],
 )
 def test_content_address(url, address):

@@ -47,6 +47,12 @@ def count(minimum: int = 1) -> Validator:
     return check
 
 
+def integer(_: Any, attribute: Attribute[Any], value: Any) -> None:
+    """Refuse what is not a whole number."""
+    if not is_count(value):
+        raise InputError(f"expected a whole number, got {value!r}", path=attribute.name)
+
+
 def one_of(*words: str) -> Validator:
     """Make a validator for one of *words*."""
 

@@ -14,7 +14,8 @@ from segments_async._releases.filters import SampleFilter
 from segments_async._releases.images import View, views_of
 from segments_async._releases.loading import Loader
 from segments_async._streams.prefetch import Prefetcher
-from segments_async._validators import flag
+from segments_async._streams.shuffle import Shuffle
+from segments_async._validators import count, flag, integer
 from segments_async._wire.arguments import check_count, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, OutOfResourcesError, SegmentsError
 
@@ -76,6 +77,8 @@ class ReleaseItem(_Unpacked):
     """The camera of a point cloud, with its name, pose and intrinsics; None for any other image."""
     annotations: Sequence[Annotation | dict[str, Any]] = ()
     """The annotations of `label` in this image, or in its point cloud; dicts if their type is unknown."""
+    file: bytes | None = field(default=None, repr=False)
+    """The file of `image` as it was downloaded, with ``files=True``."""
 
     if not TYPE_CHECKING:
 
@@ -140,6 +143,9 @@ class IterateOptions:
     metadata: Mapping[str, Any] | str | Iterable[str] | None
     prefetch: int = field(validator=_prefetch)
     shard: tuple[int, int] = field(validator=_shard)
+    shuffle_buffer: int = field(validator=count(0))
+    seed: int = field(validator=integer)
+    files: bool = field(validator=flag)
     on_error: OnError = field(validator=_on_error)
 
 
@@ -205,7 +211,8 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
                 self._file.dataset, options.labelset, options.label_status, options.metadata
             )
             self._samples = self._file.select(sample_filter, shard=options.shard, on_error=options.on_error)
-            self._prefetcher = Prefetcher(_Jobs(self._samples, self._jobs_of), options.prefetch)
+            views = Shuffle(_Views(self._samples, self._views_of), options.shuffle_buffer, options.seed)
+            self._prefetcher = Prefetcher(_Jobs(views, self._job_of), options.prefetch)
             await stack.enter_async_context(self._prefetcher)
             self._stack = stack.pop_all()
         return self
@@ -234,19 +241,26 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
                 return item
             self._skipped.append(item)
 
-    def _jobs_of(self, sample: ReleaseSample) -> list[_Job]:
-        """Return a job for each image of a sample; without images, a single one for the sample."""
+    def _views_of(self, sample: ReleaseSample) -> list[_SampleView]:
+        """Return each image of a sample; without images, the sample as a whole."""
         label = sample.labels.get(self._options.labelset)
         attributes = None if label is None else label.attributes
+        files = self._files.of_sample(sample)
         views = [View(image=None, label=attributes)]
         if self._options.images:
             try:
                 with _as_segments_errors(sample.name):
                     views = list(views_of(sample.attributes, attributes, sample=sample.name)) or views
             except SegmentsError as error:
-                return [partial(self._fail, sample, error, self._loader.share())]
-        files = self._files.of_sample(sample)
-        return [partial(self._load_or_skip, sample, files, label, view, self._loader.share()) for view in views]
+                return [_SampleView(sample, label, files, error)]
+        return [_SampleView(sample, label, files, view) for view in views]
+
+    def _job_of(self, view: _SampleView) -> _Job:
+        """Return the job that loads an image. Jobs are created in the order of their items, as their shares must be."""
+        share = self._loader.share()
+        if isinstance(view.view, SegmentsError):
+            return partial(self._fail, view.sample, view.view, share)
+        return partial(self._load_or_skip, view.sample, view.files, view.label, view.view, share)
 
     async def _load_or_skip(
         self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share
@@ -277,11 +291,12 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
         self, sample: ReleaseSample, files: SampleFiles, label: Label | None, view: View, share: Share
     ) -> ReleaseItem:
         """Fetch and decode an image of *sample* and its bitmap."""
-        image = bitmap = None
+        image = bitmap = file = None
         if self._options.images:
             if view.image is None:
                 raise InputError(f"sample {sample.name!r} has no image; pass images=False", path="images")
-            image = await self._loader.image(files, view.image, share, f"the image of sample {sample.name!r}{view}")
+            what = f"the image of sample {sample.name!r}{view}"
+            image, file = await self._loader.image(files, view.image, share, what)
         if self._options.bitmaps and view.bitmap is not None:
             what = f"the label bitmap of sample {sample.name!r}{view}"
             bitmap = await self._loader.bitmap(files, view.bitmap, share, what)
@@ -294,6 +309,7 @@ class ReleaseItems(AsyncIterator[ReleaseItem]):
             sensor=view.sensor,
             camera=view.camera,
             annotations=view.annotations,
+            file=file if self._options.files else None,
         )
 
 
@@ -313,15 +329,36 @@ def _affects_all_samples(error: SegmentsError) -> bool:
     return isinstance(error, InputError | OutOfResourcesError) and error.path == _CACHE
 
 
-class _Jobs(AsyncIterator["_Job"]):
-    """The jobs of the samples."""
+class _SampleView(NamedTuple):
+    """An image of a sample, or the error that its attributes provoke."""
 
-    def __init__(self, samples: ReleaseSamples, jobs_of: Callable[[ReleaseSample], list[_Job]]) -> None:
+    sample: ReleaseSample
+    label: Label | None
+    files: SampleFiles
+    """Shared by the images of a sample, so that its signed URLs are renewed once."""
+    view: View | SegmentsError
+
+
+class _Views(AsyncIterator[_SampleView]):
+    """The images of the samples."""
+
+    def __init__(self, samples: ReleaseSamples, views_of: Callable[[ReleaseSample], list[_SampleView]]) -> None:
         self._samples = samples
-        self._jobs_of = jobs_of
-        self._queue: deque[_Job] = deque()
+        self._views_of = views_of
+        self._queue: deque[_SampleView] = deque()
+
+    async def __anext__(self) -> _SampleView:
+        while not self._queue:
+            self._queue.extend(self._views_of(await anext(self._samples)))
+        return self._queue.popleft()
+
+
+class _Jobs(AsyncIterator["_Job"]):
+    """The jobs of the images."""
+
+    def __init__(self, views: AsyncIterator[_SampleView], job_of: Callable[[_SampleView], _Job]) -> None:
+        self._views = views
+        self._job_of = job_of
 
     async def __anext__(self) -> _Job:
-        while not self._queue:
-            self._queue.extend(self._jobs_of(await anext(self._samples)))
-        return self._queue.popleft()
+        return self._job_of(await anext(self._views))

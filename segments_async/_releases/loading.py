@@ -41,11 +41,14 @@ class Loader:
         """Return the share of the budget for the next item, in the order in which items are consumed."""
         return self._budget.share()
 
-    async def image(self, files: SampleFiles, url: URL, share: Share, what: str) -> Image.Image:
-        """Fetch an image, and decode it; errors name *what* was fetched."""
+    async def image(self, files: SampleFiles, url: URL, share: Share, what: str) -> tuple[Image.Image, bytes]:
+        """Fetch an image, and decode it; returns its file too. Errors name *what* was fetched."""
         from segments_async.images import load_image  # noqa: PLC0415 (an extra)
 
-        return await _load(files, files.image, url, partial(_decode, load_image, share, _COPIES_OF_IMAGE), share, what)
+        def load(content: bytes) -> tuple[Image.Image, bytes]:
+            return load_image(content), content
+
+        return await _load(files, files.image, url, partial(_decode, load, share, _COPIES_OF_IMAGE), share, what)
 
     async def bitmap(self, files: SampleFiles, url: URL, share: Share, what: str) -> npt.NDArray[np.uint32]:
         """Fetch a bitmap, and decode it; errors name *what* was fetched."""

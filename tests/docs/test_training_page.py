@@ -1,93 +1,78 @@
-"""The Python blocks of docs/training.md run as they stand, with stand-ins for PyTorch and ``datasets``."""
+"""The Python blocks of docs/training.md run as they stand, with the real PyTorch and ``datasets``."""
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
+from pathlib import Path
 
 import anyio
 import numpy as np
 import pytest
+from doc_pages import blocks_of, run_block
 from PIL import Image
 
 from segments_async import AsyncSegments
 
+PAGE = "docs/training.md"
 COUNT = 4
-
-
-class Tensor:
-    """As much of a tensor as the guide uses."""
-
-    def __init__(self, array):
-        self.array = array
-        self.shape = array.shape
-
-    def permute(self, *axes):
-        return Tensor(self.array.transpose(axes))
-
-
-class DataLoader:
-    """Iterates as each worker in turn would, with the shard that `get_worker_info` names there."""
-
-    def __init__(self, dataset, *, batch_size, num_workers):
-        self.dataset = dataset
-        self.workers = num_workers
-
-    def __iter__(self):
-        for number in range(self.workers):
-            DataLoader.worker = SimpleNamespace(id=number, num_workers=self.workers)
-            yield from self.dataset
-
-    worker = None
-
-
-class IterableDataset:
-    """As much of Hugging Face's as the guide uses."""
-
-    @classmethod
-    def from_generator(cls, generator, gen_kwargs):
-        dataset = cls()
-        dataset.__class__ = type("_", (cls,), {"__iter__": lambda _: generator(**gen_kwargs)})
-        return dataset
-
-
-@pytest.fixture
-def _libraries(monkeypatch):
-    torch, datasets = ModuleType("torch"), ModuleType("datasets")
-    torch.from_numpy = Tensor
-    torch.utils = SimpleNamespace(
-        data=SimpleNamespace(IterableDataset=object, DataLoader=DataLoader, get_worker_info=lambda: DataLoader.worker)
-    )
-    datasets.IterableDataset = IterableDataset
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setitem(sys.modules, "datasets", datasets)
+CATEGORIES = [{"id": 1, "name": "violet"}]
 
 
 async def build(url, key):
     """A dataset of images with bitmaps, and its release ``v1``."""
     file = io.BytesIO()
-    Image.new("RGB", (6, 4)).save(file, "PNG")
+    Image.new("RGB", (64, 48)).save(file, "PNG")
     async with AsyncSegments(key, base_url=url) as client:
-        await client.datasets.create("flowers", task_type="segmentation-bitmap")
+        task_attributes = {"format_version": "0.1", "categories": CATEGORIES}
+        await client.datasets.create("flowers", task_type="segmentation-bitmap", task_attributes=task_attributes)
         for number in range(COUNT):
             image = await client.assets.upload(file.getvalue(), "image.png")
             sample = await client.samples.create("sandbox/flowers", f"s{number}", {"image": {"url": image.url}})
-            ids = np.ones((4, 6), np.uint32)
+            ids = np.ones((48, 64), np.uint32)
             annotations = [{"id": 1, "category_id": 1}]
             await client.labels.put_bitmap(sample, "ground-truth", ids, annotations, label_status="LABELED")
         await client.releases.create("sandbox/flowers", "v1")
         await client.releases.wait("sandbox/flowers", "v1", poll=0.01)
 
 
-@pytest.mark.usefixtures("_libraries")
-def test_training(sandbox, run_page):
-    """A reader who copies the blocks, one after the other, sees every sample once each time."""
+LOOP = [f"s{number} (64, 48) 1" for number in range(COUNT)]
+ITEMS = [f"s{number} None None (64, 48) 1" for number in range(COUNT)]
+
+
+@pytest.mark.usefixtures("_reader")
+def test_blocks_that_need_no_framework(sandbox, capsys):
+    """A reader without PyTorch and ``datasets`` can use the others."""
     anyio.run(build, sandbox.url, sandbox.api_key)
-    assert run_page("docs/training.md") == [
-        [f"s{number} (6, 4) (4, 6) 1" for number in range(COUNT)],
-        [f"s{number} None None (6, 4) 1" for number in range(COUNT)],
-        [],
-        ["(3, 4, 6) (4, 6)"] * COUNT,
-        [f"s{number} LABELED" for number in range(COUNT)],
+    names = {"__name__": "__main__"}
+    for number, block in enumerate(blocks_of(PAGE)):
+        if not any(word in block for word in ("torch", "huggingface")):
+            run_block(PAGE, number, names)
+    assert capsys.readouterr().out.splitlines() == [*LOOP, *["(64, 48) (48, 64) 1"] * COUNT, *ITEMS]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_reader")
+def test_the_page_as_a_script(sandbox, tmp_path):
+    """All blocks in one file, which each worker imports where it is spawned; every image is seen once each time."""
+    pytest.importorskip("torch", reason="PyTorch is not installed in this environment")
+    pytest.importorskip("datasets", reason="datasets is not installed in this environment")
+    anyio.run(build, sandbox.url, sandbox.api_key)
+    script = Path("page.py")
+    script.write_text("\n\n".join(blocks_of(PAGE)).replace("jane/flowers", "sandbox/flowers"), encoding="utf-8")
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_DATASETS_OFFLINE": "1"}
+    command = [sys.executable, str(script)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr
+    batch = "torch.Size([{0}, 3, 48, 64]) torch.Size([{0}, 48, 64])".format
+    assert ended.stdout.splitlines() == [
+        *[batch(2)] * 4,
+        *[batch(1)] * 2,
+        "s0 (64, 48) (64, 48) ['violet']",
+        *["['s0', 's1', 's2', 's3']"] * 2,
+        *LOOP,
+        *["(64, 48) (48, 64) 1"] * COUNT,
+        *ITEMS,
     ]

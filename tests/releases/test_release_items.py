@@ -15,7 +15,7 @@ from segments_async import ClientStateError, Label, ReleaseItem
 from segments_async.models import CalibratedImage, ReleaseSample
 
 pytestmark = pytest.mark.anyio
-FIELDS = ("sample", "image", "label", "bitmap", "frame", "sensor", "camera", "annotations")
+FIELDS = ("sample", "image", "label", "bitmap", "frame", "sensor", "camera", "annotations", "file")
 
 
 @pytest.fixture
@@ -63,26 +63,9 @@ def test_copies(item, convert):
     assert other.sample == item.sample
 
 
-def default_convert(data):
-    """What ``DataLoader(batch_size=None)`` does with data: torch.utils.data._utils.collate.default_convert."""
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(part) for part in data))
-    if isinstance(data, tuple) or (isinstance(data, Sequence) and not isinstance(data, str)):
-        return [default_convert(part) for part in data]
-    return data
-
-
-def test_torch_leaves_it_alone(item):
-    """It is neither a tuple nor a Sequence, which torch would build again from four values."""
-    assert default_convert(item) is item
-
-
-def test_real_torch(item):
-    torch = pytest.importorskip("torch", reason="not installed for the tests")
-    [given] = torch.utils.data.DataLoader([item], batch_size=None)
-    assert extras(given) == extras(item)
-    mapped = torch.utils._pytree.tree_map(lambda leaf: leaf, item)
-    assert extras(mapped) == extras(item)
+def test_it_is_neither_a_tuple_nor_a_sequence(item):
+    """PyTorch would build these again from four values; ``tests/training/test_torch.py`` shows that it does not."""
+    assert not isinstance(item, tuple | Sequence)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="copy.replace is new in 3.13")

@@ -29,7 +29,7 @@ LAYERS = [
     ["resources"],
     ["_check", "_client"],
     ["__init__"],
-    ["fastapi", "pointclouds", "pytest_plugin"],
+    ["fastapi", "pointclouds", "pytest_plugin", "training"],
     ["cli"],
     ["__main__"],
 ]

@@ -431,7 +431,10 @@ class Releases(Resource):
         metadata: Mapping[str, Any] | str | Iterable[str] | None = None,
         prefetch: int = 16,
         shard: tuple[int, int] = (0, 1),
+        shuffle_buffer: int = 0,
+        seed: int = 0,
         cache: str | os.PathLike[str] | None = None,
+        files: bool = False,
         on_error: OnError = "raise",
     ) -> ReleaseItems:
         """
@@ -446,8 +449,8 @@ class Releases(Resource):
 
         There is one item per image. Images of a sequence come frame by frame, and within a frame by sensor, or by the
         cameras of a point cloud; `ReleaseItem` has the frame, the sensor, the camera and the annotations of its image.
-        Images and bitmaps are decoded in worker threads; expired signed addresses are renewed. ``docs/training.md``
-        shows how to use this with PyTorch and ``datasets``.
+        Images and bitmaps are decoded in worker threads; expired signed addresses are renewed.
+        `segments_async.training` makes datasets of this for PyTorch and ``datasets``.
 
         Args:
             source: As in `open`; with a path or a *cache*, it is not downloaded each time.
@@ -461,15 +464,19 @@ class Releases(Resource):
                 taken yet need 1 GiB of memory at most, and one larger image.
             shard: ``(index, count)``: only every *count*-th sample, starting at *index*; splits a release among
                 workers.
+            shuffle_buffer: Images to choose the next one from at random, before they are downloaded: only their samples
+                are in memory. 0 keeps the order of the file.
+            seed: Determines the order; use another one for each epoch.
             cache: Folder that caches images, bitmaps and release files of the service, so the next epoch fetches
                 nothing. It may be the folder of ``assets.download_many``, and workers may share it. A file that is
                 gone, empty, cut or damaged is fetched again once.
+            files: Whether to keep the file of each image, in `ReleaseItem.file`.
             on_error: ``"skip"`` leaves out a sample that does not decode, and an image if it or its bitmap cannot be
                 fetched or decoded, and reports it in `ReleaseItems.skipped`.
 
         Returns:
-            An async context manager that iterates over the items, in the order of the file. Leaving it early cancels
-            the requests in flight.
+            An async context manager that iterates over the items, in the order of the file unless they are shuffled.
+            Leaving it early cancels the requests in flight.
 
         Raises:
             DecodeError: The file is damaged, or an image cannot be decoded.
@@ -486,8 +493,11 @@ class Releases(Resource):
             metadata=metadata,
             prefetch=prefetch,
             shard=shard,
+            shuffle_buffer=shuffle_buffer,
+            seed=seed,
+            files=files,
             on_error=on_error,
         )
-        files = ReleaseFiles(self._session, labelset, None if cache is None else as_path(cache, "cache"))
-        opened = self._reader.open(source, name) if cache is None else self._reader.open_cached(source, name, files)
-        return ReleaseItems(opened, files, options)
+        media = ReleaseFiles(self._session, labelset, None if cache is None else as_path(cache, "cache"))
+        opened = self._reader.open(source, name) if cache is None else self._reader.open_cached(source, name, media)
+        return ReleaseItems(opened, media, options)

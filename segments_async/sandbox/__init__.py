@@ -18,7 +18,8 @@ if _missing:
 from segments_async.sandbox.calls import Call  # noqa: E402  (check the extra first)
 from segments_async.sandbox.faults import Fault  # noqa: E402
 from segments_async.sandbox.server import Sandbox  # noqa: E402
+from segments_async.sandbox.strict import Remark  # noqa: E402
 from segments_async.sandbox.variants import Variants  # noqa: E402
 from segments_async.sandbox.webhooks import Delivery  # noqa: E402
 
-__all__ = ["Call", "Delivery", "Fault", "Sandbox", "Variants"]
+__all__ = ["Call", "Delivery", "Fault", "Remark", "Sandbox", "Variants"]

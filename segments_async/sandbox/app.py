@@ -29,7 +29,9 @@ from segments_async.sandbox.views import (
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from segments_async.sandbox.routing import Template
     from segments_async.sandbox.state import State
+    from segments_async.sandbox.strict import Reviewer
 
 ROUTES = Routes(
     accounts.routes,
@@ -49,35 +51,48 @@ ROUTES = Routes(
 class Api:
     """Handles requests to the API origin."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, reviewer: Reviewer) -> None:
         self._state = state
+        self._reviewer = reviewer
 
     async def __call__(self, request: Request) -> Response:
         """Respond to *request*; errors are JSON."""
         body = await request.body()
         self._state.store.serve(request.headers.get("host", ""))
+        found, data = ROUTES.find(request.scope["raw_path"]), None
         try:
-            return self._respond(request, body)
+            if found is None:
+                raise not_found()
+            response = self._redirect(request)
+            if response is None:
+                user = self._admit(request, *found)
+                data = decode(request, body)
+                response = self._respond(request, user, *found, data)
         except RefusedError as problem:
-            return problem.response()
+            response = problem.response()
+        if found is not None:
+            self._reviewer.review(request, *found, data, response.status_code)
+        return response
 
-    def _respond(self, request: Request, body: bytes) -> Response:
-        found = ROUTES.find(request.scope["raw_path"])
-        if found is None:
-            raise not_found()
-        if self._state.redirects_slashes and not request.scope["raw_path"].endswith(b"/"):
-            query = request.scope["query_string"].decode("latin-1")
-            location = f"{request.scope['raw_path'].decode('ascii')}/{'?' if query else ''}{query}"
-            return Response(None, 301, {"Location": location})
-        template, names = found
-        views = ROUTES.views[template]
-        user = self._authenticate(request)
+    def _redirect(self, request: Request) -> Response | None:
+        if not self._state.redirects_slashes or request.scope["raw_path"].endswith(b"/"):
+            return None
+        query = request.scope["query_string"].decode("latin-1")
+        location = f"{request.scope['raw_path'].decode('ascii')}/{'?' if query else ''}{query}"
+        return Response(None, 301, {"Location": location})
+
+    def _admit(self, request: Request, template: Template, _: list[str]) -> str:
+        """Check the key and the method, and return the user."""
+        user, views = self._authenticate(request), ROUTES.views[template]
         if request.method not in views:
             allowed = {"Allow": ", ".join(sorted(views))}
             raise refused(405, f'Method "{request.method}" not allowed.', allowed)
-        api_request = ApiRequest(self._state, user, request.query_params, decode(request, body))
+        return user
+
+    def _respond(self, request: Request, user: str, template: Template, names: list[str], data: Any) -> Response:
+        api_request = ApiRequest(self._state, user, request.query_params, data)
         check_permission(api_request, request.method, template, names)
-        return views[request.method](api_request, *names)
+        return ROUTES.views[template][request.method](api_request, *names)
 
     def _authenticate(self, request: Request) -> str:
         """Return the user the API key of the request belongs to."""

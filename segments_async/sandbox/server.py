@@ -26,6 +26,7 @@ from segments_async.sandbox.paging import MAX_PER_PAGE
 from segments_async.sandbox.signing import EXPIRES_SECONDS, Signer
 from segments_async.sandbox.state import State
 from segments_async.sandbox.storage import ObjectStore, Storage
+from segments_async.sandbox.strict import Remark, Reviewer
 from segments_async.sandbox.transport import SandboxTransport
 from segments_async.sandbox.webhook_calls import NOT_STARTED, WebhookCalls
 from segments_async.sandbox.webhooks import Webhooks
@@ -134,6 +135,7 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._webhooks = Webhooks(self._now)
         self._state.notify = self._webhooks.notify
         self._calls: deque[Call] = deque(maxlen=max_calls)
+        self._reviewer = Reviewer(deque(maxlen=max_calls), self._state)
         self._faults = FaultScript()
         self._url = ""
         self._apps: dict[OriginName, Gateway] = {}
@@ -226,7 +228,7 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._webhooks.reset()
         self._state.reset()
         self._faults.clear()
-        self._calls.clear()
+        self.clear_calls()
         self.latency, self.release_seconds, self._state.max_per_page = self._initial
         self.url_seconds = EXPIRES_SECONDS
 
@@ -260,8 +262,8 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
             request_ids=map("sandbox-{:06}".format, itertools.count(1)),
             clock=self._now,
         )
-        api = gateway(origin="api", answer=Api(self._state), latency=lambda: self.latency)
-        storage = gateway(origin="storage", answer=Storage(self._store), latency=lambda: 0.0)
+        api = gateway(origin="api", answer=Api(self._state, self._reviewer), latency=lambda: self.latency)
+        storage = gateway(origin="storage", answer=Storage(self._store, self._reviewer), latency=lambda: 0.0)
         self._apps = {"api": api, "storage": storage}
         origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=False)]
         self._webhooks.start(self._loop)
@@ -370,9 +372,25 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         """The requests received so far, on both origins, oldest first; at most the last *max_calls*."""
         return tuple(self._calls)
 
+    @property
+    def strict(self) -> tuple[Remark, ...]:
+        """
+        What a careful client would not have sent, although the service accepts it; at most the last *max_calls*.
+
+        Such as unknown keys and parameters, categories that do not exist, a path without its slash, a write without a
+        body, or the same read again and again. See ``docs/testing.md``.
+
+        Example:
+            ::
+
+                assert sandbox.strict == ()
+        """
+        return tuple(self._reviewer.remarks)
+
     def clear_calls(self) -> None:
-        """Clear the log of received requests."""
+        """Clear the log of received requests, and `strict`."""
         self._calls.clear()
+        self._reviewer.reset()
 
 
 def _require_started(url: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
+    from segments_async.sandbox.strict import Reviewer
+
 
 PRIVATE_SCHEMES = ("s3", "gs")
 """Schemes of files in buckets that users connected to the service; it signs URLs to read them."""
@@ -81,11 +83,13 @@ class ObjectStore:
 class Storage:
     """Handles requests to the storage origin."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, reviewer: Reviewer) -> None:
         self._store = store
+        self._reviewer = reviewer
 
     async def __call__(self, request: Request) -> Response:
         """Respond to *request*; errors are XML, as in S3."""
+        self._reviewer.review_storage(request)
         try:
             return await self._respond(request)
         except StorageError as problem:

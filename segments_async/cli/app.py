@@ -27,6 +27,7 @@ COMMANDS = {
     "workunits": "List the time that people spent on samples.",
     "releases": "Create, download, export and delete releases.",
     "api": "Call any endpoint of the service.",
+    "check": "Compare the real service with what this package assumes.",
     "sandbox": "Run the service in memory, for trying and testing.",
     "demo": "Upload, label, release and verify a dataset on a sandbox.",
     "completion": "Print the completion script for a shell.",

@@ -270,11 +270,14 @@ class ListChangedError(SegmentsError):
     """
     A list was changed while it was read, by a call of this client or of one that shares its connections.
 
-    The service numbers pages, so rows would be skipped. Read the list to its end before you change it::
+    The service numbers pages, so rows may be skipped. Read the list to its end before you change it::
 
         rows = await client.samples.list("jane/flowers")
         for sample in rows:
             await client.samples.delete(sample.uuid)
+
+    The message names the call. If another task made it, such as one that uploads samples meanwhile, start it after the
+    list, or list again afterwards.
     """
 
 

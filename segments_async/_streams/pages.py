@@ -361,8 +361,8 @@ class _PageIterator(AsyncIterator[list[T]]):
         if cause is not None and self._tracking is not None:
             self._ended = False  # every further step raises too
             raise ListChangedError(
-                f"the list was changed while it was read ({cause}), so rows would be skipped; "
-                f"read it to its end before you change it: rows = await {self._tracking.call}"
+                f"the list was changed while it was read ({cause}, by a task of this client), so rows may be skipped; "
+                f"read it to its end before anything changes it: rows = await {self._tracking.call}"
             )
 
     def _check_progress(self, page: Page[T]) -> None:

@@ -253,7 +253,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_
     stems=st.lists(NAMES, min_size=1, max_size=4, unique=True), suffix=st.sampled_from([".jpg", ".JPG", ".jpeg", ""])
 )
 async def test_any_file_name_survives(client, tmp_path_factory, stems, suffix):
-    """From a folder through an upload, a release and an export; one that differs only in case or accents gets a digest."""
+    """From a folder through an upload, a release and an export; one that differs only in case gets a digest."""
     tmp_path = tmp_path_factory.mktemp("names")
     names = [
         name for stem in stems if (name := f"{stem}{suffix}").strip(". ") and name[0] != "." and name.strip() == name

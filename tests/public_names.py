@@ -28,6 +28,7 @@ MODULES = (
                 "pointclouds",
                 "progress",
                 "resources",
+                "tables",
                 "sandbox",
             ),
             *("settings", "testing", "webhooks"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from attrs import field, fields, frozen
 
 from segments_async._pickling import picklable
 from segments_async.bulk.error_groups import group_of
+from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.errors import InputError, SegmentsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -256,6 +260,28 @@ class BulkReport(Generic[T]):
                 group = group_of(outcome.error, outcome.key, outcome.uuid, outcome.item)
                 groups.setdefault(group, []).append(outcome)
         return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
+
+    def to_arrow(self) -> pa.Table:
+        """
+        Make an Arrow table with a row for each outcome that was kept (extra ``arrow``).
+
+        Example:
+            ::
+
+                report = await client.labels.put_many(items, labelset="predictions")
+                pyarrow.parquet.write_table(report.to_arrow(), "outcomes.parquet")
+
+        Returns:
+            The outcomes, in the order of the input; ``segments_async.tables.OUTCOME_COLUMNS`` are its columns. Items
+            and values are not among them: see ``segments_async.tables.samples_table(report)``.
+
+        Raises:
+            ImportError: The extra is not installed.
+        """
+        from segments_async._arrow.batches import table_of  # noqa: PLC0415 (an extra)
+        from segments_async._arrow.columns import OUTCOME_COLUMNS  # noqa: PLC0415 (needed with it alone)
+
+        return table_of(OUTCOME_COLUMNS, map(outcome_row, self.results))
 
     def raise_if_failed(self) -> None:
         """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from doc_pages import blocks_of, run_block, text_of
 
+from segments_async.tables import LABEL_COLUMNS, OUTCOME_COLUMNS, SAMPLE_COLUMNS
+
 pytest_plugins = ["pytester"]
 
 README = "README.md"
@@ -51,6 +53,17 @@ def test_import(run_page):
         "[{'id': 1, 'category_id': 1, 'type': 'bbox', 'points': [[1.0, 2.0], [30.0, 40.0]]}]",
         "line 3 (rose.jpg): box[2]: expected a number, got ''",
     ]
+
+
+def test_tables(run_page):
+    printed = run_page("docs/tables.md")
+
+    assert printed[:2] == [["2 items: 2 created"], ["2 items: 2 done"]]
+    assert sorted(line.split()[:2] for line in printed[2]) == [["a.jpg", "rose"], ["a.jpg", "tulip"], ["b.jpg", "tulip"]]
+    text = text_of("docs/tables.md")
+    for column in (*SAMPLE_COLUMNS, *LABEL_COLUMNS, *OUTCOME_COLUMNS):
+        assert f"| `{column.name}` | " in text
+        assert f" | {column.meaning} |\n" in text
 
 
 @pytest.mark.parametrize("page", ["fastapi.md", "webhooks.md", "testing.md"])

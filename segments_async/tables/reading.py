@@ -1,0 +1,203 @@
+"""Read tables of any library as Arrow: pyarrow, pandas, polars, numpy arrays by name, anything with an Arrow stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from attrs import frozen
+
+from segments_async._caller_errors import caller_error, describe
+from segments_async._serialization.json import encode_json
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+JSON = {b"segments_async": b"json"}
+"""The metadata of a field whose text is JSON, as Arrow has no type for its values."""
+EXPECTED = "expected a table: of pyarrow, pandas or polars, with an Arrow stream, or arrays by name"
+SLICE_ROWS = 1_000
+_SIMPLE = frozenset({"string", "boolean", "integer", "floating", "decimal", "date", "datetime64", "datetime", "empty"})
+
+
+@frozen
+class Batches:
+    """Rows in batches. *table* has all of them; it is None if they can be read only once, batch by batch."""
+
+    schema: pa.Schema
+    table: pa.Table | None
+    stream: Iterator[pa.RecordBatch]
+
+
+def read_table(source: Any) -> Batches:
+    """
+    Read a table.
+
+    Raises:
+        InputError: It is no table, or a column mixes types that Arrow cannot represent.
+    """
+    with _arrow_errors():
+        if isinstance(source, pa.RecordBatchReader):
+            return Batches(source.schema, None, iter(source))
+        if (table := _table_in_memory(source)) is not None:
+            return Batches(table.schema, table, iter(()))
+        if hasattr(source, "__arrow_c_stream__"):
+            return _from_stream(source)
+        if isinstance(source, Iterable) and not isinstance(source, str | bytes):
+            return _from_batches(iter(source))
+    if hasattr(source, "collect"):
+        raise InputError("a lazy frame has no rows yet; collect() it first", path="table")
+    raise InputError(f"{EXPECTED}; got {type(source).__name__}", path="table")
+
+
+def _table_in_memory(source: Any) -> pa.Table | None:
+    pandas = sys.modules.get("pandas")
+    if isinstance(source, pa.Table):
+        return source
+    if isinstance(source, pa.RecordBatch):
+        return pa.Table.from_batches([source])
+    if pandas is not None and isinstance(source, pandas.DataFrame):
+        return _from_pandas(source, pandas)
+    return _from_arrays(source) if isinstance(source, Mapping) else None
+
+
+@contextmanager
+def _arrow_errors() -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"cannot be read as Arrow: {describe(error)}", path="table") from error
+
+
+def _from_stream(source: Any) -> Batches:
+    reader = pa.RecordBatchReader.from_stream(source)
+    # What has a length is in memory already.
+    table = reader.read_all() if hasattr(source, "__len__") else None
+    return Batches(reader.schema, table, iter(reader))
+
+
+def _from_batches(batches: Iterator[Any]) -> Batches:
+    first = next(batches, None)
+    if first is None:
+        return Batches(pa.schema([]), pa.table({}), iter(()))
+    if not isinstance(first, pa.RecordBatch):
+        raise InputError(f"{EXPECTED}; got a list of {type(first).__name__}", path="table")
+    return Batches(first.schema, None, chain([first], _checked(batches, first.schema)))
+
+
+def _checked(batches: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if not (isinstance(batch, pa.RecordBatch) and batch.schema.equals(schema)):
+            raise InputError("a batch has other columns than the first one", path="table")
+        yield batch
+
+
+def _from_arrays(arrays: Mapping[Any, Any]) -> pa.Table:
+    columns = {str(name): _array(name, values) for name, values in arrays.items()}
+    lengths = {name: len(array) for name, array in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"arrays of different lengths: {lengths}", path="table")
+    return _table_of(columns)
+
+
+def _array(name: Any, values: Any) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        raise InputError("expected an array or a list", path=str(name))
+    if getattr(values, "ndim", 1) > 1:
+        values = list(values)
+    if isinstance(values, list | tuple) and any(isinstance(value, dict | list | tuple) for value in values):
+        return _as_json(name, values)
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return _as_json(name, values)
+
+
+def _from_pandas(frame: Any, pandas: Any) -> pa.Table:
+    """Columns of Python objects that Arrow would change, such as mappings with different keys, become JSON text."""
+    index = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    if index:
+        frame = frame.reset_index(level=index)
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(f"columns that exist more than once: {', '.join(twice)}", path="table")
+    return _table_of({name: _from_series(name, frame.iloc[:, place], pandas) for place, name in enumerate(names)})
+
+
+def _from_series(name: str, series: Any, pandas: Any) -> pa.Array | pa.ChunkedArray:
+    if series.dtype == object:
+        kind = pandas.api.types.infer_dtype(series, skipna=True)
+        if kind in _SIMPLE:
+            try:
+                return pa.Array.from_pandas(series)
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+                pass
+        return _as_json(name, series, pandas)
+    return pa.Array.from_pandas(series)
+
+
+class _JsonText:
+    """Texts that are JSON."""
+
+    def __init__(self, texts: list[str | None]) -> None:
+        self.array = pa.array(texts, pa.large_string())
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+def _as_json(name: Any, values: Iterable[Any], pandas: Any = None) -> Any:
+    texts: list[str | None] = []
+    for number, value in enumerate(values):
+        try:
+            texts.append(None if _is_missing(value, pandas) else encode_json(value).decode())
+        except InputError as error:
+            raise error.under(f"table[{number}].{name}") from error.__cause__
+        except Exception as error:
+            raise caller_error(error, f"table[{number}].{name}") from error
+    return _JsonText(texts)
+
+
+def _is_missing(value: Any, pandas: Any) -> bool:
+    return value is None or bool(pandas is not None and pandas.api.types.is_scalar(value) and pandas.isna(value))
+
+
+def _table_of(columns: Mapping[str, Any]) -> pa.Table:
+    arrays = [column.array if isinstance(column, _JsonText) else column for column in columns.values()]
+    fields = [
+        pa.field(name, array.type, metadata=JSON if isinstance(column, _JsonText) else None)
+        for (name, column), array in zip(columns.items(), arrays, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def values_of(column: pa.Array | pa.ChunkedArray, name: str, first_row: int) -> list[Any]:
+    """
+    Return the values of a column as Python objects.
+
+    Raises:
+        InputError: One has no form in Python, such as a time in nanoseconds without pandas.
+    """
+    if column.null_count == len(column):
+        return [None] * len(column)
+    try:
+        values: list[Any] = column.to_pylist()
+    except Exception as error:
+        last_row = first_row + len(column) - 1
+        raise InputError(describe(error), path=f"table[{first_row}..{last_row}].{name}") from error
+    return values
+
+
+def duplicates_in(schema: pa.Schema, used: Collection[str]) -> list[str]:
+    """Return the columns among *used* that exist more than once."""
+    return [name for name in sorted(set(used)) if schema.names.count(name) > 1]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from segments_async.errors import ApiError
 
-if TYPE_CHECKING:
-    from segments_async.bulk.report import Outcome
 
-
-def outcome_row(outcome: Outcome[Any]) -> dict[str, Any]:
-    """Return the values of `OUTCOME_COLUMNS`."""
+def outcome_row(outcome: Any) -> dict[str, Any]:
+    """Return the values of `OUTCOME_COLUMNS` for an `Outcome`."""
     error = outcome.error
     return {
         "index": outcome.index,

@@ -263,7 +263,9 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
             clock=self._now,
         )
         api = gateway(origin="api", answer=Api(self._state, self._reviewer), latency=lambda: self.latency)
-        storage = gateway(origin="storage", answer=Storage(self._store, self._reviewer), latency=lambda: 0.0)
+        storage = gateway(
+            origin="storage", answer=Storage(self._store, self._reviewer.review_storage), latency=lambda: 0.0
+        )
         self._apps = {"api": api, "storage": storage}
         origins = [Origin(app, listener) for app, listener in zip((api, storage), listeners, strict=False)]
         self._webhooks.start(self._loop)

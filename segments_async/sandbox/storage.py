@@ -17,12 +17,10 @@ from segments_async.sandbox.signing import MAX_ASSET_BYTES, MAX_BODY_BYTES, Sign
 from segments_async.sandbox.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
-
-    from segments_async.sandbox.strict import Reviewer
 
 
 PRIVATE_SCHEMES = ("s3", "gs")
@@ -83,13 +81,13 @@ class ObjectStore:
 class Storage:
     """Handles requests to the storage origin."""
 
-    def __init__(self, store: ObjectStore, reviewer: Reviewer) -> None:
+    def __init__(self, store: ObjectStore, review: Callable[[Request], None]) -> None:
         self._store = store
-        self._reviewer = reviewer
+        self._review = review
 
     async def __call__(self, request: Request) -> Response:
         """Respond to *request*; errors are XML, as in S3."""
-        self._reviewer.review_storage(request)
+        self._review(request)
         try:
             return await self._respond(request)
         except StorageError as problem:

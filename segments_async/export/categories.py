@@ -43,7 +43,7 @@ class Categories:
         first = {"id": None, "name": None, "color": None, "attributes": None}
         return cls(
             plain=[first | category for category in plain],
-            colours={category["id"]: _colour(category.get("color"), index) for index, category in enumerate(plain)},
+            colours={category["id"]: colour_of(category.get("color"), index) for index, category in enumerate(plain)},
             things=frozenset(category["id"] for category in plain if category.get("has_instances")),
         )
 
@@ -89,7 +89,8 @@ class Categories:
         ]
 
 
-def _colour(given: Any, index: int) -> Colour:
+def colour_of(given: Any, index: int) -> Colour:
+    """Return a category's colour; without one, the palette's colour at its index."""
     try:
         red, green, blue = (min(255, max(0, int(part))) for part in given[:3])
     except (TypeError, ValueError, OverflowError):  # no colour, or not three numbers

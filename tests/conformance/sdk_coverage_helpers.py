@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-NOT_HERE = "not included: "
-
 HELPERS = {
     "utils.bitmap2file": "`images.encode_bitmap`, `client.labels.put_bitmap`",
     "utils.get_semantic_bitmap": "`images.semantic`",
@@ -13,7 +11,7 @@ HELPERS = {
     "utils.load_release": "`client.releases.download`",
     "utils.transform_label_to_ego_coordinates": "`transform_to_ego`",
     "utils.export_dataset": "`client.releases.export`",
-    "utils.show_polygons": f"{NOT_HERE}use a plotting library",
+    "utils.show_polygons": "`export.draw_polygons`",
     "utils.load_pointcloud_from_url": "`pointclouds.load_pointcloud_from_url`",
     "utils.array_to_pcd": "`pointclouds.array_to_pcd`",
     "utils.ply_to_pcd": "`pointclouds.ply_to_pcd`",
@@ -30,4 +28,4 @@ HELPERS = {
     "export.export_yolo": "`client.releases.export`",
     "dataset.SegmentsDataset": "`client.releases.download`, `client.samples.stream`",
 }
-"""``images`` stands for `segments_async.images`, and ``pointclouds`` for `segments_async.pointclouds`."""
+"""``images``, ``export`` and ``pointclouds`` are modules of `segments_async`."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from segments_async._validators import is_number
 from segments_async.imports.coco_file import CocoFile
 from segments_async.imports.formats import Format
-from segments_async.imports.reading import UnreadableError, box_of, mapping_of, numbers_of, points_of
+from segments_async.imports.reading import UnreadableError, box_or_none, mapping_of, numbers_of, points_of
 from segments_async.imports.shapes import Box, Dot, Mask, Polygon, Shape, SourceObject
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class CocoInstance(CocoFile):
 
     def _add(self, image: SourceImage, annotation: dict[str, Any], where: str) -> None:
         category = self._ids[annotation.get("category_id")]
-        box = _box_of(annotation.get("bbox"))
+        box = box_or_none(annotation.get("bbox"))
         attributes = _attributes_of(annotation)
         shape = self._shape(annotation, box, image)
         make = partial(SourceObject, category=category, where=where)
@@ -111,14 +111,6 @@ def _decode(counts: Any, size: tuple[int, int]) -> Any:
     from segments_async.imports.run_lengths import run_length_bits  # noqa: PLC0415 (an extra)
 
     return run_length_bits(counts, size)
-
-
-def _box_of(given: Any) -> Box | None:
-    """Return the box of an annotation; None if it has none, or one without area, as around a point."""
-    if given is None:
-        return None
-    x, y, width, height = numbers_of(given, "bbox", 4)
-    return box_of(x, y, x + width, y + height) if width and height else None
 
 
 def _attributes_of(annotation: dict[str, Any]) -> dict[str, Any]:

@@ -114,6 +114,14 @@ def box_of(left: float, top: float, right: float, bottom: float) -> Box:
     return Box(min(left, right), min(top, bottom), max(left, right), max(top, bottom))
 
 
+def box_or_none(given: Any) -> Box | None:
+    """Return COCO's box, ``[x, y, width, height]``; None if there is none, or one without area, as around a point."""
+    if given is None:
+        return None
+    x, y, width, height = numbers_of(given, "bbox", 4)
+    return box_of(x, y, x + width, y + height) if width and height else None
+
+
 def bounds_of(points: Iterable[Point]) -> Box | None:
     """Return the box around points; None if it has no area."""
     columns, rows = zip(*points, strict=True)

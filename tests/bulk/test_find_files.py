@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from bulk_checks import check_report, names_on
@@ -99,6 +101,34 @@ async def test_what_is_left_out(tmp_path):
 
 
 @one_backend
+@pytest.fixture
+def deep(tmp_path, monkeypatch):
+    """Folders in folders: 1,100 of them, and 40 whose path is too long for the system."""
+    for name, count in (("d", 1100), ("f" * 100, 40)):
+        monkeypatch.chdir(tmp_path)
+        for _ in range(count):
+            Path(name).mkdir()
+            os.chdir(name)
+            if len(name) > 1:
+                Path("a.jpg").write_bytes(b"x")
+        Path("b.jpg").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in ("d", "f" * 100):
+        subprocess.run(["rm", "-rf", name], cwd=tmp_path, check=True)  # pytest cannot delete it
+
+
+async def test_folders_in_folders(client, flowers, deep):
+    """However deep; a path that is too long is the failure of that item."""
+    report = await client.samples.upload_files(flowers, deep, name=lambda path: str(len(path.parts)))
+
+    reached = [outcome for outcome in report.results if outcome.status == "created"]
+    assert len(reached) >= 35
+    assert max(int(outcome.key) for outcome in reached) > 1100
+    assert all("File name too long" in str(outcome.error) for outcome in report.failures)
+    assert report.total > len(reached)
+
+
 async def test_bad_ignore(client, flowers, tmp_path):
     make(tmp_path, "a.png")
     for files, ignore, words in [

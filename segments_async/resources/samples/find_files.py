@@ -6,7 +6,6 @@ import logging
 import os
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from segments_async._caller_errors import caller_code
 from segments_async._threads import run_sync
 from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.local_files import FoundFile
+from segments_async._wire.shortages import shortage_code
 from segments_async.errors import InputError
 from segments_async.resources.samples.walk import UnreadableFolder, walk
 
@@ -104,12 +104,22 @@ def _glob_files(folder: Path, pattern: str, ignore: Sequence[str]) -> Iterator[P
             yield found
             continue
         path = Path(found)
-        if not path.is_file():
-            continue
-        target = path.resolve()
-        if not target.is_relative_to(root):
-            _log.warning("skipped %s: it points outside %s", path, folder)
-            continue
-        with suppress(FileNotFoundError):  # deleted meanwhile
-            if (regular := FoundFile.find(path, target)) is not None:
+        try:
+            if (regular := _regular_file(path, root)) is not None:
                 yield regular
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+        except OSError as error:
+            if shortage_code(error) is not None:
+                raise
+            yield path  # such as one that is too long: an item that fails
+
+
+def _regular_file(path: Path, root: Path) -> FoundFile | None:
+    if not path.is_file():
+        return None
+    target = path.resolve()
+    if target.is_relative_to(root):
+        return FoundFile.find(path, target)
+    _log.warning("skipped %s: it points outside %s", path, root)
+    return None

@@ -76,24 +76,38 @@ def walk(folder: str, pattern: str, ignore: Sequence[str] = ()) -> Iterator[str 
     hidden = any(part.startswith(".") for found in patterns for part in found.split("/"))
     rules = [found.rstrip("/") for rule in ignore for found in expand_braces(rule)]
     states = frozenset(tuple(part for part in found.split("/") if part) for found in patterns)
-    yield from _walk(folder, "", states, rules, hidden=hidden)
+    left = [_Folder(folder, "", states)]  # not by recursion, whose depth is limited
+    while left:
+        found_folders: list[_Folder] = []
+        yield from _walk(left.pop(), found_folders, rules, hidden=hidden)
+        left += reversed(found_folders)
+
+
+@frozen
+class _Folder:
+    """A folder to walk through."""
+
+    path: str
+    below: str
+    """Its path below the folder where the walk started, with a slash at the end."""
+    states: frozenset[_State]
 
 
 def _walk(
-    folder: str, below: str, states: frozenset[_State], ignore: Sequence[str], *, hidden: bool
+    folder: _Folder, folders: list[_Folder], ignore: Sequence[str], *, hidden: bool
 ) -> Iterator[str | UnreadableFolder]:
-    states = _with_skipped_stars(states)
+    """Yield the files of one folder, and add its folders to *folders*."""
+    states = _with_skipped_stars(folder.states)
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder.path) as entries:
             found = sorted(entries, key=lambda entry: natural_key(entry.name))
     except OSError as error:
         if shortage_code(error) is not None:
             raise
-        yield UnreadableFolder(folder, error.strerror or str(error))
+        yield UnreadableFolder(folder.path, error.strerror or str(error))
         return
-    folders: list[tuple[os.DirEntry[str], frozenset[_State]]] = []
     for entry in found:
-        path = f"{below}{entry.name}"
+        path = f"{folder.below}{entry.name}"
         if (entry.name.startswith(".") and not hidden) or _is_ignored(entry.name, path, ignore):
             continue
         if _is_folder(entry):
@@ -101,11 +115,9 @@ def _walk(
             if not entry.is_symlink():
                 further |= {state for state in states if state[0] == "**"}
             if further:
-                folders.append((entry, frozenset(further)))
+                folders.append(_Folder(entry.path, f"{path}/", frozenset(further)))
         elif any(len(state) == 1 and _matches(entry.name, state[0]) for state in states):
             yield entry.path
-    for entry, left in folders:
-        yield from _walk(entry.path, f"{below}{entry.name}/", left, ignore, hidden=hidden)
 
 
 def _with_skipped_stars(states: frozenset[_State]) -> frozenset[_State]:

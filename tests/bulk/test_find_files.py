@@ -100,7 +100,6 @@ async def test_what_is_left_out(tmp_path):
     assert await found(tmp_path / "Thumbs.db", tmp_path) == ["Thumbs.db"]
 
 
-@one_backend
 @pytest.fixture
 def deep(tmp_path, monkeypatch):
     """Folders in folders: 1,100 of them, and 40 whose path is too long for the system."""
@@ -118,6 +117,7 @@ def deep(tmp_path, monkeypatch):
         subprocess.run(["rm", "-rf", name], cwd=tmp_path, check=True)  # pytest cannot delete it
 
 
+@one_backend
 async def test_folders_in_folders(client, flowers, deep):
     """However deep; a path that is too long is the failure of that item."""
     report = await client.samples.upload_files(flowers, deep, name=lambda path: str(len(path.parts)))
@@ -129,6 +129,7 @@ async def test_folders_in_folders(client, flowers, deep):
     assert report.total > len(reached)
 
 
+@one_backend
 async def test_bad_ignore(client, flowers, tmp_path):
     make(tmp_path, "a.png")
     for files, ignore, words in [

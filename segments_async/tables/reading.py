@@ -45,6 +45,7 @@ def read_table(source: Any) -> Batches:
         if isinstance(source, pa.RecordBatchReader):
             return Batches(source.schema, None, iter(source))
         if (table := _table_in_memory(source)) is not None:
+            table = _without_views(table)
             return Batches(table.schema, table, iter(()))
         if hasattr(source, "__arrow_c_stream__"):
             return _from_stream(source)
@@ -56,9 +57,11 @@ def read_table(source: Any) -> Batches:
 
 
 def _table_in_memory(source: Any) -> pa.Table | None:
-    pandas = sys.modules.get("pandas")
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
     if isinstance(source, pa.Table):
         return source
+    if polars is not None and isinstance(source, polars.DataFrame):
+        return source.to_arrow(compat_level=polars.CompatLevel.oldest())
     if isinstance(source, pa.RecordBatch):
         return pa.Table.from_batches([source])
     if pandas is not None and isinstance(source, pandas.DataFrame):
@@ -76,11 +79,21 @@ def _arrow_errors() -> Iterator[None]:
         raise InputError(f"cannot be read as Arrow: {describe(error)}", path="table") from error
 
 
+def _without_views(table: pa.Table) -> pa.Table:
+    """Replace views of strings, whose rows Arrow cannot sort."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.large_string()))
+    return table
+
+
 def _from_stream(source: Any) -> Batches:
     reader = pa.RecordBatchReader.from_stream(source)
     # What has a length is in memory already.
-    table = reader.read_all() if hasattr(source, "__len__") else None
-    return Batches(reader.schema, table, iter(reader))
+    if not hasattr(source, "__len__"):
+        return Batches(reader.schema, None, iter(reader))
+    table = _without_views(reader.read_all())
+    return Batches(table.schema, table, iter(()))
 
 
 def _from_batches(batches: Iterator[Any]) -> Batches:

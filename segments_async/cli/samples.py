@@ -14,6 +14,7 @@ from segments_async.cli.lines import STDIN, Folders, InputFile, Uuids, check_sou
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Statuses, Yes, confirm, first
 from segments_async.cli.statuses import CommandError
+from segments_async.cli.tables import TableFormat, write_samples
 
 app = App(
     name="samples",
@@ -45,6 +46,7 @@ async def list_(
     sort: Sort = "name",
     descending: bool = False,
     limit: Annotated[int | None, Parameter(alias="-L")] = None,
+    format: TableFormat | None = None,
     context: ContextArgument,
 ) -> None:
     """
@@ -58,6 +60,7 @@ async def list_(
         sort: What to sort by.
         descending: Sort from last to first.
         limit: Print this many samples at most.
+        format: Write all columns as CSV or Parquet; docs/tables.md has them.
     """
     async with context.client(dataset) as client:
         samples = client.samples.list(
@@ -70,7 +73,10 @@ async def list_(
             sort=sort,
             direction="desc" if descending else "asc",
         )
-        await context.printer.print_list(first(samples, limit), COLUMNS)
+        if format is None:
+            await context.printer.print_list(first(samples, limit), COLUMNS)
+        else:
+            await write_samples(first(samples, limit), format)
 
 
 @app.command

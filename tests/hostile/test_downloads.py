@@ -10,7 +10,7 @@ import zlib
 import pytest
 from raw_server import RawServer, answer, head
 from raw_storage import file_answer, first_then, range_start
-from wires import ONCE, WIRES, within
+from wires import ONCE, QUICK, WIRES, within
 
 from segments_async import ApiError, DecodeError, InputError, ServerError, TransportError
 
@@ -319,6 +319,25 @@ async def test_body_that_is_longer_than_its_range(connect, tmp_path):
     assert outcome.value[0].read_bytes() == OLD
 
 
+@WIRES
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_short_parts(connect, tmp_path, size):
+    """A host that sends a few bytes for each request cannot prolong a download: only progress resets the attempts."""
+
+    def resume(peer, request):
+        start = range_start(request) if "range" in request.headers else 0
+        words = {"ETag": '"1"', "Content-Range": f"bytes {start}-{start + size - 1}/{len(OLD)}"}
+        peer.send(answer(OLD[start : start + size], 206, PNG | words))
+
+    with RawServer(first_then(cut_half_way, resume)) as host, within(5):
+        async with connect(NO_API) as client:
+            [outcome] = (await client.assets.download_many([f"{host.url}/big.bin"], tmp_path)).results
+
+    assert isinstance(outcome.error, TransportError)
+    assert len(host.requests) <= 2 * QUICK.bulk_attempts  # the first half was progress
+    assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+
+
 def release_at(peer, request):
     """Answer for the release whose file is at the same server; False if that was not asked."""
     if "/releases/" not in request.path:
@@ -380,5 +399,8 @@ async def test_callback_that_raises(connect, tmp_path, caplog):
 
     assert (tmp_path / "v1.json").read_bytes() == OLD
     assert len(host.requests) == 2
-    assert [made.finished for made in calls] == [False, True]
+    *before, last = [made.finished for made in calls]
+    assert last
+    assert before
+    assert not any(before)  # how many there are depends on the time that they take
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]

@@ -19,6 +19,8 @@ from benchmarks.payloads import LABEL, VECTOR, new_sample, painted_bitmap, paint
 
 Handler = Callable[[bytes], bytes | None]
 """Returns the response to a request body; None for a wrong body."""
+LATE_SECONDS = 0.1
+"""Seconds after a wait was sent in which calls may still come that were sent before."""
 BAD_REQUEST = (b"400 Bad Request", b"{}")
 INVALID_PAGE = (b"404 Not Found", b'{"detail": "Invalid page."}')
 
@@ -76,6 +78,11 @@ class Bucket:
     """
 
     def __init__(self, rate: float, burst: int, *, whole_seconds: bool = False) -> None:
+        self.refused = 0
+        """Calls refused so far."""
+        self.refused_late = 0
+        """Those of them that came during a wait that had been sent more than `LATE_SECONDS` before."""
+        self._wait_sent = self._wait_ends = -math.inf
         self._rate = rate
         self._whole_seconds = whole_seconds
         self._burst = self._tokens = float(burst)
@@ -90,9 +97,18 @@ class Bucket:
         self._filled = now
         if self._tokens < 1:
             wait = (1 - self._tokens) / self._rate
-            return math.ceil(wait) if self._whole_seconds else wait
+            wait = math.ceil(wait) if self._whole_seconds else wait
+            self._refuse(now, wait)
+            return wait
         self._tokens -= 1
         return 0.0
+
+    def _refuse(self, now: float, wait: float) -> None:
+        self.refused += 1
+        if now >= self._wait_ends:
+            self._wait_sent = now
+        self.refused_late += now - self._wait_sent > LATE_SECONDS
+        self._wait_ends = max(self._wait_ends, now + wait)
 
 
 class Connection(asyncio.Protocol):
@@ -132,6 +148,8 @@ class Connection(asyncio.Protocol):
         method, target, _ = head.split(b" ", 2)
         if method == b"get" and b"/samples/?" in target:
             content, error = list_samples(target.decode()), INVALID_PAGE
+        elif target == b"/refusals":
+            content, error = orjson.dumps([self._bucket.refused, self._bucket.refused_late]), BAD_REQUEST
         elif target != b"/cpu" and (wait := self._bucket.take()):
             content, error = None, (b"429 Too Many Requests\r\nRetry-After: %g" % wait, b"{}")
         else:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from segments_async._http.session import Session
+    from segments_async.limits import SharedLimiter
     from segments_async.resources import (
         Assets,
         Datasets,
@@ -75,6 +76,9 @@ class AsyncSegments:
             combined with *transport*. `aclose` does not close it. Its auth, headers and cookies are not used.
         hooks: Callbacks that observe requests.
         clock: The sources of time and randomness; for tests.
+        limiter: A limiter that several processes share, such as `segments_async.limits.RedisLimiter`, so that they
+            respect the rate limit of the service together. Its waits count against ``max_wait``; if it cannot be
+            reached, a warning is logged, and the client uses its own limiter. It does not apply to storage hosts.
         max_answer_mb: Maximum size of one response in megabytes (10^6 bytes), counted after decompression; a larger one
             is a `DecodeError`. A page of 1000 samples with whole labels is the largest that is usual. Files have limits
             of their own.
@@ -115,6 +119,7 @@ class AsyncSegments:
         http_client: httpx.AsyncClient | None = None,
         hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
+        limiter: SharedLimiter | None = None,
         max_answer_mb: float = 256,
     ) -> None:
         api_key = masked(api_key)  # before anything can raise
@@ -132,6 +137,7 @@ class AsyncSegments:
         if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
             raise InputError(f"expected an httpx.AsyncClient, got {type(http_client).__name__}", path="http_client")
         _check_retry(retry)
+        _check_limiter(limiter)
         key = api_key_from(api_key)
         pool = Pool(
             base_url=base_url_from(base_url or os.environ.get("SEGMENTS_API_URL") or DEFAULT_BASE_URL),
@@ -141,6 +147,7 @@ class AsyncSegments:
             clock=clock,
             hooks=hooks,
             max_answer_bytes=int(max_answer_mb * MB),
+            limiter=limiter,
         )
         self._derived = False
         self._set_session(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
@@ -321,3 +328,9 @@ class AsyncSegments:
 def _check_retry(retry: object) -> None:
     if not isinstance(retry, RetryPolicy):
         raise InputError(f"expected a RetryPolicy, got {type(retry).__name__}", path="retry")
+
+
+def _check_limiter(limiter: object) -> None:
+    missing = [name for name in ("reserve", "give_back", "refused", "learned") if not hasattr(limiter, name)]
+    if limiter is not None and missing:
+        raise InputError(f"expected a SharedLimiter; {type(limiter).__name__} has no {missing[0]}()", path="limiter")

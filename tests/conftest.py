@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from waiting import wait_until
 
 from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
@@ -52,6 +56,36 @@ async def patient(sandbox: Sandbox, clock: ManualClock, anyio_backend: str) -> A
     """A client of the sandbox whose waits cost no time; `clock.slept` lists them."""
     async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, clock=clock.settings) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis of its own, without files; tests that need one are skipped where there is none."""
+    command = shutil.which("redis-server")
+    if command is None:
+        pytest.skip("there is no redis-server")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    options = ["--port", str(port), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
+        wait_until(lambda: server.poll() is not None or _listens(port))
+        yield f"redis://127.0.0.1:{port}/0"
+        server.kill()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine without a server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 PYTEST_INI = "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"

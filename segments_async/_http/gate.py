@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
+from segments_async._http.shared_turns import SharedTurns
 from segments_async._wire.limiter import Budget, Limiter, Ticket
 from segments_async._wire.retry import RETRY_AFTER_JITTER, is_throttled
 from segments_async.errors import RateLimitError, RequestTimeoutError, ServerError, TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from segments_async.errors import SegmentsError
+    from segments_async.limits import SharedLimiter
     from segments_async.settings import Clock
 
 UNAVAILABLE = 503
@@ -27,17 +32,20 @@ class Gate:
     Args:
         capacity: Maximum calls in flight.
         clock: The source of time and randomness.
+        shared: A limiter that other processes use too, and its name for this gate; None if there is none.
     """
 
-    def __init__(self, capacity: int, clock: Clock) -> None:
+    def __init__(self, capacity: int, clock: Clock, shared: tuple[SharedLimiter, str] | None = None) -> None:
         self._capacity = capacity
         self._clock = clock
+        self._shared = shared
         self.reset()
 
     def reset(self) -> None:
         """Start from the initial state, with no call in flight or waiting."""
         self.limiter: Limiter = Limiter(self._capacity)
         self.budget: Budget = Budget(self._capacity)
+        self._turns = self._shared and SharedTurns(*self._shared, self.limiter, self._clock)
 
     @property
     def is_idle(self) -> bool:
@@ -59,6 +67,12 @@ class Gate:
             RateLimitError: The service asked for a longer pause; `retry_after` has its rest in seconds.
             RequestTimeoutError: No slot became free within *max_wait*.
         """
+        if self._turns is None:
+            return await self._enter(first, max_wait, max_pause)
+        return await self._enter_shared(self._turns, first, max_wait, max_pause)
+
+    async def _enter(self, first: bool, max_wait: float, max_pause: float) -> Ticket:  # noqa: FBT001
+        """Wait for a slot of this process."""
         ticket = Ticket(_ignore)
         self.limiter.enter(ticket, self._clock.monotonic(), first=first)
         if not ticket.admitted:
@@ -68,6 +82,23 @@ class Gate:
                 self.limiter.withdraw(ticket, self._clock.monotonic())
                 raise
         return ticket
+
+    async def _enter_shared(self, turns: SharedTurns, first: bool, max_wait: float, max_pause: float) -> Ticket:  # noqa: FBT001
+        """Wait for a slot of this process, and then for a turn among all processes."""
+        started = self._clock.monotonic()
+        while True:
+            remaining = max_wait - (self._clock.monotonic() - started)
+            ticket = await self._enter(first, remaining, max_pause)
+            has_turn = False
+            try:
+                with self._at_most(max_wait - (self._clock.monotonic() - started), max_wait):
+                    has_turn = await turns.take()
+            finally:
+                if not has_turn:
+                    self.limiter.withdraw(ticket, self._clock.monotonic())
+            if has_turn:
+                return ticket
+            first = True  # it waited before those that came since
 
     @property
     def rate(self) -> float | None:
@@ -107,6 +138,12 @@ class Gate:
         else:
             self.succeeded(ticket)
 
+    async def tell_others(self, error: SegmentsError) -> None:
+        """Tell the other processes that a call failed because the service asked to wait."""
+        wait = self.limiter.paused_until - self._clock.monotonic()
+        if self._turns is not None and is_throttled(error) and wait > 0:
+            await self._turns.refused(wait)
+
     def _check_pause(self, max_pause: float) -> None:
         remaining = self.limiter.paused_until - self._clock.monotonic()
         if remaining > max_pause:
@@ -114,11 +151,16 @@ class Gate:
             raise RateLimitError(detail=detail, retry_after=remaining)
 
     async def _wait(self, ticket: Ticket, max_wait: float, max_pause: float) -> None:
+        with self._at_most(max_wait, max_wait):
+            while not ticket.admitted:
+                self._check_pause(max_pause)  # each time, as another call may be refused meanwhile
+                await self._wait_for_change(ticket)
+
+    @contextmanager
+    def _at_most(self, seconds: float, max_wait: float) -> Iterator[None]:
         try:
-            with anyio.fail_after(None if max_wait == math.inf else max_wait):
-                while not ticket.admitted:
-                    self._check_pause(max_pause)  # each time, as another call may be refused meanwhile
-                    await self._wait_for_change(ticket)
+            with anyio.fail_after(None if seconds == math.inf else max(0.0, seconds)):
+                yield
         except TimeoutError:
             raise RequestTimeoutError(
                 f"not sent: {self.limiter.in_flight} calls were in flight for {max_wait:g} s", sent=False

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from segments_async._wire.redaction import KeyRedactor
     from segments_async.errors import TransportError
     from segments_async.hooks import Hook, Hooks
+    from segments_async.limits import SharedLimiter
     from segments_async.settings import Clock
 
 logger = logging.getLogger("segments_async")
@@ -106,9 +107,11 @@ class Pool:
         clock: Clock,
         hooks: Hooks,
         max_answer_bytes: int,
+        limiter: SharedLimiter | None = None,
     ) -> None:
         self.base_url = base_url
         self.base: BaseUrl = BaseUrl(base_url)
+        self._limiter = limiter
         self.max_answer_bytes = max_answer_bytes
         self.max_connections = max_connections
         self.clock = clock
@@ -151,7 +154,8 @@ class Pool:
         digest = blake2b(api_key.encode(), digest_size=16).digest()
         gate = self._gates.get(digest)
         if gate is None:
-            gate = self._gates[digest] = Gate(self.max_connections, self.clock)
+            shared = None if self._limiter is None else (self._limiter, _name_of(self.base_url, api_key))
+            gate = self._gates[digest] = Gate(self.max_connections, self.clock, shared)
         return gate
 
     def storage_gate_for(self, url: str) -> Gate:
@@ -409,6 +413,11 @@ class _Call:
     def was_sent(self) -> bool | None:
         """Whether bytes of the request may have left; None if the transport does not say."""
         return self.exchange.sent
+
+
+def _name_of(base_url: str, api_key: str) -> str:
+    """Return the name of a service and a key in a shared limiter; other processes find the same, and not the key."""
+    return blake2b(f"{base_url}\n{api_key}".encode(), digest_size=16).hexdigest()
 
 
 def _notify(hook: Hook, event: CallEvent) -> None:

@@ -296,6 +296,7 @@ class Session:
             except SegmentsError as caught:
                 error = caught
                 gate.failed(ticket, error)
+                await gate.tell_others(error)
             else:
                 gate.succeeded(ticket)
                 return result

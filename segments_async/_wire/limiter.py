@@ -75,6 +75,14 @@ class Limiter:
         """Return the calls per second allowed now; infinite if no rate limit was detected."""
         return self._pace.rate(now)
 
+    def measured_rate(self, now: float) -> float | None:
+        """Return the calls per second that refusals showed; None if they showed none yet."""
+        return self._pace.measured(now)
+
+    def forget_rate(self) -> None:
+        """Stop spacing calls, and forget what refusals showed, because another limiter spaces them."""
+        self._pace = Pace()
+
     @property
     def waiting(self) -> int:
         """Calls in the queue."""

@@ -49,6 +49,11 @@ MAX_ANSWERS = 1000
 """Maximum number of responses kept for a measurement."""
 
 
+def growth_after(seconds: float) -> float:
+    """Return the pace, *seconds* after a refusal, as a multiple of the measured rate (CUBIC, RFC 9438)."""
+    return 1 - HEADROOM + GROWTH * ((seconds - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3
+
+
 @define(eq=False)
 class Round:
     """The calls that were sent between two waits, and the times of their responses."""
@@ -128,11 +133,13 @@ class Pace:
         if self._first_round is None or self._round is None:
             return math.inf
         seconds = now - self._round.start
-        if self._first_rate is None:
-            share = PROBE_FACTOR + (seconds / PROBE_SECONDS) ** 3
-        else:
-            share = 1 - HEADROOM + GROWTH * ((seconds - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3
+        is_probing = self._first_rate is None
+        share = PROBE_FACTOR + (seconds / PROBE_SECONDS) ** 3 if is_probing else growth_after(seconds)
         return max(MIN_RATE, (self._rate + self._uncertainty * min(1.0, seconds / RAMP_SECONDS)) * share)
+
+    def measured(self, now: float) -> float | None:
+        """Return the measured rate; None until a call was refused while the calls were spaced."""
+        return None if self._first_rate is None else self.rate(now)
 
     def admitted(self, now: float) -> Round:
         """Record that a call is sent and schedule the next; the first call after a wait starts a new round."""

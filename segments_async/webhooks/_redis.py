@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import Any
 
-from segments_async.errors import InputError
+from segments_async._redis import RedisClients
 from segments_async.webhooks._stores import LEASE, SECONDS, Claim, check_times
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 _LEASED, _DONE = b"leased", b"done"
 _CLAIM = """
@@ -56,22 +50,11 @@ class RedisReplayGuard:
         lease: float = LEASE,
         **options: Any,
     ) -> None:
-        if find_spec("redis") is None:
-            raise ImportError('RedisReplayGuard requires redis; install it with: pip install "segments-async[redis]"')
         check_times(seconds, lease)
-        self._url = url
-        self._options = options
+        self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._prefix = prefix
         self._seconds = seconds
         self._lease = lease
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
-        try:
-            self._make_client()
-        except (ValueError, AttributeError, TypeError):
-            pass  # its message could contain a password
-        else:
-            return
-        raise InputError("expected a URL such as 'redis://localhost:6379/0', and options of redis-py", path="url")
 
     async def claim(self, message_id: str, /) -> Claim:
         """Lease a message, unless it is leased or done."""
@@ -82,7 +65,7 @@ class RedisReplayGuard:
 
     async def finish(self, message_id: str, /) -> None:
         """Mark a message as done, so that it is not processed again."""
-        await self._client().set(self._prefix + message_id, _DONE, px=_milliseconds(self._seconds))
+        await self._clients.get().set(self._prefix + message_id, _DONE, px=_milliseconds(self._seconds))
 
     async def release(self, message_id: str, /) -> None:
         """End the lease of a message, because its processing failed, so that it can be delivered again."""
@@ -90,24 +73,11 @@ class RedisReplayGuard:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        await self._clients.aclose()
 
     async def _call(self, script: str, message_id: str, *arguments: bytes | int) -> Any:
-        answer: Any = self._client().eval(script, 1, self._prefix + message_id, *arguments)
+        answer: Any = self._clients.get().eval(script, 1, self._prefix + message_id, *arguments)
         return await answer
-
-    def _client(self) -> Redis:
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = self._make_client()
-        return self._clients[loop]
-
-    def _make_client(self) -> Redis:
-        from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
-
-        return Redis.from_url(self._url, **self._options)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -6,54 +6,18 @@ Time is virtual and jumps to the next event, so nothing depends on the machine. 
 
 from __future__ import annotations
 
-import math
 import random
 
 import anyio
-import httpx
 import pytest
 import trio
 import trio.testing
+from rate_limited import RATE, Bucket
 
 from segments_async import AsyncSegments, Clock
 
-RATE = 100.0
 AT_MOST = 1.15
 """Of the ideal time, (calls - burst) / rate."""
-
-
-class Bucket(httpx.AsyncBaseTransport):
-    """A service that allows `RATE` calls a second, and *burst* at once, and names the wait when it refuses."""
-
-    def __init__(self, *, burst, latency, whole_seconds=False):
-        self.burst = self._tokens = burst
-        self._latency = latency
-        self._whole_seconds = whole_seconds
-        self._filled = 0.0
-        self._silent_until = -math.inf
-        self._chance = random.Random(7)
-        self.running = self.most_running = 0
-        self.refused = 0
-        self.too_early = 0
-        """Requests that came although a refusal, which the client had heard, asked for silence."""
-
-    async def handle_async_request(self, request):
-        now = trio.current_time()
-        self.too_early += now < self._silent_until - 1e-9
-        self.running += 1
-        self.most_running = max(self.running, self.most_running)
-        self._tokens = min(self.burst, self._tokens + (now - self._filled) * RATE)
-        self._filled = now
-        missing = 1 - self._tokens
-        self._tokens -= missing <= 0
-        await trio.sleep(self._latency * self._chance.uniform(0.8, 1.2))
-        self.running -= 1
-        if missing <= 0:
-            return httpx.Response(200, json={"sample_uuid": "u", "attributes": {}})
-        wait = math.ceil(missing / RATE) if self._whole_seconds else missing / RATE
-        self.refused += 1
-        self._silent_until = max(self._silent_until, trio.current_time() + wait)
-        return httpx.Response(429, headers={"Retry-After": f"{wait}"}, json={"detail": "Request was throttled."})
 
 
 def timed(bucket, work):

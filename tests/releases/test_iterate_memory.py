@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from PIL import Image
+from waiting import until
 
 from segments_async import DecodeError
 from segments_async._releases import loading
@@ -139,9 +140,7 @@ async def test_no_more_is_decoded_than_fits(client, release, monkeypatch):
     monkeypatch.setattr(loading, "_decode", note)
     async with client.releases.iterate(release, prefetch=16) as items:
         budget = items._loader._budget
-        with anyio.fail_after(20):
-            while not budget._waiting:
-                await anyio.sleep(0.01)
+        await until(lambda: budget._waiting)
         later = [number for number in decoded if number != 0]
         used = budget.used
         names = [item.sample.name async for item in items]

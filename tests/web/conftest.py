@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,13 +49,6 @@ def until() -> Callable[[Callable[[], object]], None]:
     return wait_until
 
 
-@pytest.fixture
-def closed_port() -> int:
-    """A port of this machine without a server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def _serving(app):
     """A real uvicorn, in a thread; its port."""
@@ -78,26 +68,3 @@ def _serving(app):
 def serving():
     """``with serving(app) as port``: a real uvicorn."""
     return _serving
-
-
-@pytest.fixture(scope="module")
-def redis_url():
-    """A real Redis of its own, without files; tests that need one are skipped where there is none."""
-    command = shutil.which("redis-server")
-    if command is None:
-        pytest.skip("there is no redis-server")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    options = ["--port", str(port), "--save", "", "--appendonly", "no"]
-    with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
-        wait_until(lambda: server.poll() is not None or _listens(port))
-        yield f"redis://127.0.0.1:{port}/0"
-        server.kill()
-
-
-def _listens(port):
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True

@@ -59,7 +59,7 @@ async def make_store(request, tmp_path):
     async def let_lease_expire(name):
         now[0] += 600
         if request.param == "redis":  # its time cannot be set
-            client = made[0]._client()
+            client = made[0]._clients.get()
             assert 0 < await client.pttl(f"{tmp_path}:{name}") <= 86_400_000
             if await client.get(f"{tmp_path}:{name}") == b"leased":
                 await client.delete(f"{tmp_path}:{name}")

@@ -1,0 +1,69 @@
+"""Clients of a Redis server, one for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from segments_async.errors import InputError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+
+class RedisClients:
+    """
+    Create a client in each event loop that needs one.
+
+    Args:
+        url: The URL of the server.
+        options: Passed to ``redis.asyncio.Redis.from_url``.
+        used_by: The class that needs them, for errors.
+
+    Raises:
+        ImportError: The extra ``redis`` is not installed.
+        InputError: *url* is not the URL of a Redis server.
+    """
+
+    def __init__(self, url: str, options: dict[str, Any], *, used_by: str) -> None:
+        if find_spec("redis") is None:
+            raise ImportError(f'{used_by} requires redis; install it with: pip install "segments-async[redis]"')
+        self._url = url
+        self._options = options
+        self._used_by = used_by
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+        try:
+            self._create()
+        except (ValueError, AttributeError, TypeError):
+            pass  # its message could contain a password
+        else:
+            return
+        raise InputError("expected a URL such as 'redis://localhost:6379/0', and options of redis-py", path="url")
+
+    def get(self) -> Redis:
+        """
+        Return the client of this event loop.
+
+        Raises:
+            InputError: The event loop is not asyncio's.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise InputError(f"{self._used_by} works on asyncio only, as redis-py does") from None
+        if loop not in self._clients:
+            self._clients[loop] = self._create()
+        return self._clients[loop]
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    def _create(self) -> Redis:
+        from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
+
+        return Redis.from_url(self._url, **self._options)

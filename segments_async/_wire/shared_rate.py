@@ -1,0 +1,141 @@
+"""
+Share one rate limit between processes: how many calls each may send, and when. Time is an argument; nothing waits.
+
+The rate is either told, or measured by one process at a time. That process alone sends while it measures, because the
+answers that it sees are then all answers there are. The script of `RedisLimiter` follows the same rules; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from attrs import define
+
+from segments_async._wire.pace import EXPIRY_SECONDS, MAX_USABLE_WAIT, MIN_RATE, MIN_USABLE_WAIT, growth_after
+
+LEASE_SECONDS = 0.1
+"""Turns that a process gets at once are spread over at most this time."""
+CATCH_UP_SECONDS = 0.05
+"""Turns not older than this, which nobody took in time, are given to the next process that asks."""
+MEASURE_SECONDS = 4.0
+"""Seconds without a refusal after which a process stops measuring, since it alone does not reach the limit."""
+MAX_MEASURE_SECONDS = 15.0
+"""Maximum seconds for which one process alone sends."""
+ASK_AGAIN_SECONDS = 0.1
+"""Seconds after which a process asks again while another one measures."""
+KEPT_SHARE = 0.95
+"""The share of a measured rate that is kept after a refusal."""
+MIN_SECONDS_BETWEEN_CUTS = 0.5
+"""Refusals that follow within this time come from the same excess."""
+
+
+class Turns(NamedTuple):
+    """
+    An answer of a shared limiter: how many calls a process may send, and when.
+
+    Example:
+        >>> Turns(10, wait=0.25, spacing=0.01).measure
+        False
+    """
+
+    calls: int
+    """Number of calls; 0 means to ask again after `wait`."""
+    wait: float = 0.0
+    """Seconds until the first call."""
+    spacing: float = 0.0
+    """Seconds between two calls; 0 means that they are not spaced."""
+    measure: bool = False
+    """Whether no other process sends, so that this one can measure the rate limit."""
+
+
+@define
+class SharedRate:
+    """
+    The state of one key, shared by all processes; `owner` names a process in the calls below.
+
+    Args:
+        told: The calls per second that the service allows; None if that has to be measured.
+    """
+
+    told: float | None = None
+    measured: float | None = None
+    """The rate when it was measured, or cut; it grows from there."""
+    measured_at: float = -math.inf
+    refused_at: float = -math.inf
+    """When the rate was last cut."""
+    due: float = -math.inf
+    """When the next turn that nobody has is."""
+    held_until: float = -math.inf
+    """The end of the longest wait that the service asked for."""
+    owner: str = ""
+    """The process that measures; empty until the first one asks."""
+    measuring_from: float = -math.inf
+    measuring_until: float = -math.inf
+    free_until: float = -math.inf
+    """No measurement begins before, since the last one failed."""
+
+    def rate(self, now: float) -> float | None:
+        """Return the calls per second of all processes; None if they are not limited."""
+        if self.told is not None or self.measured is None:
+            return self.told
+        if now - self.refused_at > EXPIRY_SECONDS:
+            return None
+        return max(MIN_RATE, self.measured * growth_after(max(0.0, now - self.measured_at)))
+
+    def reserve(self, now: float, owner: str, most: int) -> Turns:
+        """Give *owner* up to *most* turns; with 0, say only whether calls must wait now."""
+        if now < self.held_until:
+            return Turns(0, self.held_until - now)
+        rate = self.rate(now)
+        if rate is None:
+            return self._unspaced(now, owner, most)
+        if not most:
+            return Turns(0)
+        count = min(most, max(1, int(rate * LEASE_SECONDS)))
+        first = max(self.due, now - CATCH_UP_SECONDS, self.held_until)
+        self.due = first + count / rate
+        return Turns(count, max(0.0, first - now), 1 / rate)
+
+    def _unspaced(self, now: float, owner: str, most: int) -> Turns:
+        if now >= self.measuring_until:
+            return Turns(most)
+        self.owner = self.owner or owner
+        if owner != self.owner:
+            return Turns(0, min(ASK_AGAIN_SECONDS, self.measuring_until - now))
+        return Turns(most, measure=True)
+
+    def give_back(self, now: float, count: int) -> None:
+        """Take back turns that were not used."""
+        rate = self.rate(now)
+        if rate is not None:
+            self.due -= count / rate
+
+    def refused(self, now: float, seconds: float) -> None:
+        """Record that the service refused a call and asked to wait for *seconds*."""
+        held = now < self.held_until
+        self.held_until = max(self.held_until, now + seconds)
+        if self.told is not None:
+            return
+        if self.rate(now) is not None:
+            self._cut(now, held=held)
+        elif now < self.measuring_until:
+            self.measuring_until = min(self.held_until + MEASURE_SECONDS, self.measuring_from + MAX_MEASURE_SECONDS)
+            self.free_until = self.measuring_until + EXPIRY_SECONDS
+        elif now >= self.free_until and MIN_USABLE_WAIT <= seconds <= MAX_USABLE_WAIT:
+            self.owner, self.measured, self.measuring_from = "", None, now
+            self.measuring_until = self.held_until + MEASURE_SECONDS
+            self.free_until = self.measuring_until + EXPIRY_SECONDS
+
+    def _cut(self, now: float, *, held: bool) -> None:
+        rate = self.rate(now)
+        if rate is not None and not held and now - self.refused_at >= MIN_SECONDS_BETWEEN_CUTS:
+            self.measured, self.measured_at = KEPT_SHARE * rate, self.held_until
+        self.refused_at = now
+
+    def learned(self, now: float, owner: str, rate: float) -> None:
+        """Record the rate that *owner* measured; ignored if it was not asked to."""
+        if self.told is None and owner == self.owner and now < self.measuring_until:
+            self.measured, self.measured_at, self.refused_at = rate, now, now
+            self.due = self.measuring_until = -math.inf

@@ -1,0 +1,91 @@
+"""A limiter in Redis, for the processes of several machines."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from segments_async._redis import RedisClients
+from segments_async._validators import is_number
+from segments_async._wire.shared_rate import Turns
+from segments_async.errors import InputError
+
+_SCRIPT = files(__package__).joinpath("shared_rate.lua").read_text(encoding="ascii")
+_SCRIPT_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisLimiter:
+    """
+    Share the rate limit of the service with all processes that use the same Redis server.
+
+    If the service asks one process to wait, all of them wait. Turns are spread evenly over time, and over the processes
+    that ask for them. If Redis cannot be reached, a client continues with its own limiter and logs a warning. It works
+    on asyncio only.
+
+    Example:
+        ::
+
+            async with AsyncSegments(limiter=RedisLimiter("redis://localhost", rate=100)) as client:
+                await client.labels.put_many(labels)
+
+    Args:
+        url: The URL of the server. Each event loop has a client of its own.
+        rate: Calls per second that the service allows one API key, for all processes together. By default it is
+            measured: once calls are refused, one process sends alone for some seconds, and then all know the rate.
+        prefix: The start of its keys in Redis; each expires after two minutes without use.
+        options: Passed to ``redis.asyncio.Redis.from_url``.
+
+    Raises:
+        ImportError: The extra ``redis`` is not installed.
+        InputError: *url* is not the URL of a Redis server, or *rate* is not a number above 0.
+    """
+
+    def __init__(self, url: str, rate: float | None = None, *, prefix: str = "segments-limit:", **options: Any) -> None:
+        if rate is not None and (not is_number(rate) or not 0 < rate < 1e9):  # noqa: PLR2004
+            raise InputError(f"expected calls per second above 0, got {rate!r}", path="rate")
+        self._clients = RedisClients(url, options, used_by=type(self).__name__)
+        self._arguments = (url, rate, prefix, options)
+        self._rate = rate
+        self._prefix = prefix
+        self._owner = uuid.uuid4().hex
+
+    async def reserve(self, key: str, most: int, /) -> Turns:
+        """Give this process up to *most* turns; 0 asks only whether calls must wait now."""
+        count, wait, spacing, measure = await self._call("reserve", key, most)
+        return Turns(int(count), float(wait), float(spacing), bool(int(measure)))
+
+    async def give_back(self, key: str, count: int, /) -> None:
+        """Take back *count* turns that were not used."""
+        await self._call("give_back", key, count)
+
+    async def refused(self, key: str, seconds: float, /) -> None:
+        """Hold the calls of all processes for *seconds*."""
+        await self._call("refused", key, seconds)
+
+    async def learned(self, key: str, rate: float, /) -> None:
+        """Use the *rate* that this process measured, in calls per second."""
+        await self._call("learned", key, rate)
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop."""
+        await self._clients.aclose()
+
+    async def _call(self, step: str, key: str, value: float) -> Any:
+        from redis.exceptions import NoScriptError  # noqa: PLC0415 (of an extra)
+
+        client: Any = self._clients.get()
+        call = (1, self._prefix + key, step, self._owner, repr(value), repr(self._rate or 0), "")
+        try:
+            return await client.evalsha(_SCRIPT_SHA, *call)
+        except NoScriptError:  # the first call of all, or Redis was restarted
+            return await client.eval(_SCRIPT, *call)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        url, rate, prefix, options = self._arguments
+        return partial(type(self), url, rate, prefix=prefix, **options), ()
+
+    def __repr__(self) -> str:
+        return f"RedisLimiter(rate={self._rate!r}, prefix={self._prefix!r})"  # the URL may contain a password

@@ -1,0 +1,109 @@
+-- One step of a shared rate limit. The rules, and the reasons for them, are those of _wire/shared_rate.py.
+--
+-- KEYS[1]  the state of one key, a hash
+-- ARGV     the step; the process that asks; the step's value; the rate that is told, or 0; the time, or "" for the server's
+
+local LEASE, CATCH_UP, ASK_AGAIN = 0.1, 0.05, 0.1
+local MEASURE, MAX_MEASURE = 4, 15
+local KEPT, MIN_BETWEEN_CUTS = 0.95, 0.5
+local EXPIRY, MIN_USABLE, MAX_USABLE, MIN_RATE = 60, 0.5, 2, 4
+local HEADROOM, GROWTH, PLATEAU = 0.02, 0.01, 12
+local STATE_MILLISECONDS = 120000
+
+local step, owner, value, told = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = tonumber(ARGV[5])
+if not now then
+    local time = redis.call('TIME')
+    now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local NAMES = {'measured', 'measured_at', 'refused_at', 'due', 'held_until', 'measuring_from', 'measuring_until', 'free_until'}
+local found = redis.call('HMGET', KEYS[1], 'owner', unpack(NAMES))
+local state = {owner = found[1] or ''}
+for index, name in ipairs(NAMES) do
+    state[name] = tonumber(found[index + 1] or '-inf') or -math.huge
+end
+if state.measured < 0 then state.measured = 0 end -- 0: not measured
+
+local function rate()
+    if told > 0 then return told end
+    if state.measured == 0 or now - state.refused_at > EXPIRY then return nil end
+    local seconds = math.max(0, now - state.measured_at)
+    return math.max(MIN_RATE, state.measured * (1 - HEADROOM + GROWTH * ((seconds - PLATEAU) / PLATEAU) ^ 3))
+end
+
+local function save()
+    local fields = {'owner', state.owner}
+    for _, name in ipairs(NAMES) do
+        if state[name] > -math.huge then
+            table.insert(fields, name)
+            table.insert(fields, string.format('%.17g', state[name]))
+        else
+            redis.call('HDEL', KEYS[1], name)
+        end
+    end
+    redis.call('HSET', KEYS[1], unpack(fields))
+    redis.call('PEXPIRE', KEYS[1], STATE_MILLISECONDS + math.max(0, math.ceil(1000 * (state.held_until - now))))
+end
+
+local function answer(count, wait, spacing, measure)
+    return {count, string.format('%.17g', wait), string.format('%.17g', spacing), measure}
+end
+
+local steps = {}
+
+function steps.reserve()
+    if now < state.held_until then return answer(0, state.held_until - now, 0, 0) end
+    local allowed = rate()
+    if not allowed then
+        if now >= state.measuring_until then return answer(value, 0, 0, 0) end
+        if state.owner == '' then state.owner = owner end
+        save()
+        if owner ~= state.owner then return answer(0, math.min(ASK_AGAIN, state.measuring_until - now), 0, 0) end
+        return answer(value, 0, 0, 1)
+    end
+    if value == 0 then return answer(0, 0, 0, 0) end
+    local count = math.min(value, math.max(1, math.floor(allowed * LEASE)))
+    local first = math.max(state.due, now - CATCH_UP, state.held_until)
+    state.due = first + count / allowed
+    save()
+    return answer(count, math.max(0, first - now), 1 / allowed, 0)
+end
+
+function steps.give_back()
+    local allowed = rate()
+    if allowed then
+        state.due = state.due - value / allowed
+        save()
+    end
+end
+
+function steps.refused()
+    local held = now < state.held_until
+    state.held_until = math.max(state.held_until, now + value)
+    local allowed = rate()
+    if told == 0 and allowed then
+        if not held and now - state.refused_at >= MIN_BETWEEN_CUTS then
+            state.measured, state.measured_at = KEPT * allowed, state.held_until
+        end
+        state.refused_at = now
+    elseif told == 0 and now < state.measuring_until then
+        state.measuring_until = math.min(state.held_until + MEASURE, state.measuring_from + MAX_MEASURE)
+        state.free_until = state.measuring_until + EXPIRY
+    elseif told == 0 and now >= state.free_until and value >= MIN_USABLE and value <= MAX_USABLE then
+        state.owner, state.measured, state.measuring_from = '', 0, now
+        state.measuring_until = state.held_until + MEASURE
+        state.free_until = state.measuring_until + EXPIRY
+    end
+    save()
+end
+
+function steps.learned()
+    if told == 0 and owner == state.owner and now < state.measuring_until then
+        state.measured, state.measured_at, state.refused_at = value, now, now
+        state.due, state.measuring_until = -math.huge, -math.huge
+        save()
+    end
+end
+
+return steps[step]()

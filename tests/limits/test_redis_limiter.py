@@ -1,0 +1,193 @@
+"""The limiter in a real Redis: the same rules, its clock, several processes."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import subprocess
+import sys
+import time
+import uuid
+
+import anyio
+import pytest
+import pytest_asyncio
+import redis
+from hypothesis import given, settings, strategies as st
+
+from segments_async import AsyncSegments, InputError, RateLimitError
+from segments_async._wire.shared_rate import SharedRate, Turns
+from segments_async.limits import RedisLimiter
+from segments_async.limits._redis import _SCRIPT
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0, 20),
+        st.sampled_from("ab"),
+        st.one_of(
+            st.tuples(st.just("reserve"), st.integers(0, 40)),
+            st.tuples(st.just("refused"), st.sampled_from([0.1, 1.0, 2.0, 30.0])),
+            st.tuples(st.just("learned"), st.floats(1, 500)),
+            st.tuples(st.just("give_back"), st.integers(1, 10)),
+        ),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS, st.sampled_from([None, 50.0]))
+@settings(max_examples=100)
+def test_the_script_follows_the_rules(redis_url, steps, told):
+    """Step by step, the same answers as those of `SharedRate`."""
+    server = redis.Redis.from_url(redis_url)
+    script, key = server.register_script(_SCRIPT), uuid.uuid4().hex
+    state, now = SharedRate(told), 1_000.0
+    for seconds, owner, (step, value) in steps:
+        now += seconds
+        answer = script(keys=[key], args=[step, owner, repr(value), repr(told or 0), repr(now)])
+        if step == "reserve":
+            calls, wait, spacing, measure = answer
+            expected = state.reserve(now, owner, value)
+            assert Turns(int(calls), float(wait), float(spacing), bool(measure)) == pytest.approx(expected, abs=1e-9)
+        else:
+            getattr(state, step)(now, *((owner,) if step == "learned" else ()), value)
+    server.delete(key)
+    server.close()
+
+
+@pytest_asyncio.fixture
+async def limiter(redis_url):
+    limiter = RedisLimiter(redis_url, prefix=f"{uuid.uuid4().hex}:")
+    yield limiter
+    await limiter.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_wait_named_to_one_client_holds_all(sandbox, redis_url):
+    """Two clients of one key, each with a limiter of its own."""
+    prefix = f"{uuid.uuid4().hex}:"
+    one, other = (
+        RedisLimiter(redis_url, rate=1000, prefix=prefix, decode_responses=decode) for decode in (False, True)
+    )
+    sandbox.fail("GET", "/user", status=429, headers={"Retry-After": "30"})
+    async with (
+        AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=one) as first,
+        AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=other) as second,
+    ):
+        with pytest.raises(RateLimitError):
+            await first.with_options(max_wait=1).request("GET", "/user")
+        with pytest.raises(RateLimitError, match="wait for another") as caught:
+            await second.with_options(max_wait=1).users.me()
+
+    assert 25 < caught.value.retry_after <= 31.5
+    assert len(sandbox.calls) == 1
+    await one.aclose()
+    await other.aclose()
+
+
+@pytest.mark.asyncio
+async def test_the_state_expires(limiter, redis_url):
+    """Long waits aside, it is forgotten after two minutes."""
+    await limiter.refused("k", 1.0)
+    await limiter.refused("long", 600.0)
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        assert 100 < await server.ttl(limiter._prefix + "k") <= 121
+        assert 700 < await server.ttl(limiter._prefix + "long") <= 721
+
+
+@pytest.mark.asyncio
+async def test_the_server_may_lose_the_script(limiter, redis_url):
+    assert (await limiter.reserve("k", 3)).calls == 3
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        await server.script_flush()
+
+    assert (await limiter.reserve("k", 3)).calls == 3
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_is_gone(sandbox, closed_port, caplog):
+    """The call goes through; a warning says why the limit is not shared, without a password."""
+    limiter = RedisLimiter(f"redis://:hunter2@127.0.0.1:{closed_port}")
+    async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=limiter) as client:
+        await client.users.me()
+        await client.users.me()
+
+    [warning] = [record.message for record in caplog.records if "shared limiter" in record.message]
+    assert "hunter2" not in warning
+    assert "hunter2" not in repr(limiter)
+    await limiter.aclose()
+
+
+def test_it_works_on_asyncio_only(sandbox, redis_url):
+    async def call():
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=RedisLimiter(redis_url)) as client:
+            await client.users.me()
+
+    with pytest.raises(InputError, match="asyncio only"):
+        anyio.run(call, backend="trio")
+
+
+@pytest.mark.parametrize("rate", [0, -1, math.inf, math.nan, "100", True])
+def test_an_invalid_rate(rate):
+    with pytest.raises(InputError, match="calls per second") as caught:
+        RedisLimiter("redis://localhost", rate)
+    assert caught.value.path == "rate"
+
+
+def test_an_invalid_url():
+    with pytest.raises(InputError, match="expected a URL") as caught:
+        RedisLimiter("http://:hunter2@localhost")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_it_can_be_pickled(redis_url):
+    """For the processes of a cluster; each copy counts as a process."""
+    limiter = RedisLimiter(redis_url, 100, prefix="p:", decode_responses=True)
+    copy = pickle.loads(pickle.dumps(limiter))
+
+    assert (copy._rate, copy._prefix) == (100, "p:")
+    assert copy._owner != limiter._owner
+
+
+WORKER = """
+import asyncio, sys, time
+from segments_async.limits import RedisLimiter
+
+async def main(url, prefix, seconds):
+    limiter, calls, started = RedisLimiter(url, rate=500, prefix=prefix), 0, time.monotonic()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    end = time.monotonic() + seconds
+    while True:
+        turns = await limiter.reserve("k", 16)
+        await asyncio.sleep(turns.wait + turns.calls * turns.spacing)
+        if time.monotonic() > end:
+            break
+        calls += turns.calls
+    print(calls)
+    await limiter.aclose()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+"""
+
+
+def test_processes_keep_one_rate(redis_url):
+    """Three processes; one of them is killed, and the others go on."""
+    prefix = f"{uuid.uuid4().hex}:"
+    command = [sys.executable, "-c", WORKER, redis_url, prefix]
+    workers = [
+        subprocess.Popen([*command, seconds], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for seconds in ("2", "2", "60")
+    ]
+    for worker in workers:
+        assert worker.stdout.readline() == "ready\n"
+    started = time.monotonic()
+    for worker in workers:
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    workers[2].kill()
+    one, other = (int(worker.communicate()[0]) for worker in workers[:2])
+    workers[2].communicate()
+
+    assert min(one, other) > 0
+    assert one + other <= 500 * (time.monotonic() - started)

@@ -1,0 +1,254 @@
+"""Several clients and one limit, in virtual time: no call in another one's wait, little time lost, fair shares."""
+
+from __future__ import annotations
+
+import logging
+import random
+
+import anyio
+import pytest
+import trio
+import trio.testing
+from rate_limited import RATE, Bucket
+
+from segments_async import AsyncSegments, Clock, InputError, RateLimitError, RequestTimeoutError
+from segments_async._http.shared_turns import ALONE_SECONDS, FRESH_SECONDS
+from segments_async._wire.shared_rate import SharedRate, Turns
+
+
+class Shared:
+    """One state for all; each client has a view of its own, and every question takes a millisecond."""
+
+    def __init__(self, told=None):
+        self.state = SharedRate(told)
+        self.questions = 0
+        self.keys = set()
+
+    def view(self, name):
+        return View(self, name)
+
+
+class View:
+    def __init__(self, shared, name):
+        self._shared, self._name = shared, name
+
+    async def _reach(self, key):
+        await anyio.sleep(0.0005)
+        self._shared.questions += 1
+        self._shared.keys.add(key)
+        return self._shared.state, trio.current_time()
+
+    async def reserve(self, key, most, /):
+        state, now = await self._reach(key)
+        turns = state.reserve(now, self._name, most)
+        await anyio.sleep(0.0005)
+        return turns
+
+    async def give_back(self, key, count, /):
+        state, now = await self._reach(key)
+        state.give_back(now, count)
+
+    async def refused(self, key, seconds, /):
+        state, now = await self._reach(key)
+        state.refused(now, seconds)
+
+    async def learned(self, key, rate, /):
+        state, now = await self._reach(key)
+        state.learned(now, self._name, rate)
+
+
+class Lost:
+    """Cannot be reached, or answers nonsense."""
+
+    def __init__(self, answer=None):
+        self.asked = 0
+        self.answer = answer
+
+    async def _fail(self, *_):
+        self.asked += 1
+        if self.answer is None:
+            raise ConnectionError("no route to host")
+        return await self.answer() if callable(self.answer) else self.answer
+
+    reserve = give_back = refused = learned = _fail
+
+
+def in_virtual_time(work):
+    return trio.run(work, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def connect(bucket, limiter, **options):
+    clock = Clock(
+        monotonic=trio.current_time, sleep=anyio.sleep, time=trio.current_time, random=random.Random(1).random
+    )
+    return AsyncSegments("key", base_url="https://x", transport=bucket, clock=clock, limiter=limiter, **options)
+
+
+def labels(count):
+    return ({"sample_uuid": f"u-{number}", "attributes": {}} for number in range(count))
+
+
+def put_by_several(bucket, limiters, count):
+    """Seconds that *count* labels of each client take in all, and the labels of each in the middle of that time."""
+    done_at = [[] for _ in limiters]
+
+    async def put(number, limiter):
+        async with connect(bucket, limiter) as client, client.labels.stream_put(labels(count)) as outcomes:
+            async for outcome in outcomes:
+                assert outcome.status == "done"
+                done_at[number].append(trio.current_time())
+
+    async def run():
+        async with trio.open_nursery() as nursery:
+            for number, limiter in enumerate(limiters):
+                nursery.start_soon(put, number, limiter)
+        return trio.current_time()
+
+    seconds = in_virtual_time(run)
+    first_end = min(times[-1] for times in done_at)
+    return seconds, [sum(first_end / 2 < time <= first_end for time in times) for times in done_at]
+
+
+@pytest.mark.parametrize(
+    ("latency", "burst"),
+    [(0.02, 50), *(pytest.param(*case, marks=pytest.mark.full) for case in [(0.002, 10), (0.05, 100)])],
+)
+@pytest.mark.parametrize(("told", "at_most"), [(RATE, 1.03), (None, 1.25)])
+def test_four_clients(latency, burst, told, at_most):
+    """4,000 labels; a told rate is kept, another is measured. The shares are those of the second half."""
+    shared = Shared(told)
+    bucket = Bucket(burst=burst, latency=latency, whole_seconds=True, grace=latency + FRESH_SECONDS)
+    seconds, shares = put_by_several(bucket, [shared.view(name) for name in "abcd"], 1000)
+
+    assert seconds <= at_most * (4000 - burst) / RATE
+    assert bucket.too_early == 0
+    assert min(shares) >= 0.8 * max(shares)
+    assert shared.questions <= 0.5 * 4000
+    assert len(shared.keys) == 1
+    if told:
+        assert bucket.refused == 0
+        assert seconds >= 0.98 * 4000 / RATE
+
+
+def test_without_sharing_clients_refuse_each_other():
+    """What the limiter is for."""
+    bucket = Bucket(burst=50, latency=0.02, whole_seconds=True, grace=0.02 + FRESH_SECONDS)
+    put_by_several(bucket, [None] * 4, 500)
+
+    assert bucket.too_early > 10
+
+
+def test_without_a_limit_nothing_waits():
+    bucket = Bucket(burst=10**6, latency=0.05)
+    seconds, _ = put_by_several(bucket, [Shared().view("a"), None], 640)
+
+    assert seconds <= 1.15 * 640 / 32 * 0.05
+
+
+def test_a_wait_of_another_process_is_obeyed():
+    """Also one that is longer than a call may wait: it fails at once, and says how long."""
+    shared = Shared(RATE)
+    bucket = Bucket(burst=10, latency=0.01)
+
+    async def run():
+        async with connect(bucket, shared.view("a")) as client:
+            shared.state.refused(trio.current_time(), 20.0)
+            await client.labels.get("u-1")
+            waited = trio.current_time()
+            shared.state.refused(trio.current_time(), 500.0)
+            with pytest.raises(RateLimitError, match="wait for another") as caught:
+                await client.labels.get("u-1")
+            interactive = client.with_options(max_wait=3)
+            with pytest.raises(RateLimitError):
+                await interactive.labels.get("u-1")
+            return waited, caught.value.retry_after, trio.current_time()
+
+    waited, retry_after, ended = in_virtual_time(run)
+    assert 20.0 <= waited < 20.2
+    assert retry_after == pytest.approx(500.0, abs=0.1)
+    assert ended < waited + 1
+
+
+def test_waiting_for_a_turn_counts_against_max_wait():
+    shared = Shared(4.0)
+    bucket = Bucket(burst=1000, latency=0.01)
+
+    async def run():
+        async with connect(bucket, shared.view("a")) as client:
+            interactive = client.with_options(max_wait=1)
+            outcomes = []
+
+            async def get():
+                try:
+                    await interactive.labels.get("u-1")
+                    outcomes.append("done")
+                except RequestTimeoutError as error:
+                    outcomes.append("sent" if error.sent else "late")
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(20):
+                    nursery.start_soon(get)
+            assert client.stats().in_flight == 0
+            return outcomes, trio.current_time()
+
+    outcomes, ended = in_virtual_time(run)
+    assert 4 <= outcomes.count("done") <= 6
+    assert "sent" not in outcomes
+    assert ended <= 1.1
+
+
+def test_cancelled_calls_give_their_turns_back():
+    shared = Shared(RATE)
+    bucket = Bucket(burst=1000, latency=0.01)
+
+    async def run():
+        async with connect(bucket, shared.view("a")) as client:
+            with anyio.move_on_after(0.02):
+                async with trio.open_nursery() as nursery:
+                    for _ in range(10):
+                        nursery.start_soon(client.labels.get, "u-1")
+            assert client.stats().in_flight == client.stats().waiting == 0
+            return shared.state.due - trio.current_time()
+
+    assert in_virtual_time(run) <= 0.03
+
+
+@pytest.mark.parametrize("answer", [None, "nonsense", lambda: anyio.sleep(30)], ids=["error", "nonsense", "silence"])
+def test_a_limiter_that_cannot_be_reached_costs_little(answer, caplog):
+    """The client goes on with its own limiter, says so once, and asks again later."""
+    lost = Lost(answer)
+    bucket = Bucket(burst=50, latency=0.02)
+    with caplog.at_level(logging.WARNING, logger="segments_async"):
+        seconds, _ = put_by_several(bucket, [lost], 1000)
+
+    warnings = [record.message for record in caplog.records if "cannot be reached" in record.message]
+    assert len(warnings) == 1
+    assert seconds <= 1.35 * (1000 - 50) / RATE
+    assert 1 < lost.asked <= 2 * seconds / ALONE_SECONDS + 2
+
+
+def test_each_key_and_service_has_its_own_name():
+    """Which does not show the key."""
+    shared = Shared(RATE)
+    bucket = Bucket(burst=1000, latency=0.01)
+
+    async def run():
+        for options in [{}, {}, {"base_url": "https://y"}]:
+            async with AsyncSegments("secret-key", transport=bucket, limiter=shared.view("a"), **options) as client:
+                await client.labels.get("u-1")
+                await client.with_options(api_key="other-key").labels.get("u-1")
+
+    trio.run(run)
+    assert len(shared.keys) == 4
+    assert not any("key" in key for key in shared.keys)
+
+
+@pytest.mark.parametrize("limiter", ["redis://localhost", object(), 5])
+def test_what_is_no_limiter_is_refused(limiter):
+    with pytest.raises(InputError, match="expected a SharedLimiter"):
+        AsyncSegments("key", limiter=limiter)
+
+
+def test_turns_are_a_tuple():
+    """A limiter may return a plain tuple."""
+    assert Turns(*(3, 0.5, 0.1)) == (3, 0.5, 0.1, False)

@@ -23,6 +23,7 @@ MODULES = (
                 "fastapi",
                 "hooks",
                 "images",
+                "limits",
                 "imports",
                 "models",
                 "pointclouds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from doc_pages import blocks_of, run_block, text_of
 
+from segments_async.limits import RedisLimiter
 from segments_async.tables import LABEL_COLUMNS, OUTCOME_COLUMNS, SAMPLE_COLUMNS
 
 pytest_plugins = ["pytester"]
@@ -78,4 +79,12 @@ def test_blocks_that_are_tests(run_pytest):
     blocks = [block for block in blocks_of("docs/testing.md") if block[0] == "#"]
     outcomes, output = run_pytest({block.splitlines()[0].removeprefix("# "): block for block in blocks})
 
-    assert outcomes == {"passed": 2 * 5 + 2}, output
+    assert outcomes == {"passed": 2 * 6 + 2}, output
+
+
+def test_scale(run_page, redis_url, monkeypatch):
+    """With a Redis of the test's own."""
+    real = RedisLimiter.__init__
+    monkeypatch.setattr(RedisLimiter, "__init__", lambda self, _, **options: real(self, redis_url, **options))
+
+    assert run_page("docs/scale.md") == [["sandbox"], ["sandbox"]]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import anyio
 import pandas as pd
@@ -13,6 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from segments_async import AsyncSegments
+
+
+BOX = {"id": 1, "category_id": 2, "type": "bbox", "points": [[1, 2], [3, 4]]}
 
 
 async def fill(sandbox):
@@ -41,3 +46,19 @@ def test_list(sandbox, kind):
         if kind == "csv"
         else ["https://x.test/0.png", "https://x.test/1.png"]
     )
+
+
+def test_export(tmp_path):
+    """Both files, from a release on disk; no key is needed."""
+    label = {"label_status": "LABELED", "attributes": {"annotations": [BOX]}}
+    samples = [{"name": "a", "uuid": "u", "attributes": {"image": {"url": "x"}}, "labels": {"ground-truth": label}}]
+    categories = {"format_version": "0.1", "categories": [{"name": "rose", "id": 2}]}
+    dataset = {"name": "flowers", "task_type": "bboxes", "task_attributes": categories, "samples": samples}
+    (tmp_path / "v1.json").write_text(json.dumps({"name": "v1", "dataset": dataset}), encoding="utf-8")
+    arguments = ["releases", "export", "v1.json", "out", "parquet"]
+    done = subprocess.run([sys.executable, "-m", "segments_async", *arguments], cwd=tmp_path, check=True, text=True,
+                          stdout=subprocess.PIPE)  # fmt: skip
+    assert done.stdout.splitlines() == [str(Path("out") / "samples.parquet"), str(Path("out") / "labels.parquet")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.parquet", "samples.parquet"]
+    assert pq.read_table(tmp_path / "out" / "labels.parquet")["category"].to_pylist() == ["rose"]
+    assert pq.read_table(tmp_path / "out" / "samples.parquet")["label_status"].to_pylist() == ["LABELED"]

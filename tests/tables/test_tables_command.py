@@ -16,7 +16,6 @@ import pytest
 
 from segments_async import AsyncSegments
 
-
 BOX = {"id": 1, "category_id": 2, "type": "bbox", "points": [[1, 2], [3, 4]]}
 
 

@@ -7,7 +7,9 @@ endif
 
 DOCS_TESTS = tests/docs tests/test_docs.py tests/resources/test_architecture_map.py tests/conformance/test_sdk_coverage.py
 
-.PHONY: help install test test-fast test-full lint format types bench docs-check ci
+CORE_TESTS = tests/wire tests/models tests/session tests/resources tests/bulk tests/releases tests/limits
+
+.PHONY: help install test test-fast test-core test-full lint format types bench docs-check ci
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +23,9 @@ test: ## Run the tests, except those marked full.
 
 test-fast: ## Run the fast subset of the tests.
 	pytest -m "not slow and not full"
+
+test-core: ## Run the fast tests of the core, as CI does on other Pythons.
+	pytest -m "not slow and not full" $(CORE_TESTS)
 
 test-full: ## Run all tests.
 	pytest -m ""

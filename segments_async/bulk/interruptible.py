@@ -32,7 +32,7 @@ async def run_interruptible(
     Args:
         call: The blocking call.
         interrupt: Makes it end early; called in the event loop.
-        discard: Called with the result of a call whose thread was left to itself.
+        discard: Called with the result of a call that nothing waits for any more.
         patience: Seconds after a cancellation until the call is interrupted.
     """
     thread = _Thread(call, discard)
@@ -49,19 +49,23 @@ async def run_interruptible(
             scope.deadline = anyio.current_time() + END_SECONDS
             raise
 
-    async with anyio.create_task_group() as group:
-        with anyio.CancelScope(shield=True) as scope:
-            group.start_soon(watch)
-            try:
-                await run_sync(thread.run, abandon_on_cancel=True)
-            except Exception as error:  # noqa: BLE001 (raised below, unless this is cancelled)
-                failure = error
-            except BaseException:
-                thread.abandon()
-                interrupt()
-                raise
-            finally:
-                ended.set()
+    try:
+        async with anyio.create_task_group() as group:
+            with anyio.CancelScope(shield=True) as scope:
+                group.start_soon(watch)
+                try:
+                    await run_sync(thread.run, abandon_on_cancel=True)
+                except Exception as error:  # noqa: BLE001 (raised below, unless this is cancelled)
+                    failure = error
+                except BaseException:
+                    thread.abandon()
+                    interrupt()
+                    raise
+                finally:
+                    ended.set()
+    except BaseException:
+        thread.abandon()
+        raise
     if failure is not None:
         await checkpoint_if_cancelled()
         raise failure

@@ -132,6 +132,10 @@ def to_huggingface(
         if isinstance(error.__cause__, SegmentsError):
             raise error.__cause__ from None
         raise
+    except ValueError as error:
+        if "no data" not in str(error):
+            raise
+        return datasets.Dataset.from_dict({name: [] for name in features}, features=features)
 
 
 def _checksum(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def to_torch(
     return ReleaseDataset(Reading.of(source, name, client, options, shard=shard), transform, shard)
 
 
-class ReleaseDataset(IterableDataset, Generic[T]):
+class ReleaseDataset(IterableDataset[T]):
     """
     The images of a release, from `to_torch`. Each loop over it, or over its ``DataLoader``, is an epoch.
 

@@ -64,7 +64,7 @@ def test_the_cache_of_datasets(service, make, tmp_path):
     assert len(make()) == 2
     service.sandbox.clear_calls()
     assert len(make()) == 2
-    assert service.sandbox.calls == []
+    assert not service.sandbox.calls
     service.path.write_text(service.path.read_text().replace('"s1"', '"other"'))
     assert make()["name"][:] == ["s0", "other"]
     assert make(label_status="REVIEWED").num_rows == 0

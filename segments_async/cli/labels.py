@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, Parameter
@@ -15,9 +16,15 @@ from segments_async.cli.options import Labelset, Yes, confirm
 from segments_async.cli.samples import described
 
 if TYPE_CHECKING:
-    from segments_async import Outcome
+    from collections.abc import Awaitable, Callable
 
-app = App(name="labels", help="Get, set, change and delete labels.", default_parameter=Parameter(negative=""))
+    from segments_async import Outcome
+    from segments_async.cli.context import Context
+
+MAX_PROBLEMS = 20
+"""Problems of an import that are printed."""
+
+app = App(name="labels", help="Get, set, import, change and delete labels.", default_parameter=Parameter(negative=""))
 
 
 @app.command
@@ -66,6 +73,71 @@ async def put(
         known = None if dataset is None else await client.datasets.get(context.dataset)
         call = partial(client.labels.put_many, read_items(file), labelset=labelset, dataset=known)
         return await run_bulk(context, bulk, call, description="labels", source=file)
+
+
+@app.command(name="import")
+async def import_(
+    dataset: DatasetName,
+    file: Path,
+    /,
+    *,
+    format: str | None = None,
+    images: str | None = None,
+    labelset: Labelset = "ground-truth",
+    create: bool = False,
+    lossy: bool = False,
+    task_type: str | None = None,
+    bulk: BulkArgument = Bulk(),
+    context: ContextArgument,
+) -> int:
+    """
+    Import annotations of another tool: upload the images that are missing, and set their labels.
+
+    Formats: coco-instance, coco-panoptic, yolo.
+
+    Args:
+        dataset: owner/name, or the name of one of your own.
+        file: The file or folder of annotations.
+        format: One of the formats above; by default it is found out.
+        images: The folder of the images, or the start of their URLs.
+        create: Create the dataset with the categories of the file, and the labelset, unless they exist.
+        lossy: Also convert what changes in the process, such as masks to polygons along their contours.
+        task_type: The task type of a new dataset; by default the one that loses least.
+    """
+    async with context.client(dataset, concurrency=bulk.concurrency) as client:
+        call = partial(
+            client.datasets.import_annotations,
+            context.dataset,
+            file,
+            format=format,
+            images=images,
+            labelset=labelset,
+            create=create,
+            lossy=lossy,
+            task_type=task_type,
+        )
+        described_call = partial(_import_and_describe, context, call)
+        return await run_bulk(context, bulk, described_call, description="import", line_of=_image_of)
+
+
+async def _import_and_describe(context: Context, call: Callable[..., Awaitable[Any]], **options: Any) -> Any:
+    """Import, and print what is not in the outcomes."""
+    report = await call(**options)
+    for problem in report.problems[:MAX_PROBLEMS]:
+        context.printer.message(str(problem))
+    if report.problem_count > MAX_PROBLEMS:
+        context.printer.message(f"and {report.problem_count - MAX_PROBLEMS:,} more problems")
+    for title, counts in (("left out", report.left_out), ("changed", report.changed)):
+        for words, count in counts.items():
+            context.printer.message(f"{title}: {count:,} {words}")
+    return report
+
+
+def _image_of(item: Any) -> dict[str, Any]:
+    """Return the line of an image or a label in the file of ``--failures``."""
+    return {
+        "image": item if isinstance(item, str) else getattr(item, "image", None) or getattr(item, "name", str(item))
+    }
 
 
 @app.command

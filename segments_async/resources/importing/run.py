@@ -6,12 +6,14 @@ import time
 from array import array
 from collections import deque
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 
+from segments_async._caller_errors import describe
 from segments_async._threads import run_sync
 from segments_async._wire.endpoint import dataset_name
 from segments_async.bulk import BulkReport, Outcome
@@ -30,13 +32,15 @@ from segments_async.resources.samples.resource import Samples
 from segments_async.resources.samples.upload import UploadFiles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
     from segments_async.imports import Annotations
     from segments_async.imports.annotations import ImageAnnotations
     from segments_async.models import Dataset, Label, Sample
+
+    Add = Callable[[Outcome[Any]], None]
 
 _LABELS_PER_THREAD = 32
 """Labels that are read per call of a worker thread; of bitmaps one, as they are large."""
@@ -125,12 +129,21 @@ class Import:
         limit = self._settings.total_timeout
         if limit is not None:
             changes["total_timeout"] = max(0.001, limit - (time.monotonic() - self._started))
-        return attrs.evolve(self._settings, progress=self._progress, **changes)
+        return attrs.evolve(self._settings, progress=self._progress, on_outcome=None, **changes)
+
+    def _add(self, report: BulkReport[Any], outcome: Outcome[Any]) -> None:
+        report.add(outcome)
+        if self._settings.on_outcome is not None:
+            try:
+                self._settings.on_outcome(outcome)
+            except Exception as error:
+                raise report.as_error(error, f"on_outcome raised {describe(error)}") from error
 
     async def _create_samples(self, images: MatchedImages) -> None:
         report = self._report.samples
         for is_upload in (True, False):
-            source = _MissingSamples(images, report if is_upload else None, uploads=is_upload)
+            add = partial(self._add, report) if is_upload else None
+            source = _MissingSamples(images, add, uploads=is_upload)
             settings = self._phase(checkpoint=None)
             create = UploadFiles if is_upload else CreateSamples
             stream = BulkStream(create(self._session, self._dataset, settings), source, settings)
@@ -139,7 +152,7 @@ class Import:
                     located = attrs.evolve(outcome, index=source.numbers[outcome.index])
                     if outcome.uuid is not None and outcome.succeeded:
                         images.set_uuid(located.index, outcome.uuid)
-                    report.add(located)
+                    self._add(report, located)
             _add_counters(report, stream.report)
             if self._progress is not None:
                 self._progress.next_phase(is_last=not is_upload)
@@ -152,13 +165,12 @@ class Import:
         report = self._report.labels
         settings = self._phase()
         operation = ImportLabels(self._session, dataset_name(self._dataset), self._labelset, settings)
-        source = _Labels(
-            self._labels, images, self._report, size=1 if self._task_type in BITMAPS else _LABELS_PER_THREAD
-        )
+        size = 1 if self._task_type in BITMAPS else _LABELS_PER_THREAD
+        source = _Labels(self._labels, images, self._report, partial(self._add, report), size=size)
         stream = BulkStream(operation, source, settings)
         async with stream as outcomes:
             async for outcome in outcomes:
-                report.add(attrs.evolve(outcome, index=source.numbers[outcome.index]))
+                self._add(report, attrs.evolve(outcome, index=source.numbers[outcome.index]))
         _add_counters(report, stream.report)
 
 
@@ -186,11 +198,13 @@ class _MissingSamples:
     The first pass also reports the images whose sample exists, and those that have neither.
     """
 
-    def __init__(self, images: MatchedImages, report: BulkReport[Sample] | None, *, uploads: bool) -> None:
-        self._report = report
+    def __init__(self, images: MatchedImages, add: Add | None, *, uploads: bool) -> None:
+        self._add = add
         self._uploads = uploads
         self._rows: Iterator[list[tuple[int, str | None, dict[str, Any]]]] = images.rows()
         self._queue: deque[tuple[int, Any]] = deque()
+        self._outcomes: deque[Outcome[Any]] = deque()
+        """Of images that need no request; added in the event loop, as the caller's code is called there."""
         self.numbers = array("q")
         """The image of each item, by the item's index."""
 
@@ -203,6 +217,7 @@ class _MissingSamples:
             if rows is None:
                 raise StopAsyncIteration
             await run_sync(self._queue_missing, rows)
+            _flush(self._outcomes, self._add)
         number, item = self._queue.popleft()
         self.numbers.append(number)
         return item
@@ -211,10 +226,16 @@ class _MissingSamples:
         for number, uuid, row in rows:
             item = row["name"] if uuid is not None else sample_item(row)
             if isinstance(item, str | InputError):
-                if self._report is not None:
-                    self._report.add(_local_outcome(number, row["name"], uuid, item))
+                self._outcomes.append(_local_outcome(number, row["name"], uuid, item))
             elif isinstance(item, FileSample) == self._uploads:
                 self._queue.append((number, item))
+
+
+def _flush(outcomes: deque[Outcome[Any]], add: Add | None) -> None:
+    while outcomes:
+        outcome = outcomes.popleft()
+        if add is not None:
+            add(outcome)
 
 
 def _local_outcome(number: int, name: str, uuid: str | None, found: str | InputError) -> Outcome[Sample]:
@@ -228,13 +249,16 @@ class _Labels:
     """Iterate over the labels to put; they are read and drawn in a worker thread. What cannot be put is reported."""
 
     def __init__(
-        self, labels: Iterator[ImageAnnotations], images: MatchedImages, report: ImportReport, *, size: int
+        self, labels: Iterator[ImageAnnotations], images: MatchedImages, report: ImportReport, add: Add, *, size: int
     ) -> None:
         self._labels = enumerate(labels)
         self._images = images
         self._report = report
+        self._add_outcome = add
         self._size = size
         self._queue: deque[tuple[int, ImportedLabel]] = deque()
+        self._outcomes: deque[Outcome[Any]] = deque()
+        """Of labels that cannot be put, as in `_MissingSamples`."""
         self._length = images.count()
         self.numbers = array("q")
         """The image of each item, by the item's index."""
@@ -247,7 +271,9 @@ class _Labels:
 
     async def __anext__(self) -> ImportedLabel:
         while not self._queue:
-            if not await run_sync(self._read):
+            has_more = await run_sync(self._read)
+            _flush(self._outcomes, self._add_outcome)
+            if not has_more:
                 raise StopAsyncIteration
         number, label = self._queue.popleft()
         self.numbers.append(number)
@@ -274,9 +300,12 @@ class _Labels:
         elif label.attributes is None:
             words = str(label.problems[-1]) if label.problems else "cannot be read"
             error = InputError(words, path=f"images[{number}]")
-            report.labels.add(Outcome(index=number, key=None, uuid=uuid, item=label.name, status="failed", error=error))
+            failed: Outcome[Any] = Outcome(
+                index=number, key=None, uuid=uuid, item=label.name, status="failed", error=error
+            )
+            self._outcomes.append(failed)
         elif uuid is None:
-            report.labels.add(Outcome(index=number, key=None, item=label.name, status="unsent", retryable=True))
+            self._outcomes.append(Outcome(index=number, key=None, item=label.name, status="unsent", retryable=True))
         else:
             self._queue.append((number, _imported(label, uuid)))
 

@@ -49,7 +49,7 @@ async def import_annotations(
         opened = await run_sync(partial(read_annotations, source, format, images=images))
     try:
         await run_sync(opened.__enter__)
-        if create is None:
+        if create is None or settings.dry_run:
             found = await find_dataset(session, dataset)
         else:
             found = await create_dataset(session, dataset, opened, task_type, create)

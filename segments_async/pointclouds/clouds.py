@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import field, frozen
 
-from segments_async.errors import DecodeError
+from segments_async.errors import DecodeError, InputError
 from segments_async.pointclouds.colours import to_bytes, unpack
 
 if TYPE_CHECKING:
@@ -60,7 +60,20 @@ def cloud_of(points: npt.NDArray[np.void]) -> PointCloud:
     intensity = intensity_of(fields)
     used = {*_AXES, *rgb_names(fields), *[name for name in _INTENSITY if fields.get(name) is intensity]}
     left = {name: values for name, values in fields.items() if name not in used}
-    return PointCloud(positions, intensity, None if rgb is None else to_bytes(rgb), left)
+    return PointCloud(positions, intensity, None if rgb is None else file_colours(rgb), left)
+
+
+def file_colours(rgb: npt.NDArray[Any], highest: float | None = None) -> npt.NDArray[np.uint8]:
+    """
+    Convert the colours of a file to 8 bits per channel.
+
+    Raises:
+        DecodeError: They have values that are no colours.
+    """
+    try:
+        return to_bytes(rgb, highest)
+    except InputError as error:
+        raise DecodeError(f"has colours that are none: {error.problem}") from error
 
 
 def positions_of(fields: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:

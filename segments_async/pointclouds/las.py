@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from segments_async.pointclouds.pcd_header import Encoding
 
 _BYTE = 255
+_LAS_1_0_BYTES, _LAS_1_4_BYTES = 227, 375
+"""Sizes of the header."""
+_RECORD_BYTES = 54
+"""Of a variable length record at least."""
 _COLOURS = ("red", "green", "blue")
 _SORTED = {"X", "Y", "Z", "intensity", *_COLOURS}
 """The dimensions that are not among the fields of a `PointCloud`, as they have places of their own."""
@@ -103,15 +108,16 @@ def read_las(file: IO[bytes]) -> PointCloud:
 def _opened(file: IO[bytes]) -> Iterator[Any]:
     """Open a LAS file, and turn whatever its libraries raise about its content into a `DecodeError`."""
     laspy: Any = require("laspy", "LAS files")
-    start = file.read(4)
-    file.seek(0)
-    if start != b"LASF":
-        raise DecodeError(f"is not a LAS file; {excerpt(start)}")
+    _check_records(file)
     with _damage():
-        reader = laspy.open(file, closefd=False)
-        _check_size(reader.header, file)
+        # The parallel decompressor of lazrs ends the process when a damaged file makes it reserve too much memory.
+        backends = [
+            found for found in laspy.LazBackend.detect_available() if found is not laspy.LazBackend.LazrsParallel
+        ]
+        reader = laspy.open(file, closefd=False, laz_backend=backends)
+        _check_header(reader.header, file)
     with _damage(), reader:
-        if reader.header.are_points_compressed and not laspy.LazBackend.detect_available():
+        if reader.header.are_points_compressed and not backends:
             raise ImportError('LAZ files need lazrs: pip install "segments-async[pointcloud]"', name="lazrs")
         yield reader
 
@@ -130,7 +136,23 @@ def _damage() -> Iterator[None]:
         raise DecodeError(f"is a damaged LAZ file: {error}") from error
 
 
-def _check_size(header: Any, file: IO[bytes]) -> None:
+def _check_records(file: IO[bytes]) -> None:
+    """Refuse more records before and behind the points than the file can have; laspy would read them for minutes."""
+    head = file.read(_LAS_1_4_BYTES)
+    file.seek(0)
+    if head[:4] != b"LASF":
+        raise DecodeError(f"is not a LAS file; {excerpt(head[:4])}")
+    if len(head) < _LAS_1_0_BYTES:
+        raise DecodeError("is truncated: its header is incomplete")
+    size, points, records = bytes_left(file), *struct.unpack_from("<II", head, 96)
+    later = struct.unpack_from("<I", head, 243)[0] if head[25] >= 4 and len(head) == _LAS_1_4_BYTES else 0  # noqa: PLR2004
+    if points > size or records * _RECORD_BYTES > points or later * _RECORD_BYTES > size:
+        raise DecodeError(f"is truncated: its header promises {records + later:,} records, and it has {size:,} bytes")
+
+
+def _check_header(header: Any, file: IO[bytes]) -> None:
+    if not np.all(np.isfinite([header.scales, header.offsets])):
+        raise DecodeError("has scales or offsets that are not finite")
     if header.are_points_compressed:
         return
     position = file.tell()

@@ -11,8 +11,7 @@ from segments_async._validators import as_path
 from segments_async.errors import DecodeError
 from segments_async.pointclouds._extra import require
 from segments_async.pointclouds.arrays import Color, PcdFile, Rows, coloured, lowest, write_rows
-from segments_async.pointclouds.clouds import PointCloud, cloud_of, colours_of, intensity_of, positions_of
-from segments_async.pointclouds.colours import to_bytes
+from segments_async.pointclouds.clouds import PointCloud, cloud_of, colours_of, file_colours, intensity_of, positions_of
 from segments_async.pointclouds.files import bytes_left, excerpt, open_source, target_path
 from segments_async.pointclouds.pcd_header import MAX_HEADER_BYTES, Encoding
 from segments_async.pointclouds.pcd_reader import CHUNK_POINTS
@@ -126,7 +125,7 @@ def _rows(fields: Fields, count: int, color: Color) -> Iterator[Rows]:
     highest = max((_highest(colours_of(part)) for part in _chunks(fields, count)), default=0)
     for part in _chunks(fields, count):
         rgb = colours_of(part)
-        colours = None if rgb is None else to_bytes(rgb, highest)
+        colours = None if rgb is None else file_colours(rgb, highest)
         yield Rows(positions_of(part), **coloured(colours, intensity_of(part), color))
 
 

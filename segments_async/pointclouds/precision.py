@@ -24,6 +24,7 @@ MAX_ROUNDING = 0.001
 """In the unit of the point cloud: a millimetre, if that is metres."""
 AUTO_STEP = 100.0
 """An automatic origin is a multiple of this."""
+_MAX_EXACT = 2.0**53
 NO_ORIGIN = (0.0, 0.0, 0.0)
 
 Triple = tuple[float, float, float]
@@ -85,7 +86,10 @@ def narrow(positions: npt.NDArray[Any], origin: Triple, max_rounding: float, fir
     """
     if positions.dtype == np.float32 and origin == NO_ORIGIN:
         return positions
-    exact = np.asarray(positions, np.float64) - origin
+    wide = np.asarray(positions, np.float64)
+    if positions.dtype.kind in "iu" and np.any(np.abs(wide) > _MAX_EXACT):
+        raise InputError("has whole numbers beyond 2**53, which floats cannot represent", path="positions")
+    exact = wide - origin
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = exact.astype(np.float32)
         errors = np.abs(rounded.astype(np.float64) - exact)

@@ -109,6 +109,7 @@ def test_intensities_of_any_type(tmp_path, kind):
             {},
             "positions[0]: 32-bit floats, which the service stores, would move (1e+300, 2.0, 3.0) by inf",
         ),
+        ([[2**60 + 1, 2, 3]], {}, "positions: has whole numbers beyond 2**53, which floats cannot represent"),
         ([[1, 2, 3]], {"intensity": [1, 2]}, "intensity: expected shape (1,), got (2,)"),
         ([[1, 2, 3]], {"intensity": [1e300]}, "intensity: has values that a 32-bit float cannot represent"),
         ([[1, 2, 3]], {"rgb": [[1, 2]]}, "rgb: expected shape (1, 3), got (1, 2)"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import struct
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import textwrap
 import laspy
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from segments_async.errors import DecodeError, InputError
 from segments_async.pointclouds import las_to_pcd, read_pointcloud
@@ -119,6 +122,42 @@ def test_promised_points(tmp_path, suffix):
     content[247:255] = struct.pack("<Q", 10**12)
     path.write_bytes(content)
     refusal(path)
+
+
+@pytest.mark.parametrize("suffix", ["las", "laz"])
+@given(changes=st.lists(st.tuples(st.integers(4, 900), st.integers(0, 255)), min_size=1, max_size=3))
+def test_damaged_bytes(tmp_path_factory, suffix, changes):
+    """Whatever bytes are wrong, nothing but a `DecodeError` comes of it, soon."""
+    path = tmp_path_factory.getbasetemp() / f"whole.{suffix}"
+    if not path.exists():
+        save(path, point_format=6, version="1.4")
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[place] = value
+    with contextlib.suppress(DecodeError):
+        read_pointcloud(bytes(content), "las")
+
+
+@pytest.mark.parametrize("place", [96, 100, 243])
+def test_promised_records(tmp_path, place):
+    """A header that promises 4 billion records, which laspy would look for; it must not take minutes."""
+    path = tmp_path / "a.las"
+    save(path, point_format=6, version="1.4")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, place, 2**32 - 1)
+    path.write_bytes(content)
+    assert "is truncated: its header promises" in refusal(path)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_scales_that_are_not_finite(tmp_path, value):
+    """All points would be NaN."""
+    path = tmp_path / "a.las"
+    save(path)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<d", content, 131, value)
+    path.write_bytes(content)
+    assert "has scales or offsets that are not finite" in refusal(path)
 
 
 def test_other_files(tmp_path):

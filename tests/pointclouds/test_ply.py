@@ -120,6 +120,11 @@ BROKEN = {
         "has no field 'z'; its fields are x, y",
     ),
     "letters": (HEAD.format("ascii", f"element vertex 1\n{XYZ}").encode() + b"1 b 3\n", "is a damaged PLY file: "),
+    "no colours": (
+        HEAD.format("ascii", f"element vertex 1\n{XYZ}" + "".join(f"property int {name}\n" for name in "rgb")).encode()
+        + b"1 2 3 0 -1 5\n",
+        "has colours that are none: expected values from 0 to 65535, got -1 to 5",
+    ),
     "unknown type": (
         HEAD.format("ascii", "element vertex 1\nproperty quad x\n").encode() + b"1\n",
         "is a damaged PLY file: ",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, InputFile, check_source
+from segments_async.cli.lines import STDIN, check_source
 from segments_async.cli.options import pairs
 from segments_async.cli.statuses import CommandError
 
@@ -31,7 +31,7 @@ async def call(
     *,
     field: Annotated[list[str] | None, Parameter(alias="-f")] = None,
     typed_field: Annotated[list[str] | None, Parameter(alias="-F")] = None,
-    input: InputFile | None = None,
+    input: str | None = None,
     paginate: bool = False,
     context: ContextArgument,
 ) -> None:

@@ -68,7 +68,9 @@ class Invocation:
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     context: Context
+    tokens: tuple[str, ...]
     lacks_command: bool
+    """Whether only a group of commands is named."""
 
 
 @app.meta.default
@@ -89,5 +91,6 @@ def parse(
         arguments=bound.args,
         keywords=bound.kwargs | dict.fromkeys(ignored, context),
         context=context,
+        tokens=tokens,
         lacks_command=getattr(command, "__name__", "") == "help_print",
     )

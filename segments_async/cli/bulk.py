@@ -143,8 +143,8 @@ class _Run:
             return DONE
         errors = [outcome.error for outcome in failures]
         status = FAILED if sent else common_status(errors)
-        if status != FAILED and errors[0] is not None and len(errors) == 1:
-            raise errors[0]
+        if status != FAILED and errors and errors[0] is not None:
+            raise errors[0]  # it concerns all items, such as a dataset that does not exist
         return status
 
     def print_end(self, error: BaseException | None) -> None:

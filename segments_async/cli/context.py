@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from attrs import define, field
@@ -12,10 +12,9 @@ from cyclopts import Parameter
 
 from segments_async.cli import keys
 from segments_async.cli.printing import Printer
-from segments_async.cli.statuses import KEY_REFUSED, CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from segments_async import AsyncSegments
 
@@ -47,13 +46,7 @@ class Context:
         from segments_async import AsyncSegments, NotFoundError
         from segments_async.cli.names import explain_missing, full_name
 
-        key = keys.find_key()
-        if key is None and key_needed:
-            raise CommandError(
-                f"no API key for {keys.base_url()}",
-                status=KEY_REFUSED,
-                hint="run `segments-async login`, or set SEGMENTS_API_KEY; keys are at https://segments.ai/account",
-            )
+        key = keys.needed_key() if key_needed else keys.find_key()
         connections = max(CONNECTIONS, concurrency or 0)
         value = "none" if key is None else key.value
         async with AsyncSegments(value, base_url=keys.base_url(), max_connections=connections) as client:
@@ -64,15 +57,23 @@ class Context:
             except NotFoundError as error:
                 raise await explain_missing(client, self.dataset, error) from error
 
-    def start_log(self) -> None:
+    @contextmanager
+    def logging(self) -> Iterator[None]:
         """Write the log of the library to standard error: with -v its messages, with -vv also each request."""
         if not self.verbosity:
+            yield
             return
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger = logging.getLogger("segments_async")
+        level = logger.level
         logger.addHandler(handler)
         logger.setLevel(logging.INFO if self.verbosity == 1 else logging.DEBUG)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
 ContextArgument = Annotated[Context, Parameter(parse=False)]

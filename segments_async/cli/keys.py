@@ -15,6 +15,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from segments_async.cli.statuses import KEY_REFUSED, CommandError
+
 SERVICE = "segments-async"
 DEFAULT_URL = "https://api.segments.ai"
 
@@ -48,6 +50,23 @@ def find_key() -> Key | None:
     key = _find_key()
     if key is not None:
         remember(key.value)
+    return key
+
+
+def needed_key() -> Key:
+    """
+    Find the key for the service.
+
+    Raises:
+        CommandError: There is none.
+    """
+    key = find_key()
+    if key is None:
+        raise CommandError(
+            f"no API key for {base_url()}",
+            status=KEY_REFUSED,
+            hint="run `segments-async login`, or set SEGMENTS_API_KEY; keys are at https://segments.ai/account",
+        )
     return key
 
 

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.bulk import Bulk, BulkArgument, run_bulk
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, InputFile, Uuids, check_source, read_items, read_uuids
+from segments_async.cli.lines import STDIN, Uuids, check_source, read_items, read_uuids
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Labelset, Yes, confirm
 from segments_async.cli.samples import described
@@ -52,7 +52,7 @@ async def get(
 
 @app.command
 async def put(
-    file: InputFile,
+    file: str,
     /,
     *,
     labelset: Labelset = "ground-truth",
@@ -142,7 +142,7 @@ def _image_of(item: Any) -> dict[str, Any]:
 
 @app.command
 async def update(
-    file: InputFile,
+    file: str,
     /,
     *,
     labelset: Labelset = "ground-truth",

@@ -22,28 +22,16 @@ from segments_async.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-STDIN = "-"
+STDIN = "/dev/stdin"
+"""What `segments_async.cli.running` puts in the place of ``-``, which cyclopts takes for an option."""
 FAILURE = "_failure"
 """The key that a failures file adds to each item: the line and the error. It is dropped when the item is read again."""
 PIECE_BYTES = 1 << 16
 MAX_LINE_BYTES = 256 << 20
 UUID_LENGTH = 36
 
-
-def _refuse_options(_: Any, value: str | list[str]) -> None:
-    """Refuse what looks like an option: `-` is a value, but `--bogus` is a mistake."""
-    for word in [value] if isinstance(value, str) else value:
-        if word.startswith("-") and word != STDIN:
-            raise ValueError(f"unknown option {word}; a path that begins with - is written ./{word}")
-
-
-_OR_STDIN = Parameter(allow_leading_hyphen=True, validator=_refuse_options)
-InputFile = Annotated[str, _OR_STDIN]
-"""A file, or `-` for standard input."""
-Uuids = Annotated[list[str], Parameter(name="UUID"), _OR_STDIN]
-"""Uuids of samples, or `-` for those on standard input."""
-Folders = Annotated[list[str], Parameter(name="FOLDER"), _OR_STDIN]
-"""Folders, files or patterns, or `-` for files that standard input names."""
+Uuids = Annotated[list[str], Parameter(name="UUID")]
+Folders = Annotated[list[str], Parameter(name="FOLDER")]
 
 
 class BadLine(Mapping[str, Any]):
@@ -81,7 +69,7 @@ def check_source(source: str) -> None:
         Path(source).open("rb").close()
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or error
-        raise CommandError(f"cannot read {source}: {problem}", hint="`-` reads standard input") from error
+        raise CommandError(f"cannot read {source}: {problem}", hint="- reads standard input") from error
 
 
 def is_source(path: Path, source: str) -> bool:
@@ -193,12 +181,13 @@ async def _pieces(source: str) -> AsyncIterator[bytes]:
 
 
 async def _read(descriptor: int) -> bytes:
-    """Read what is there. The event loop waits for a pipe, so that an interrupt ends the wait; a file is never late."""
+    """Read what is there. The event loop waits for what may be late, so that an interrupt ends the wait."""
     import anyio
 
     if sys.platform == "win32":
         return await anyio.to_thread.run_sync(os.read, descriptor, PIECE_BYTES, abandon_on_cancel=True)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor):
         await anyio.wait_readable(descriptor)
     return os.read(descriptor, PIECE_BYTES)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from segments_async.errors import printable
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from segments_async import Progress
+    from segments_async._check import Fact
 
     Columns = Mapping[str, str | Callable[[Any], Any]]
 
@@ -69,6 +70,14 @@ class Printer:
     def print_line(self, value: Any) -> None:
         """Print a model or JSON as one line of JSON."""
         self._write(json_line(value))
+
+    def print_fact(self, fact: Fact) -> None:
+        """Print a fact about the service, at once."""
+        if self.json:
+            self.print_line(asdict(fact))
+        else:
+            self.print_text(str(fact))
+        sys.stdout.flush()
 
     def print_path(self, path: Path) -> None:
         """Print the path of a file that was written."""

@@ -13,6 +13,7 @@ from cyclopts import CycloptsError
 
 from segments_async.cli import keys
 from segments_async.cli.app import app
+from segments_async.cli.lines import STDIN
 from segments_async.cli.statuses import BROKEN_PIPE, DONE, INTERRUPTED, USAGE, CommandError, status_of
 from segments_async.errors import SegmentsError, printable
 
@@ -28,6 +29,7 @@ def run(tokens: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     debug = "--debug" in tokens
+    tokens = [STDIN if word == "-" else word for word in tokens]
     try:
         status = _run(tokens)
         sys.stdout.flush()
@@ -53,14 +55,15 @@ def _run(tokens: list[str]) -> int:
 
 def _call(invocation: Invocation) -> Any:
     if invocation.lacks_command:
+        app.help_print(invocation.tokens, console=invocation.context.printer.console(stderr=True))
         return USAGE
     command: Callable[[], Any] = partial(invocation.command, *invocation.arguments, **invocation.keywords)
-    invocation.context.start_log()
-    if not inspect.iscoroutinefunction(invocation.command):
-        return command()
-    import anyio
+    with invocation.context.logging():
+        if not inspect.iscoroutinefunction(invocation.command):
+            return command()
+        import anyio
 
-    return anyio.run(command)
+        return anyio.run(command)
 
 
 def _usage_hint(tokens: list[str]) -> str:

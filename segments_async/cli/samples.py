@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.bulk import Bulk, BulkArgument, BulkCreate, BulkCreateArgument, run_bulk
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, Folders, InputFile, Uuids, check_source, read_items, read_uuids
+from segments_async.cli.lines import STDIN, Folders, Uuids, check_source, read_items, read_uuids
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Statuses, Yes, confirm, first
 from segments_async.cli.statuses import CommandError
@@ -105,7 +105,7 @@ async def get(
 
 @app.command
 async def create(
-    dataset: DatasetName, file: InputFile, /, *, bulk: BulkCreateArgument = BulkCreate(), context: ContextArgument
+    dataset: DatasetName, file: str, /, *, bulk: BulkCreateArgument = BulkCreate(), context: ContextArgument
 ) -> int:
     """
     Create samples whose files are stored somewhere already.
@@ -121,7 +121,7 @@ async def create(
 
 
 @app.command
-async def update(file: InputFile, /, *, bulk: BulkArgument = Bulk(), context: ContextArgument) -> int:
+async def update(file: str, /, *, bulk: BulkArgument = Bulk(), context: ContextArgument) -> int:
     """
     Change samples; fields not named keep their value.
 

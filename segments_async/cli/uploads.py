@@ -17,7 +17,7 @@ class Files(AsyncIterator[Any]):
     Iterate over the files of several folders as one input, whose length is known once `open` has found them.
 
     Args:
-        folders: Folders, files or patterns; or ``-`` alone, for JSON Lines on standard input.
+        folders: Folders, files or patterns; or standard input alone, for JSON Lines on standard input.
         ignore: Patterns of what is left out of folders.
         full_names: Whether a sample is named by the path below its folder.
     """

@@ -1,0 +1,163 @@
+"""Exit statuses, hints, and what is never printed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from conftest import PROGRAM, label, write_lines
+
+from segments_async.cli import main
+
+
+def test_done(command):
+    assert command("whoami")[0] == 0
+    assert command("--version")[1].startswith("segments-async ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["datasets", "lst"], 'Did you mean "list"'),
+        (["datasets", "list", "--bogus"], "Unknown option: --bogus"),
+        (["samples", "list"], "requires an argument"),
+        (["samples", "create", "flowers", "--bogus"], "--bogus"),
+        (["labels", "put", "nowhere.jsonl"], "cannot read nowhere.jsonl: No such file"),
+        (["labels", "put", "."], "cannot read .: Is a directory"),
+        (["samples", "upload", "flowers", "nowhere"], "no such file or folder: 'nowhere'"),
+        (["samples", "upload", "flowers", "-", "nowhere"], "cannot be combined"),
+        (["samples", "list", "flowers", "--limit", "-1"], "--limit"),
+        (["samples", "delete", "flowers", "some-uuid"], "refused without a terminal"),
+        (["datasets", "create", "flowers", "--metadata", "nonsense"], "--metadata: expected key=value"),
+        (["demo", "nowhere"], "no such folder: nowhere"),
+        (["demo", __file__], "not a folder, but a file"),
+        (["completion", "tcsh"], "tcsh"),
+    ],
+)
+def test_usage(command, arguments, says):
+    """A wrong usage is 2 and a line or two, and nothing is sent but a look at the user."""
+    command.sandbox.clear_calls()
+    status, _, errors = command(*arguments)
+    assert status == 2
+    assert says in errors
+    assert len(errors.splitlines()) <= 2
+    assert {call.path for call in command.sandbox.calls} <= {"/user"}
+
+
+def test_a_command_is_missing(command):
+    """The help is shown, and the status is that of a wrong usage."""
+    for arguments in ([], ["datasets"]):
+        status, output, errors = command(*arguments)
+        assert (status, "Usage: segments-async" in output + errors) == (2, True)
+    assert command("datasets", "--help")[0] == 0
+
+
+def test_some_failed(command, samples, tmp_path):
+    labels = write_lines(tmp_path / "labels.jsonl", [label(samples["s0.png"]), label("no-such-sample")])
+    status, _, errors = command("labels", "put", labels)
+    assert (status, errors.splitlines()[-1]) == (1, "1 done, 1 failed")
+
+
+def test_key_refused_or_missing(command, monkeypatch):
+    monkeypatch.setenv("SEGMENTS_API_KEY", "wrong-key")
+    status, _, errors = command("datasets", "list")
+    assert (status, "the key of SEGMENTS_API_KEY was refused" in errors) == (4, True)
+    monkeypatch.delenv("SEGMENTS_API_KEY")
+    status, _, errors = command("datasets", "list")
+    assert (status, "segments-async login" in errors) == (4, True)
+
+
+def test_not_found(command, flowers):
+    """A dataset that does not exist is looked for only then; other things are named by the service."""
+    status, _, errors = command("samples", "list", "sandbox/flowrs")
+    assert (status, errors) == (5, "error: no such dataset sandbox/flowrs; did you mean sandbox/flowers?\n")
+    assert "did you mean sandbox/flowers?" in command("samples", "list", "sandbx/flowers")[2]
+    status, _, errors = command("releases", "get", "flowers", "v1")
+    assert (status, "no such dataset" in errors) == (5, False)
+    assert command("samples", "create", "flowers", "/dev/null")[2] == "nothing to do\n"
+
+
+def test_a_bulk_command_without_its_dataset(command, flowers, photos):
+    status, _, errors = command("samples", "upload", "flowrs", photos)
+    assert status == 5
+    assert "did you mean sandbox/flowers?" in errors
+
+
+def test_unreachable(command, monkeypatch):
+    monkeypatch.setenv("SEGMENTS_API_URL", "http://127.0.0.1:9")
+    status, _, errors = command("whoami")
+    assert (status, "SEGMENTS_API_URL" in errors) == (69, True)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(429, 75), (504, 75), (500, 69), (403, 4)])
+def test_statuses_of_the_service(command, status, expected):
+    command.sandbox.fail("GET", "/user", times=20, status=status, headers={"retry-after": "9999"})
+    try:
+        assert command("whoami")[0] == expected
+    finally:
+        command.sandbox.clear_faults()
+
+
+def test_no_traceback_but_with_debug(command, monkeypatch):
+    """`--debug` shows it, without the key."""
+    monkeypatch.setenv("SEGMENTS_API_KEY", "secret-wrong-key")
+    assert "Traceback" not in command("whoami")[2]
+    for arguments in (["whoami", "--debug"], ["whoami", "-vv"], ["-vv", "whoami", "--debug"]):
+        errors = command(*arguments)[2]
+        assert "secret-wrong-key" not in errors
+    assert "Traceback" in errors
+    assert "GET" in errors
+
+
+def test_without_the_extra(monkeypatch, capsys):
+    """The missing extra is named, also for the demo."""
+    for name in [name for name in sys.modules if name.startswith("segments_async.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cyclopts", None)
+    assert main(["demo"]) == 2
+    assert 'pip install "segments-async[demo]"' in capsys.readouterr().err
+    assert main(["datasets", "list"]) == 2
+    assert 'pip install "segments-async[cli]"' in capsys.readouterr().err
+    assert main(["--version"]) == 0
+
+
+def test_help_needs_neither_the_library_nor_its_models():
+    """Also of a resource: only when a command runs is the library imported."""
+    for arguments in (["--help"], ["samples", "upload", "--help"]):
+        source = f"""
+import sys
+from segments_async.cli import main
+assert main({arguments!r}) == 0
+heavy = {{"segments_async.models", "segments_async._client", "httpx", "anyio", "orjson"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+        subprocess.run([sys.executable, "-c", source], check=True, capture_output=True)
+
+
+def test_login(command, monkeypatch, tmp_path):
+    """The key is read from standard input, checked, and kept in a file that only its owner can read."""
+    monkeypatch.delenv("SEGMENTS_API_KEY")
+    refused = command.process("login", text="wrong-key\n")
+    assert (refused.returncode, "wrong-key" in refused.stderr) == (4, False)
+    accepted = command.process("login", text=f"{command.sandbox.api_key}\n")
+    assert accepted.returncode == 0
+    [file] = (tmp_path / "config").rglob("keys.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert str(file) in accepted.stderr
+    assert command("whoami")[1] == "sandbox\n"
+    assert command("whoami", "--quiet")[2] == ""
+
+    monkeypatch.setenv("SEGMENTS_API_URL", "http://127.0.0.1:9")
+    assert command("whoami")[0] == 4  # the key of one service is not sent to another
+    monkeypatch.setenv("SEGMENTS_API_URL", command.sandbox.url)
+    assert command("logout")[0] == 0
+    assert command("whoami")[0] == 4
+
+
+def test_login_takes_no_key_as_an_argument(command):
+    assert command.process("login", "some-key").returncode == 2
+
+
+def test_the_module_is_the_command():
+    assert subprocess.run([*PROGRAM, "--version"], check=True, capture_output=True).stdout.startswith(b"segments-async")

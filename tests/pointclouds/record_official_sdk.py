@@ -1,7 +1,7 @@
 """
 Record what the official SDK's point cloud helpers return, for `official_sdk.json`.
 
-They need Open3D and pyquaternion, 600 MB, which are not among the test dependencies.
+They need Open3D, of 310 MB, and pyquaternion, which are not among the test dependencies.
 
 Run it where ``segments-ai==1.33.0``, ``open3d``, ``pyquaternion`` and ``plyfile`` are installed:
 ``python tests/pointclouds/record_official_sdk.py``.

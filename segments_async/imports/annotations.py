@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from segments_async._validators import as_path
 from segments_async.errors import ClientStateError, DecodeError, InputError
-from segments_async.imports import coco_instance, coco_panoptic, yolo
+from segments_async.imports import coco_instance, coco_panoptic, pascal_voc, yolo
 from segments_async.imports.categories import as_category
 from segments_async.imports.convert import TASK_TYPES, label_attributes
 from segments_async.imports.drawing import Drawing
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from segments_async.imports.shapes import ImportProblem, SourceImage
     from segments_async.models import TaskAttributeCategory
 
-FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in (coco_instance, coco_panoptic, yolo)}
+_MODULES = (coco_instance, coco_panoptic, yolo, pascal_voc)
+FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 """All formats, by name; to add one, see ``docs/import.md``."""
 
 
@@ -181,7 +182,7 @@ class Annotations:
             file=image.file,
             url=image.url,
             left_out=+left_out,
-            changed=+sum((one.changed for one in drawings), Counter()),
+            changed=+sum((one.changed for one in drawings), Counter(image.changed)),
             problems=[*problems, *(problem for one in drawings for problem in one.problems)],
             source=image,
         )

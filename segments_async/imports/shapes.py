@@ -153,6 +153,8 @@ class SourceImage:
     problems: list[ImportProblem] = field(factory=list)
     left_out: Counter[str] = field(factory=Counter)
     """Counts of what the reader leaves out."""
+    changed: Counter[str] = field(factory=Counter)
+    """Counts of what the reader reads in another form."""
     label_attributes: dict[str, Any] | None = None
     """The label as the service has it, of files that contain such labels; `objects` are not used then."""
     sample_attributes: dict[str, Any] | None = None

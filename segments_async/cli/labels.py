@@ -93,7 +93,7 @@ async def import_(
     """
     Import annotations of another tool: upload the images that are missing, and set their labels.
 
-    Formats: coco-instance, coco-panoptic, yolo.
+    Formats: coco-instance, coco-panoptic, release, yolo.
 
     Args:
         dataset: owner/name, or the name of one of your own.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -33,7 +33,31 @@ class Drawing:
         for found in image.objects:
             category = found.category if self.category_ids is None else self.category_ids.get(found.category)
             if category is None:
-                name = self.category_names.get(found.category, found.category)
-                self.left_out[UNKNOWN_CATEGORY.format(name)] += 1
+                self._leave_out(found.category)
             else:
                 yield category, found
+
+    def with_own_categories(self, value: Any) -> Any:
+        """Return a label as the service has it, with the dataset's categories; annotations of others are left out."""
+        if isinstance(value, dict):
+            return {
+                key: self._annotations(item) if key == "annotations" else self.with_own_categories(item)
+                for key, item in value.items()
+            }
+        return [self.with_own_categories(item) for item in value] if isinstance(value, list) else value
+
+    def _annotations(self, annotations: Any) -> Any:
+        if self.category_ids is None or not isinstance(annotations, list):
+            return annotations
+        kept = []
+        for annotation in annotations:
+            given = annotation.get("category_id") if isinstance(annotation, dict) else None
+            category = self.category_ids.get(given) if isinstance(given, int) else None
+            if category is None:
+                self._leave_out(given)
+            else:
+                kept.append({**annotation, "category_id": category})
+        return kept
+
+    def _leave_out(self, category: Any) -> None:
+        self.left_out[UNKNOWN_CATEGORY.format(self.category_names.get(category, category))] += 1

@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from segments_async._serialization.json import encode_json
+from segments_async._transfer.download import read_file
 from segments_async._wire.arguments import without_none
 from segments_async._wire.contents import check_label
 from segments_async.bulk.operation import Job, Success, digest_of
@@ -40,13 +41,15 @@ class ImportedLabel:
     """None in the outcome of a label that was put."""
     bitmap: bytes | None = field(default=None, repr=False)
     """The PNG to upload; None if there is none."""
+    copies_bitmap: bool = False
+    """Whether the bitmap of the label is copied, as its address belongs to another dataset."""
     label_status: str = "PRELABELED"
     score: float | None = None
 
     def fields(self, url: str | None = None) -> dict[str, Any]:
         """Return the keys of the label, with the URL of its bitmap."""
         attributes = dict(self.attributes or {})
-        if self.bitmap is not None:
+        if self.bitmap is not None or (self.copies_bitmap and url is not None):
             attributes["segmentation_bitmap"] = {"url": url or ""}
         return without_none({"attributes": attributes, "label_status": self.label_status, "score": self.score})
 
@@ -92,16 +95,22 @@ class ImportLabels(PutLabels):
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """Upload the bitmap, and build the body of the label."""
         item: ImportedLabel = job.item
-        if item.bitmap is None:
+        content = item.bitmap
+        if content is None and item.copies_bitmap:
+            content = await self._fetch_bitmap(item)
+        if content is None:
             return job.prepared
-        upload = partial(
-            upload_asset, self._session, item.bitmap, FILENAME, stats, path="bitmap", renewals=MAX_RENEWALS
-        )
-        asset = await upload_once(job, 0, digest_of(item.bitmap), note, upload)
+        upload = partial(upload_asset, self._session, content, FILENAME, stats, path="bitmap", renewals=MAX_RENEWALS)
+        asset = await upload_once(job, 0, digest_of(content), note, upload)
         job.done[0] = asset
         path, _ = job.prepared.body
         body = path, encode_json(item.fields(asset.url))
         return attrs.evolve(job.prepared, body=body, digest=self.digest(job.prepared))
+
+    async def _fetch_bitmap(self, item: ImportedLabel) -> bytes | None:
+        found = (item.attributes or {}).get("segmentation_bitmap")
+        url = found.get("url") if isinstance(found, dict) else None
+        return await read_file(self._session, url) if isinstance(url, str) and url else None
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Put one label, and drop the answer, as all labels of an import do not fit into memory."""

@@ -1,0 +1,144 @@
+"""A release file, imported into another dataset."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from coco_files import CATEGORIES, write
+from round_trips import exported
+
+from segments_async import DecodeError
+from segments_async.imports import read_annotations
+
+BOX = {"id": 5, "category_id": 7, "type": "bbox", "points": [[1, 2], [31.5, 40]], "attributes": {"torn": True}}
+CUBOID = {
+    "id": 1,
+    "category_id": 1,
+    "type": "cuboid",
+    "position": {"x": 1, "y": 2, "z": 3},
+    "dimensions": {"x": 1, "y": 2, "z": 3},
+    "yaw": 0.5,
+}
+
+
+def release(samples, task_type="vector", labelsets=("ground-truth",)):
+    return {
+        "name": "v1",
+        "dataset": {
+            "name": "flowers",
+            "owner": "jane",
+            "task_type": task_type,
+            "task_attributes": {"categories": CATEGORIES},
+            "labelsets": [{"name": name} for name in labelsets],
+            "samples": samples,
+        },
+    }
+
+
+def sample(name, annotations=None, labelset="ground-truth", **more):
+    label = None if annotations is None else {"label_status": "REVIEWED", "attributes": {"annotations": annotations}}
+    image = {"image": {"url": f"https://example.com/{name}"}}
+    return {"name": name, "attributes": image, "metadata": {"city": "Ulm"}, "labels": {labelset: label}, **more}
+
+
+@pytest.mark.anyio
+async def test_labels_stay_as_they_are(client, tmp_path):
+    path = write(tmp_path, release([sample("a.jpg", [BOX]), sample("b.jpg")]))
+    report = await client.datasets.import_annotations("copy", path, create=True)
+    report.raise_if_failed()
+    assert report.unlabeled == 1
+    found = {
+        one.name: one
+        async for one in client.samples.list("sandbox/copy", labelset="ground-truth", include_full_label=True)
+    }
+    assert found["a.jpg"].attributes.image.url == "https://example.com/a.jpg"
+    assert found["b.jpg"].metadata == {"city": "Ulm"}
+    label = found["a.jpg"].label
+    assert label.label_status == "REVIEWED"
+    [shape] = label.attributes.annotations
+    assert (shape.id, shape.category_id, shape.points, shape.attributes) == (5, 7, [[1, 2], [31.5, 40]], {"torn": True})
+
+
+@pytest.mark.anyio
+async def test_categories_get_the_ids_of_the_dataset(client, tmp_path):
+    """In frames and sensors too."""
+    categories = [{"id": 70, "name": "violet"}]
+    await client.datasets.create("copy", task_type="vector", task_attributes={"categories": categories})
+    path = write(tmp_path, release([sample("a.jpg", [BOX, {**BOX, "category_id": 1}])]))
+    report = await client.datasets.import_annotations("sandbox/copy", path)
+    report.raise_if_failed()
+    assert report.left_out == {"annotations of category 'rose', which the dataset does not have": 1}
+    [found] = [
+        one async for one in client.samples.list("sandbox/copy", labelset="ground-truth", include_full_label=True)
+    ]
+    assert [one.category_id for one in found.label.attributes.annotations] == [70]
+
+
+@pytest.mark.anyio
+async def test_other_task_types(client, tmp_path):
+    """Point clouds stay as they are; shapes become bitmaps where the dataset has bitmaps."""
+    cloud = {**sample("a.pcd", [CUBOID]), "attributes": {"pcd": {"url": "https://example.com/a.pcd", "type": "pcd"}}}
+    report = await client.datasets.import_annotations(
+        "clouds", write(tmp_path, release([cloud], "pointcloud-cuboid")), create=True
+    )
+    report.raise_if_failed()
+    label = await client.labels.get(report.samples.results[0].uuid)
+    assert label.attributes.annotations[0].yaw == 0.5
+    with read_annotations(write(tmp_path, release([sample("a.jpg", [BOX])]))) as annotations:
+        assert annotations.format == "release"
+        [label] = annotations.labels("bboxes")
+        assert label.attributes["annotations"][0]["points"] == [[1, 2], [31.5, 40]]
+
+
+@pytest.mark.anyio
+async def test_bitmaps_are_copied(client, photos, tmp_path):
+    dataset = await client.datasets.create("flowers", task_attributes={"categories": CATEGORIES})
+    content = (photos("a.png") / "a.png").read_bytes()
+    uploaded = await client.samples.upload_files(dataset, [("a.png", content)])
+    array = np.kron(np.arange(12).reshape(3, 4), np.ones((16, 16), int))
+    annotations = [{"id": number, "category_id": 1} for number in range(1, 12)]
+    await client.labels.put_bitmap(
+        uploaded.results[0].value, "ground-truth", array, annotations, label_status="LABELED"
+    )
+    await exported(client, dataset, tmp_path / "one", "coco-instance")
+    path = await client.releases.download(dataset, "v1", tmp_path / "v1.json")
+    report = await client.datasets.import_annotations("copy", path, create=True)
+    report.raise_if_failed()
+    found, _ = await client.labels.get_bitmap(report.samples.results[0].uuid)
+    assert np.array_equal(found, array)
+    old, new = [
+        (await client.labels.get(one)).attributes.segmentation_bitmap.url
+        for one in (uploaded.results[0].uuid, report.samples.results[0].uuid)
+    ]
+    assert old != new
+
+
+def test_broken_samples_are_named(tmp_path):
+    bad = [5, {"name": "x"}, sample("b.jpg", [{**BOX, "points": [[1, "x"]]}, BOX])]
+    with read_annotations(write(tmp_path, release([sample("a.jpg", [BOX]), *bad]))) as annotations:
+        labels = list(annotations.labels("bboxes"))
+        assert [label.name for label in labels if label.attributes] == ["a.jpg", "b.jpg"]
+        problems = [*annotations.problems, *(problem for label in labels for problem in label.problems)]
+    assert [problem.where.partition(".labels")[0] for problem in problems] == [
+        "dataset.samples[1]",
+        "dataset.samples[2]",
+        "dataset.samples[3]",
+    ]
+
+
+def test_labelsets(tmp_path):
+    with read_annotations(write(tmp_path, release([sample("a.jpg", [BOX], "model")]))) as annotations:
+        [label] = annotations
+        assert len(label.attributes["annotations"]) == 1
+    both = sample("a.jpg", [BOX])
+    both["labels"]["model"] = both["labels"]["ground-truth"]
+    with read_annotations(write(tmp_path, release([both]))) as annotations:
+        assert annotations.left_out == {"labels of other labelsets": 1}
+
+
+def test_truncated(tmp_path):
+    path = write(tmp_path, json.dumps(release([sample("a.jpg", [BOX])]))[:-30])
+    with pytest.raises(DecodeError, match="truncated"):
+        read_annotations(path).__enter__()

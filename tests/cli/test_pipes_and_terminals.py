@@ -84,16 +84,16 @@ def test_interrupted_and_continued(command, flowers, tmp_path):
     """SIGINT ends an upload with the counts and how to go on; the same command again does the rest."""
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(300):
+    for number in range(100):
         (folder / f"{number}.png").write_bytes(b"\x89PNG" + bytes([number % 256]))
-    command.sandbox.latency = 0.05
+    command.sandbox.latency = 0.02
     arguments = ["samples", "upload", "flowers", folder, "--checkpoint", tmp_path / "checkpoint", "--concurrency", "2"]
     failures = ["--failures", str(tmp_path / "failed.jsonl")]
     with subprocess.Popen(
         [*PROGRAM, *map(str, arguments), *failures], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = time.monotonic() + 30
-        while len(command.sandbox.assets()) < 40 and time.monotonic() < deadline:
+        while len(command.sandbox.assets()) < 12 and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
@@ -102,10 +102,10 @@ def test_interrupted_and_continued(command, flowers, tmp_path):
     counts, hint = errors.splitlines()
     assert "created" in counts or "unsent" in counts
     assert "run the same command again" in hint
-    assert len(command.sandbox.assets()) < 300
+    assert len(command.sandbox.assets()) < 100
     again = command.process(*arguments)
     assert again.returncode == 0
-    assert len(command.json("samples", "list", "flowers")) == 300
+    assert len(command.json("samples", "list", "flowers")) == 100
 
 
 def test_interrupted_while_it_waits_for_input(command, samples):
@@ -137,11 +137,12 @@ def screen(arguments, *, width, answer="", **variables):
         start_new_session=True,
     ) as process:
         os.close(child)
-        if answer:
-            os.write(parent, answer.encode())
         output = b""
         while piece := read(parent):
             output += piece
+            if answer and output.rstrip().endswith((b"]", b":")):  # a question
+                os.write(parent, answer.encode())
+                answer = ""
         status = process.wait(30)
     os.close(parent)
     terminal = pyte.Screen(width, 200)
@@ -186,7 +187,7 @@ def test_the_key_is_not_echoed(command, monkeypatch):
     monkeypatch.delenv("SEGMENTS_API_KEY")
     status, _, output = screen(["login"], width=80, answer=f"{command.sandbox.api_key}\n")
     assert status == 0
-    assert output.count(command.sandbox.api_key.encode()) <= 1  # the terminal may echo what comes before the prompt
+    assert command.sandbox.api_key.encode() not in output
 
 
 def test_a_sandbox_for_a_shell(command):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segments_async._wire.chunks import MAX_BATCH_BYTES, fits
 from segments_async._wire.retry import is_retryable
+from segments_async.bulk.digests import DigestSet
 from segments_async.bulk.item_errors import item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, digest_of
 from segments_async.bulk.report import Outcome
@@ -31,7 +32,7 @@ class Intake(Generic[T]):
         self._operation = operation
         self._source = source
         self._checkpoint = checkpoint
-        self._seen: set[bytes] | None = set() if check_duplicates else None
+        self._seen = DigestSet() if check_duplicates else None
         self._pending: deque[Job] = deque()
         """Jobs to send that are not in a batch yet."""
         self._pending_bytes = 0
@@ -88,10 +89,9 @@ class Intake(Generic[T]):
         job = Job(index, item, prepared)
         if self._seen is not None:
             digest = digest_of(prepared.key.encode("utf-8", "surrogatepass"))
-            if digest in self._seen:
+            if not self._seen.add(digest):
                 duplicate = InputError(f"{prepared.key!r} appears more than once in this run")
                 return job.outcome(status="failed", error=self._operation.locate(duplicate, index))
-            self._seen.add(digest)
         return job
 
     def _add_pending(self, job: Job) -> None:

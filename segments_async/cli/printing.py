@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 1000
 """Rows that are printed together; the widths of the columns are those of the first ones."""
-MIN_WIDTH = 6
-"""Columns are not made narrower than this."""
+READABLE_WIDTH = 16
+"""Columns are left out rather than made narrower than this."""
 
 
 @frozen(kw_only=True)
@@ -185,23 +185,27 @@ class _Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=not self._widths)
         if not self._widths:
             self._widths = fit(_widths([self._headings, *rows]), self._console.width)
-        for heading, width in zip(self._headings, self._widths, strict=True):
+        for heading, width in zip(self._headings, self._widths, strict=False):
             table.add_column(heading, width=width, no_wrap=True, overflow="ellipsis", header_style="bold")
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*map(Text, row[: len(self._widths)]))
         self._console.print(table)
 
 
 def fit(widths: list[int], available: int, gap: int = 2) -> list[int]:
     """
-    Narrow the widest columns until all fit.
+    Leave out the last columns that have no room, then narrow the widest until all others fit.
 
     Example:
         >>> fit([40, 10, 4], 40)
         [22, 10, 4]
+        >>> fit([14, 36, 6, 20], 40)
+        [14, 16, 6]
     """
     fitted = widths.copy()
-    while sum(fitted) + gap * len(fitted) - gap > available and max(fitted) > MIN_WIDTH:
+    while len(fitted) > 1 and sum(min(width, READABLE_WIDTH) + gap for width in fitted) - gap > available:
+        fitted.pop()
+    while sum(fitted) + gap * len(fitted) - gap > available and max(fitted) > 1:
         fitted[fitted.index(max(fitted))] -= 1
     return fitted
 

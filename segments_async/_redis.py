@@ -1,4 +1,4 @@
-"""Clients of a Redis server, one for each event loop."""
+"""Clients of a Redis server."""
 
 from __future__ import annotations
 
@@ -13,9 +13,30 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 
+def check_redis_url(url: str, options: dict[str, Any], *, used_by: str) -> None:
+    """
+    Check the arguments of a client, without connecting.
+
+    Raises:
+        ImportError: The extra ``redis`` is not installed; the error names *used_by*.
+        InputError: *url* is not the URL of a Redis server.
+    """
+    if find_spec("redis") is None:
+        raise ImportError(f'{used_by} requires redis; install it with: pip install "segments-async[redis]"')
+    from redis import Redis  # noqa: PLC0415 (of an extra)
+
+    try:
+        Redis.from_url(url, **options)
+    except (ValueError, AttributeError, TypeError):
+        pass  # its message could contain a password
+    else:
+        return
+    raise InputError("expected a URL such as 'redis://localhost:6379/0', and options of redis-py", path="url")
+
+
 class RedisClients:
     """
-    Create a client in each event loop that needs one.
+    Create an asyncio client in each event loop that needs one.
 
     Args:
         url: The URL of the server.
@@ -28,19 +49,11 @@ class RedisClients:
     """
 
     def __init__(self, url: str, options: dict[str, Any], *, used_by: str) -> None:
-        if find_spec("redis") is None:
-            raise ImportError(f'{used_by} requires redis; install it with: pip install "segments-async[redis]"')
+        check_redis_url(url, options, used_by=used_by)
         self._url = url
         self._options = options
         self._used_by = used_by
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
-        try:
-            self._create()
-        except (ValueError, AttributeError, TypeError):
-            pass  # its message could contain a password
-        else:
-            return
-        raise InputError("expected a URL such as 'redis://localhost:6379/0', and options of redis-py", path="url")
 
     def get(self) -> Redis:
         """

@@ -14,11 +14,12 @@ from segments_async._caller_errors import caller_code
 from segments_async._threads import run_sync
 from segments_async.bulk.interruptible import END_SECONDS, run_interruptible
 from segments_async.bulk.journal import FileRow, ItemRow, Journal
+from segments_async.bulk.redis_checkpoint import RedisCheckpoint, RedisJournal
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from segments_async.bulk.operation import Job, Operation
     from segments_async.bulk.report import Outcome
@@ -37,16 +38,23 @@ class Checkpoint:
     are sent again, which is safe for every operation.
 
     Args:
-        path: The file; created if it does not exist.
+        place: The file, created if it does not exist, or the name in Redis.
         operation: The operation of the run. A file of another operation, service or dataset is refused.
         on_problem: Called when the file can no longer be read or written.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], operation: Operation[Any], on_problem: Callable[[InputError], None]
+        self,
+        place: str | os.PathLike[str] | RedisCheckpoint,
+        operation: Operation[Any],
+        on_problem: Callable[[InputError], None],
     ) -> None:
-        with caller_code("checkpoint"):
-            self._path = Path(path)
+        self._open_journal: Callable[[Mapping[str, str], Event], Journal | RedisJournal]
+        if isinstance(place, RedisCheckpoint):
+            self._open_journal = place.open
+        else:
+            with caller_code("checkpoint"):
+                self._open_journal = partial(Journal, Path(place))
         self._operation = operation
         self._on_problem = on_problem
         self._items: list[tuple[Job, str, str | None]] = []
@@ -67,7 +75,9 @@ class Checkpoint:
         self._writing = anyio.CancelScope(shield=True)
         interrupted = Event()
         self._journal = await run_interruptible(
-            partial(Journal, self._path, self._operation.header, interrupted), interrupted.set, discard=Journal.close
+            partial(self._open_journal, self._operation.header, interrupted),
+            interrupted.set,
+            discard=lambda journal: journal.close(),
         )
 
     @property

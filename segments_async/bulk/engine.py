@@ -7,6 +7,7 @@ defines how an item is checked and how a batch is sent.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping
@@ -87,10 +88,10 @@ class BulkStream(Generic[T]):
         self._settings = settings
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
-        path = settings.checkpoint
-        if settings.dry_run and path is not None and not Path(path).exists():
-            path = None  # opening it would create it
-        self._checkpoint = None if path is None else Checkpoint(path, operation, self._stop_unrecorded)
+        place = settings.checkpoint
+        if settings.dry_run and isinstance(place, str | os.PathLike) and not Path(place).exists():
+            place = None  # opening it would create it
+        self._checkpoint = None if place is None else Checkpoint(place, operation, self._stop_unrecorded)
         self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
         self._outcomes: deque[Outcome[T]] = deque()
         """Outcomes that the consumer has not received yet."""

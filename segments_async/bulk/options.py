@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os  # noqa: TC003 (a TypedDict is read at run time)
 from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
-from typing import Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 from attrs import field, frozen
 from attrs.validators import optional
 
 from segments_async._validators import callback, count, file_path, flag, one_of, seconds
 from segments_async._wire.arguments import check_keys
+from segments_async.bulk.redis_checkpoint import RedisCheckpoint
 from segments_async.bulk.report import Outcome, Progress  # noqa: TC001 (likewise)
+
+if TYPE_CHECKING:
+    from attrs import Attribute
 
 
 class BulkOptions(TypedDict, total=False):
@@ -26,9 +30,14 @@ class BulkOptions(TypedDict, total=False):
     progress: Callable[[Progress], object] | None
     keep: Literal["all", "failures"]
     check_duplicates: bool
-    checkpoint: str | os.PathLike[str] | None
+    checkpoint: str | os.PathLike[str] | RedisCheckpoint | None
     on_outcome: Callable[[Outcome[Any]], object] | None
     dry_run: bool
+
+
+def _file_or_redis(instance: Any, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, RedisCheckpoint):
+        file_path(instance, attribute, value)
 
 
 @frozen(kw_only=True)
@@ -62,14 +71,17 @@ class BulkSettings:
     """Which outcomes to keep in the report; all are counted."""
     check_duplicates: bool = field(default=True, validator=flag)
     """Fail items whose name appeared earlier in the run, without sending them; costs one digest per item."""
-    checkpoint: str | os.PathLike[str] | None = field(default=None, validator=optional(file_path))
+    checkpoint: str | os.PathLike[str] | RedisCheckpoint | None = field(
+        default=None, validator=optional(_file_or_redis)
+    )
     """
     A file that records finished items, so that the same call with the same file, after a crash or with more items,
     resumes where this one ended.
 
     Items that are done and unchanged are `skipped` without a request. Changed items are sent according to
     *if_exists*. Items that failed or are unknown are sent again. The file is an SQLite database; it belongs to one
-    operation on one dataset or labelset, and to one run at a time. A run whose file is deleted stops.
+    operation on one dataset or labelset, and to one run at a time. A run whose file is deleted stops. A
+    `RedisCheckpoint` records the same in Redis, where other machines find it.
     """
     on_outcome: Callable[[Outcome[Any]], object] | None = field(default=None, validator=optional(callback))
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from doc_pages import blocks_of, run_block, text_of
 
+from segments_async.bulk import RedisCheckpoint
 from segments_async.limits import RedisLimiter
 from segments_async.tables import LABEL_COLUMNS, OUTCOME_COLUMNS, SAMPLE_COLUMNS
 
@@ -84,7 +85,11 @@ def test_blocks_that_are_tests(run_pytest):
 
 def test_scale(run_page, redis_url, monkeypatch):
     """With a Redis of the test's own."""
-    real = RedisLimiter.__init__
-    monkeypatch.setattr(RedisLimiter, "__init__", lambda self, _, **options: real(self, redis_url, **options))
+    for made in (RedisLimiter, RedisCheckpoint):
+        real = made.__init__
+        monkeypatch.setattr(
+            made, "__init__", lambda self, _, *rest, real=real, **more: real(self, redis_url, *rest, **more)
+        )
 
-    assert run_page("docs/scale.md") == [["sandbox"], ["sandbox"]]
+    printed = run_page("docs/scale.md")
+    assert printed == [["sandbox"], ["{'created': 100} {'skipped': 100}"], ["sandbox"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -10,6 +9,8 @@ from weakref import WeakKeyDictionary
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from redis.asyncio import Redis
 
 
@@ -53,7 +54,7 @@ class RedisClients:
         self._url = url
         self._options = options
         self._used_by = used_by
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = WeakKeyDictionary()
+        self._clients: WeakKeyDictionary[AbstractEventLoop, Redis] = WeakKeyDictionary()
 
     def get(self) -> Redis:
         """
@@ -63,7 +64,7 @@ class RedisClients:
             InputError: The event loop is not asyncio's.
         """
         try:
-            loop = asyncio.get_running_loop()
+            loop = _running_loop()
         except RuntimeError:
             raise InputError(f"{self._used_by} works on asyncio only, as redis-py does") from None
         if loop not in self._clients:
@@ -72,7 +73,7 @@ class RedisClients:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
+        client = self._clients.pop(_running_loop(), None)
         if client is not None:
             await client.aclose()
 
@@ -80,3 +81,9 @@ class RedisClients:
         from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
 
         return Redis.from_url(self._url, **self._options)
+
+
+def _running_loop() -> AbstractEventLoop:
+    from asyncio import get_running_loop  # noqa: PLC0415 (on trio it is not needed)
+
+    return get_running_loop()

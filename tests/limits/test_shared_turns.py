@@ -135,7 +135,7 @@ def test_without_sharing_clients_refuse_each_other():
     bucket = Bucket(burst=50, latency=0.02, whole_seconds=True, grace=0.02 + FRESH_SECONDS)
     put_by_several(bucket, [None] * 4, 500)
 
-    assert bucket.too_early > 10
+    assert bucket.too_early > 0
 
 
 def test_without_a_limit_nothing_waits():

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-logger = logging.getLogger("segments_async")
+logger: logging.Logger = logging.getLogger("segments_async")
 
 
 class Observer(Generic[T]):

@@ -95,7 +95,8 @@ async def run_bulk(
                 **({"if_exists": run.bulk.if_exists} if isinstance(run.bulk, BulkCreate) else {}),
             )
         except BaseException as error:
-            run.print_end(error)
+            if run.report.total or not isinstance(error, Exception):
+                run.print_end(error)
             raise
     return run.end()
 

@@ -93,12 +93,10 @@ async def import_(
     """
     Import annotations of another tool: upload the images that are missing, and set their labels.
 
-    Formats: coco-instance, coco-panoptic, release, yolo.
-
     Args:
         dataset: owner/name, or the name of one of your own.
         file: The file or folder of annotations.
-        format: One of the formats above; by default it is found out.
+        format: The format, such as coco-instance or yolo; by default it is found out.
         images: The folder of the images, or the start of their URLs.
         create: Create the dataset with the categories of the file, and the labelset, unless they exist.
         lossy: Also convert what changes in the process, such as masks to polygons along their contours.

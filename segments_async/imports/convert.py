@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segments_async.imports.reading import bounds_of
+from segments_async.imports.reading import UnreadableError, bounds_of
 from segments_async.imports.shapes import Box, Dot, ImportProblem, Mask, Polygon, Polyline, Segment, words_of
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ def label_attributes(
     if not image.labeled:
         return None, None, []
     drawing = start()
+    if image.frames is not None and drawing.task_type != SEQUENCE:
+        raise UnreadableError(f"it is a sequence of images, which a label of {drawing.task_type!r} cannot represent")
     attributes: dict[str, Any] = {"format_version": "0.1"}
     if image.image_attributes:
         attributes["image_attributes"] = image.image_attributes

@@ -21,6 +21,9 @@ class NamedCategories:
         """Return the id of a category; a new name gets the next one."""
         return self._ids.setdefault(text_of(name, "label").strip(), len(self._ids) + 1)
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.strip() in self._ids
+
     def note(self, category: int, attributes: dict[str, Any] | None) -> None:
         """Note the attributes of an object."""
         kinds = self._kinds.setdefault(category, {})

@@ -14,14 +14,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from segments_async.errors import DecodeError
 from segments_async.imports.file_per_image import FilePerImage
 from segments_async.imports.formats import Format
 from segments_async.imports.named_categories import value_of
 from segments_async.imports.reading import UnreadableError, box_of, note_problem, numbers_of, size_of
 from segments_async.imports.shapes import Box, Dot, Polygon, Shape, SourceImage, SourceObject
 from segments_async.imports.turned import TURNED, corners_of, turned
-from segments_async.imports.xml_text import read_xml, text_in, xml_children
+from segments_async.imports.xml_text import read_xml, root_tag, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,13 +151,6 @@ def _attributes_of(element: Element) -> dict[str, Any]:
     return found
 
 
-def _is_voc(path: Path) -> bool:
-    try:
-        return next(xml_children(path)).tag == "annotation"
-    except (DecodeError, StopIteration):
-        return False
-
-
 def _recognizes(seen: Peek) -> bool:
     if not seen.is_folder:
         return seen.xml_root == "annotation"
@@ -168,7 +160,7 @@ def _recognizes(seen: Peek) -> bool:
     else:
         folder, names = seen.path, seen.names
     files = [folder / name for name in names if name.lower().endswith(".xml") and not name.startswith(".")]
-    return any(_is_voc(file) for file in files[:_PROBED])
+    return any(root_tag(file) == "annotation" for file in files[:_PROBED])
 
 
 FORMAT = Format(

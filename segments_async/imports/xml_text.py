@@ -116,6 +116,14 @@ def read_xml(path: Path) -> Element:
     return root
 
 
+def root_tag(path: Path) -> str | None:
+    """Return the tag of the root; None if it cannot be read."""
+    try:
+        return next(xml_children(path)).tag
+    except (DecodeError, StopIteration):
+        return None
+
+
 def text_in(element: Element, path: str) -> str | None:
     """Return the text of a descendant without white space around it; None if it is missing or empty."""
     found = element.findtext(path)

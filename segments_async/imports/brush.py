@@ -3,8 +3,8 @@ Decode the run lengths of Label Studio's brush (extra ``import``).
 
 Source: labelstud.io, "Brush"; the format is that of the library thi.ng/rle-pack. It is a stream of bits: 32 with the
 number of values, 5 with the bits of a value less one, four times 4 with the bits of a length less one; then runs. A run
-has one bit for whether all its values are equal, two bits that choose one of the four sizes, the length less one in that
-size, and its value or values. The values are the red, green, blue and opacity of each pixel, row by row.
+has one bit for whether all its values are equal, two bits that choose one of the four sizes, the length less one in
+that size, and its value or values. The values are the red, green, blue and opacity of each pixel, row by row.
 """
 
 from __future__ import annotations

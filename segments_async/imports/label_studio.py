@@ -6,7 +6,7 @@ ground truth, or else the one that was changed last; without annotations, the la
 score. The others, cancelled annotations and drafts are counted. Coordinates are percents of the image.
 
 A turned rectangle becomes a polygon of four points, an ellipse one of 36 points. What was asked about a region becomes
-its attributes, and what was asked about an image attributes of the image; their names are those of the labelling config.
+its attributes, and what was asked about an image attributes of the image, named as in the labelling config.
 """
 
 from __future__ import annotations

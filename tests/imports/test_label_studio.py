@@ -326,12 +326,12 @@ def test_percents_become_pixels(tmp_path_factory, percents, size):
 
 def test_memory_is_flat(tmp_path):
     peaks = []
-    for count in (60, 240):
-        regions = [region(number=n) for n in range(9)]
-        path = write(tmp_path, [task(annotation(*regions), image=f"{n}.jpg") for n in range(count)])
+    for count in (300, 900):
+        note = {"note": "x" * 5000}
+        path = write(tmp_path, [task(annotation(region()), image=f"{n}.jpg", meta=note) for n in range(count)])
         tracemalloc.start()
         with read_annotations(path) as annotations:
-            assert sum(len(label.attributes["annotations"]) for label in annotations) == count * 9
+            assert sum(len(label.attributes["annotations"]) for label in annotations) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.5

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from segments_async import AsyncSegments
     from segments_async.cli.printing import Printer
 
-app = App(name="api", help="Call any endpoint of the service.", default_parameter=Parameter(negative=""))
+app: App = App(name="api", help="Call any endpoint of the service.", default_parameter=Parameter(negative=""))
 
 PER_PAGE = 100
 

@@ -39,7 +39,7 @@ _PLACES = dict.fromkeys(("login", "logout", "whoami"), "account")
 HIDDEN = {"export": "segments_async.cli.releases:export"}
 """Commands of earlier versions, which still work."""
 
-app = App(
+app: App = App(
     name="segments-async",
     help="Work with Segments.ai: upload, label, release, download and export.",
     version=f"segments-async {__version__}",
@@ -54,10 +54,14 @@ def place_of(name: str) -> str:
     return f"segments_async.cli.{module}:{name if name in _PLACES else 'app'}"
 
 
-for number, (name, words) in enumerate(COMMANDS.items()):
-    app.command(place_of(name), name=name, help=words, sort_key=number)
-for name, place in HIDDEN.items():
-    app.command(place, name=name, show=False)
+def _register() -> None:
+    for number, (name, words) in enumerate(COMMANDS.items()):
+        app.command(place_of(name), name=name, help=words, sort_key=number)
+    for name, place in HIDDEN.items():
+        app.command(place, name=name, show=False)
+
+
+_register()
 
 
 @frozen(kw_only=True)

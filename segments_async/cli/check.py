@@ -16,7 +16,7 @@ from segments_async.cli.statuses import DONE, FAILED, CommandError
 if TYPE_CHECKING:
     from segments_async import CheckReport
 
-app = App(
+app: App = App(
     name="check",
     help="Compare the real service with what this package assumes.",
     default_parameter=Parameter(negative=""),

@@ -10,7 +10,7 @@ from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Yes, confirm
 
-app = App(
+app: App = App(
     name="collaborators",
     help="Add, change and remove the collaborators of a dataset.",
     default_parameter=Parameter(negative=""),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cyclopts import App
 
-app = App(name="completion", help="Print the completion script for a shell.")
+app: App = App(name="completion", help="Print the completion script for a shell.")
 
 
 @app.default

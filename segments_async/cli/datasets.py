@@ -13,7 +13,7 @@ from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Yes, confirm, given, pairs, read_text
 from segments_async.cli.statuses import CommandError
 
-app = App(
+app: App = App(
     name="datasets", help="List, create, change, copy and delete datasets.", default_parameter=Parameter(negative="")
 )
 

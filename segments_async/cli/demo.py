@@ -9,7 +9,7 @@ from cyclopts import App
 
 from segments_async.cli.statuses import USAGE, CommandError
 
-app = App(name="demo", help="Upload, label, release and verify a dataset on a sandbox.")
+app: App = App(name="demo", help="Upload, label, release and verify a dataset on a sandbox.")
 
 
 @app.default

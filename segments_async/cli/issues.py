@@ -11,7 +11,7 @@ from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Yes, confirm, given
 from segments_async.cli.statuses import CommandError
 
-app = App(name="issues", help="List, create, change and delete issues.", default_parameter=Parameter(negative=""))
+app: App = App(name="issues", help="List, create, change and delete issues.", default_parameter=Parameter(negative=""))
 
 STATUSES = ("OPEN", "CLOSED")
 COLUMNS = {

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 20
 """Problems of an import that are printed."""
 
-app = App(name="labels", help="Get, set, import, change and delete labels.", default_parameter=Parameter(negative=""))
+app: App = App(
+    name="labels", help="Get, set, import, change and delete labels.", default_parameter=Parameter(negative="")
+)
 
 
 @app.command

@@ -8,7 +8,7 @@ from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Yes, confirm
 
-app = App(name="labelsets", help="List, create and delete labelsets.", default_parameter=Parameter(negative=""))
+app: App = App(name="labelsets", help="List, create and delete labelsets.", default_parameter=Parameter(negative=""))
 
 COLUMNS = {
     "name": "name",

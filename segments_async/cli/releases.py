@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from segments_async.cli.printing import Printer
     from segments_async.export import ExportFormat, ExportReport
 
-app = App(
+app: App = App(
     name="releases", help="Create, download, export and delete releases.", default_parameter=Parameter(negative="")
 )
 

@@ -16,7 +16,7 @@ from segments_async.cli.options import Conditions, Statuses, Yes, confirm, first
 from segments_async.cli.statuses import CommandError
 from segments_async.cli.tables import TableFormat, write_samples
 
-app = App(
+app: App = App(
     name="samples",
     help="List, create, upload, download, change and delete samples.",
     default_parameter=Parameter(negative=""),

@@ -18,7 +18,7 @@ from segments_async.cli.statuses import FAILED, CommandError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-app = App(
+app: App = App(
     name="sandbox",
     help="Run the service in memory, for trying and testing.",
     default_parameter=Parameter(negative=""),

@@ -58,7 +58,7 @@ class CommandError(Exception):
     def __init__(self, message: str, *, status: int = USAGE, hint: str = "") -> None:
         super().__init__(printable(message))
         self.status = status
-        self.hint = printable(hint)
+        self.hint: str = printable(hint)
 
 
 def status_of(error: BaseException) -> int:

@@ -10,7 +10,7 @@ from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import first
 
-app = App(
+app: App = App(
     name="workunits", help="List the time that people spent on samples.", default_parameter=Parameter(negative="")
 )
 

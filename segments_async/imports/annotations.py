@@ -85,8 +85,8 @@ class Annotations:
     """
 
     def __init__(self, path: Path, found: Format, images: ImagesFolder | None) -> None:
-        self.path = path
-        self.format = found.name
+        self.path: Path = path
+        self.format: str = found.name
         self._folder = images
         self._reader: Reader | None = found.reader(path, None if images is None else images.path)
         self._is_open = False

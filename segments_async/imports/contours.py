@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 try:
     import cv2
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
-        f'contours need OpenCV: pip install "segments-async[polygons]", or any OpenCV build ({error})', name="cv2"
-    ) from error
+        f'contours need OpenCV: pip install "segments-async[polygons]", or any OpenCV build ({_error})', name="cv2"
+    ) from _error
 
 
 def contours_of(image: SourceImage, shape: Mask | Segment) -> tuple[list[list[Point]], int]:

@@ -28,7 +28,7 @@ class ImagesFolder:
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
         self._url = where.rstrip("/") if isinstance(where, str) and where.startswith(_URL_PREFIXES) else None
-        self.path = None if self._url is not None else as_path(where, "images")
+        self.path: Path | None = None if self._url is not None else as_path(where, "images")
         if self.path is not None and not self.path.is_dir():
             raise InputError(
                 f"expected the folder of the images, or the start of their URLs, got {self.path}", path="images"

@@ -48,7 +48,7 @@ class Release:
         self.categories: list[dict[str, Any]] = []
         self.problems: list[ImportProblem] = []
         self.left_out: Counter[str] = Counter()
-        self.task_type = ""
+        self.task_type: str = ""
 
     def open(self) -> None:
         """Read the whole file once: what surrounds the samples, their number, and their labelsets."""

@@ -64,7 +64,7 @@ class ImportLabels(PutLabels):
     def __init__(self, session: Session, dataset: str, labelset: str, settings: BulkSettings) -> None:
         super().__init__(session, labelset, settings)
         self._labelset = labelset
-        self.scope = f"{dataset} {labelset}"
+        self.scope: str = f"{dataset} {labelset}"
         self.preprocess_limit: int = self.concurrency
 
     def prepare(self, item: ImportedLabel) -> Prepared:

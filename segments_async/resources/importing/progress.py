@@ -28,7 +28,7 @@ class PhasedProgress:
         self._started = time.monotonic()
         self._before: Progress | None = None
         self._last: Progress | None = None
-        self.is_last = False
+        self.is_last: bool = False
         """Whether the current run is the last one."""
 
     def __call__(self, progress: Progress) -> None:

@@ -9,7 +9,7 @@ DOCS_TESTS = tests/docs tests/test_docs.py tests/resources/test_architecture_map
 
 CORE_TESTS = tests/wire tests/models tests/session tests/resources tests/bulk tests/releases tests/limits
 
-.PHONY: help install test test-fast test-core test-full lint format types bench docs-check ci
+.PHONY: help install test test-fast test-core test-full lint format types bench docs docs-check ci
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +40,19 @@ format: ## Format, and fix what ruff can fix.
 
 types: ## Check types, with mypy and as a user's pyright sees them.
 	mypy
-	mypy --strict tests/typing
+	python docs_build/blocks.py build/blocks
+	mypy --strict tests/typing build/blocks
 	pyright
+	pyright build/blocks
 	PYTHONPATH=typings pyright --verifytypes segments_async --ignoreexternal # fails below 100 %
 
 bench: ## Run benchmarks: make bench CASES="put json", by default all.
 	python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	python -m benchmarks $(CASES)
+
+docs: ## Build the site in build/site, and check its links. SITE_URL is the address at which it will be published.
+	zensical build --strict --clean
+	python docs_build/links.py build/site
 
 docs-check: ## Run the pages of the documentation, and check their links, map and tables.
 	pytest -q $(DOCS_TESTS)

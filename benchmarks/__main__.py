@@ -11,7 +11,7 @@ from benchmarks.cases import CASES, batches, curve
 from benchmarks.harness import FULL, QUICK, run_case
 from benchmarks.report import as_json, machine, table
 
-HERE = Path(__file__).parent
+DOCS = Path(__file__).parents[1] / "docs"
 PLOTS = {"curve": (curve.draw, "curve.png"), "batches": (batches.draw, "bulk.png")}
 """The plot function and the file name of each case with a plot."""
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     plots = ", ".join(file for _, file in PLOTS.values())
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"folder for {plots} ({HERE}; none with --quick)")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"folder for {plots} ({DOCS}; none with --quick)")
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(CASES):
         parser.error(f"unknown case: {', '.join(sorted(unknown))}; choose from {', '.join(CASES)}")
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         _show_progress("")
         print(*table(result), sep="\n", flush=True)
         results.append(result)
-        folder = options.plots or (None if options.quick else HERE)
+        folder = options.plots or (None if options.quick else DOCS)
         if name in PLOTS and folder is not None:
             draw, file = PLOTS[name]
             draw(result, folder / file)

@@ -18,7 +18,7 @@ LAYERS = [
     ["_version", "_pickling"],
     ["errors"],
     ["_threads", "_validators", "_caller_errors", "_redis"],
-    ["hooks", "settings"],
+    ["hooks", "settings", "sync"],
     ["sandbox", "testing", "models"],
     ["_serialization", "images"],
     ["_arrow"],

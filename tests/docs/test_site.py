@@ -1,0 +1,52 @@
+"""The site shows every page, and names them in the order of its navigation."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from doc_pages import ROOT, text_of
+
+CONFIG = text_of("mkdocs.yml")
+NAVIGATION = re.findall(r": ([\w/-]+\.md)$", CONFIG, re.MULTILINE)
+
+
+def test_every_page_is_in_the_navigation():
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert sorted(NAVIGATION) == sorted(pages)
+
+
+def test_language_models_get_the_guide_in_the_same_order():
+    listed = re.findall(r"^ {8}- (\w+\.md)$", CONFIG, re.MULTILINE)
+    assert listed == [page for page in NAVIGATION if "/" not in page]
+
+
+@pytest.fixture
+def _scripts(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs_build")
+
+
+@pytest.mark.usefixtures("_scripts")
+def test_the_guide_is_type_checked():
+    """The pages whose blocks go to the type checkers are pages of the site."""
+    from blocks import PAGES  # noqa: PLC0415
+
+    assert {f"{page}.md" for page in PAGES} <= set(NAVIGATION)
+
+
+@pytest.mark.usefixtures("_scripts")
+def test_broken_links_are_found(tmp_path):
+    from links import problems_of  # noqa: PLC0415
+
+    page = tmp_path / "index.html"
+    page.write_text(
+        '<h1 id="top"></h1><a href="#top"></a><a href="other.html#x"></a><a href="#none"></a><a href="https://x.org"></a>'
+        '<img src="no.png"><script src="https://cdn.example.com/a.js"></script><link rel="canonical" href="https://x.org">'
+    )
+    (tmp_path / "other.html").write_text('<p id="x"></p>')
+    described = [problem.partition(": ")[2] for problem in problems_of(page, tmp_path)]
+    assert sorted(described) == [
+        "#none leads nowhere",
+        "loads https://cdn.example.com/a.js",
+        "no.png leads nowhere",
+    ]

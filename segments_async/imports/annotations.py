@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from segments_async._validators import as_path
 from segments_async.errors import ClientStateError, DecodeError, InputError
-from segments_async.imports import coco_instance, coco_panoptic, cvat, label_studio, pascal_voc, release, yolo
+from segments_async.imports import coco_instance, coco_panoptic, cvat, label_studio, labelme, pascal_voc, release, yolo
 from segments_async.imports.categories import as_category
 from segments_async.imports.convert import TASK_TYPES, label_attributes
 from segments_async.imports.drawing import Drawing
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from segments_async.imports.shapes import ImportProblem, SourceImage
     from segments_async.models import TaskAttributeCategory
 
-_MODULES = (coco_instance, coco_panoptic, yolo, release, pascal_voc, cvat, label_studio)
+_MODULES = (coco_instance, coco_panoptic, yolo, release, pascal_voc, cvat, label_studio, labelme)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 """All formats, by name; to add one, see ``docs/import.md``."""
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from segments_async.imports.peek import Peek
     from segments_async.imports.shapes import ImportProblem, SourceImage
 
-ImportFormat = Literal["coco-instance", "coco-panoptic", "cvat", "label-studio", "pascal-voc", "release", "yolo"]
+ImportFormat = Literal[
+    "coco-instance", "coco-panoptic", "cvat", "label-studio", "labelme", "pascal-voc", "release", "yolo"
+]
 
 
 class Reader(Protocol):

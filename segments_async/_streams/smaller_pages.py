@@ -32,16 +32,17 @@ class SmallerPages(Generic[T]):
     Args:
         fetch: Fetches a page.
         rows: The name of the rows, for the log.
+        has_first: Whether the first page is fetched too.
     """
 
-    def __init__(self, fetch: Fetch[T], rows: str) -> None:
+    def __init__(self, fetch: Fetch[T], rows: str, *, has_first: bool = True) -> None:
         self._fetch = fetch
         self._rows_name = rows
         self._size: int | None = None
         """The largest size that has not failed; None as long as none has."""
         self._cut: int | None = None
         """The size that the service cuts pages to, if it seems to cut the parts of the first page."""
-        self._first_fetched = False
+        self._first_fetched = not has_first
         self._waiting: anyio.Event | None = None
 
     async def fetch(self, number: int, per_page: int | None) -> Page[T] | None:

@@ -32,7 +32,7 @@ LAYERS = [
     ["resources"],
     ["_check", "_client"],
     ["__init__"],
-    ["fastapi", "pointclouds", "pytest_plugin", "training"],
+    ["fastapi", "pointclouds", "pytest_plugin", "ray", "training"],
     ["cli"],
     ["__main__"],
 ]

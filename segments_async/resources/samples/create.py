@@ -33,12 +33,19 @@ _FIELDS = ("name", "attributes", "metadata", "priority", "assigned_labeler", "as
 
 
 class CreateSamples(DatasetOperation[Sample]):
-    """Create samples in batches; the rows of the answer are matched to the items by name."""
+    """
+    Create samples in batches; the rows of the answer are matched to the items by name.
+
+    *since*, by the service's clock, is when the run started of which this is a part; samples that were created earlier
+    are ``existing``. By default the first answer says it.
+    """
 
     kind = "samples.create_many"
     items_name = "samples"
 
-    def __init__(self, session: Session, dataset: str | Dataset, settings: BulkSettings) -> None:
+    def __init__(
+        self, session: Session, dataset: str | Dataset, settings: BulkSettings, *, since: datetime | None = None
+    ) -> None:
         # Only a POST of a single sample reports that the name is taken; the batch call returns the existing sample.
         limit = min(settings.batch_size or MAX_BATCH_ITEMS, MAX_BATCH_ITEMS)
         batch_size = 1 if settings.if_exists == "error" else limit
@@ -51,7 +58,7 @@ class CreateSamples(DatasetOperation[Sample]):
             self.done_statuses: Collection[str] = SUCCESSES - {"existing"}
             self.status_aliases: Mapping[str, str] = {"existing": "updated"}
         self._started: float | None = None
-        self._created_since: datetime | None = None
+        self._created_since = since
 
     def prepare(self, item: Any) -> Prepared:
         """Check a sample and encode it."""

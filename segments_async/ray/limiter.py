@@ -1,0 +1,112 @@
+"""A limiter in an actor, for all workers of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from functools import partial
+from typing import Any
+
+import ray
+
+from segments_async._validators import is_number
+from segments_async._wire.shared_rate import SharedRate, Turns
+from segments_async.errors import InputError
+
+NAMESPACE = "segments_async"
+"""The namespace of the actors, so that jobs with other namespaces share them."""
+
+
+class RateActor:
+    """The rates of all keys; Ray runs it as an actor, one call at a time."""
+
+    def __init__(self) -> None:
+        self._rates: dict[str, SharedRate] = {}
+
+    def call(self, step: str, key: str, owner: str, value: float, told: float | None) -> Turns | None:
+        """Take a step of `SharedRate` for a key, now."""
+        rate = self._rates.setdefault(key, SharedRate(told))
+        rate.told = told
+        now = time.monotonic()
+        if step == "reserve":
+            return rate.reserve(now, owner, int(value))
+        if step == "learned":
+            rate.learned(now, owner, value)
+        else:
+            getattr(rate, step)(now, value)
+        return None
+
+
+class RayLimiter:
+    """
+    Share the rate limit of the service with all workers of a Ray cluster.
+
+    If the service asks one worker to wait, all of them wait, as with `segments_async.limits.RedisLimiter`. The state is
+    in a named actor, which the first call creates, and which needs no CPU of the cluster. It outlives jobs, so that
+    several jobs share it. It works on asyncio only.
+
+    Example:
+        ::
+
+            options = ClientOptions(limiter=RayLimiter("segments", rate=100))
+
+    Args:
+        name: The name of the actor, in the namespace ``segments_async``.
+        rate: Calls per second that the service allows one API key, for all workers together. By default it is measured.
+
+    Raises:
+        InputError: *name* is not a name, or *rate* is not a number above 0.
+    """
+
+    def __init__(self, name: str, rate: float | None = None) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"expected the name of an actor, got {name!r}", path="name")
+        if rate is not None and (not is_number(rate) or not 0 < rate < 1e9):  # noqa: PLR2004
+            raise InputError(f"expected calls per second above 0, got {rate!r}", path="rate")
+        self._name = name
+        self._rate = rate
+        self._owner = uuid.uuid4().hex
+        self._actor: Any = None
+
+    async def reserve(self, key: str, most: int, /) -> Turns:
+        """Give this process up to *most* turns; 0 asks only whether calls must wait now."""
+        turns: Turns = await self._call("reserve", key, most)
+        return turns
+
+    async def give_back(self, key: str, count: int, /) -> None:
+        """Take back *count* turns that were not used."""
+        await self._call("give_back", key, count)
+
+    async def refused(self, key: str, seconds: float, /) -> None:
+        """Hold the calls of all workers for *seconds*."""
+        await self._call("refused", key, seconds)
+
+    async def learned(self, key: str, rate: float, /) -> None:
+        """Use the *rate* that this process measured, in calls per second."""
+        await self._call("learned", key, rate)
+
+    async def _call(self, step: str, key: str, value: float) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise InputError("RayLimiter works on asyncio only, as Ray does") from None
+        if self._actor is None:
+            self._actor = await asyncio.to_thread(self._get_actor)
+        try:
+            return await self._actor.call.remote(step, key, self._owner, value, self._rate)
+        except ray.exceptions.RayActorError:
+            self._actor = None  # the next call creates another one
+            raise
+
+    def _get_actor(self) -> Any:
+        if not ray.is_initialized():
+            raise RuntimeError("RayLimiter works in Ray's workers, and after ray.init()")
+        options = {"name": self._name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
+        return ray.remote(num_cpus=0, max_restarts=-1)(RateActor).options(**options).remote()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self._name, self._rate), ()
+
+    def __repr__(self) -> str:
+        return f"RayLimiter({self._name!r}, rate={self._rate!r})"

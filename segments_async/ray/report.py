@@ -1,0 +1,98 @@
+"""The report of a write by many workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import ray
+from attrs import field, frozen
+
+from segments_async.bulk import BulkReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from ray.data import Dataset
+
+    from segments_async.bulk import Outcome
+
+
+@frozen(kw_only=True)
+class BlockResult:
+    """What became of the rows of one block."""
+
+    outcomes: Sequence[Outcome[Any]]
+    """All outcomes; or, on the way to the driver, those that did not succeed."""
+    succeeded: Counter[str] = field(factory=Counter)
+    """Items that succeeded, by status, which are not among the outcomes."""
+    stopped: str | None = None
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    bytes_sent: int = 0
+    retry_rows: pa.Table | None = None
+    """The rows of the items that may succeed later."""
+
+    def without_successes(self) -> BlockResult:
+        """Return the result as the driver needs it: successes are only counted."""
+        return BlockResult(
+            outcomes=[outcome for outcome in self.outcomes if not outcome.succeeded],
+            succeeded=Counter(outcome.status for outcome in self.outcomes if outcome.succeeded),
+            stopped=self.stopped,
+            requests=self.requests,
+            retries=self.retries,
+            throttled=self.throttled,
+            bytes_sent=self.bytes_sent,
+            retry_rows=self.retry_rows,
+        )
+
+
+class DistributedReport(BulkReport[Any]):
+    """
+    The report of `write_samples` and `write_labels`: a `BulkReport` that is merged from those of all blocks.
+
+    Example:
+        ::
+
+            report = write_labels(predictions, labelset="predictions")
+            print(report)
+            if report.retry_rows is not None:
+                report = write_labels(report.retry_rows, labelset="predictions")
+
+    `failures` and `results` have what did not succeed, 10,000 outcomes at most; `Outcome.index` is a position in a
+    block. `exhausted` says whether all rows were read: after a stop, rows that no worker has taken are not counted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(keep="failures")
+        self._retry_rows: list[Any] = []
+
+    @property
+    def retry_rows(self) -> Dataset | None:
+        """The rows of all items that may succeed later, to be written again; None if there are none."""
+        return ray.data.from_arrow_refs(self._retry_rows) if self._retry_rows else None
+
+    def merge(self, block: BlockResult) -> None:
+        """Add the result of a block."""
+        self.counts.update(block.succeeded)
+        for outcome in block.outcomes:
+            self.add(outcome)
+        if block.stopped == "fatal":
+            self.stopped = "fatal"
+        self.requests += block.requests
+        self.retries += block.retries
+        self.throttled += block.throttled
+        self.bytes_sent += block.bytes_sent
+        if block.retry_rows is not None:
+            self._retry_rows.append(ray.put(block.retry_rows))
+
+    def must_stop(self, max_failures: int | None) -> bool:
+        """Return whether the job has to stop, and note why."""
+        if max_failures is not None and self.failed + self.unknown > max_failures:
+            self.stopped = "max_failures"
+        return self.stopped is not None
+
+    def __repr__(self) -> str:
+        return f"<DistributedReport {self}>"

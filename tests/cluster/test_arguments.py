@@ -1,0 +1,132 @@
+"""Arguments, versions and the limiter's rules, without a cluster."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("ray.data", reason="ray is not installed in this environment")
+
+import anyio
+import ray
+
+from segments_async import AsyncSegments, InputError, RateLimitError
+from segments_async._wire.shared_rate import Turns
+from segments_async.ray import ClientOptions, RayLimiter, read_release, read_samples, write_labels, write_samples
+from segments_async.ray.engine import check_version, errors_of_workers
+from segments_async.ray.limiter import RateActor
+
+pytestmark = pytest.mark.slow  # as importing Ray takes seconds
+
+
+def test_options_without_the_key(monkeypatch):
+    monkeypatch.setenv("SEGMENTS_API_KEY", "secret-key-of-this-process")
+    options = ClientOptions(base_url="http://127.0.0.1:9", limiter=RayLimiter("r", 5.0))
+
+    assert b"secret-key" not in pickle.dumps(options)
+    assert "secret-key" not in repr(options)
+    copy = pickle.loads(pickle.dumps(options))
+    assert repr(copy) == repr(options)
+    assert copy.limiter._owner != options.limiter._owner
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [({"max_connections": 0}, "max_connections"), ({"limiter": 3}, "limiter"), ({"timeout": -1}, None)],
+)
+def test_options_that_are_wrong(options, path):
+    """Found before a worker is started."""
+    with pytest.raises(InputError) as caught:
+        ClientOptions(**options)
+    assert path in (None, caught.value.path)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: write_samples(None, "a/b", if_exists="error"), "a task that is repeated would fail"),
+        (lambda: write_samples(None, "a/b", if_exists="other"), "expected 'return' or 'update'"),
+        (lambda: write_samples(None, "a/b", on_error="skip"), "expected 'collect' or 'raise'"),
+        (lambda: write_labels(None, max_failures=-1), "at least 0"),
+        (lambda: write_labels(None, partitions=0), "partitions"),
+        (lambda: write_samples(None, "a/b", actors=0), "actors"),
+        (lambda: write_samples(None, "a/b"), "ray.data.Dataset, got NoneType"),
+        (lambda: write_labels([]), "ray.data.Dataset, got list"),
+        (lambda: read_samples("a/b", rows="labels"), "needs one"),
+        (lambda: read_samples("a/b", rows="pages"), "expected 'samples' or 'labels'"),
+        (lambda: read_samples("a/b", label_status="DONE"), "DONE"),
+        (lambda: read_samples("a/b", options={}), "expected ClientOptions"),
+        (lambda: read_release("a/b"), "needs the release's name"),
+        (lambda: read_release("https://example.com/v1.json"), "expected a path, a Release"),
+        (lambda: RayLimiter(""), "name of an actor"),
+        (lambda: RayLimiter("r", 0), "calls per second"),
+    ],
+)
+def test_arguments_that_are_wrong(call, words):
+    with pytest.raises(InputError, match=words):
+        call()
+    assert not ray.is_initialized()
+
+
+def test_versions():
+    check_version(ray.__version__)
+    with pytest.warns(UserWarning, match=r"not with 1\.0\.0"):
+        check_version("1.0.0")
+
+
+def test_without_ray():
+    """The message says what to install."""
+    code = "import sys; sys.modules['ray'] = None; import segments_async.ray"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert 'pip install "segments-async[ray]"' in ended.stderr
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_errors_arrive_as_what_they_are(wrapped):
+    cause = RateLimitError(429, "GET", "http://a/b", "slow down")
+    error = ray.exceptions.RayTaskError("f", "traceback", cause)
+    with pytest.raises(RateLimitError, match="slow down") as caught, errors_of_workers():
+        raise error.as_instanceof_cause() if wrapped else error
+    assert caught.value.status == 429
+
+
+def test_other_errors_stay():
+    with pytest.raises(ZeroDivisionError), errors_of_workers():
+        raise ZeroDivisionError
+
+
+def test_the_actor_follows_the_rules():
+    actor = RateActor()
+    assert actor.call("reserve", "k", "a", 8, None) == Turns(8)
+    turns = actor.call("reserve", "k", "a", 8, 100.0)
+    assert (turns.calls, turns.spacing) == (8, pytest.approx(0.01))
+    actor.call("give_back", "k", "a", 8, 100.0)
+    actor.call("refused", "k", "a", 30.0, 100.0)
+    actor.call("learned", "k", "a", 3.0, 100.0)
+    held = actor.call("reserve", "k", "b", 1, 100.0)
+    assert held.calls == 0
+    assert 29 < held.wait <= 30
+    assert actor.call("reserve", "other", "b", 1, 100.0).calls == 1
+
+
+def test_a_limiter_without_a_cluster(sandbox, caplog):
+    """The client goes on with its own limiter, and says why."""
+
+    async def call():
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=RayLimiter("r")) as client:
+            await client.users.me()
+
+    anyio.run(call)
+    assert any("ray.init()" in record.message for record in caplog.records)
+
+
+def test_it_works_on_asyncio_only(sandbox):
+    async def call():
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=RayLimiter("r")) as client:
+            await client.users.me()
+
+    with pytest.raises(InputError, match="asyncio only"):
+        anyio.run(call, backend="trio")

@@ -1,0 +1,195 @@
+"""What workers do with a block, without a cluster."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+pytest.importorskip("ray.data", reason="ray is not installed in this environment")
+
+import pyarrow as pa
+from attrs import evolve
+from flowers import DATASET
+
+from segments_async import AuthenticationError, InputError, NotFoundError, RetryPolicy
+from segments_async.ray import ClientOptions, DistributedReport
+from segments_async.ray.blocks import BlockWriter, LabelRows, SampleRows
+from segments_async.ray.writing import time_of_service
+from segments_async.tables import OUTCOME_COLUMNS
+
+SAMPLES = {"dataset": DATASET, "columns": None, "if_exists": "return", "since": None, "max_failures": None}
+LABELS = {
+    "labelset": "predictions",
+    "columns": None,
+    "categories": None,
+    "uuids": None,
+    "score": "same",
+    "max_failures": None,
+}
+
+
+@pytest.fixture
+def write(service):
+    """``write(rows, table)``: write a block in this process."""
+    writers = []
+
+    def write(rows, table, *, counts_only=False):
+        writers.append(BlockWriter(ClientOptions(), pickle.loads(pickle.dumps(rows)), counts_only))
+        return writers[-1](table)
+
+    yield write
+    for writer in writers:
+        writer.close()
+
+
+def names(count):
+    urls = [f"https://example.com/{number}.jpg" for number in range(count)]
+    return pa.table({"name": [f"s{number}" for number in range(count)], "url": urls})
+
+
+def boxes(uuids, **changes):
+    count = len(uuids)
+    edges = {"x_min": [1.0] * count, "y_min": [1.0] * count, "x_max": [5.0] * count, "y_max": [5.0] * count}
+    return pa.table({"sample_uuid": uuids, "category_id": [1] * count, "type": ["bbox"] * count, **edges, **changes})
+
+
+def result_of(table):
+    return pickle.loads(table.column("result")[0].as_py())
+
+
+def test_a_block_that_is_repeated(service, write):
+    """Each name once; what the first try has created is created, also for the second."""
+    since = time_of_service(ClientOptions(), DATASET)
+    rows = SampleRows(**{**SAMPLES, "since": since})
+    first, second = (write(rows, names(20)) for _ in range(2))
+
+    assert first.column("status").to_pylist() == second.column("status").to_pylist() == ["created"] * 20
+    assert first.column_names == [column.name for column in OUTCOME_COLUMNS]
+    assert len(service.samples()) == 20
+
+
+def test_samples_of_earlier_runs_exist(service, write):
+    service.create_samples(2)
+    since = datetime.now(UTC) + timedelta(seconds=10)
+
+    assert write(SampleRows(**{**SAMPLES, "since": since}), names(2)).column("status").to_pylist() == ["existing"] * 2
+
+
+def test_rows_that_are_not_valid_are_outcomes(service, write):
+    uuids = list(service.create_samples(3).values())
+    table = boxes(uuids, category_id=pa.array([1, None, 1]))
+    outcomes = write(LabelRows(**LABELS), table).to_pylist()
+
+    by_key = {outcome["key"]: outcome for outcome in outcomes}
+    assert [outcome["status"] for outcome in outcomes] == ["done", "done", "failed"]
+    assert by_key[uuids[1]]["error_type"] == "InputError"
+    assert "table[1]" in by_key[uuids[1]]["error"]
+
+
+def test_the_rows_to_retry(service, write):
+    """What the service could not do for a while is in the report, with its rows."""
+    uuids = list(service.create_samples(3).values())
+    path = f"/labels/{uuids[1]}/predictions/"
+    service.sandbox.fail("PUT", path, status=503, times=100)
+    result = result_of(_with_few_tries(boxes([*uuids, uuids[1]]), LabelRows(**LABELS)))
+
+    assert result.succeeded == {"done": 2}
+    [outcome] = result.outcomes
+    assert outcome.error.status == 503
+    assert result.retry_rows.column("sample_uuid").to_pylist() == [uuids[1]] * 2
+
+
+def _with_few_tries(table, rows):
+    writer = BlockWriter(ClientOptions(retry=RetryPolicy(attempts=1, bulk_attempts=1)), rows, counts_only=True)
+    try:
+        return writer(table)
+    finally:
+        writer.close()
+
+
+def test_samples_found_by_name(service, write):
+    uuids = service.create_samples(2)
+    table = boxes(list(uuids.values())).drop_columns("sample_uuid").append_column("file", pa.array(list(uuids)))
+    rows = LabelRows(**{**LABELS, "uuids": uuids, "columns": {"sample_name": "file"}})
+
+    assert rows.key_column == "file"
+    assert write(rows, table).column("uuid").to_pylist() == list(uuids.values())
+
+
+def test_an_empty_block(service, write):
+    assert write(LabelRows(**LABELS), boxes([])).num_rows == 0
+    assert result_of(write(LabelRows(**LABELS), pa.table({}), counts_only=True)).outcomes == []
+
+
+def test_a_missing_column_ends_the_job(service, write):
+    with pytest.raises(InputError, match="sample_uuid"):
+        write(LabelRows(**LABELS), pa.table({"other": [1]}))
+
+
+def test_a_block_after_an_exception(service):
+    """Processed again, as it is not about the rows."""
+    tries = []
+
+    class Rows(LabelRows):
+        def items(self, table):
+            tries.append(1)
+            if len(tries) < 3:
+                raise MemoryError
+            return super().items(table)
+
+    uuids = list(service.create_samples(1).values())
+    writer = BlockWriter(ClientOptions(), Rows(**LABELS), counts_only=False)
+    assert writer(boxes(uuids)).num_rows == 1
+    writer.close()
+
+
+def test_a_worker_without_a_key(service, monkeypatch):
+    monkeypatch.delenv("SEGMENTS_API_KEY")
+    with pytest.raises(AuthenticationError, match=r"no API key on the worker .* set SEGMENTS_API_KEY"):
+        BlockWriter(ClientOptions(), SampleRows(**SAMPLES), counts_only=True)(names(1))
+
+
+def test_another_variable(service, monkeypatch):
+    monkeypatch.setenv("OTHER_KEY", service.sandbox.api_key)
+    monkeypatch.delenv("SEGMENTS_API_KEY")
+    assert time_of_service(ClientOptions(key_variable="OTHER_KEY"), DATASET) is not None
+
+
+def test_no_such_dataset(service):
+    with pytest.raises(NotFoundError):
+        time_of_service(ClientOptions(), "sandbox/other")
+
+
+def test_a_wrong_key_stops_the_job(service, monkeypatch):
+    """The block reports what it has not sent; the job has to stop."""
+    monkeypatch.setenv("SEGMENTS_API_KEY", "wrong")
+    writer = BlockWriter(ClientOptions(), SampleRows(**SAMPLES), counts_only=True)
+    report = DistributedReport()
+    result = result_of(writer(names(3)))
+    writer.close()
+    report.merge(_without_rows(result))
+
+    assert report.must_stop(None)
+    assert report.stopped == "fatal"
+    assert report.failed >= 1
+    assert report.failed + report.unsent == 3
+
+
+def _without_rows(result):
+    return evolve(result, retry_rows=None)  # they would be put into Ray's store
+
+
+@pytest.mark.parametrize(("limit", "stops"), [(None, False), (2, False), (1, True), (0, True)])
+def test_failures_of_several_blocks(service, write, limit, stops):
+    """The limit holds for their sum."""
+    uuids = list(service.create_samples(2).values())
+    report = DistributedReport()
+    for uuid in uuids:
+        block = write(LabelRows(**LABELS), boxes([uuid], category_id=pa.array([None], pa.int64())), counts_only=True)
+        report.merge(_without_rows(result_of(block)))
+
+    assert report.failed == 2
+    assert report.must_stop(limit) is stops
+    assert [outcome.key for outcome in report.failures] == uuids

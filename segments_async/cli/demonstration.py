@@ -31,6 +31,7 @@ LABELSET = "ground-truth"
 MAX_PRINTED_PROBLEMS = 10
 TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
+WIDTH_OF_TABLE = 80
 NEXT = """
 Try next:
   eval "$(segments-async sandbox --env)"
@@ -67,7 +68,7 @@ async def _run(pictures: list[Picture]) -> int:
         console.print(f"Sandbox at {sandbox.url}; {len(pictures):,} images")
         with tempfile.TemporaryDirectory() as folder:
             stages, problems = await _run_stages(client, sandbox, pictures, Path(folder) / "release.json", console)
-    console.print(_table(stages))
+    console.print(_table(stages, narrow=console.width < WIDTH_OF_TABLE))
     for problem in problems[:MAX_PRINTED_PROBLEMS]:
         console.print(printable(problem), style="red")
     if problems:
@@ -167,18 +168,21 @@ def _stage(
     return Stage(name, items, seconds, len(calls), retries, failures)
 
 
-def _table(stages: list[Stage]) -> Table:
-    table = Table("", *(name for name in ("items", "seconds", "per second", "requests", "retries", "failures")))
+def _table(stages: list[Stage], *, narrow: bool) -> Table:
+    names = ("items", "seconds", "failures") if narrow else tuple(_CELLS)
+    table = Table("", *names)
     for column in table.columns[1:]:
         column.justify = "right"
     for stage in stages:
-        table.add_row(
-            stage.name,
-            f"{stage.items:,}",
-            f"{stage.seconds:.2f}",
-            f"{stage.items / stage.seconds:,.0f}",
-            f"{stage.requests:,}",
-            f"{stage.retries:,}",
-            f"{stage.failures:,}",
-        )
+        table.add_row(stage.name, *(_CELLS[name](stage) for name in names))
     return table
+
+
+_CELLS: dict[str, Callable[[Stage], str]] = {
+    "items": lambda stage: f"{stage.items:,}",
+    "seconds": lambda stage: f"{stage.seconds:.2f}",
+    "per second": lambda stage: f"{stage.items / stage.seconds:,.0f}",
+    "requests": lambda stage: f"{stage.requests:,}",
+    "retries": lambda stage: f"{stage.retries:,}",
+    "failures": lambda stage: f"{stage.failures:,}",
+}

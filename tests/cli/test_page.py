@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from segments_async.cli.app import app
@@ -20,7 +21,8 @@ def reference():
     return TITLES.sub(r"### `\1`", text).replace("```console", "```text").strip() + "\n"
 
 
-def test_the_page_has_every_command():
+def test_the_page_has_every_command(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["segments-async"])  # of `python -m pytest`, cyclopts would show `-m pytest`
     _, heading, commands = PAGE.read_text(encoding="utf-8").partition(HEADING)
     assert heading
     assert commands == reference()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 import httpx
 
 from segments_async._http.pool import MB, Pool, Stats
+from segments_async._logging import log_as_the_environment_says
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
@@ -138,6 +139,7 @@ class AsyncSegments:
             raise InputError(f"expected an httpx.AsyncClient, got {type(http_client).__name__}", path="http_client")
         _check_retry(retry)
         _check_limiter(limiter)
+        log_as_the_environment_says()
         key = api_key_from(api_key)
         pool = Pool(
             base_url=base_url_from(base_url or os.environ.get("SEGMENTS_API_URL") or DEFAULT_BASE_URL),

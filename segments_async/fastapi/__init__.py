@@ -33,11 +33,13 @@ from segments_async.fastapi.clients import (  # noqa: E402  (check the extra fir
 )
 from segments_async.fastapi.jobs import UploadJobs  # noqa: E402
 from segments_async.fastapi.problems import add_error_handlers, own_choice  # noqa: E402
+from segments_async.fastapi.queue import QueueBackend  # noqa: E402
 from segments_async.fastapi.uploads import Upload, UploadStatus  # noqa: E402
 from segments_async.fastapi.webhooks import WebhookRouter, verified_webhook  # noqa: E402
 
 __all__ = [
     "InteractiveSegments",
+    "QueueBackend",
     "Segments",
     "Upload",
     "UploadJobs",

@@ -25,10 +25,11 @@ logger: logging.Logger = logging.getLogger("segments_async")
 
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Maximum size of a record file; the arguments of an upload are in it."""
+ID = re.compile("[0-9a-f]{32}")
+"""The ids of uploads."""
 DAMAGED = "The record of this upload cannot be read."
 FOREIGN = "This file in the folder of the uploads is not the record of an upload."
 
-_ID = re.compile("[0-9a-f]{32}")
 _LEFTOVER = re.compile(r"[0-9a-f]{32}\.(json|[0-9a-f]{32})\.new")
 _STATES = frozenset({"running", "done", "failed", "cancelled"})
 _RESULT: dict[str, tuple[type, ...]] = {
@@ -109,7 +110,7 @@ class RecordFolder:
 
     def read_now(self, id: str) -> Record | None:
         """Read a record, blocking; None if there is none."""
-        file = self._foreign.get(id) or (self._path / f"{id}.json" if _ID.fullmatch(id) else None)
+        file = self._foreign.get(id) or (self._path / f"{id}.json" if ID.fullmatch(id) else None)
         return None if file is None or self._lock is None or not os.path.lexists(file) else self._read(file)
 
     async def save(self, record: Record, text: str | None = None) -> bool:
@@ -149,17 +150,17 @@ class RecordFolder:
         return [self._read(file) for *_, file in sorted(files)]
 
     def _read(self, file: Path) -> Record:
-        if not _ID.fullmatch(file.stem):
+        if not ID.fullmatch(file.stem):
             name = uuid5(NAMESPACE_URL, os.fsencode(file.name).hex()).hex
             if name not in self._foreign:
                 logger.warning("%r is not the record of an upload", str(file))
             self._foreign[name] = file
-            return _unreadable(name, FOREIGN)
+            return unreadable(name, FOREIGN)
         try:
-            return _parse(file.stem, _read_regular(file))
+            return parse(file.stem, _read_regular(file))
         except Exception as error:  # noqa: BLE001 (a file may contain anything)
             logger.warning("%r is not a readable record: %r", str(file), error)
-            return _unreadable(file.stem, DAMAGED)
+            return unreadable(file.stem, DAMAGED)
 
     def _write(self, id: str, text: str) -> bool:
         new = self._path / f"{id}.{uuid4().hex}.new"
@@ -225,7 +226,13 @@ def _read_regular(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _parse(id: str, text: str) -> Record:
+def parse(id: str, text: str) -> Record:
+    """
+    Return the record in a text.
+
+    Raises:
+        ValueError: It is not the record of this upload.
+    """
     content = json.loads(text)
     if not isinstance(content, dict) or content.get("id") != id:
         raise ValueError("not the record of this upload")
@@ -248,7 +255,8 @@ def _parse(id: str, text: str) -> Record:
     return record
 
 
-def _unreadable(id: str, detail: str) -> Record:
+def unreadable(id: str, detail: str) -> Record:
+    """Return a record in place of one that cannot be read."""
     return Record(id=id, kind="", arguments={}, state="failed", result={"detail": detail}, unreadable=True)
 
 

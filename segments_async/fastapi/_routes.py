@@ -16,9 +16,10 @@ from segments_async.fastapi.uploads import ACTIVE, UploadStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from segments_async.fastapi._queue_runner import QueueRunner
     from segments_async.fastapi._records import Record
     from segments_async.fastapi._runner import Runner
-    from segments_async.fastapi.uploads import Upload
+    from segments_async.fastapi.uploads import Followed
 
 STREAM_SECONDS = 30.0
 """Maximum duration of an event stream, so that open streams do not block a server shutdown; browsers reconnect."""
@@ -43,7 +44,7 @@ class Caller:
         return self.owner is None or record.owner == self.owner
 
 
-def add_routes(router: APIRouter, runner: Runner, owner: Callable[..., Any] | None) -> None:
+def add_routes(router: APIRouter, runner: Runner | QueueRunner, owner: Callable[..., Any] | None) -> None:
     """Add the routes for the uploads of *runner* to *router*."""
     caller_dependency = Depends(_caller_dependency(owner))
 
@@ -68,7 +69,7 @@ def add_routes(router: APIRouter, runner: Runner, owner: Callable[..., Any] | No
         status = await find(id, caller)
         if status.state not in ACTIVE and last_event_id == _event_id(status):
             return Response(status_code=204)  # a browser then does not reconnect
-        events = _stream(runner.live(id) or status, last_event_id)
+        events = _stream(runner.follow(id, status) or status, last_event_id)
         return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     async def resume_upload(id: UploadId, caller: Caller = caller_dependency) -> UploadStatus:
@@ -101,7 +102,7 @@ def _caller_dependency(owner: Callable[..., Any] | None) -> Callable[..., Caller
     return caller
 
 
-async def _stream(source: Upload | UploadStatus, last_event_id: str | None) -> AsyncIterator[str]:
+async def _stream(source: Followed | UploadStatus, last_event_id: str | None) -> AsyncIterator[str]:
     """Send a status after each change; each event contains all of it, so a client that reconnects misses nothing."""
     deadline = anyio.current_time() + STREAM_SECONDS
     yield "retry: 1000\n\n"
@@ -111,12 +112,11 @@ async def _stream(source: Upload | UploadStatus, last_event_id: str | None) -> A
         if isinstance(source, UploadStatus) or status.state not in ACTIVE:
             yield _event("end", status)
             return
-        changed = source.changed
         if _event_id(status) != sent:
             yield _event("progress", status)
             sent = _event_id(status)
         with anyio.move_on_after(HEARTBEAT_SECONDS) as waiting:
-            await changed.wait()
+            await source.wait_for_change(status)
         if waiting.cancelled_caught:
             yield ": still here\n\n"
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import math
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,11 +14,11 @@ import attrs
 from anyio.lowlevel import current_token
 from fastapi import HTTPException
 
-from segments_async.errors import InputError, NotFoundError, SegmentsError
+from segments_async.errors import InputError, NotFoundError
 from segments_async.fastapi._groups import background_task_group
 from segments_async.fastapi._records import Record, RecordFolder, serialize
-from segments_async.fastapi.problems import public_message
-from segments_async.fastapi.uploads import ACTIVE, State, Upload, UploadStatus
+from segments_async.fastapi._work import run_work, unaccepted
+from segments_async.fastapi.uploads import ACTIVE, Followed, State, Upload, UploadStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -166,8 +164,8 @@ class Runner:
 
         await self._run_locked(id, forget)
 
-    def live(self, id: str) -> Upload | None:
-        """Return an upload that is in memory, because it has not ended or its record could not be written."""
+    def follow(self, id: str, status: UploadStatus) -> Followed | None:
+        """Return an upload to wait for; None if it is not in memory, as it has ended with *status*."""
         self._require_store()
         return self._uploads.get(id)
 
@@ -239,13 +237,8 @@ class Runner:
         except InputError as error:
             # The file stays "running", so that a version of the application with this kind resumes the upload.
             logger.error("upload %s cannot be resumed: %s", record.id, error)  # noqa: TRY400 (the message suffices)
-            detail = (
-                f"This version of the application does not accept the arguments of uploads of the kind {record.kind!r}."
-                if record.kind in self._kinds
-                else f"This version of the application does not have the upload kind {record.kind!r}."
-            )
             upload = self._register(record)
-            upload.update(state="failed", detail=detail)
+            upload.update(state="failed", detail=unaccepted(record.kind, self._kinds))
             upload.ended.set()
         else:
             self._enqueue(self._register(record))
@@ -274,38 +267,15 @@ class Runner:
 
     async def _work(self, upload: Upload, client: AsyncSegments) -> None:
         try:
-            outcome = await self._call(upload, client)
+            outcome = await run_work(
+                self._kinds[upload.record.kind], upload, client, is_stopping=lambda: self._stopping
+            )
             if outcome is not None:
                 await self._end(upload, *outcome)
         finally:
             self._running -= 1
             upload.ended.set()
             self._run_queued()
-
-    async def _call(self, upload: Upload, client: AsyncSegments) -> tuple[State, str | None] | None:
-        """Call the function of an upload; None if the application stopped before it ended."""
-        kind = upload.record.kind
-        try:
-            with upload.scope:
-                report = await self._kinds[kind](upload, client, **upload.record.arguments)
-                if report is not None and report.stopped:
-                    logger.error("upload %s (%s): %s", upload.id, kind, report.as_error())
-                    return "failed", public_message(report.as_error())
-                return "done", None
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except SegmentsError as error:
-            if not upload.scope.cancel_called:
-                logger.error("upload %s (%s) failed: %s", upload.id, kind, error)  # noqa: TRY400 (the message suffices)
-                return "failed", public_message(error)
-        except BaseException as error:
-            if _is_cancelled():
-                raise
-            logger.exception("upload %s (%s) failed", upload.id, kind)
-            if not upload.scope.cancel_called:
-                return "failed", public_message(error)
-        # Cancelled: by a caller, or by the end of the application, after which the next start resumes it.
-        return None if self._stopping and not upload.cancel_requested else ("cancelled", None)
 
     async def _end(self, upload: Upload, state: State, detail: str | None = None) -> None:
         upload.update(remaining=None)
@@ -344,14 +314,3 @@ def _status_of(record: Record) -> UploadStatus:
 
 def _stored(state: State) -> Any:
     return "running" if state == "queued" else state
-
-
-def _is_cancelled() -> bool:
-    """Whether the current task is cancelled; a CancelledError may also come from a future that was cancelled."""
-    if anyio.current_effective_deadline() == -math.inf:
-        return True
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # trio, where each Cancelled is one of a scope
-        return False
-    return task is not None and task.cancelling() > 0

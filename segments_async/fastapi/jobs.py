@@ -12,14 +12,18 @@ from fastapi import APIRouter
 from segments_async._validators import is_count
 from segments_async.errors import InputError
 from segments_async.fastapi._kinds import Kinds
+from segments_async.fastapi._queue_runner import QueueRunner
+from segments_async.fastapi._queue_worker import Worker
 from segments_async.fastapi._routes import add_routes
 from segments_async.fastapi._runner import Runner
 from segments_async.fastapi.clients import client_from_app
+from segments_async.fastapi.queue import QueueBackend
 from segments_async.fastapi.uploads import ACTIVE, UploadStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from segments_async._client import AsyncSegments
     from segments_async.fastapi._kinds import Work
 
     W = TypeVar("W", bound=Work)
@@ -58,11 +62,12 @@ class UploadJobs(APIRouter):
 
     Args:
         folder: Where the state of the uploads is stored. One process at a time can use it: start the application
-            with one worker, or give each worker its own folder.
+            with one worker, or give each worker its own folder. Or a `QueueBackend`, for several web processes and
+            hosts: the uploads are then run by workers, see `worker`.
         owner: A dependency that returns the name of the caller. The routes then show, cancel and resume only uploads
             that were started with ``start(..., owner=name)``; any other upload is answered with 404.
-        max_running: Maximum number of uploads that run at the same time. The others are ``queued``, also after a
-            restart.
+        max_running: Maximum number of uploads that run at the same time, in each worker of a `QueueBackend`. The
+            others are ``queued``, also after a restart.
         options: Passed to FastAPI's APIRouter.
 
     Raises:
@@ -71,7 +76,7 @@ class UploadJobs(APIRouter):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | QueueBackend,
         *,
         owner: Callable[..., Any] | None = None,
         max_running: int = 4,
@@ -81,7 +86,13 @@ class UploadJobs(APIRouter):
         if not is_count(max_running) or max_running < 1:
             raise InputError(f"expected an integer of at least 1, got {max_running!r}", path="max_running")
         self._kinds = Kinds()
-        self._runner = Runner(Path(folder), self._kinds, max_running)
+        self._max_running = max_running
+        self._backend = folder if isinstance(folder, QueueBackend) else None
+        self._runner: QueueRunner | Runner = (
+            QueueRunner(folder, self._kinds)
+            if isinstance(folder, QueueBackend)
+            else Runner(Path(folder), self._kinds, max_running)
+        )
         add_routes(self, self._runner, owner)
 
     def kind(self, work: W) -> W:
@@ -104,6 +115,37 @@ class UploadJobs(APIRouter):
         self._kinds.add(work)
         return work
 
+    def worker(self, factory: Callable[[], AsyncSegments]) -> dict[str, Any]:
+        """
+        Return the settings of a worker of a `QueueBackend`, for the queue's own command.
+
+        Example:
+            ::
+
+                jobs = UploadJobs(QueueBackend("redis://localhost"))  # in application.py
+                settings = jobs.worker(AsyncSegments)
+
+                # saq application.settings --workers 2
+
+        A worker that is told to stop gives its uploads back, and another one continues them at once; those of one that
+        was killed are continued after the `takeover` of the backend. An upload that outlives five of its workers, as
+        it may be what kills them, is ``failed``; `resume` tries again.
+
+        Args:
+            factory: Creates the client of a worker.
+
+        Returns:
+            A dictionary for ``saq``; you may change it.
+
+        Raises:
+            InputError: The uploads are kept in a folder, or *factory* is not callable.
+        """
+        if self._backend is None:
+            raise InputError("uploads in a folder run in the application; pass a QueueBackend", path="folder")
+        if not callable(factory):
+            raise InputError(f"expected a function that creates a client, got {factory!r}", path="factory")
+        return Worker(self._backend, self._kinds, factory, self._max_running).settings()
+
     async def start(self, work: Work | str, /, *, owner: str | None = None, **arguments: Any) -> UploadStatus:
         """
         Start an upload and return immediately.
@@ -116,11 +158,11 @@ class UploadJobs(APIRouter):
         Args:
             work: A function registered with `kind`, or its name.
             owner: Whose upload it is, for ``UploadJobs(owner=...)``. Without an owner, no caller sees it there.
-            arguments: JSON keyword arguments for the function. They are written to the folder, so do not pass API
-                keys.
+            arguments: JSON keyword arguments for the function. They are written to the folder or to Redis, so do not
+                pass API keys.
 
         Returns:
-            Its status: ``running``, or ``queued`` while `max_running` others run.
+            Its status: ``running``, or ``queued`` while `max_running` others run, or until a worker begins with it.
 
         Raises:
             InputError: The function is not registered, it has no such argument, one is missing, or one is not
@@ -166,11 +208,11 @@ class UploadJobs(APIRouter):
             NotFoundError: There is no such upload.
         """
         _, status = await self._runner.find(id)
-        upload = self._runner.live(id)
+        upload = self._runner.follow(id, status)
         while upload is not None and upload.status.state in ACTIVE:
-            status, changed = upload.status, upload.changed
+            status = upload.status
             yield status
-            await changed.wait()
+            await upload.wait_for_change(status)
         yield status if upload is None else upload.status
 
     async def cancel(self, id: str) -> UploadStatus:

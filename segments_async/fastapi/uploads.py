@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
 from attrs import define, field
@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from segments_async.bulk import BulkOptions, Progress
+    from segments_async.bulk import BulkOptions, Progress, RedisCheckpoint
     from segments_async.fastapi._records import Record
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -46,18 +46,32 @@ class UploadStatus(BaseModel):
     """Why the upload failed, in terms that are safe to show to end users."""
 
 
+class Followed(Protocol):
+    """An upload whose changes a caller waits for."""
+
+    status: UploadStatus
+
+    async def wait_for_change(self, seen: UploadStatus) -> None:
+        """Wait until the status is not *seen* any more."""
+
+
 @define(eq=False)
 class Upload:
     """An upload in progress, as passed to its function."""
 
     record: Record
-    folder: Path
+    folder: Path | None
+    """The folder of the uploads; None on a queue."""
     status: UploadStatus
     scope: anyio.CancelScope = field(factory=anyio.CancelScope)
     changed: anyio.Event = field(factory=anyio.Event)
     ended: anyio.Event = field(factory=anyio.Event)
     parts: dict[str, Progress] = field(factory=dict)
+    parts_named: set[str] = field(factory=set)
+    """The parts whose options were asked for."""
     cancel_requested: bool = False
+    shared_checkpoint: Callable[[str], RedisCheckpoint] | None = None
+    """Returns the checkpoint of a part, on a queue."""
 
     @property
     def id(self) -> str:
@@ -86,13 +100,25 @@ class Upload:
             self.parts[part] = progress
             self.update(**_sum_parts(self.parts.values()))
 
-        return {"checkpoint": self.folder / f"{self.id}{part and '-' + part}.checkpoint", "progress": report}
+        self.parts_named.add(part)
+        return {"checkpoint": self._checkpoint(part), "progress": report}
+
+    def _checkpoint(self, part: str) -> Path | RedisCheckpoint:
+        if self.shared_checkpoint is not None:
+            return self.shared_checkpoint(part)
+        assert self.folder is not None
+        return self.folder / f"{self.id}{part and '-' + part}.checkpoint"
 
     def update(self, **changes: Any) -> None:
         """Change the status and notify all waiters."""
         self.status = self.status.model_copy(update=changes)
         self.changed.set()
         self.changed = anyio.Event()
+
+    async def wait_for_change(self, seen: UploadStatus) -> None:
+        """Wait until the status is not *seen* any more, or this run of the upload is replaced by another."""
+        if self.status is seen:
+            await self.changed.wait()
 
 
 def _sum_parts(parts: Collection[Progress]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 from doc_pages import blocks_of, run_block, text_of
 
 from segments_async.bulk import RedisCheckpoint
+from segments_async.fastapi import QueueBackend
 from segments_async.limits import RedisLimiter
 from segments_async.tables import LABEL_COLUMNS, OUTCOME_COLUMNS, SAMPLE_COLUMNS
 
@@ -87,11 +88,11 @@ def test_blocks_that_are_tests(run_pytest):
 
 def test_scale(run_page, redis_url, monkeypatch):
     """With a Redis of the test's own."""
-    for made in (RedisLimiter, RedisCheckpoint):
+    for made in (RedisLimiter, RedisCheckpoint, QueueBackend):
         real = made.__init__
         monkeypatch.setattr(
             made, "__init__", lambda self, _, *rest, real=real, **more: real(self, redis_url, *rest, **more)
         )
 
     printed = run_page("docs/scale.md")
-    assert printed == [["sandbox"], ["{'created': 100} {'skipped': 100}"], ["sandbox"]]
+    assert printed == [["sandbox"], ["{'created': 100} {'skipped': 100}"], [], ["done"], ["sandbox"]]

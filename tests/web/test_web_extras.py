@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from segments_async.fastapi import QueueBackend
+
 HIDE = """
 import importlib.util
 real = importlib.util.find_spec
@@ -30,3 +32,9 @@ def test_what_is_missing_is_named(module, missing, extra):
     assert last.startswith("ImportError: ")
     assert missing in last
     assert f'pip install "segments-async[{extra}]"' in last
+
+
+def test_a_queue_names_its_extra(monkeypatch):
+    monkeypatch.setattr("segments_async.fastapi.queue.find_spec", lambda _: None)
+    with pytest.raises(ImportError, match=r"segments-async\[queue\]"):
+        QueueBackend("redis://localhost")

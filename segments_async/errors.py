@@ -35,6 +35,7 @@ with the same message, whose other attributes are unknown: PyTorch rebuilds erro
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -62,7 +63,7 @@ class SegmentsError(Exception):
     """Whether a pickle contains any ``__cause__``. An exception of a transport has a request, which has the API key."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(printable(arg) if isinstance(arg, str) else arg for arg in args))
+        super().__init__(*(_message(arg) if isinstance(arg, str) else arg for arg in args))
 
     def add_note(self, note: str) -> None:
         """Add *note*, safe to print like the message."""
@@ -87,6 +88,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+_traceback_of_worker = re.compile(r"Caught \w+ in .+\.\nOriginal Traceback \(most recent call last\):\n").match
+
+
+def _message(text: str) -> str:
+    """Escape a message, but keep the lines of the traceback that torch adds to the text of a worker's error."""
+    if _traceback_of_worker(text):
+        return "\n".join(map(printable, text.split("\n")))
+    return printable(text)
 
 
 def _restore(

@@ -76,6 +76,21 @@ def test_every_error_can_be_rebuilt_from_its_text(cls):
         assert (rebuilt.status, rebuilt.method, rebuilt.detail, rebuilt.fields) == (None, None, text, {})
 
 
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_traceback_of_a_worker_keeps_its_lines(cls):
+    """Only that: the worker's own message, and any other text, stay in one line."""
+    lines = [
+        f"Caught {cls.__name__} in DataLoader worker process 0.",
+        "Original Traceback (most recent call last):",
+        '  File "train.py", line 3, in __getitem__',
+        f"segments_async.errors.{cls.__name__}: bad \x1b[31mname",
+        "",
+    ]
+
+    assert str(cls("\n".join(lines))).split("\n") == [printable(line) for line in lines]
+    assert "\n" not in str(cls("\n".join(["sample", *lines])))
+
+
 def test_api_error_names_the_call():
     """Status, method, URL, the service's words and the request id are in one line."""
     error = ApiError(404, "GET", "https://api.segments.ai/user", "Not found.", request_id="r-1")

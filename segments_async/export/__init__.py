@@ -26,9 +26,9 @@ The JSON file of COCO and polygons is written to the folder itself, all other fi
   colour; the SDK uses the category's id as an index into the colours.
 - COCO instance of shapes also has ``segmentation``, ``area`` and ``iscrowd`` (for points, ``num_keypoints``), which
   COCO's tools require, and always the size of the image. What has no shape in COCO is left out and counted: polylines,
-  polygons of one or two points, boxes and polygons without area, coordinates that are not finite or beyond 1e9. Shapes
-  that cross the edge of the image are clipped (``points`` of a polygon stay as they were drawn), shapes outside it are
-  left out and counted.
+  polygons of fewer than three points, boxes without two corners, points without one place, boxes and polygons without
+  area, coordinates that are not finite or beyond 1e9. Shapes that cross the edge of the image are clipped
+  (``points`` of a polygon stay as they were drawn), shapes outside it are left out and counted.
 - COCO panoptic is the same in every run; the SDK chooses the colours of further objects at random, and loops forever
   once the colours near a category's colour are used up. A category without instances is one segment per image; the SDK
   writes several with the same id.

@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from segments_async.export.items import Item
 
 Points = list[tuple[float, float]]
-_MIN_POINTS = {"bbox": 2, "polygon": 1, "point": 1, "polyline": 0}
-"""Minimum number of points of each shape."""
-_BOX_POINTS = 2
+_TYPES = ("bbox", "polygon", "point", "polyline")
+_CORNERS = 2
 OUTSIDE = "shapes outside the image"
 NO_NUMBERS = "shapes with coordinates that are not finite or beyond 1e9"
 FLAT_BOXES = "boxes without area"
 FLAT_POLYGONS = "polygons without area"
 FEW_POINTS = "polygons of one or two points"
+NO_POINTS = "polygons without points"
+NOT_TWO_CORNERS = "boxes that do not have two corners"
+NOT_ONE_PLACE = "points that do not have one place"
 
 
 class CocoShapes:
@@ -81,6 +83,8 @@ def visible_box(points: Points, size: tuple[int, int], left_out: Counter[str]) -
     """Return the corners of the part of a box that lies in the image; None if it is left out, which is counted."""
     if not is_sane(points):
         left_out[NO_NUMBERS] += 1
+    elif len(points) != _CORNERS:
+        left_out[NOT_TWO_CORNERS] += 1
     elif not _is_box(points):
         left_out[FLAT_BOXES] += 1
     elif not _is_box(visible := points if is_inside(points, size) else clip_box(points, size)):
@@ -102,7 +106,7 @@ def _polygon(
     if not is_sane(points):
         left_out[NO_NUMBERS] += 1
     elif len(points) < MIN_POLYGON:
-        left_out[FEW_POINTS] += 1
+        left_out[FEW_POINTS if points else NO_POINTS] += 1
     elif not has_area(points):
         left_out[FLAT_POLYGONS] += 1
     elif not is_inside(points, size) and not ((visible := clip_polygon(points, size)) and has_area(visible)):
@@ -119,9 +123,11 @@ def _polygon(
 
 
 def _point(_: object, points: Points, size: tuple[int, int], left_out: Counter[str]) -> dict[str, Any] | None:
-    if not is_sane(points[:1]):
+    if not is_sane(points):
         left_out[NO_NUMBERS] += 1
-    elif not is_inside(points[:1], size):
+    elif len(points) != 1:
+        left_out[NOT_ONE_PLACE] += 1
+    elif not is_inside(points, size):
         left_out[OUTSIDE] += 1
     else:
         (x, y), (width, height) = points[0], size
@@ -158,14 +164,9 @@ def iterate_shapes(item: Item, categories: Categories) -> Iterator[tuple[dict[st
     """
     for index, annotation in enumerate(item.annotations or ()):
         kind, points = annotation.get("type"), annotation.get("points")
-        if not isinstance(kind, str) or kind not in _MIN_POINTS:
-            raise item.error(f"annotations[{index}].type: expected one of {', '.join(_MIN_POINTS)}, got {kind!r}")
-        if (
-            not isinstance(points, list)
-            or len(points) < _MIN_POINTS[kind]
-            or (kind == "bbox" and len(points) != _BOX_POINTS)
-            or not all(map(_is_point, points))
-        ):
+        if not isinstance(kind, str) or kind not in _TYPES:
+            raise item.error(f"annotations[{index}].type: expected one of {', '.join(_TYPES)}, got {kind!r}")
+        if not isinstance(points, list) or not all(map(_is_point, points)):
             raise item.error(f"annotations[{index}].points: expected the points of a {kind}: [x, y], [x, y] and so on")
         category = categories.of_annotation(item, index)
         yield annotation, category, kind, [(x, y) for x, y, *_ in points]

@@ -202,8 +202,8 @@ async def test_a_broken_sample(client, segmentation, tmp_path, case):
     ("annotation", "says"),
     [
         ({"type": "ellipse", "points": []}, r"annotations\[0\].type: expected one of bbox, polygon"),
-        ({"type": "bbox", "points": [[1, 2]]}, r"annotations\[0\].points: expected the points of a bbox"),
-        ({"type": "polygon", "points": []}, r"annotations\[0\].points: expected the points of a polygon"),
+        ({"type": "bbox", "points": [[1, 2], [3]]}, r"annotations\[0\].points: expected the points of a bbox"),
+        ({"type": "polygon", "points": [[]]}, r"annotations\[0\].points: expected the points of a polygon"),
     ],
 )
 async def test_a_broken_shape(client, tmp_path, annotation, says):

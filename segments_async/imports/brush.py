@@ -54,14 +54,14 @@ def brush_bits(rle: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
         raise UnreadableError(f"rle: {count // _CHANNELS} pixels, but the image has {width} x {height}")
     word = stream.number(5) + 1
     sizes = stream.numbers(4, _CHANNELS) + 1
-    values = np.empty(count, np.int64)
+    is_set = np.empty(count, np.bool_)
     start = 0
     while start < count:
         is_equal = stream.number(1)
         length = stream.number(int(sizes[stream.number(2)])) + 1
-        values[start : start + length] = stream.numbers(word, 1 if is_equal else length)[: count - start]
+        is_set[start : start + length] = stream.numbers(word, 1 if is_equal else length)[: count - start] > 0
         start += length
-    return values.reshape(height, width, _CHANNELS)[:, :, 3] > 0
+    return is_set.reshape(height, width, _CHANNELS)[:, :, 3]
 
 
 def _bytes_of(rle: Any) -> npt.NDArray[np.uint8]:

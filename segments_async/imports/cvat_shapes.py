@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CUBOIDS = "cuboids drawn in images"
 POINT_SETS = "sets of points, imported as single points"
 SKELETONS = "skeletons, imported as single points"
+MAX_PIXELS = 2**30
+"""Pixels of an image with masks; more would not fit into memory."""
 BOX_EDGES = ("xtl", "ytl", "xbr", "ybr")
 TAGS = frozenset({"box", "polygon", "polyline", "points", "ellipse", "mask", "cuboid", "skeleton"})
 
@@ -151,6 +153,8 @@ def _mask(element: Element, size: tuple[int, int] | None) -> Any:
     counts = numbers_of((element.get("rle") or "").split(","), "rle")
     if width <= 0 or height <= 0 or any(count < 0 or count != int(count) for count in counts):
         raise UnreadableError("<mask>: expected whole numbers of 0 or more")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise UnreadableError(f"<mask>: an image of {size[0]} x {size[1]} pixels is too large")
     if sum(counts) > width * height:
         raise UnreadableError(f"<mask>: {int(sum(counts))} pixels, but its size is {int(width)} x {int(height)}")
     if left + width > size[0] + width or top + height > size[1] + height or width > size[0] or height > size[1]:

@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from segments_async.imports._numpy import np
+from segments_async.imports.raster import MAX_PIXELS
 from segments_async.imports.reading import UnreadableError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def placed_mask(data: str, corner: tuple[int, int], image: SourceImage) -> npt.N
         size = image_size(image.file)
     if size is None:
         raise UnreadableError("mask: the size of the image is unknown; pass the folder of the images as 'images'")
+    if size[0] * size[1] > MAX_PIXELS:
+        raise UnreadableError(f"mask: an image of {size[0]} x {size[1]} pixels is too large")
     (left, top), (height, width) = corner, part.shape
     bits = np.zeros((size[1], size[0]), np.bool_)
     rows = slice(min(max(top, 0), size[1]), max(min(top + height, size[1]), 0))

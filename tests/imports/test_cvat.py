@@ -147,6 +147,13 @@ def test_one_broken_shape_is_named_and_the_rest_arrives(tmp_path, words):
     assert words.removeprefix("box ") in str(problem)
 
 
+def test_sizes_that_no_image_has_are_refused(tmp_path):
+    mask = '<mask label="car" rle="1,2" left="0" top="0" width="2" height="3"/>'
+    [label] = read(tmp_path, cvat(image(mask, BOX).replace('"64"', '"999999"').replace('"48"', '"999999"')))
+    assert len(label.attributes["annotations"]) == 1
+    assert "999999 x 999999 pixels is too large" in str(label.problems[0])
+
+
 def test_labels_that_the_file_does_not_list(tmp_path):
     text = cvat(image(BOX, BOX.replace("car", "cat")), labels="")
     with read_annotations(write(tmp_path, text)) as annotations:

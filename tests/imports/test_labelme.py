@@ -214,6 +214,16 @@ def test_sizes_of_images_that_the_file_does_not_state(folder, photos):
     assert "the size of the image is unknown" in str(label.problems[0])
 
 
+def test_sizes_that_no_image_has_are_refused(folder):
+    mask = shape("mask", [(1, 2), (3, 4)], mask=png(np.ones((3, 3))))
+    root = folder({"a.json": labelme(mask, imageHeight=10**6, imageWidth=10**6)})
+    [label] = read(root, "bboxes")
+    assert label.problems == []
+    with read_annotations(root) as annotations:
+        [label] = annotations.labels("vector", lossy=True)
+    assert "1000000 x 1000000 pixels is too large" in str(label.problems[0])
+
+
 @pytest.mark.parametrize("code", ["utf-8-sig", "utf-16"])
 def test_other_encodings(folder, code):
     root = folder({"a.json": json.dumps(labelme(shape(label="rosé"), path="é.jpg"), ensure_ascii=False).encode(code)})

@@ -18,8 +18,8 @@ from attrs import evolve
 from segments_async.errors import InputError
 from segments_async.imports.cvat_frames import CvatFrames
 from segments_async.imports.cvat_meta import CvatLabels, CvatTask, tasks_of
-from segments_async.imports.cvat_shapes import TAGS, CvatShapes
-from segments_async.imports.cvat_tracks import TrackIds, whole_track
+from segments_async.imports.cvat_shapes import SKELETONS, TAGS, CvatShapes
+from segments_async.imports.cvat_tracks import TrackIds, parts_of, whole_track
 from segments_async.imports.formats import Format
 from segments_async.imports.peek import readable
 from segments_async.imports.reading import UnreadableError, normalized, note_problem, size_of
@@ -87,7 +87,7 @@ class Cvat:
             case "track":
                 self._has_tracks = True
                 self._track_ids |= {int(key) for key in [element.get("id") or ""] if key.isdecimal()}
-                for shape in element:
+                for shape in element.iter():
                     if (shape.get("frame") or "").isdecimal():
                         self._last_frame = max(self._last_frame, int(shape.get("frame") or 0))
                 self._note_attributes(element)
@@ -99,7 +99,7 @@ class Cvat:
     def _note_attributes(self, track: Element) -> None:
         """Read a track for what its attributes look like."""
         shapes = CvatShapes(self._labels, (1, 1), Counter(), Counter())
-        for shape in track:
+        for shape in (shape for part in parts_of(track) for shape in part):
             with note_problem([], ""):
                 shapes.objects_of(shape, track.get("label"), track.get("group_id"), "")
 
@@ -186,20 +186,32 @@ class Cvat:
     def _add_track(self, sequence: SourceImage, track: Element, task: CvatTask, id_of: Callable[[Any], int]) -> None:
         frames = sequence.frames or []
         label, group, key = track.get("label"), track.get("group_id"), track.get("id")
+        changed: Counter[str] = Counter()
+        for part in parts_of(track):
+            given = self._given_shapes(sequence, track, part, task)
+            shapes = CvatShapes(self._labels, task.size, changed, Counter())
+            for index, child, is_keyframe in whole_track(sorted(given.items()), len(frames), changed):
+                where = f"track {key}, frame {task.number_of(index)}"
+                for number, found in enumerate(shapes.objects_of(child, label, group, where)):
+                    track_id = id_of((found.attributes or {}).get("keypoint", number))
+                    frames[index].objects.append(evolve(found, track_id=track_id, is_keyframe=is_keyframe))
+        changed[SKELETONS] = min(changed[SKELETONS], 1)
+        sequence.changed += changed
+
+    def _given_shapes(
+        self, sequence: SourceImage, track: Element, part: list[Element], task: CvatTask
+    ) -> dict[int, Element]:
+        """Return the shapes that can be read, by the index of their frame."""
         shapes = CvatShapes(self._labels, task.size, Counter(), sequence.left_out)
         given: dict[int, Element] = {}
-        for child in track:
-            where = f"track {key}, frame {child.get('frame')}"
+        for child in part:
+            where = f"track {track.get('id')}, frame {child.get('frame')}"
             with note_problem(sequence.problems, where, sequence.name):
                 if child.tag not in TAGS:
                     raise UnreadableError(f"unexpected element <{child.tag}>")
-                shapes.objects_of(child, label, group, where)
+                shapes.objects_of(child, track.get("label"), track.get("group_id"), where)
                 given[task.index_of(child.get("frame"))] = child
-        shapes = CvatShapes(self._labels, task.size, sequence.changed, Counter())
-        for index, child, is_keyframe in whole_track(sorted(given.items()), len(frames), sequence.changed):
-            for part, found in enumerate(shapes.objects_of(child, label, group, f"track {key}, frame {index}")):
-                number = id_of((found.attributes or {}).get("keypoint", part))
-                frames[index].objects.append(evolve(found, track_id=number, is_keyframe=is_keyframe))
+        return given
 
 
 def _recognizes(seen: Peek) -> bool:

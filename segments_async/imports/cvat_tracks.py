@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 from segments_async.imports.cvat_shapes import points_in
 from segments_async.imports.reading import numbers_of
@@ -23,6 +23,25 @@ HELD = "frames between keyframes whose shape is that of the keyframe before, as 
 MOVED = "frames between keyframes whose shape is computed"
 _NUMBERS = frozenset({"xtl", "ytl", "xbr", "ybr", "cx", "cy", "rx", "ry"})
 _TURN = 360
+
+
+def parts_of(track: Element) -> list[list[Element]]:
+    """
+    Return the shapes of a track, and those of each point of a skeleton.
+
+    CVAT writes each point of a skeleton as a track inside the track; its shapes become skeletons of one point.
+    """
+    inner = track.findall("track")
+    own = [child for child in track if child.tag != "track" and not (inner and child.tag == "skeleton")]
+    return [own, *([_skeleton(shape, part.get("label") or "") for shape in part] for part in inner)]
+
+
+def _skeleton(shape: Element, label: str) -> Element:
+    kept = {name: value for name, value in shape.attrib.items() if name in {"frame", "outside", "keyframe"}}
+    found = Element("skeleton", kept)
+    point = SubElement(found, shape.tag, {**shape.attrib, "label": label, "outside": "0"})
+    point.extend(list(shape))
+    return found
 
 
 def whole_track(

@@ -236,6 +236,27 @@ def test_skeletons_of_tracks_have_an_id_for_each_point(tmp_path):
     assert [frame[1]["points"] for frame in frames] == [[[0, 2]], [[5, 2]], *[[[10, 2]]] * 4]
 
 
+def test_points_of_a_skeleton_as_tracks_of_their_own(tmp_path):
+    """As CVAT itself writes skeletons."""
+
+    def part(number, name, *shapes):
+        points = "".join(
+            f'<points frame="{frame}" outside="{outside}" occluded="1" keyframe="1" points="{x},5"/>'
+            for frame, x, outside in shapes
+        )
+        return f'<track id="{number}" label="{name}">{points}</track>'
+
+    whole = '<skeleton frame="0" outside="0" keyframe="1" points="1,1"/>'
+    parts = part(0, "nose", (0, 0, 0), (2, 4, 0)) + part(1, "tail", (0, 9, 0), (1, 9, 1))
+    [label] = read(tmp_path, cvat(track(whole, parts, number=3, label="person")))
+    frames = [frame["annotations"] for frame in label.attributes["frames"]]
+    assert [[one["track_id"] for one in frame] for frame in frames] == [[3, 4], *[[3]] * 5]
+    assert [frame[0]["points"][0][0] for frame in frames] == [0, 2, 4, 4, 4, 4]
+    assert frames[0][1]["attributes"] == {"keypoint": "tail", "occluded": True}
+    assert label.changed == {"skeletons, imported as single points": 1, MOVED: 1}
+    assert label.problems == []
+
+
 def test_frames_that_start_later_and_steps(tmp_path, photos):
     folder = photos(*(f"frame_{number:06d}.PNG" for number in (10, 12, 14)), "cover.png")
     task = "<id>3</id><name>drive</name><size>3</size><start_frame>10</start_frame><frame_filter>step=2</frame_filter>"

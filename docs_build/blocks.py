@@ -25,6 +25,7 @@ PAGES = (
     "datasets",
     "samples",
     "labels",
+    "releases",
     "errors",
     "environment",
     "security",

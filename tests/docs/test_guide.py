@@ -15,6 +15,7 @@ PAGES = [
     "datasets",
     "samples",
     "labels",
+    "releases",
     "errors",
     "environment",
     "security",

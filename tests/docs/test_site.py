@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 from doc_pages import ROOT, text_of
@@ -19,6 +20,11 @@ def test_every_page_is_in_the_navigation():
 def test_language_models_get_the_guide_in_the_same_order():
     listed = re.findall(r"^ {8}- (\w+\.md)$", CONFIG, re.MULTILINE)
     assert listed == [page for page in NAVIGATION if "/" not in page]
+
+
+def test_every_extra_is_explained():
+    extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
+    assert [name for name in extras if f"`{name}`" not in text_of("docs/install.md")] == []
 
 
 @pytest.fixture

@@ -178,6 +178,7 @@ def kill_and_compare(service, monkeypatch, count, rounds, chance):
         assert service.run(number_of_annotations) == [2] * count
 
 
+@pytest.mark.full
 def test_workers_that_are_killed(service, monkeypatch):
     kill_and_compare(service, monkeypatch, count=200, rounds=1, chance=0.3)
 

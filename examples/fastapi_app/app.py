@@ -56,6 +56,19 @@ class Settings:
     """For data that survives a restart."""
     plays_labeller: bool = False
     """Whether the page may request simulated labels; for sandboxes."""
+    redis_url: str | None = field(default=None, repr=False)
+    """The queue for uploads that workers run; None if they run in the web process."""
+
+
+def settings_from_environment() -> Settings:
+    """Read the settings of your own dataset from environment variables."""
+    return Settings(
+        dataset=os.environ["SEGMENTS_DATASET"],
+        secret=os.environ["SEGMENTS_WEBHOOK_SECRET"],
+        folder=os.environ.get("UPLOADS_FOLDER", "uploads"),
+        plays_labeller=bool(os.environ.get("PLAYS_LABELLER")),
+        redis_url=os.environ.get("REDIS_URL"),
+    )
 
 
 def from_environment() -> FastAPI:
@@ -67,13 +80,7 @@ def from_environment() -> FastAPI:
 
             uvicorn --factory examples.fastapi_app.app:from_environment
     """
-    settings = Settings(
-        dataset=os.environ["SEGMENTS_DATASET"],
-        secret=os.environ["SEGMENTS_WEBHOOK_SECRET"],
-        folder=os.environ.get("UPLOADS_FOLDER", "uploads"),
-        plays_labeller=bool(os.environ.get("PLAYS_LABELLER")),
-    )
-    return make_app(settings, AsyncSegments)
+    return make_app(settings_from_environment(), AsyncSegments)
 
 
 def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAPI:
@@ -84,7 +91,8 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
         settings: The settings of this installation.
         factory: Creates the client.
     """
-    live, uploads, categories = Live(), PictureUploads(settings.dataset, settings.folder), dict[int, str]()
+    live, categories = Live(), dict[int, str]()
+    uploads = PictureUploads(settings.dataset, settings.folder, settings.redis_url)
 
     @asynccontextmanager
     async def load_categories(app: FastAPI) -> AsyncIterator[None]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from examples.fastapi_app.pictures import Picture, RejectedFile, receive
 from segments_async import AlreadyExistsError, AsyncSegments, BulkReport, FileSample, InputError
-from segments_async.fastapi import Upload, UploadJobs, UploadStatus
+from segments_async.fastapi import QueueBackend, Upload, UploadJobs, UploadStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +41,11 @@ class PictureUploads:
     Args:
         dataset: The dataset, as ``"owner/name"``.
         folder: For pending images and the state of `UploadJobs`.
+        redis_url: Where workers find the uploads; without it, they run in the web process.
     """
 
-    def __init__(self, dataset: str, folder: Path) -> None:
-        self.jobs = UploadJobs(folder / "jobs")
+    def __init__(self, dataset: str, folder: Path, redis_url: str | None = None) -> None:
+        self.jobs = UploadJobs(QueueBackend(redis_url) if redis_url else folder / "jobs")
         self._dataset = dataset
         self._folder = folder / "pictures"
         self._started: deque[tuple[str, Path]] = deque()

@@ -54,3 +54,18 @@ class Bucket(httpx.AsyncBaseTransport):
             self._silent_from = trio.current_time()
         self._silent_until = max(self._silent_until, trio.current_time() + wait)
         return httpx.Response(429, headers={"Retry-After": f"{wait}"}, json={"detail": "Request was throttled."})
+
+
+class Unavailable(httpx.AsyncBaseTransport):
+    """A service that answers 503 to each twentieth call, and asks to wait for a second."""
+
+    def __init__(self):
+        self._calls = 0
+
+    async def handle_async_request(self, request):
+        self._calls += 1
+        is_refused = self._calls % 20 == 0
+        await trio.sleep(0.05)
+        if is_refused:
+            return httpx.Response(503, headers={"Retry-After": "1"}, json={"detail": "Try again."})
+        return httpx.Response(200, json={"sample_uuid": "u", "attributes": {}})

@@ -11,6 +11,7 @@ import anyio
 from segments_async._http.shared_turns import SharedTurns
 from segments_async._wire.limiter import Budget, Limiter, Ticket
 from segments_async._wire.retry import RETRY_AFTER_JITTER, is_throttled
+from segments_async._wire.shared_rate import MAX_WAIT_TO_MEASURE
 from segments_async.errors import RateLimitError, RequestTimeoutError, ServerError, TransportError
 
 if TYPE_CHECKING:
@@ -139,9 +140,14 @@ class Gate:
             self.succeeded(ticket)
 
     async def tell_others(self, error: SegmentsError) -> None:
-        """Tell the other processes that a call failed because the service asked to wait."""
+        """
+        Tell the other processes that a call failed because the service asked to wait.
+
+        Short waits of a 503 are not told: they say nothing about a rate limit, and would be taken for one.
+        """
         wait = self.limiter.paused_until - self._clock.monotonic()
-        if self._turns is not None and is_throttled(error) and wait > 0:
+        is_told = isinstance(error, RateLimitError) or (is_throttled(error) and wait > MAX_WAIT_TO_MEASURE)
+        if self._turns is not None and is_told and wait > 0:
             await self._turns.refused(wait)
 
     def _check_pause(self, max_pause: float) -> None:

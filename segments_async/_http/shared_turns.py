@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 
 from segments_async._caller_errors import describe
-from segments_async._wire.shared_rate import Turns
-from segments_async.errors import SegmentsError
+from segments_async._validators import is_count, is_number
+from segments_async._wire.shared_rate import ASK_AGAIN_SECONDS, Turns
+from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,6 +31,10 @@ ANSWER_SECONDS = 1.0
 """Maximum seconds that the limiter takes to answer; then it cannot be reached."""
 ALONE_SECONDS = 5.0
 """Seconds before a limiter that could not be reached is asked again."""
+QUIET_SECONDS = 60.0
+"""Seconds without a failure after which the next one is worth another warning."""
+IDLE_SECONDS = 3.0
+"""Seconds after which a client that measures, but asks no more, leaves that to another one of this process."""
 
 
 class SharedTurns:
@@ -54,7 +60,7 @@ class SharedTurns:
         """Turns of the last answer that were not used."""
         self._next_at = -math.inf
         self._spacing = 0.0
-        self._asked_at = -math.inf
+        self.asked_at = -math.inf
         self._alone_until = -math.inf
         self._is_lost = False
         """Whether a warning says that the limiter cannot be reached."""
@@ -97,7 +103,7 @@ class SharedTurns:
     async def _ask_for_turns(self) -> bool:
         turns = await self._reserve(self._wanted)
         if turns.calls < 1:
-            self._pause(turns.wait)
+            self._pause(max(turns.wait, FRESH_SECONDS))
             return False
         self._left = turns.calls
         self._next_at = self._clock.monotonic() + turns.wait
@@ -106,7 +112,7 @@ class SharedTurns:
 
     async def _is_still_valid(self) -> bool:
         """Return whether the next turn may be used: no process was asked to wait since it was given."""
-        if self._clock.monotonic() - self._asked_at <= FRESH_SECONDS:
+        if self._clock.monotonic() - self.asked_at <= FRESH_SECONDS:
             return True
         turns = await self._reserve(0)
         self._pause(turns.wait)
@@ -121,10 +127,12 @@ class SharedTurns:
         if not self._is_alone:
             await self._report_rate()
             turns = await self._reach(lambda: self._ask(most))
-        self._asked_at = self._clock.monotonic()
+        self.asked_at = self._clock.monotonic()
         if turns is None:
             self._is_measuring = False
             return Turns(most)
+        if turns.measure and not self._may_measure():
+            return Turns(0, ASK_AGAIN_SECONDS)
         if turns.calls:
             if not (turns.measure and self._is_measuring):
                 self._own.forget_rate()
@@ -132,7 +140,16 @@ class SharedTurns:
         return turns
 
     async def _ask(self, most: int) -> Turns:
-        return Turns(*await self._limiter.reserve(self._key, most))
+        return _checked(Turns(*await self._limiter.reserve(self._key, most)))
+
+    def _may_measure(self) -> bool:
+        """Return whether no other client of this process measures: a limiter knows processes only."""
+        place = (id(self._limiter), self._key)
+        holder = _measuring.get(place, self)
+        if holder is not self and holder.asked_at > self._clock.monotonic() - IDLE_SECONDS:
+            return False
+        _measuring[place] = self
+        return True
 
     async def _report_rate(self) -> None:
         """Tell the limiter the rate that this process measured, if it was asked to."""
@@ -153,7 +170,7 @@ class SharedTurns:
         try:
             with anyio.fail_after(ANSWER_SECONDS):
                 answer = await call()
-        except SegmentsError:
+        except InputError:  # it works nowhere here, such as on trio
             raise
         except Exception as error:  # noqa: BLE001 (a limiter is an aid; its failures must not stop a call)
             if not self._is_lost:
@@ -161,10 +178,23 @@ class SharedTurns:
             self._is_lost = True
             self._alone_until = self._clock.monotonic() + ALONE_SECONDS
             return None
-        self._is_lost = False
+        if self._clock.monotonic() > self._alone_until + QUIET_SECONDS:
+            self._is_lost = False
         return answer
 
     async def _sleep_until(self, time: float) -> None:
         seconds = time - self._clock.monotonic()
         if seconds > 0:
             await self._clock.sleep(seconds)
+
+
+_measuring: WeakValueDictionary[tuple[int, str], SharedTurns] = WeakValueDictionary()
+"""The client that measures, for each limiter and key; it keeps the limiter, so that the identity is not reused."""
+
+
+def _checked(turns: Turns) -> Turns:
+    """Return *turns*; raise ValueError if a call could not follow them."""
+    is_valid = is_count(turns.calls) and turns.calls >= 0
+    if not is_valid or not all(is_number(seconds) and 0 <= seconds < math.inf for seconds in turns[1:3]):
+        raise ValueError(f"its answer is {turns!r}")
+    return turns

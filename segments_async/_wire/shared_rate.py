@@ -14,6 +14,7 @@ from typing import NamedTuple
 from attrs import define
 
 from segments_async._wire.pace import EXPIRY_SECONDS, MAX_USABLE_WAIT, MIN_RATE, MIN_USABLE_WAIT, growth_after
+from segments_async._wire.retry import RETRY_AFTER_JITTER
 
 LEASE_SECONDS = 0.1
 """Turns that a process gets at once are spread over at most this time."""
@@ -29,6 +30,12 @@ KEPT_SHARE = 0.95
 """The share of a measured rate that is kept after a refusal."""
 MIN_SECONDS_BETWEEN_CUTS = 0.5
 """Refusals that follow within this time come from the same excess."""
+MAX_WAIT_TO_MEASURE = MAX_USABLE_WAIT * (1 + RETRY_AFTER_JITTER)
+"""A refusal with a longer wait does not start a measurement."""
+MAX_STEP_BACK_SECONDS = 1.0
+"""If the clock is set back by more, all times move with it: otherwise calls would wait for that long."""
+
+_TIMES = ("measured_at", "refused_at", "due", "held_until", "measuring_from", "measuring_until", "free_until")
 
 
 class Turns(NamedTuple):
@@ -75,6 +82,8 @@ class SharedRate:
     measuring_until: float = -math.inf
     free_until: float = -math.inf
     """No measurement begins before, since the last one failed."""
+    changed_at: float = -math.inf
+    """When the state was last changed."""
 
     def rate(self, now: float) -> float | None:
         """Return the calls per second of all processes; None if they are not limited."""
@@ -86,6 +95,7 @@ class SharedRate:
 
     def reserve(self, now: float, owner: str, most: int) -> Turns:
         """Give *owner* up to *most* turns; with 0, say only whether calls must wait now."""
+        self._follow_clock(now)
         if now < self.held_until:
             return Turns(0, self.held_until - now)
         rate = self.rate(now)
@@ -96,24 +106,30 @@ class SharedRate:
         count = min(most, max(1, int(rate * LEASE_SECONDS)))
         first = max(self.due, now - CATCH_UP_SECONDS, self.held_until)
         self.due = first + count / rate
+        self.changed_at = now
         return Turns(count, max(0.0, first - now), 1 / rate)
 
     def _unspaced(self, now: float, owner: str, most: int) -> Turns:
         if now >= self.measuring_until:
             return Turns(most)
         self.owner = self.owner or owner
+        self.changed_at = now
         if owner != self.owner:
             return Turns(0, min(ASK_AGAIN_SECONDS, self.measuring_until - now))
         return Turns(most, measure=True)
 
     def give_back(self, now: float, count: int) -> None:
         """Take back turns that were not used."""
+        self._follow_clock(now)
         rate = self.rate(now)
         if rate is not None:
             self.due -= count / rate
+            self.changed_at = now
 
     def refused(self, now: float, seconds: float) -> None:
         """Record that the service refused a call and asked to wait for *seconds*."""
+        self._follow_clock(now)
+        self.changed_at = now
         held = now < self.held_until
         self.held_until = max(self.held_until, now + seconds)
         if self.told is not None:
@@ -123,7 +139,7 @@ class SharedRate:
         elif now < self.measuring_until:
             self.measuring_until = min(self.held_until + MEASURE_SECONDS, self.measuring_from + MAX_MEASURE_SECONDS)
             self.free_until = self.measuring_until + EXPIRY_SECONDS
-        elif now >= self.free_until and MIN_USABLE_WAIT <= seconds <= MAX_USABLE_WAIT:
+        elif now >= self.free_until and MIN_USABLE_WAIT <= seconds <= MAX_WAIT_TO_MEASURE:
             self.owner, self.measured, self.measuring_from = "", None, now
             self.measuring_until = self.held_until + MEASURE_SECONDS
             self.free_until = self.measuring_until + EXPIRY_SECONDS
@@ -136,6 +152,16 @@ class SharedRate:
 
     def learned(self, now: float, owner: str, rate: float) -> None:
         """Record the rate that *owner* measured; ignored if it was not asked to."""
+        self._follow_clock(now)
         if self.told is None and owner == self.owner and now < self.measuring_until:
             self.measured, self.measured_at, self.refused_at = rate, now, now
             self.due = self.measuring_until = -math.inf
+            self.changed_at = now
+
+    def _follow_clock(self, now: float) -> None:
+        """Move all times if the clock was set back, such as by a server that took over from another one."""
+        seconds = self.changed_at - now
+        if seconds > MAX_STEP_BACK_SECONDS:
+            for name in _TIMES:
+                setattr(self, name, getattr(self, name) - seconds)
+            self.changed_at = now

@@ -41,6 +41,7 @@ class Checkpoint:
         place: The file, created if it does not exist, or the name in Redis.
         operation: The operation of the run. A file of another operation, service or dataset is refused.
         on_problem: Called when the file can no longer be read or written.
+        read_only: Record nothing in Redis, and do not take it from other runs.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class Checkpoint:
         place: str | os.PathLike[str] | RedisCheckpoint,
         operation: Operation[Any],
         on_problem: Callable[[InputError], None],
+        *,
+        read_only: bool = False,
     ) -> None:
         self._open_journal: Callable[[Mapping[str, str], Event], Journal | RedisJournal]
         if isinstance(place, RedisCheckpoint):
-            self._open_journal = place.open
+            self._open_journal = partial(place.open, read_only=read_only)
         else:
             with caller_code("checkpoint"):
                 self._open_journal = partial(Journal, Path(place))

@@ -91,7 +91,9 @@ class BulkStream(Generic[T]):
         place = settings.checkpoint
         if settings.dry_run and isinstance(place, str | os.PathLike) and not Path(place).exists():
             place = None  # opening it would create it
-        self._checkpoint = None if place is None else Checkpoint(place, operation, self._stop_unrecorded)
+        self._checkpoint = (
+            None if place is None else Checkpoint(place, operation, self._stop_unrecorded, read_only=settings.dry_run)
+        )
         self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
         self._outcomes: deque[Outcome[T]] = deque()
         """Outcomes that the consumer has not received yet."""

@@ -83,9 +83,10 @@ class RedisCheckpoint:
         self._prefix = prefix
         self._lease = lease
 
-    def open(self, header: Mapping[str, str], interrupted: Event) -> RedisJournal:
+    def open(self, header: Mapping[str, str], interrupted: Event, *, read_only: bool = False) -> RedisJournal:
         """Open it for a run with *header*; `interrupted` ends the wait for another run's lease."""
-        return RedisJournal(self._connect(), self.name, self._prefix, self._lease, header, interrupted)
+        lease = None if read_only else self._lease
+        return RedisJournal(self._connect(), self.name, self._prefix, lease, header, interrupted)
 
     async def delete(self) -> None:
         """
@@ -107,6 +108,7 @@ class RedisCheckpoint:
         from redis import Redis  # noqa: PLC0415 (of an extra)
 
         client: Redis = Redis.from_url(self._url, **self._options)
+        client.connection_pool.connection_kwargs["decode_responses"] = False  # the URL may say otherwise
         return client
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,21 +120,26 @@ class RedisCheckpoint:
 
 
 class RedisJournal:
-    """An open checkpoint; see `segments_async.bulk.journal.Journal`, whose calls it has."""
+    """
+    An open checkpoint; see `segments_async.bulk.journal.Journal`, whose calls it has.
+
+    Without a *lease* it is only read, also while another run uses it.
+    """
 
     def __init__(
         self,
         client: Redis,
         name: str,
         prefix: str,
-        lease: float,
+        lease: float | None,
         header: Mapping[str, str],
         interrupted: Event,
     ) -> None:
         self._client: Any = client
         self._name = name
         self._interrupted = interrupted
-        self._lease_milliseconds = round(lease * 1000)
+        self._read_only = lease is None
+        self._lease_milliseconds = round((lease or 0) * 1000)
         self._owner = uuid.uuid4().hex
         # The braces keep the keys on one node of a cluster.
         self._lock, self._header, self._items, self._files = (
@@ -141,14 +148,15 @@ class RedisJournal:
         self._closed = Event()
         try:
             with self._translated_errors():
-                self._acquire()
+                if not self._read_only:
+                    self._acquire()
                 self._check({"version": VERSION, **header})
                 self.is_new: bool = not client.exists(self._items, self._files)
         except BaseException:
             self.close()
             raise
-        self._renewer = Thread(target=self._renew, args=(lease / 3,), daemon=True)
-        self._renewer.start()
+        if lease is not None:
+            Thread(target=self._renew, args=(lease / 3,), daemon=True).start()
 
     def find(self, keys: Iterable[str]) -> dict[str, tuple[ItemRow | None, list[FileRow]]]:
         """Return the recorded item and files of each of *keys*."""
@@ -177,14 +185,15 @@ class RedisJournal:
     def check_place(self) -> None:
         """Check that no other run has taken the checkpoint over."""
         with self._translated_errors():
-            if self._client.get(self._lock) != self._owner.encode():
+            if not self._read_only and self._client.get(self._lock) != self._owner.encode():
                 raise self._error(_LOST)
 
     def close(self) -> None:
         """Release the checkpoint, and close the connections."""
         self._closed.set()
-        with suppress(Exception):  # the lease ends by itself
-            self._client.eval(_RELEASE, 1, self._lock, self._owner)
+        if not self._read_only:
+            with suppress(Exception):  # the lease ends by itself
+                self._client.eval(_RELEASE, 1, self._lock, self._owner)
         self._client.close()
 
     def interrupt(self) -> None:
@@ -208,12 +217,13 @@ class RedisJournal:
                 raise self._error("was not used, because the run was cancelled")
 
     def _check(self, header: Mapping[str, str]) -> None:
-        for name, value in header.items():
-            self._client.hsetnx(self._header, name, value)
+        if not self._read_only:
+            for name, value in header.items():
+                self._client.hsetnx(self._header, name, value)
         existing = {name.decode(): value.decode() for name, value in self._client.hgetall(self._header).items()}
         for name, value in header.items():
-            if existing[name] != value:
-                raise self._error(f"belongs to another run: its {name} is {existing[name]!r}, not {value!r}")
+            if existing and existing.get(name) != value:
+                raise self._error(f"belongs to another run: its {name} is {existing.get(name)!r}, not {value!r}")
 
     def _renew(self, seconds: float) -> None:
         """Prolong the lease while the process lives, however long an item takes."""

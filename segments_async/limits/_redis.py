@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from functools import partial
 from hashlib import sha1
@@ -44,8 +45,8 @@ class RedisLimiter:
     """
 
     def __init__(self, url: str, rate: float | None = None, *, prefix: str = "segments-limit:", **options: Any) -> None:
-        if rate is not None and (not is_number(rate) or not 0 < rate < 1e9):  # noqa: PLR2004
-            raise InputError(f"expected calls per second above 0, got {rate!r}", path="rate")
+        if rate is not None and (not is_number(rate) or not 1e-6 <= rate < 1e9):  # noqa: PLR2004
+            raise InputError(f"expected calls per second from 0.000001, below 1e9, got {rate!r}", path="rate")
         self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._arguments = (url, rate, prefix, options)
         self._rate = rate
@@ -74,10 +75,20 @@ class RedisLimiter:
         await self._clients.aclose()
 
     async def _call(self, step: str, key: str, value: float) -> Any:
-        from redis.exceptions import NoScriptError  # noqa: PLC0415 (of an extra)
+        from redis.exceptions import ConnectionError  # noqa: A004, PLC0415 (of an extra)
 
         client: Any = self._clients.get()
-        call = (1, self._prefix + key, step, self._owner, repr(value), repr(self._rate or 0), "")
+        try:
+            return await self._run(client, step, key, value)
+        except ConnectionError:  # such as of idle connections that were closed, or a server that was restarted
+            await client.connection_pool.disconnect(inuse_connections=False)
+            return await self._run(client, step, key, value)
+
+    async def _run(self, client: Any, step: str, key: str, value: float) -> Any:
+        from redis.exceptions import NoScriptError  # noqa: PLC0415 (of an extra)
+
+        owner = f"{self._owner}-{os.getpid()}"  # a copy in a forked process is another one
+        call = (1, self._prefix + key, step, owner, repr(value), repr(self._rate or 0), "")
         try:
             return await client.evalsha(_SCRIPT_SHA, *call)
         except NoScriptError:  # the first call of all, or Redis was restarted

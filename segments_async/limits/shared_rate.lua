@@ -6,8 +6,9 @@
 local LEASE, CATCH_UP, ASK_AGAIN = 0.1, 0.05, 0.1
 local MEASURE, MAX_MEASURE = 4, 15
 local KEPT, MIN_BETWEEN_CUTS = 0.95, 0.5
-local EXPIRY, MIN_USABLE, MAX_USABLE, MIN_RATE = 60, 0.5, 2, 4
+local EXPIRY, MIN_USABLE, MAX_USABLE, MIN_RATE = 60, 0.5, 2.1, 4
 local HEADROOM, GROWTH, PLATEAU = 0.02, 0.01, 12
+local MAX_STEP_BACK, MAX_WAIT = 1, 1e9
 local STATE_MILLISECONDS = 120000
 
 local step, owner, value, told = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -17,7 +18,8 @@ if not now then
     now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
-local NAMES = {'measured', 'measured_at', 'refused_at', 'due', 'held_until', 'measuring_from', 'measuring_until', 'free_until'}
+local NAMES = {'measured', 'measured_at', 'refused_at', 'due', 'held_until', 'measuring_from', 'measuring_until', 'free_until',
+    'changed_at'}
 local found = redis.call('HMGET', KEYS[1], 'owner', unpack(NAMES))
 local state = {owner = found[1] or ''}
 for index, name in ipairs(NAMES) do
@@ -33,6 +35,7 @@ local function rate()
 end
 
 local function save()
+    state.changed_at = now
     local fields = {'owner', state.owner}
     for _, name in ipairs(NAMES) do
         if state[name] > -math.huge then
@@ -43,7 +46,16 @@ local function save()
         end
     end
     redis.call('HSET', KEYS[1], unpack(fields))
-    redis.call('PEXPIRE', KEYS[1], STATE_MILLISECONDS + math.max(0, math.ceil(1000 * (state.held_until - now))))
+    local wait = math.min(MAX_WAIT, math.max(0, state.held_until - now, state.due - now))
+    redis.call('PEXPIRE', KEYS[1], STATE_MILLISECONDS + math.ceil(1000 * wait))
+end
+
+local back = state.changed_at - now
+if back > MAX_STEP_BACK then
+    for _, name in ipairs(NAMES) do
+        if name ~= 'measured' then state[name] = state[name] - back end
+    end
+    save()
 end
 
 local function answer(count, wait, spacing, measure)

@@ -75,6 +75,24 @@ async def test_another_run_is_refused(client, flowers, checkpoint):
 
 
 @pytest.mark.anyio
+async def test_a_dry_run_only_reads(client, flowers, checkpoint, redis_url):
+    """Also while another run uses it; a new one may still be used for something else."""
+    report = await client.samples.create_many(flowers, samples(3), checkpoint=checkpoint, dry_run=True)
+    with redis.Redis.from_url(redis_url) as server:
+        assert server.keys(f"*{checkpoint.name}*") == []
+    assert report.counts == {"unsent": 3}
+    await client.samples.create_many(flowers, samples(2), checkpoint=checkpoint)
+    journal = checkpoint.open({}, threading.Event())
+    report = await client.samples.create_many(flowers, samples(3), checkpoint=checkpoint, dry_run=True)
+
+    assert report.counts == {"skipped": 2, "unsent": 1}
+    with pytest.raises(InputError, match="belongs to another run"):
+        await client.samples.create_many("sandbox/roses", samples(3), checkpoint=checkpoint, dry_run=True)
+    journal.check_place()
+    journal.close()
+
+
+@pytest.mark.anyio
 async def test_after_deletion_everything_is_new(client, flowers, checkpoint):
     await client.samples.create_many(flowers, samples(3), checkpoint=checkpoint)
     await checkpoint.delete()
@@ -204,6 +222,17 @@ def test_invalid_arguments(arguments, options, path):
     with pytest.raises(InputError) as caught:
         RedisCheckpoint(*arguments, **options).open(HEADER, threading.Event())
     assert caught.value.path == path
+
+
+def test_the_url_may_ask_for_text(redis_url):
+    """As other programs want it."""
+    checkpoint = RedisCheckpoint(f"{redis_url}?decode_responses=True", uuid.uuid4().hex)
+    journal = checkpoint.open(HEADER, threading.Event())
+    journal.write([ItemRow("a", b"1", "created", "u")], [])
+    journal.check_place()
+
+    assert journal.find(["a"]) == {"a": (ItemRow("a", b"1", "created", "u"), [])}
+    journal.close()
 
 
 def test_it_can_be_pickled(checkpoint):

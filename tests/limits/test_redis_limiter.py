@@ -22,11 +22,11 @@ from segments_async.limits._redis import _SCRIPT
 
 STEPS = st.lists(
     st.tuples(
-        st.floats(0, 20),
+        st.one_of(st.floats(0, 20), st.floats(-100, 0)),
         st.sampled_from("ab"),
         st.one_of(
             st.tuples(st.just("reserve"), st.integers(0, 40)),
-            st.tuples(st.just("refused"), st.sampled_from([0.1, 1.0, 2.0, 30.0])),
+            st.tuples(st.just("refused"), st.sampled_from([0.1, 1.0, 2.05, 2.2, 30.0])),
             st.tuples(st.just("learned"), st.floats(1, 500)),
             st.tuples(st.just("give_back"), st.integers(1, 10)),
         ),
@@ -93,6 +93,40 @@ async def test_the_state_expires(limiter, redis_url):
     async with redis.asyncio.Redis.from_url(redis_url) as server:
         assert 100 < await server.ttl(limiter._prefix + "k") <= 121
         assert 700 < await server.ttl(limiter._prefix + "long") <= 721
+
+
+@pytest.mark.asyncio
+async def test_a_turn_far_ahead_is_not_forgotten(redis_url):
+    """A call in five minutes: the state is kept until then."""
+    limiter = RedisLimiter(redis_url, rate=1 / 300, prefix=f"{uuid.uuid4().hex}:")
+    assert (await limiter.reserve("k", 1)).wait == 0
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        assert await server.ttl(limiter._prefix + "k") > 300
+    assert (await limiter.reserve("k", 1)).wait == pytest.approx(300, abs=10)
+    await limiter.aclose()
+
+
+@pytest.mark.asyncio
+async def test_connections_that_were_closed_are_replaced(limiter, redis_url):
+    """By a server that was restarted, or a firewall between."""
+    await limiter.reserve("k", 1)
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        await server.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    assert (await limiter.reserve("k", 1)).calls == 1
+
+
+@pytest.mark.asyncio
+async def test_a_forked_process_is_another_one(limiter, monkeypatch):
+    """One process measures; its child, which has the same limiter, does not."""
+    await limiter.refused("k", 0.5)
+    await anyio.sleep(0.6)
+    first = await limiter.reserve("k", 1)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    second = await limiter.reserve("k", 1)
+
+    assert (first.calls, first.measure) == (1, True)
+    assert (second.calls, second.measure) == (0, False)
 
 
 @pytest.mark.asyncio

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 
 import anyio
 import pytest
 import trio
 import trio.testing
-from rate_limited import RATE, Bucket
+from rate_limited import RATE, Bucket, Unavailable
 
 from segments_async import AsyncSegments, Clock, InputError, RateLimitError, RequestTimeoutError
 from segments_async._http.shared_turns import ALONE_SECONDS, FRESH_SECONDS
@@ -213,7 +214,7 @@ def test_cancelled_calls_give_their_turns_back():
     assert in_virtual_time(run) <= 0.03
 
 
-@pytest.mark.parametrize("answer", [None, "nonsense", lambda: anyio.sleep(30)], ids=["error", "nonsense", "silence"])
+@pytest.mark.parametrize("answer", [None, (1, 0, -1), lambda: anyio.sleep(30)], ids=["error", "nonsense", "silence"])
 def test_a_limiter_that_cannot_be_reached_costs_little(answer, caplog):
     """The client goes on with its own limiter, says so once, and asks again later."""
     lost = Lost(answer)
@@ -225,6 +226,56 @@ def test_a_limiter_that_cannot_be_reached_costs_little(answer, caplog):
     assert len(warnings) == 1
     assert seconds <= 1.35 * (1000 - 50) / RATE
     assert 1 < lost.asked <= 2 * seconds / ALONE_SECONDS + 2
+
+
+@pytest.mark.parametrize(
+    "answer", ["nonsense", (-1, 1.0), (2.5,), (1, math.nan), (0, math.inf), (3, 0.0, math.nan), ("3", 0), (3, None)]
+)
+def test_an_answer_that_makes_no_sense_is_not_followed(answer, caplog):
+    put_by_several(Bucket(burst=50, latency=0.02), [Lost(answer)], 20)
+    assert [record.message for record in caplog.records if "cannot be reached" in record.message]
+
+
+def test_a_limiter_without_turns_is_not_asked_all_the_time():
+    """Its answer says to ask again at once."""
+    lost = Lost(Turns(0))
+
+    async def run():
+        async with connect(Bucket(burst=10, latency=0.01), lost) as client:
+            with pytest.raises((RequestTimeoutError, RateLimitError)):
+                await client.with_options(max_wait=10).labels.get("u-1")
+
+    in_virtual_time(run)
+    assert lost.asked <= 10 / FRESH_SECONDS + 1
+
+
+def test_another_error_of_the_client_does_not_stop_a_call():
+    """A limiter may be written with this client, or any other: its errors are its own."""
+
+    async def fail():
+        raise RateLimitError(detail="of the limiter", retry_after=5.0)
+
+    seconds, _ = put_by_several(Bucket(burst=50, latency=0.02), [Lost(fail)], 20)
+    assert seconds < 1
+
+
+def test_several_clients_of_one_limiter_measure_in_turns():
+    """A limiter takes them for one process: without this, each measures a part of the rate."""
+    shared = Shared()
+    limiter = shared.view("a")
+    put_by_several(Bucket(burst=50, latency=0.02, whole_seconds=True), [limiter, limiter], 400)
+
+    assert shared.state.measured == pytest.approx(RATE, rel=0.25)
+
+
+def test_a_service_that_is_unavailable_now_and_then_has_no_rate():
+    """A 503 with a short wait starts no measurement, for which only one client would send."""
+    shared = Shared()
+    seconds, _ = put_by_several(Unavailable(), [shared.view(name) for name in "ab"], 100)
+
+    assert shared.state.owner == ""
+    assert shared.state.held_until < 0
+    assert seconds < 60
 
 
 def test_each_key_and_service_has_its_own_name():

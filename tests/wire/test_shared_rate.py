@@ -141,7 +141,7 @@ def test_refusals_prolong_a_measurement_up_to_a_limit():
     assert state.reserve(100.1 + MAX_MEASURE_SECONDS, "b", 8) == Turns(8)
 
 
-@pytest.mark.parametrize("wait", [0.01, 0.4, 2.1, 600.0])
+@pytest.mark.parametrize("wait", [0.01, 0.4, 2.2, 600.0])
 def test_waits_that_say_nothing_about_a_rate_are_not_measured(wait):
     state = SharedRate()
     state.refused(10.0, wait)
@@ -201,3 +201,19 @@ def test_every_process_gets_turns_in_the_end(steps):
         assert turns.wait > 0
         now += turns.wait
         assert now < end
+
+
+def test_a_wait_of_two_seconds_and_its_jitter_is_measured():
+    state = SharedRate()
+    state.refused(10.0, 2.1)
+
+    assert state.reserve(12.2, "a", 8).measure
+
+
+def test_a_clock_that_is_set_back_delays_nothing():
+    """By an hour: turns and waits keep their distance from now."""
+    state = SharedRate(told=10.0)
+    state.refused(5000.0, 3.0)
+    assert state.reserve(1400.0, "a", 1) == (0, pytest.approx(3.0), 0.0, False)
+    state.reserve(1403.0, "a", 1)
+    assert state.reserve(803.0, "a", 1).wait == pytest.approx(0.1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segments_async.errors import DecodeError, InputError
-from segments_async.images.pictures import read_image
+from segments_async.images.pictures import check_pixels, read_image
 from segments_async.images.png import bit_depth, encode_png
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
         Height x width: each pixel's annotation id, 0 where nothing is labelled.
 
     Raises:
-        DecodeError: It is not an image, is truncated, is neither RGBA nor RGB, has 16 bits per channel, is in a lossy
-            format such as JPEG, or has too many pixels (as in `load_image`).
+        DecodeError: It is not an image, is truncated or has a wrong checksum, is neither RGBA nor RGB, has 16 bits per
+            channel, is in a lossy format such as JPEG, or has too many pixels (as in `load_image`).
     """
     depth = bit_depth(content)
     if depth is not None and depth > _BITS:
@@ -128,6 +128,7 @@ def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
         raise DecodeError(f"expected the PNG of a label bitmap, got {image.format}, which may change ids")
     if image.mode not in {"RGBA", "RGB"}:
         raise DecodeError(f"expected the RGBA image of a label bitmap, got mode {image.mode}")
+    check_pixels(image)
     return np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from segments_async.errors import DecodeError, SegmentsError
-from segments_async.images.png import metadata_follows_pixels
+from segments_async.images.png import has_damaged_pixels, metadata_follows_pixels
 
 if TYPE_CHECKING:
     import os
@@ -41,12 +41,12 @@ def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         The loaded image, without an EXIF orientation.
 
     Raises:
-        DecodeError: It is not an image, is truncated, or has more than twice ``PIL.Image.MAX_IMAGE_PIXELS`` pixels
-            (179 million by default), which is checked before it is decoded. Whatever Pillow or a plugin of it raises
-            is the ``__cause__``.
+        DecodeError: It is not an image, is truncated, is a PNG whose checksums are wrong, or has more than twice
+            ``PIL.Image.MAX_IMAGE_PIXELS`` pixels (179 million by default), which is checked before it is decoded.
+            Whatever Pillow or a plugin of it raises is the ``__cause__``.
         OSError: The path cannot be read.
     """
-    return read_image(source, ImageOps.exif_transpose)
+    return read_image(source, _upright)
 
 
 def image_size(source: bytes | str | os.PathLike[str]) -> tuple[int, int]:
@@ -111,6 +111,23 @@ def read_image(source: bytes | str | os.PathLike[str], use: Callable[[Image.Imag
             raise DecodeError("does not fit into memory") from error
         except Exception as error:
             raise DecodeError(f"is a damaged image: {str(error) or type(error).__name__}") from error
+
+
+def check_pixels(image: Image.Image) -> None:
+    """
+    Check the checksums of an image that is not decoded yet, if it is a PNG; few other formats have any.
+
+    Raises:
+        DecodeError: One is wrong.
+    """
+    file: IO[bytes] | None = getattr(image, "fp", None)
+    if image.format == "PNG" and file is not None and has_damaged_pixels(file):
+        raise DecodeError("is a damaged image: a checksum of its pixels is wrong")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    check_pixels(image)
+    return ImageOps.exif_transpose(image)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

@@ -18,6 +18,8 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METADATA = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt"})
 """Chunks that may contain an orientation."""
+_PIECE = 1 << 20
+"""Bytes to read at once, as a damaged file may state any length."""
 _SIZE_OFFSET = 16
 _BIT_DEPTH_OFFSET = 24
 
@@ -76,6 +78,32 @@ def metadata_follows_pixels(file: IO[bytes]) -> bool:
             elif seen_pixels and kind in _METADATA:
                 return True
             file.seek(length + 4, 1)
+        return False
+    finally:
+        file.seek(position)
+
+
+def has_damaged_pixels(file: IO[bytes]) -> bool:
+    """
+    Return whether a checksum of a PNG's pixels is wrong; the position in the file is kept.
+
+    Pillow does not compare these checksums, and stops before that of the whole once it has the last row.
+    """
+    position = file.tell()
+    try:
+        file.seek(len(_SIGNATURE))
+        while len(header := file.read(8)) == 8:  # noqa: PLR2004
+            length, kind = struct.unpack(">I4s", header)
+            if kind != b"IDAT":
+                file.seek(length + 4, 1)
+                continue
+            checksum = zlib.crc32(kind)
+            while length and (piece := file.read(min(length, _PIECE))):
+                checksum = zlib.crc32(piece, checksum)
+                length -= len(piece)
+            stored = file.read(4)
+            if len(stored) == 4 and checksum != int.from_bytes(stored):  # noqa: PLR2004
+                return True
         return False
     finally:
         file.seek(position)

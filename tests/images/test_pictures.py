@@ -117,6 +117,21 @@ def test_bitmaps_whose_ids_would_be_garbage(content, says):
         decode_bitmap(content)
 
 
+@pytest.mark.parametrize("use", [load_image, decode_bitmap])
+def test_a_bit_of_a_png_that_changed(use, tmp_path):
+    """Pillow reads another pixel then, and says nothing."""
+    content = encode_bitmap(np.random.default_rng(0).integers(0, 1000, (30, 40)))
+    for at in range(len(content) // 3, len(content) - 30, 97):
+        damaged = bytearray(content)
+        damaged[at] ^= 16
+        with pytest.raises(DecodeError, match="is a damaged image"):
+            use(bytes(damaged))
+    (tmp_path / "a.png").write_bytes(damaged)
+    with pytest.raises(DecodeError, match="a checksum of its pixels is wrong"):
+        load_image(tmp_path / "a.png")
+    use(content)
+
+
 class _Plugin(ImageFile.ImageFile):
     format = "BROKEN"
     format_description = "a format whose plugin raises"

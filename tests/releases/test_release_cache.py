@@ -46,6 +46,12 @@ async def epoch(client, cache, **options):
         return [item.image.getpixel((0, 0))[0] async for item in items]
 
 
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
 def fetched(sandbox):
     return len([call for call in sandbox.calls if call.origin == "storage"])
 
@@ -55,6 +61,7 @@ DAMAGES = {
     "empty": lambda path: path.write_bytes(b""),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-30]),
     "damaged": lambda path: path.write_bytes(path.read_bytes()[:50] + b"????" + path.read_bytes()[54:]),
+    "one bit": flip_a_bit,
     "other": lambda path: path.write_bytes(b"<html>Sign in</html>"),
 }
 

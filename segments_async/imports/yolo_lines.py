@@ -101,4 +101,15 @@ def pixels_of(center: float, size: float, side: int, digits: int) -> tuple[float
         left, right = (min(max(round(edge, places), 0.0), float(side)) for edge in (low, high))
         if abs((left + right) / 2 / side - center) < tolerance and abs((right - left) / side - size) < tolerance:
             return left, right
+    if low < 0:
+        return 0.0, _far_edge(center, size, tolerance) * side
+    if high > side:
+        return side - _far_edge(1 - center, size, tolerance) * side, float(side)
     return low, high
+
+
+def _far_edge(center: float, size: float, tolerance: float) -> float:
+    """Return the other edge of a box that begins at 0, as a fraction: rounding moved its centre, its size, or both."""
+    least = max(2 * (center - tolerance), size - tolerance)
+    most = min(2 * (center + tolerance), size + tolerance)
+    return (least + most) / 2

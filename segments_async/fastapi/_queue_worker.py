@@ -97,7 +97,9 @@ class Worker:
         found = await self._store.find(id) if await self._begin(id, run, token) else None
         if found is not None:
             upload = Upload(found[0], None, found[1], shared_checkpoint=partial(self._backend.checkpoint, id))
-            await _Run(self._backend, self._store, upload, token, context["job"]).run(self._kinds, self._client)
+            stopping = context["worker"].event
+            run_now = _Run(self._backend, self._store, upload, token, context["job"], stopping)
+            await run_now.run(self._kinds, self._client)
 
     async def _begin(self, id: str, run: int, token: str) -> bool:
         """Take the lease, once that of a worker which died has ended."""
@@ -127,6 +129,8 @@ class _Run:
     upload: Upload
     token: str
     job: Job
+    stopping: asyncio.Event
+    """Set once the worker is told to stop."""
     is_lost: bool = field(default=False, init=False)
 
     async def run(self, kinds: Kinds, client: AsyncSegments) -> None:
@@ -137,13 +141,16 @@ class _Run:
             kinds.check(record.kind, record.arguments)
             async with background_task_group() as group:
                 group.start_soon(self._beat)
-                outcome = await run_work(kinds[record.kind], self.upload, client, is_stopping=lambda: self.is_lost)
+                outcome = await run_work(kinds[record.kind], self.upload, client, is_stopping=self._is_stopping)
         except InputError as error:  # of check
             logger.error("upload %s cannot run: %s", record.id, error)  # noqa: TRY400 (the message suffices)
             outcome = "failed", unaccepted(record.kind, kinds)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._end(*(outcome or ("queued", None)))
+
+    def _is_stopping(self) -> bool:
+        return self.is_lost or self.stopping.is_set()
 
     async def _beat(self) -> None:
         """Keep the lease, and write the progress."""

@@ -54,6 +54,8 @@ async def run_work(
     except BaseException as error:
         if _is_cancelled():
             raise
+        if isinstance(error, asyncio.CancelledError) and is_stopping() and not upload.cancel_requested:
+            return None
         logger.exception("upload %s (%s) failed", upload.id, kind)
         if not upload.scope.cancel_called:
             return "failed", public_message(error)

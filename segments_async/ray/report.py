@@ -90,8 +90,8 @@ class DistributedReport(BulkReport[Any]):
 
     def must_stop(self, max_failures: int | None) -> bool:
         """Return whether the job has to stop, and note why."""
-        if max_failures is not None and self.failed + self.unknown > max_failures:
-            self.stopped = "max_failures"
+        too_many = max_failures is not None and self.failed + self.unknown > max_failures
+        self.stopped: str | None = "max_failures" if too_many else self.stopped
         return self.stopped is not None
 
     def __repr__(self) -> str:

@@ -89,7 +89,7 @@ class PageSource(_Source):
         super().__init__("SegmentsSamples")
         self._options = options
         self._samples = samples
-        self.pages = max(1, ceil((count or 0) / samples.per_page))
+        self.pages: int = max(1, ceil((count or 0) / samples.per_page))
         self._dataset = dataset
 
     def get_read_tasks(

@@ -64,7 +64,7 @@ class WorkerClient(LoopThread):
     """
 
     def __init__(self, options: ClientOptions) -> None:
-        self.client = options.create()
+        self.client: AsyncSegments = options.create()
         super().__init__()
 
     def call(self, function: Callable[[AsyncSegments], Coroutine[Any, Any, T]]) -> T:

@@ -69,7 +69,7 @@ class Source:
 
     async def aclose(self) -> None:
         """Run the cleanup of an async generator that was not exhausted."""
-        iterator = self._iterator or self._items
+        iterator = self._items if self._iterator is None else self._iterator
         if isinstance(iterator, AsyncGenerator) and not self.exhausted:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 try:

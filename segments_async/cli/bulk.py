@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from segments_async import BulkReport, Outcome
     from segments_async.cli.context import Context
+    from segments_async.cli.lines import LineNumbers
 
 MAX_GROUPS = 5
 """Kinds of failures that are printed at the end; all are in the file of ``--failures``."""
@@ -63,6 +65,7 @@ async def run_bulk(
     source: str | None = None,
     show: Callable[[Outcome[Any]], Any] | None = None,
     line_of: Callable[[Any], dict[str, Any]] | None = None,
+    lines: LineNumbers | None = None,
 ) -> int:
     """
     Run a bulk call of the library, print how it ends, and return the exit status.
@@ -75,13 +78,14 @@ async def run_bulk(
         source: Where the items are read from, if from a file or standard input.
         show: Returns what is printed for an outcome that succeeded; by default, ``--json`` prints the outcome.
         line_of: Returns the line of an item in the file of ``--failures``; by default the item, or its uuid.
+        lines: On which line of the input each item is, if it is read from one.
 
     Raises:
         SegmentsError: The run ended because of an error that concerns all items.
     """
     from segments_async import BulkReport
 
-    run = _Run(context, bulk or Bulk(), BulkReport(keep="failures"), show, line_of or _line_of)
+    run = _Run(context, bulk or Bulk(), BulkReport(keep="failures"), show, line_of or _line_of, lines)
     with _failures_file(run.bulk.failures, source) as run.file:
         try:
             await call(
@@ -110,6 +114,7 @@ class _Run:
     report: BulkReport[Any]
     show: Callable[[Outcome[Any]], Any] | None
     line_of: Callable[[Any], dict[str, Any]]
+    lines: LineNumbers | None
     file: BinaryIO | None = field(default=None, init=False)
 
     def note(self, outcome: Outcome[Any]) -> None:
@@ -124,15 +129,36 @@ class _Run:
     def _shown(self, outcome: Outcome[Any]) -> Any:
         if self.show is not None and outcome.succeeded:
             return self.show(outcome)
-        return _as_json(outcome) if self.context.printer.json and self.show is None else None
+        return self._as_json(outcome) if self.context.printer.json and self.show is None else None
 
     def _failure(self, outcome: Outcome[Any]) -> dict[str, Any]:
         """Return the line of a failed item: the item, so that it can be read again, and what happened."""
-        error = None if outcome.error is None else str(outcome.error)
+        error = None if outcome.error is None else self._problem(outcome)
         failure: dict[str, Any] = {"status": outcome.status, "error": error, "retryable": outcome.retryable}
         if isinstance(outcome.item, BadLine):
-            return {FAILURE: {"line": outcome.item.number, "text": outcome.item.text, **failure}}
-        return {**self.line_of(outcome.item), FAILURE: {"item": outcome.index, **failure}}
+            return {FAILURE: {**self._place(outcome), "text": outcome.item.text, **failure}}
+        return {**self.line_of(outcome.item), FAILURE: {**self._place(outcome), **failure}}
+
+    def _as_json(self, outcome: Outcome[Any]) -> dict[str, Any]:
+        line: dict[str, Any] = {"key": outcome.key, "uuid": outcome.uuid, "status": outcome.status}
+        if outcome.error is not None:
+            line |= {**self._place(outcome), "error": self._problem(outcome)}
+        return line
+
+    def _place(self, outcome: Outcome[Any]) -> dict[str, int]:
+        return {"item": outcome.index} if self.lines is None else {"line": self.lines.of(outcome.index)}
+
+    def _problem(self, outcome: Outcome[Any]) -> str:
+        """Return the message of an error, without the position of the item if its line is known."""
+        if isinstance(outcome.item, BadLine):
+            return outcome.item.problem
+        text = str(outcome.error)
+        return text if self.lines is None else re.sub(rf"^\w+\[{outcome.index}\](\.|: )?", "", text)
+
+    def _described(self, outcome: Outcome[Any]) -> str:
+        """Return where an error happened, and its message."""
+        where = outcome.key if self.lines is None else f"line {self.lines.of(outcome.index)}"
+        return self._problem(outcome) if where is None else f"{where}: {self._problem(outcome)}"
 
     def end(self) -> int:
         """Print how the run ended, and return the exit status."""
@@ -151,10 +177,9 @@ class _Run:
     def print_end(self, error: BaseException | None) -> None:
         """Print the failures by kind, the counts, and how to go on."""
         printer = self.context.printer
-        for message, outcomes in list(self.report.error_groups.items())[:MAX_GROUPS]:
-            example = outcomes[0]
-            where = "" if example.key is None else f", such as {example.key}"
-            printer.message(f"{len(outcomes):,} failed: {message if len(outcomes) > 1 else example.error}{where}")
+        for outcomes in list(self.report.error_groups.values())[:MAX_GROUPS]:
+            words = "1 failed" if len(outcomes) == 1 else f"{len(outcomes):,} failed, such as"
+            printer.message(f"{words}{':' if len(outcomes) == 1 else ''} {self._described(outcomes[0])}")
         counts = ", ".join(f"{number:,} {status}" for status, number in sorted(self.report.counts.items()) if number)
         if self.bulk.dry_run:
             counts = counts.replace("unsent", "would be sent")
@@ -183,10 +208,3 @@ def _failures_file(path: Path | None, source: str | None) -> Any:
 
 def _line_of(item: Any) -> dict[str, Any]:
     return item if isinstance(item, dict) else {"uuid": str(item)}
-
-
-def _as_json(outcome: Outcome[Any]) -> dict[str, Any]:
-    line: dict[str, Any] = {"key": outcome.key, "uuid": outcome.uuid, "status": outcome.status}
-    if outcome.error is not None:
-        line["error"] = str(outcome.error)
-    return line

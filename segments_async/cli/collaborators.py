@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Yes, confirm
+from segments_async.cli.statuses import CommandError
 
 app: App = App(
     name="collaborators",
@@ -17,6 +18,20 @@ app: App = App(
 )
 
 Role = Annotated[str, Parameter(help="What the user may do: viewer, labeler, reviewer, manager or admin.")]
+
+
+@app.command(name=["list", "ls"], show=False)
+def list_(dataset: DatasetName, /) -> None:
+    """
+    Say what to do instead: the service has no call for it.
+
+    Args:
+        dataset: owner/name, or the name of one of your own.
+    """
+    raise CommandError(
+        "the service cannot list the collaborators of a dataset",
+        hint=f"`segments-async collaborators get {dataset} USER` shows one; `datasets get {dataset}` counts them",
+    )
 
 
 @app.command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Literal
 
@@ -9,18 +10,30 @@ from cyclopts import App
 
 app: App = App(name="completion", help="Print the completion script for a shell.")
 
+_ZSH_END = """
+if [[ $funcstack[1] == _segments-async ]]; then
+  {function} "$@"
+elif (( $+functions[compdef] )); then
+  compdef {function} segments-async
+fi
+"""
+"""What the script of cyclopts lacks: a file of zsh must call its function, and eval must register it."""
+
 
 @app.default
 def print_script(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """
     Print the completion script for a shell; it completes commands, options and the names of datasets.
 
-    bash: eval "$(segments-async completion bash)", in ~/.bashrc. zsh: segments-async completion zsh >
-    ~/.zfunc/_segments-async. fish: segments-async completion fish > ~/.config/fish/completions/segments-async.fish.
+    bash: eval "$(segments-async completion bash)", in ~/.bashrc. zsh: eval "$(segments-async completion zsh)", in
+    ~/.zshrc after compinit. fish: segments-async completion fish > ~/.config/fish/completions/segments-async.fish.
 
     Args:
         shell: The shell.
     """
     from segments_async.cli.app import app as commands
 
-    sys.stdout.write(commands.generate_completion(shell=shell))
+    script = commands.generate_completion(shell=shell)
+    if shell == "zsh" and (found := re.search(r"^(\S+)\(\) \{", script, re.MULTILINE)):
+        script += _ZSH_END.format(function=found[1])
+    sys.stdout.write(script)

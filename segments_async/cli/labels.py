@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.bulk import Bulk, BulkArgument, run_bulk
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, Uuids, check_source, read_items, read_uuids
+from segments_async.cli.lines import STDIN, LineNumbers, Uuids, check_source, lines_of_uuids, read_items, read_uuids
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Labelset, Yes, confirm
 from segments_async.cli.samples import described
@@ -44,12 +44,13 @@ async def get(
     Args:
         uuids: The uuids of samples; - reads them from standard input, one a line.
     """
+    lines = lines_of_uuids(uuids)
     async with context.client(concurrency=bulk.concurrency) as client:
         if len(uuids) == 1 and uuids != [STDIN]:
             context.printer.print_object(await client.labels.get(uuids[0], labelset))
             return 0
-        call = partial(client.labels.get_many, read_uuids(uuids), labelset=labelset)
-        return await run_bulk(context, bulk, call, description="labels", show=_label_of)
+        call = partial(client.labels.get_many, read_uuids(uuids, lines), labelset=labelset)
+        return await run_bulk(context, bulk, call, description="labels", show=_label_of, lines=lines)
 
 
 @app.command
@@ -71,10 +72,11 @@ async def put(
         dataset: Refuse categories that this dataset does not have.
     """
     check_source(file)
+    lines = LineNumbers()
     async with context.client(dataset, concurrency=bulk.concurrency) as client:
         known = None if dataset is None else await client.datasets.get(context.dataset)
-        call = partial(client.labels.put_many, read_items(file), labelset=labelset, dataset=known)
-        return await run_bulk(context, bulk, call, description="labels", source=file)
+        call = partial(client.labels.put_many, read_items(file, lines), labelset=labelset, dataset=known)
+        return await run_bulk(context, bulk, call, description="labels", source=file, lines=lines)
 
 
 @app.command(name="import")
@@ -157,9 +159,10 @@ async def update(
         labelset: For changes that do not name one.
     """
     check_source(file)
+    lines = LineNumbers()
     async with context.client(concurrency=bulk.concurrency) as client:
-        call = partial(client.labels.update_many, read_items(file), labelset=labelset)
-        return await run_bulk(context, bulk, call, description="labels", source=file)
+        call = partial(client.labels.update_many, read_items(file, lines), labelset=labelset)
+        return await run_bulk(context, bulk, call, description="labels", source=file, lines=lines)
 
 
 @app.command
@@ -180,9 +183,10 @@ async def delete(
     """
     if not bulk.dry_run:
         confirm(f"Delete the labels of {described(uuids)} in {labelset}?", yes=yes)
+    lines = lines_of_uuids(uuids)
     async with context.client(concurrency=bulk.concurrency) as client:
-        call = partial(client.labels.delete_many, read_uuids(uuids), labelset=labelset)
-        return await run_bulk(context, bulk, call, description="delete")
+        call = partial(client.labels.delete_many, read_uuids(uuids, lines), labelset=labelset)
+        return await run_bulk(context, bulk, call, description="delete", lines=lines)
 
 
 def _label_of(outcome: Outcome[Any]) -> Any:

@@ -10,6 +10,8 @@ import codecs
 import os
 import stat
 import sys
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -81,12 +83,39 @@ def is_source(path: Path, source: str) -> bool:
         return False
 
 
-async def read_items(source: str, parse: Callable[[Any], Any] | None = None) -> AsyncIterator[Any]:
+class LineNumbers:
+    """
+    On which line each item is.
+
+    Only where empty lines are skipped is anything kept, so that a long input costs no memory.
+    """
+
+    def __init__(self) -> None:
+        self._items = 0
+        self._starts = array("Q")
+        self._skipped = array("Q")
+
+    def add(self, line: int) -> None:
+        """Note that the next item is on *line*."""
+        skipped = line - self._items - 1
+        if skipped != (self._skipped[-1] if self._skipped else 0):
+            self._starts.append(self._items)
+            self._skipped.append(skipped)
+        self._items += 1
+
+    def of(self, index: int) -> int:
+        """Return the line of the item with this index."""
+        place = bisect_right(self._starts, index)
+        return index + 1 + (self._skipped[place - 1] if place else 0)
+
+
+async def read_items(source: str, lines: LineNumbers, parse: Callable[[Any], Any] | None = None) -> AsyncIterator[Any]:
     """
     Yield the items of *source*, one a line; empty lines are skipped.
 
     Args:
         source: A path, or ``-`` for standard input.
+        lines: Is told the line of each item.
         parse: Converts what a line contains to an item; a CommandError that it raises becomes the item's error. By
             default a line must contain an object.
     """
@@ -100,6 +129,7 @@ async def read_items(source: str, parse: Callable[[Any], Any] | None = None) -> 
         content = line.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else line.strip()
         if not content:
             continue
+        lines.add(number)
         if number == 1 and content.startswith(b"["):
             raise CommandError(
                 f"{_shown(source)} is a JSON array, not JSON Lines",
@@ -113,16 +143,25 @@ async def read_items(source: str, parse: Callable[[Any], Any] | None = None) -> 
             yield BadLine(number, content.decode(errors="replace"), str(error))
 
 
-async def read_uuids(words: list[str]) -> AsyncIterator[Any]:
+async def read_uuids(words: list[str], lines: LineNumbers | None = None) -> AsyncIterator[Any]:
     """Yield the uuids among *words*, and in the place of ``-`` those on standard input: text, or objects with one."""
     for word in words:
         if word != STDIN:
             yield word
             continue
+        number = 0
         async for line in _lines(STDIN):
+            number += 1
             content = line.removeprefix(codecs.BOM_UTF8).strip()
             if content:
+                if lines is not None:
+                    lines.add(number)
                 yield _uuid_of(content)
+
+
+def lines_of_uuids(words: list[str]) -> LineNumbers | None:
+    """Return where to note the lines of uuids; None if they are not all on standard input."""
+    return LineNumbers() if words == [STDIN] else None
 
 
 def _uuid_of(content: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import suppress
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote
 
 from cyclopts import Parameter
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 60.0
 COMPLETION_SECONDS = 3.0
 """Seconds to wait for the service while a name is completed."""
+_PART = re.compile(r"/(release|labelset)s/([^/?]+)/?(?:\?|$)")
+"""What a URL names in a dataset."""
 
 
 async def full_name(client: AsyncSegments, dataset: str) -> str:
@@ -32,20 +36,29 @@ async def full_name(client: AsyncSegments, dataset: str) -> str:
 
 
 async def explain_missing(client: AsyncSegments, dataset: str, error: NotFoundError) -> Exception:
-    """Return a better error if it is the dataset that does not exist."""
+    """Return a better error if it is the dataset, or a release or labelset of it, that does not exist."""
     from segments_async import NotFoundError, SegmentsError
 
     if not dataset:
         return error
-    try:
-        await client.datasets.get(dataset)
-    except NotFoundError:
-        near = get_close_matches(dataset, await _names_near(client, dataset), n=1)
-        hint = f"did you mean {near[0]}?" if near else "see `segments-async datasets list`"
-        return CommandError(f"no such dataset {dataset}; {hint}", status=NOT_FOUND)
-    except SegmentsError:
-        pass
+    with suppress(SegmentsError):
+        try:
+            await client.datasets.get(dataset)
+        except NotFoundError:
+            return _missing("dataset", dataset, await _names_near(client, dataset), "datasets list")
+        if part := _PART.search(error.url or ""):
+            kind, name = part[1], unquote(part[2])
+            listed = client.releases.list(dataset) if kind == "release" else client.labelsets.list(dataset)
+            names = [found.name async for found in listed]
+            if name not in names:
+                return _missing(kind, name, names, f"{kind}s list {dataset}")
     return error
+
+
+def _missing(kind: str, name: str, names: list[str], command: str) -> CommandError:
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"see `segments-async {command}`"
+    return CommandError(f"no such {kind} {name}; {hint}", status=NOT_FOUND)
 
 
 async def _names_near(client: AsyncSegments, dataset: str) -> list[str]:

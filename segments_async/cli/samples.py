@@ -10,7 +10,16 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.bulk import Bulk, BulkArgument, BulkCreate, BulkCreateArgument, run_bulk
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, Folders, Uuids, check_source, read_items, read_uuids
+from segments_async.cli.lines import (
+    STDIN,
+    Folders,
+    LineNumbers,
+    Uuids,
+    check_source,
+    lines_of_uuids,
+    read_items,
+    read_uuids,
+)
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Statuses, Yes, confirm, first
 from segments_async.cli.statuses import CommandError
@@ -115,9 +124,10 @@ async def create(
         file: JSON Lines of samples, each with name and attributes; - is standard input.
     """
     check_source(file)
+    lines = LineNumbers()
     async with context.client(dataset, concurrency=bulk.concurrency) as client:
-        call = partial(client.samples.create_many, context.dataset, read_items(file))
-        return await run_bulk(context, bulk, call, description="create", source=file)
+        call = partial(client.samples.create_many, context.dataset, read_items(file, lines))
+        return await run_bulk(context, bulk, call, description="create", source=file, lines=lines)
 
 
 @app.command
@@ -129,9 +139,10 @@ async def update(file: str, /, *, bulk: BulkArgument = Bulk(), context: ContextA
         file: JSON Lines of changes, each with uuid and what changes, such as priority; - is standard input.
     """
     check_source(file)
+    lines = LineNumbers()
     async with context.client(concurrency=bulk.concurrency) as client:
-        call = partial(client.samples.update_many, read_items(file))
-        return await run_bulk(context, bulk, call, description="update", source=file)
+        call = partial(client.samples.update_many, read_items(file, lines))
+        return await run_bulk(context, bulk, call, description="update", source=file, lines=lines)
 
 
 @app.command
@@ -153,9 +164,10 @@ async def delete(
     """
     if not bulk.dry_run:
         confirm(f"Delete {described(uuids)} of {dataset} with their labels?", yes=yes)
+    lines = lines_of_uuids(uuids)
     async with context.client(dataset, concurrency=bulk.concurrency) as client:
-        call = partial(client.samples.delete_many, context.dataset, read_uuids(uuids))
-        return await run_bulk(context, bulk, call, description="delete")
+        call = partial(client.samples.delete_many, context.dataset, read_uuids(uuids, lines))
+        return await run_bulk(context, bulk, call, description="delete", lines=lines)
 
 
 @app.command
@@ -187,7 +199,7 @@ async def upload(
         files = Files(folders, ignore or [], full_names=full_names)
         await files.open()
         call = partial(client.samples.upload_files, context.dataset, files)
-        return await run_bulk(context, bulk, call, description="upload", line_of=line_of)
+        return await run_bulk(context, bulk, call, description="upload", line_of=line_of, lines=files.lines)
 
 
 @app.command

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segments_async import FileSample
-from segments_async.cli.lines import STDIN, read_items
+from segments_async.cli.lines import STDIN, LineNumbers, read_items
 from segments_async.cli.statuses import CommandError
 from segments_async.resources.samples.find_files import FoundFiles
 
@@ -28,6 +28,7 @@ class Files(AsyncIterator[Any]):
         self._full_names = full_names
         self._found: list[tuple[Path, FoundFiles]] = []
         self._items = self._iterate()
+        self.lines: LineNumbers | None = LineNumbers() if folders == [STDIN] else None
 
     async def open(self) -> None:
         """Find all files, so that a wrong path is refused before anything is sent."""
@@ -48,8 +49,8 @@ class Files(AsyncIterator[Any]):
         return await anext(self._items)
 
     async def _iterate(self) -> AsyncIterator[Any]:
-        if self._folders == [STDIN]:
-            async for item in read_items(STDIN, _as_file):
+        if self.lines is not None:
+            async for item in read_items(STDIN, self.lines, _as_file):
                 yield item
         for base, found in self._found:
             async for path in found:

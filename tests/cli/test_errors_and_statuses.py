@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 
 import pytest
-from conftest import PROGRAM, label, write_lines
+from conftest import PROGRAM, label, read_lines, write_lines
+from hypothesis import given, strategies as st
 
 from segments_async.cli import main
+from segments_async.cli.lines import LineNumbers
+from segments_async.sandbox import Sandbox
 
 
 def test_done(command):
@@ -74,7 +79,9 @@ def test_not_found(command, flowers):
     assert (status, errors) == (5, "error: no such dataset sandbox/flowrs; did you mean sandbox/flowers?\n")
     assert "did you mean sandbox/flowers?" in command("samples", "list", "sandbx/flowers")[2]
     status, _, errors = command("releases", "get", "flowers", "v1")
-    assert (status, "no such dataset" in errors) == (5, False)
+    assert (status, errors) == (5, "error: no such release v1; see `segments-async releases list sandbox/flowers`\n")
+    status, _, errors = command("labelsets", "get", "flowers", "ground-trut")
+    assert (status, errors) == (5, "error: no such labelset ground-trut; did you mean ground-truth?\n")
     assert command("samples", "create", "flowers", "/dev/null")[2] == "nothing to do\n"
 
 
@@ -97,6 +104,67 @@ def test_statuses_of_the_service(command, status, expected):
         assert command("whoami")[0] == expected
     finally:
         command.sandbox.clear_faults()
+
+
+def test_throttled_in_a_bulk_run(command, samples, tmp_path):
+    """If that is why all items failed, the status says to try later; if some were sent, that some failed."""
+    labels = write_lines(tmp_path / "labels.jsonl", [label(uuid) for uuid in samples.values()])
+    throttled = {"times": 100, "status": 429, "headers": {"retry-after": "9999"}}
+    for path, expected in [("/labels/*", 75), (f"/labels/{samples['s1.png']}/ground-truth/", 1)]:
+        command.sandbox.fail("PUT", path, **throttled)
+        status, _, errors = command("labels", "put", labels, "--concurrency", "1")
+        command.sandbox.clear_faults()
+        assert (status, "429" in errors, "Traceback" in errors) == (expected, True, False)
+
+
+def test_failures_name_the_line(command, samples, tmp_path):
+    """Also after empty lines, and whether the item was refused here or by the service."""
+    good = json.dumps(label(samples["s0.png"]))
+    lines = [good, "", "", '{"attributes": 1}', "", json.dumps(label("x")), good, "{bad"]
+    (tmp_path / "labels.jsonl").write_text("\n".join(lines))
+    failures = tmp_path / "failed.jsonl"
+    status, output, errors = command("labels", "put", tmp_path / "labels.jsonl", "--failures", failures, "--json")
+    assert status == 1
+    assert "1 failed: line 4: sample_uuid: missing\n" in errors
+    assert "1 failed: line 6: 404 Not Found on PUT " in errors
+    assert "line 8: not JSON" in errors
+    assert sorted(line["_failure"]["line"] for line in read_lines(failures)) == [4, 6, 7, 8]
+    assert sorted(line["line"] for line in map(json.loads, output.splitlines()) if "error" in line) == [4, 6, 7, 8]
+
+
+def test_uploads_named_on_standard_input(command, flowers, photos):
+    lines = [json.dumps({"file": str(photos / "p1.png")}), "", json.dumps({"file": str(photos / "p9.png")}), "3"]
+    done = command.process("samples", "upload", "flowers", "-", text="\n".join(lines))
+    assert done.returncode == 1
+    assert "line 3: cannot be read" in done.stderr
+    assert "line 4: expected an object" in done.stderr
+    assert done.stderr.endswith("1 created, 2 failed\n")
+
+
+@given(st.lists(st.booleans(), max_size=50))
+def test_line_numbers(has_item):
+    numbers = LineNumbers()
+    expected = [number for number, item in enumerate(has_item, 1) if item]
+    for number in expected:
+        numbers.add(number)
+    assert [numbers.of(index) for index in range(len(expected))] == expected
+
+
+def test_the_collaborators_cannot_be_listed(command):
+    """The service has no call for it; the command says what there is."""
+    status, _, errors = command("collaborators", "list", "flowers")
+    assert (status, "collaborators get flowers USER" in errors) == (2, True)
+
+
+def test_a_checkpoint_of_another_service(command, samples, tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint"
+    assert command("samples", "create", "flowers", tmp_path / "samples.jsonl", "--checkpoint", checkpoint)[0] == 0
+    with Sandbox() as other:
+        monkeypatch.setenv("SEGMENTS_API_URL", other.url)
+        command("datasets", "create", "flowers")
+        arguments = ["samples", "create", "flowers", tmp_path / "samples.jsonl", "--checkpoint", checkpoint]
+        status, _, errors = command(*arguments)
+    assert (status, "belongs to another run" in errors) == (2, True)
 
 
 def test_no_traceback_but_with_debug(command, monkeypatch):
@@ -153,6 +221,58 @@ def test_login(command, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGMENTS_API_URL", command.sandbox.url)
     assert command("logout")[0] == 0
     assert command("whoami")[0] == 4
+
+
+def test_login_with_a_keyring(command, monkeypatch, tmp_path):
+    """The key is in the keyring alone; a keyring that cannot keep it is passed over."""
+    keyring = pytest.importorskip("keyring")
+    kept = {}
+
+    class Memory(keyring.backend.KeyringBackend):
+        priority = 1
+
+        def get_password(self, service, username):
+            return kept.get((service, username))
+
+        def set_password(self, service, username, password):
+            kept[service, username] = password
+
+        def delete_password(self, service, username):
+            del kept[service, username]
+
+    class Locked(Memory):
+        def set_password(self, service, username, password):
+            raise RuntimeError(password)
+
+    before = keyring.get_keyring()
+    monkeypatch.delenv("SEGMENTS_API_KEY")
+    try:
+        for backend, place in [(Memory(), "the keyring"), (Locked(), "keys.json")]:
+            keyring.set_keyring(backend)
+            monkeypatch.setattr(sys, "stdin", io.StringIO(f"{command.sandbox.api_key}\n"))
+            status, _, errors = command("login")
+            assert (status, errors.strip().endswith(place), command.sandbox.api_key in errors) == (0, True, False)
+            assert bool(list((tmp_path / "config").rglob("keys.json"))) == (place == "keys.json")
+            assert place in command("whoami")[2]
+            assert place in command("logout")[2]
+            assert (kept, command("whoami")[0]) == ({}, 4)
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_help_costs_little_more_than_cyclopts():
+    """In modules, which do not depend on the load of the machine: those of --version and cyclopts, and half more."""
+
+    def modules(statement):
+        source = f"import sys, io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()):\n    {statement}\n"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{source}print(len(sys.modules))"], check=True, capture_output=True, text=True
+        )
+        return int(done.stdout)
+
+    main = "from segments_async.cli import main; main(['{}'])"
+    allowed = 1.5 * (modules(main.format("--version") + "; import cyclopts, rich.console"))
+    assert modules(main.format("--help")) <= allowed
 
 
 def test_login_takes_no_key_as_an_argument(command):

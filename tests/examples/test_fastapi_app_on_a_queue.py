@@ -64,7 +64,7 @@ def picture():
     return file.getvalue()
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.asyncio
 async def test_one_of_each_is_killed(sandbox, start, redis_url):
     """The other web process shows the upload, and the other worker continues it; each image is there once."""

@@ -22,7 +22,7 @@ def ends(web, name):
         return [json.loads(line[6:]) for line in events.iter_lines() if line.startswith("data: ")]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_each_process_sees_and_controls_all_uploads(world, tmp_path):
     """Status, events, owner, cancel, resume and forget, from the web process that did not start the upload."""
     gate = tmp_path / "gate"
@@ -64,7 +64,7 @@ def test_each_process_sees_and_controls_all_uploads(world, tmp_path):
     assert world.recorded() == []
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_worker_and_a_web_process_that_are_killed(world, tmp_path):
     """The other worker continues, and sends nothing that was done; the other web process shows it."""
     gate = tmp_path / "gate"

@@ -96,6 +96,8 @@ def _cached_names(owner: str | None) -> list[str]:
         if 0 <= time.time() - cached["time"] < CACHE_SECONDS:
             return [str(name) for name in cached["names"]]
     names = _fetch_names(key.value, owner)
+    if names is None:  # it may work the next time
+        return []
     with suppress(OSError):
         keys.write_private(cache, json.dumps({"time": time.time(), "names": names}).encode())
     return names
@@ -108,19 +110,19 @@ def _cache_file(key: str, owner: str | None) -> Path:
     return Path(user_cache_path(keys.SERVICE, appauthor=False)) / f"datasets-{digest}.json"
 
 
-def _fetch_names(key: str, owner: str | None) -> list[str]:
+def _fetch_names(key: str, owner: str | None) -> list[str] | None:
     import anyio
 
     return anyio.run(partial(_names_of, key, owner))
 
 
-async def _names_of(key: str, owner: str | None) -> list[str]:
+async def _names_of(key: str, owner: str | None) -> list[str] | None:
+    """Return the names; None if the service does not answer in time, or refuses."""
     import anyio
 
     from segments_async import AsyncSegments, SegmentsError
 
-    names: list[str] = []
     with anyio.move_on_after(COMPLETION_SECONDS), suppress(SegmentsError):
         async with AsyncSegments(key, base_url=keys.base_url()) as client:
-            names = [dataset.identifier async for dataset in client.datasets.list(owner)]
-    return names
+            return [dataset.identifier async for dataset in client.datasets.list(owner)]
+    return None

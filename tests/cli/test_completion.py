@@ -45,8 +45,9 @@ rm -r $folder
 
 
 @pytest.fixture
-def program(tmp_path, monkeypatch):
-    """Put ``segments-async`` of this environment on the path."""
+def program(flowers, tmp_path, monkeypatch):
+    """Put ``segments-async`` on the path, and names in the cache: a busy machine may be too slow to fetch them."""
+    names._cached_names(None)
     path = tmp_path / "bin" / "segments-async"
     path.parent.mkdir()
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m segments_async "$@"\n')
@@ -62,16 +63,16 @@ def run(command, script):
     return done.stdout.splitlines()
 
 
-def test_bash(program, flowers):
+def test_bash(program):
     assert run(["bash", "--norc"], BASH) == ["samples", "flowers", "sandbox/flowers", "--json"]
 
 
-def test_fish(program, flowers):
+def test_fish(program):
     lines = run(["fish", "--no-config"], FISH)
     assert [line.partition("\t")[0] for line in lines] == ["samples", "flowers", "--json"]
 
 
-def test_zsh(program, flowers):
+def test_zsh(program):
     """Both ways: registered by `eval`, and called when the script is a file of `fpath`."""
     assert run(["zsh", "-f"], ZSH) == ["_cyclopts_segments-async", "_arguments ran"]
 
@@ -93,6 +94,14 @@ def test_names_are_kept_for_a_minute(command, flowers, monkeypatch):
     now[0] += 2
     found, requests = complete()
     assert (sorted(found), requests) == (["sandbox/flies", "sandbox/flowers"], 1)
+
+
+def test_no_names_are_not_kept(command, flowers, monkeypatch):
+    """If the service fails, the next completion asks again."""
+    with monkeypatch.context() as environment:
+        environment.setattr(names, "COMPLETION_SECONDS", 0)
+        assert names._cached_names(None) == []
+    assert names._cached_names(None) == ["sandbox/flowers"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"time": 1e18, "names": []})])

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 # The same examples at every run of CI, so that it fails only for a change; new ones at every run elsewhere.
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("local", max_examples=50, deadline=None)
+if threading.current_thread() is threading.main_thread():
+    # A job in the background of a shell ignores SIGINT, and so would the processes that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

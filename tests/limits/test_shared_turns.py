@@ -131,12 +131,23 @@ def test_four_clients(latency, burst, told, at_most):
         assert seconds >= 0.98 * 4000 / RATE
 
 
-def test_without_sharing_clients_refuse_each_other():
-    """What the limiter is for."""
-    bucket = Bucket(burst=50, latency=0.02, whole_seconds=True, grace=0.02 + FRESH_SECONDS)
-    put_by_several(bucket, [None] * 4, 500)
+@pytest.mark.parametrize(("shares", "too_early"), [(True, 0), (False, 1)])
+def test_a_client_knows_of_the_waits_of_another(shares, too_early):
+    """What the limiter is for: one client is refused, and half a second later another one sends."""
+    shared = Shared()
+    bucket = Bucket(burst=1, latency=0.01, whole_seconds=True)
 
-    assert bucket.too_early > 0
+    async def run():
+        one, other = (connect(bucket, shared.view(name) if shares else None) for name in "ab")
+        async with one, other, trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(one.labels.get, "u-1")
+            await trio.sleep(0.5)
+            assert bucket.refused == 1
+            await other.labels.get("u-1")
+
+    in_virtual_time(run)
+    assert bucket.too_early == too_early
 
 
 def test_without_a_limit_nothing_waits():

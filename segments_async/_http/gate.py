@@ -68,20 +68,16 @@ class Gate:
             RateLimitError: The service asked for a longer pause; `retry_after` has its rest in seconds.
             RequestTimeoutError: No slot became free within *max_wait*.
         """
-        if self._turns is None:
-            return await self._enter(first, max_wait, max_pause)
-        return await self._enter_shared(self._turns, first, max_wait, max_pause)
+        if self._turns is not None:
+            return await self._enter_shared(self._turns, first, max_wait, max_pause)
+        ticket = self._queue(first)
+        if not ticket.admitted:
+            await self._wait(ticket, max_wait, max_pause)
+        return ticket
 
-    async def _enter(self, first: bool, max_wait: float, max_pause: float) -> Ticket:  # noqa: FBT001
-        """Wait for a slot of this process."""
+    def _queue(self, first: bool) -> Ticket:  # noqa: FBT001
         ticket = Ticket(_ignore)
         self.limiter.enter(ticket, self._clock.monotonic(), first=first)
-        if not ticket.admitted:
-            try:
-                await self._wait(ticket, max_wait, min(max_wait, max_pause))
-            except BaseException:
-                self.limiter.withdraw(ticket, self._clock.monotonic())
-                raise
         return ticket
 
     async def _enter_shared(self, turns: SharedTurns, first: bool, max_wait: float, max_pause: float) -> Ticket:  # noqa: FBT001
@@ -89,7 +85,9 @@ class Gate:
         started = self._clock.monotonic()
         while True:
             remaining = max_wait - (self._clock.monotonic() - started)
-            ticket = await self._enter(first, remaining, max_pause)
+            ticket = self._queue(first)
+            if not ticket.admitted:
+                await self._wait(ticket, remaining, max_pause)
             has_turn = False
             try:
                 with self._at_most(max_wait - (self._clock.monotonic() - started), max_wait):
@@ -157,10 +155,15 @@ class Gate:
             raise RateLimitError(detail=detail, retry_after=remaining)
 
     async def _wait(self, ticket: Ticket, max_wait: float, max_pause: float) -> None:
-        with self._at_most(max_wait, max_wait):
-            while not ticket.admitted:
-                self._check_pause(max_pause)  # each time, as another call may be refused meanwhile
-                await self._wait_for_change(ticket)
+        """Wait for a slot of this process."""
+        try:
+            with self._at_most(max_wait, max_wait):
+                while not ticket.admitted:
+                    self._check_pause(min(max_wait, max_pause))  # each time, as another call may be refused meanwhile
+                    await self._wait_for_change(ticket)
+        except BaseException:
+            self.limiter.withdraw(ticket, self._clock.monotonic())
+            raise
 
     @contextmanager
     def _at_most(self, seconds: float, max_wait: float) -> Iterator[None]:

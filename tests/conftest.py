@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from waiting import wait_until
+from waiting import listens, wait_until
 
 from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
@@ -73,17 +73,9 @@ def redis_url() -> Iterator[str]:
         port = listener.getsockname()[1]
     options = ["--port", str(port), "--save", "", "--appendonly", "no"]
     with subprocess.Popen([command, *options], stdout=subprocess.DEVNULL) as server:
-        wait_until(lambda: server.poll() is not None or _listens(port))
+        wait_until(lambda: server.poll() is not None or listens(port))
         yield f"redis://127.0.0.1:{port}/0"
         server.kill()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -23,6 +24,15 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"the condition was not true within {LIMIT:g} seconds"
         time.sleep(POLL)
+
+
+def listens(port: int) -> bool:
+    """Whether a server of this machine takes connections at *port*."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -100,9 +100,8 @@ class RedisCheckpoint:
         await run_sync(self._delete)
 
     def _delete(self) -> None:
-        keys = [f"{self._prefix}{{{self.name}}}:{part}" for part in ("lock", "header", "items", "files")]
         with self._connect() as client:
-            client.delete(*keys)
+            client.delete(*_keys(self._prefix, self.name))
 
     def _connect(self) -> Redis:
         from redis import Redis  # noqa: PLC0415 (of an extra)
@@ -141,10 +140,8 @@ class RedisJournal:
         self._read_only = lease is None
         self._lease_milliseconds = round((lease or 0) * 1000)
         self._owner = uuid.uuid4().hex
-        # The braces keep the keys on one node of a cluster.
-        self._lock, self._header, self._items, self._files = (
-            f"{prefix}{{{name}}}:{part}" for part in ("lock", "header", "items", "files")
-        )
+        self._keys = _keys(prefix, name)
+        self._lock, self._header, self._items, self._files = self._keys
         self._closed = Event()
         try:
             with self._translated_errors():
@@ -178,8 +175,7 @@ class RedisJournal:
             rows += [(4, key, value) for key, value in self._merged(files).items()]
             for start in range(0, len(rows), _ROWS_PER_WRITE):
                 part = [value for row in rows[start : start + _ROWS_PER_WRITE] for value in row]
-                keys = (self._lock, self._header, self._items, self._files)
-                if not self._client.eval(_WRITE, 4, *keys, self._owner, self._lease_milliseconds, *part):
+                if not self._client.eval(_WRITE, 4, *self._keys, self._owner, self._lease_milliseconds, *part):
                     raise self._error(_LOST)
 
     def check_place(self) -> None:
@@ -255,6 +251,11 @@ class RedisJournal:
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self._name} {problem}", path="checkpoint")
+
+
+def _keys(prefix: str, name: str) -> list[str]:
+    # The braces keep the keys on one node of a cluster.
+    return [f"{prefix}{{{name}}}:{part}" for part in ("lock", "header", "items", "files")]
 
 
 def _text(digest: bytes | None) -> str | None:

@@ -8,20 +8,8 @@ from pathlib import Path
 import pytest
 from doc_pages import blocks_of
 
-PAGES = [
-    "index",
-    "install",
-    "quickstart",
-    "datasets",
-    "samples",
-    "labels",
-    "releases",
-    "errors",
-    "environment",
-    "security",
-    "migrating",
-]
-FILE = re.compile(r"^# (\w+\.py)\b")
+from docs_build.blocks import FILE, PAGES
+
 PROMISE = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 
 

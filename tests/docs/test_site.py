@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 
-import pytest
 from doc_pages import ROOT, text_of
+
+from docs_build.blocks import PAGES
+from docs_build.links import problems_of
 
 CONFIG = text_of("mkdocs.yml")
 NAVIGATION = re.findall(r": ([\w/-]+\.md)$", CONFIG, re.MULTILINE)
@@ -27,23 +29,12 @@ def test_every_extra_is_explained():
     assert [name for name in extras if f"`{name}`" not in text_of("docs/install.md")] == []
 
 
-@pytest.fixture
-def _scripts(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs_build")
-
-
-@pytest.mark.usefixtures("_scripts")
 def test_the_guide_is_type_checked():
     """The pages whose blocks go to the type checkers are pages of the site."""
-    from blocks import PAGES  # noqa: PLC0415
-
     assert {f"{page}.md" for page in PAGES} <= set(NAVIGATION)
 
 
-@pytest.mark.usefixtures("_scripts")
 def test_broken_links_are_found(tmp_path):
-    from links import problems_of  # noqa: PLC0415
-
     page = tmp_path / "index.html"
     page.write_text(
         '<h1 id="top"></h1><a href="#top"></a><a href="other.html#x"></a><a href="#none"></a><a href="https://x.org"></a>'

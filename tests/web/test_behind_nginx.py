@@ -16,6 +16,7 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from waiting import listens, wait_until
 
 from segments_async import AsyncSegments
 from segments_async.sandbox import Sandbox
@@ -100,21 +101,6 @@ def _free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in found]
 
 
-def _wait_until(condition) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
 class Site:
     """nginx, and two workers that can be killed and started again."""
 
@@ -139,7 +125,7 @@ class Site:
         try:
             for number in (0, 1):
                 self.start(number)
-            _wait_until(lambda: _listens(self.port))
+            wait_until(lambda: listens(self.port))
             with httpx.Client(base_url=f"http://127.0.0.1:{self.port}/flowers", trust_env=False, timeout=30) as web:
                 yield web
         finally:
@@ -153,7 +139,7 @@ class Site:
         command = [sys.executable, "-m", "uvicorn", "application:app", "--port", port, "--log-level", "error"]
         environment = {**self._environment, "WORKER": str(number)}
         self._workers[number] = subprocess.Popen(command, cwd=self._folder, env=environment)
-        _wait_until(lambda: _listens(self.ports[number]))
+        wait_until(lambda: listens(self.ports[number]))
 
     def kill(self, number: int) -> None:
         worker = self._workers.pop(number)
@@ -234,7 +220,7 @@ def test_an_upload_and_its_events_outlive_their_worker(site: Site, sandbox: Sand
     sandbox.latency = 0.03
     with site.running() as web:
         name = web.post(f"/uploads/begin/{FILES}").json()["id"]
-        _wait_until(lambda: web.get(f"/uploads/{name}").json()["done"] >= FILES // 4)
+        wait_until(lambda: web.get(f"/uploads/{name}").json()["done"] >= FILES // 4)
         site.kill(0)
         assert web.get(f"/uploads/{name}").status_code == 502
         assert web.get("/datasets/").json() == "1"

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from command_files import PROGRAM, write_lines
 from PIL import Image
 
 from segments_async.cli import main
 from segments_async.sandbox import Sandbox
 
-PROGRAM = [sys.executable, "-m", "segments_async"]
 CATEGORIES = [{"name": "rose", "id": 1}, {"name": "tulip", "id": 2}]
 
 
@@ -101,17 +101,3 @@ def samples(command, flowers, tmp_path):
     write_lines(tmp_path / "samples.jsonl", lines)
     created = command.json("samples", "create", "flowers", tmp_path / "samples.jsonl")
     return {line["key"]: line["uuid"] for line in created}
-
-
-def write_lines(path, values):
-    path.write_text("".join(json.dumps(value) + "\n" for value in values))
-    return path
-
-
-def read_lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def label(uuid, category=1):
-    box = {"id": 1, "category_id": category, "type": "bbox", "points": [[0, 0], [2, 2]]}
-    return {"sample_uuid": uuid, "attributes": {"format_version": "0.1", "annotations": [box]}}

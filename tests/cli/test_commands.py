@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import label, read_lines, write_lines
+from command_files import label, read_lines, write_lines
 
 
 def test_datasets(command, flowers, tmp_path):

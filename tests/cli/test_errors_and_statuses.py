@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PROGRAM, label, read_lines, write_lines
+from command_files import PROGRAM, label, read_lines, write_lines
 from hypothesis import given, strategies as st
 
 from segments_async.cli import main

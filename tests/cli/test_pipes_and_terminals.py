@@ -14,7 +14,7 @@ import time
 
 import pyte
 import pytest
-from conftest import PROGRAM, label, read_lines
+from command_files import PROGRAM, label, read_lines
 
 
 def test_a_pipeline(command, samples):

@@ -170,18 +170,22 @@ async def test_resumable_parts_are_kept_for_a_week(client, cache):
 async def test_three_kills(sandbox, cache, client, tmp_path):
     """Processes that are killed during downloads leave parts, and the next one that uses the folder deletes them."""
     code = """
-import os, sys, threading, anyio
+import contextlib, os, pathlib, sys, threading, time, anyio
 from segments_async import AsyncSegments
 async def main():
     async with AsyncSegments(sys.argv[1], base_url=sys.argv[2]) as client:
         async with client.releases.iterate("sandbox/flowers", "v1", cache=sys.argv[3]) as items:
             await anyio.sleep(30)
-def kill_when_parts():
-    import pathlib, time
-    while not list(pathlib.Path(sys.argv[3]).glob(".*.part")):
+def big_parts():
+    # The big image alone is still on its way when a tenth of a megabyte is here.
+    return {part for part in pathlib.Path(sys.argv[3]).glob(".*.part") if part.stat().st_size > 100_000}
+def kill_when_one_is_new(left):
+    while True:
+        with contextlib.suppress(FileNotFoundError):  # a small one was whole meanwhile
+            if big_parts() - left:
+                os._exit(9)
         time.sleep(0.01)
-    os._exit(9)
-threading.Thread(target=kill_when_parts, daemon=True).start()
+threading.Thread(target=kill_when_one_is_new, args=[big_parts()], daemon=True).start()
 anyio.run(main)
 """
     folder = tmp_path / "killed"

@@ -26,39 +26,45 @@ def fetch_user(sandbox: Sandbox) -> str:
     return reply.json()["username"]
 
 
-def sandbox_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "segments-sandbox"]
+def sandbox_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "segments-sandbox"}
 
 
-def test_with():
+@pytest.fixture
+def others() -> set[threading.Thread]:
+    """The threads of sandboxes that serve a whole session of tests."""
+    return sandbox_threads()
+
+
+def test_with(others):
     with Sandbox(user="jane") as sandbox:
         assert fetch_user(sandbox) == "jane"
         assert sandbox.url.startswith("http://127.0.0.1:")
         assert sandbox.storage_url != sandbox.url
         assert repr(sandbox) == f"<Sandbox {sandbox.url}>"
-    assert not sandbox_threads()
+    assert sandbox_threads() == others
     with pytest.raises(httpx.ConnectError):
         fetch_user(sandbox)
 
 
 @pytest.mark.anyio
-async def test_async_with(anyio_backend):
+async def test_async_with(anyio_backend, others):
     async with Sandbox() as sandbox, httpx.AsyncClient(verify=False, trust_env=False) as client:
         headers = {"Authorization": f"APIKey {sandbox.api_key}"}
         reply = await client.get(f"{sandbox.url}/user", headers=headers)
         assert reply.json()["username"] == "sandbox"
-    assert not sandbox_threads()
+    assert sandbox_threads() == others
 
 
 @pytest.mark.anyio
-async def test_async_with_under_cancellation(anyio_backend):
+async def test_async_with_under_cancellation(anyio_backend, others):
     """A cancellation that arrives while it starts or runs still stops it."""
     with anyio.CancelScope() as scope:
         scope.cancel()
         async with Sandbox():
             await anyio.sleep_forever()
     assert scope.cancelled_caught
-    assert not sandbox_threads()
+    assert sandbox_threads() == others
 
 
 def test_with_in_another_thread():
@@ -74,14 +80,14 @@ def test_with_in_another_thread():
     assert names == ["sandbox"]
 
 
-def test_start_and_stop():
+def test_start_and_stop(others):
     sandbox = Sandbox()
     sandbox.stop()  # harmless
     sandbox.start()
     assert fetch_user(sandbox) == "sandbox"
     sandbox.stop()
     sandbox.stop()
-    assert not sandbox_threads()
+    assert sandbox_threads() == others
 
 
 def test_two_at_a_time():
@@ -116,7 +122,7 @@ def test_fixed_port():
         assert sandbox.url == f"http://127.0.0.1:{port}"
 
 
-def test_stop_with_open_connections():
+def test_stop_with_open_connections(others):
     """Idle connections, half a request, and a request that takes an hour: none of them delays the end."""
     sandbox = Sandbox()
     sandbox.start()
@@ -142,7 +148,7 @@ def test_stop_with_open_connections():
             connection.settimeout(LIMIT)
             with contextlib.suppress(ConnectionResetError):  # which is as good
                 assert connection.recv(1) == b""
-    assert not sandbox_threads()
+    assert sandbox_threads() == others
 
 
 def test_state_is_readable_after_the_end(api, sandbox, rose):

@@ -10,7 +10,10 @@ from coco_files import CATEGORIES, write
 from round_trips import exported
 
 from segments_async import DecodeError
+from segments_async._serialization.converter import unstructure
+from segments_async.images import decode_bitmap, encode_bitmap
 from segments_async.imports import read_annotations
+from segments_async.resources.importing.bitmaps import bitmap_urls, with_bitmap_urls
 
 BOX = {"id": 5, "category_id": 7, "type": "bbox", "points": [[1, 2], [31.5, 40]], "attributes": {"torn": True}}
 CUBOID = {
@@ -113,6 +116,77 @@ async def test_bitmaps_are_copied(client, photos, tmp_path):
         for one in (uploaded.results[0].uuid, report.samples.results[0].uuid)
     ]
     assert old != new
+
+
+@pytest.mark.anyio
+async def test_bitmaps_of_frames_and_sensors_are_copied(client, tmp_path):
+    """Each once; a frame without a bitmap stays without one."""
+    arrays = [np.full((2, 3), number, np.uint32) for number in (1, 2)]
+    old = [(await client.assets.upload(encode_bitmap(array), filename="bitmap.png")).url for array in arrays]
+    frames = [
+        {"annotations": [{"id": 1, "category_id": 1, "track_id": 4}], "segmentation_bitmap": url and {"url": url}}
+        for url in (old[0], None, old[1], old[0])
+    ]
+    camera = {"name": "front", "task_type": "image-segmentation-sequence"}
+    sensors = [
+        {**camera, "attributes": {"frames": frames[:2]}},
+        {**camera, "attributes": {"frames": frames[2:3]}},
+    ]
+    labels = {"image-segmentation-sequence": {"frames": frames}, "multisensor-sequence": {"sensors": sensors}}
+    for task_type, attributes in labels.items():
+        content = release([sample("drive", [])], task_type)
+        content["dataset"]["samples"][0]["labels"]["ground-truth"]["attributes"] = attributes
+        report = await client.datasets.import_annotations(task_type, write(tmp_path, content), create=True)
+        report.raise_if_failed()
+        label = await client.labels.get(report.samples.results[0].uuid)
+        copied = unstructure(label.attributes)
+        new = bitmap_urls(copied)
+        assert len(new) == 2
+        assert not set(old) & set(new)
+        for array, url in zip(arrays, new, strict=True):
+            assert np.array_equal(decode_bitmap(await client.assets.read(url)), array)
+        assert bitmap_urls(with_bitmap_urls(copied, dict(zip(new, old, strict=True)))) == old
+    assert copied["sensors"][0]["attributes"]["frames"][1].get("segmentation_bitmap") is None
+
+
+@pytest.mark.anyio
+async def test_a_bitmap_that_is_gone_fails_its_label(client, sandbox, tmp_path):
+    """The next run with the checkpoint copies only what is missing."""
+    url = (await client.assets.upload(encode_bitmap(np.ones((2, 3), np.uint32)), filename="bitmap.png")).url
+    frames = [{"annotations": [], "segmentation_bitmap": {"url": one}} for one in (url, url + "-gone")]
+    content = release([sample("drive", [])], "image-segmentation-sequence")
+    content["dataset"]["samples"][0]["labels"]["ground-truth"]["attributes"] = {"frames": frames}
+    path, checkpoint = write(tmp_path, content), tmp_path / "run.db"
+    report = await client.datasets.import_annotations("copy", path, create=True, checkpoint=checkpoint)
+    assert report.labels.counts == {"failed": 1}
+    frames[1]["segmentation_bitmap"]["url"] = url
+    sandbox.clear_calls()
+    report = await client.datasets.import_annotations("sandbox/copy", write(tmp_path, content), checkpoint=checkpoint)
+    assert report.labels.counts == {"done": 1}
+    assert not [call for call in sandbox.calls if "assets" in call.path]
+
+
+@pytest.mark.anyio
+async def test_uploaded_files_keep_the_other_attributes_of_their_samples(client, photos, tmp_path):
+    """A point cloud stays one, and the frames of a sequence keep their addresses."""
+    cloud = {
+        **sample("a.pcd", []),
+        "attributes": {"pcd": {"url": "https://example.com/a.pcd", "type": "pcd"}, "name": "x"},
+    }
+    frames = [{"name": "1", "image": {"url": "https://example.com/1.jpg"}}]
+    folder = photos("a.pcd", "drive")
+    for task_type, one in {
+        "pointcloud-cuboid": cloud,
+        "image-vector-sequence": {**sample("drive", []), "attributes": {"frames": frames}},
+    }.items():
+        path = write(tmp_path, release([one], task_type))
+        report = await client.datasets.import_annotations(task_type, path, create=True, images=folder)
+        report.raise_if_failed()
+    [found] = [one async for one in client.samples.list("sandbox/pointcloud-cuboid")]
+    assert (found.attributes.pcd.type, found.attributes.name) == ("pcd", "x")
+    assert "example.com" not in found.attributes.pcd.url
+    [found] = [one async for one in client.samples.list("sandbox/image-vector-sequence")]
+    assert found.attributes.frames[0].image.url == "https://example.com/1.jpg"
 
 
 def test_broken_samples_are_named(tmp_path):

@@ -15,6 +15,7 @@ from segments_async._wire.contents import check_label
 from segments_async.bulk.operation import Job, Success, digest_of
 from segments_async.models import LabelPut
 from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
+from segments_async.resources.importing.bitmaps import bitmap_urls, with_bitmap_urls
 from segments_async.resources.labels.put import PutLabels
 from segments_async.resources.labels.put_bitmaps import FILENAME
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from segments_async.bulk.journal import FileRow
     from segments_async.bulk.operation import Prepared
     from segments_async.errors import SegmentsError
-    from segments_async.models import Label
+    from segments_async.models import Asset, Label
 
 
 @frozen(kw_only=True)
@@ -41,16 +42,23 @@ class ImportedLabel:
     """None in the outcome of a label that was put."""
     bitmap: bytes | None = field(default=None, repr=False)
     """The PNG to upload; None if there is none."""
-    copies_bitmap: bool = False
-    """Whether the bitmap of the label is copied, as its address belongs to another dataset."""
+    copies_bitmaps: bool = False
+    """Whether the bitmaps of the label are copied, as their addresses belong to another dataset."""
     label_status: str = "PRELABELED"
     score: float | None = None
 
-    def fields(self, url: str | None = None) -> dict[str, Any]:
-        """Return the keys of the label, with the URL of its bitmap."""
+    @property
+    def copied_urls(self) -> list[str]:
+        """The addresses of the bitmaps to copy."""
+        return bitmap_urls(self.attributes) if self.copies_bitmaps else []
+
+    def fields(self, urls: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the keys of the label, with the addresses of its bitmaps: of `bitmap`, or instead of `copied_urls`."""
         attributes = dict(self.attributes or {})
-        if self.bitmap is not None or (self.copies_bitmap and url is not None):
-            attributes["segmentation_bitmap"] = {"url": url or ""}
+        if self.bitmap is not None:
+            attributes["segmentation_bitmap"] = {"url": urls[0] if urls else ""}
+        elif self.copies_bitmaps and urls:
+            attributes = with_bitmap_urls(attributes, dict(zip(self.copied_urls, urls, strict=True)))
         return without_none({"attributes": attributes, "label_status": self.label_status, "score": self.score})
 
 
@@ -87,32 +95,36 @@ class ImportLabels(PutLabels):
     def retry_item(self, job: Job) -> Any:
         """Return what ``labels.put_many`` takes; a bitmap that is not uploaded needs another import."""
         item: ImportedLabel = job.item
-        if item.bitmap is not None and 0 not in job.done:
+        if len(job.done) < (len(item.copied_urls) if item.bitmap is None else 1):
             return item
-        fields = item.fields(job.done[0].url if job.done else None)
-        return LabelPut(item.sample_uuid, labelset=self._labelset, **fields)
+        return LabelPut(item.sample_uuid, labelset=self._labelset, **item.fields(_urls_of(job)))
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
-        """Upload the bitmap, and build the body of the label."""
+        """Upload the bitmaps, and build the body of the label."""
         item: ImportedLabel = job.item
-        content = item.bitmap
-        if content is None and item.copies_bitmap:
-            content = await self._fetch_bitmap(item)
-        if content is None:
+        if item.bitmap is not None:
+            upload = partial(self._upload, item.bitmap, stats)
+            job.done[0] = await upload_once(job, 0, digest_of(item.bitmap), note, upload)
+        for index, url in enumerate(item.copied_urls):
+            copy = partial(self._copy, url, stats)
+            job.done[index] = await upload_once(job, index, digest_of(url.encode()), note, copy)
+        if not job.done:
             return job.prepared
-        upload = partial(upload_asset, self._session, content, FILENAME, stats, path="bitmap", renewals=MAX_RENEWALS)
-        asset = await upload_once(job, 0, digest_of(content), note, upload)
-        job.done[0] = asset
         path, _ = job.prepared.body
-        body = path, encode_json(item.fields(asset.url))
+        body = path, encode_json(item.fields(_urls_of(job)))
         return attrs.evolve(job.prepared, body=body, digest=self.digest(job.prepared))
 
-    async def _fetch_bitmap(self, item: ImportedLabel) -> bytes | None:
-        found = (item.attributes or {}).get("segmentation_bitmap")
-        url = found.get("url") if isinstance(found, dict) else None
-        return await read_file(self._session, url) if isinstance(url, str) and url else None
+    async def _upload(self, content: bytes, stats: CallStats) -> Asset:
+        return await upload_asset(self._session, content, FILENAME, stats, path="bitmap", renewals=MAX_RENEWALS)
+
+    async def _copy(self, url: str, stats: CallStats) -> Asset:
+        return await self._upload(await read_file(self._session, url, stats=stats), stats)
 
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Put one label, and drop the answer, as all labels of an import do not fit into memory."""
         await super().send(jobs, stats)
         return [Success("done", None)]
+
+
+def _urls_of(job: Job) -> list[str]:
+    return [job.done[index].url for index in range(len(job.done))]

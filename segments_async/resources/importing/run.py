@@ -321,7 +321,7 @@ def _imported(label: ImageAnnotations, uuid: str) -> ImportedLabel:
         sample_uuid=uuid,
         attributes=label.attributes,
         bitmap=bitmap,
-        copies_bitmap=label.source.label_attributes is not None and bitmap is None,
+        copies_bitmaps=label.source.label_attributes is not None and bitmap is None,
         label_status=label.source.label_status or "PRELABELED",
         score=label.source.score,
     )

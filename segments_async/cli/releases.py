@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Labelset, Statuses, Yes, confirm
-from segments_async.cli.statuses import DONE, CommandError
 
 if TYPE_CHECKING:
-    from segments_async import ReleaseFile, ReleaseSummary
+    from segments_async import ReleaseSummary
     from segments_async.cli.printing import Printer
     from segments_async.export import ExportFormat, ExportReport
 
@@ -136,10 +135,10 @@ async def export(
     context: ContextArgument,
 ) -> int:
     """
-    Write the images and labels of a release as COCO, YOLO, PNGs or polygons.
+    Write the images and labels of a release as COCO, YOLO, PNGs, polygons or tables.
 
     Formats: coco-instance, coco-panoptic, instance, instance-color, polygon, semantic, semantic-color, yolo; and
-    parquet, which writes samples.parquet and labels.parquet (docs/tables.md has their columns).
+    parquet, which writes samples.parquet and labels.parquet (docs/tables.md has their columns) without images.
 
     Args:
         release: A release file, or a dataset with --name. DATASET NAME FOLDER FORMAT works too.
@@ -154,10 +153,6 @@ async def export(
     if last is not None:
         name, folder = folder, format
     async with context.client(None if name is None else release, key_needed=name is not None) as client:
-        if (last or format) == "parquet":
-            filters = {"label_status": label_status, "metadata": metadata}
-            async with client.releases.open(context.dataset or release, name) as opened:
-                return await _export_tables(opened, folder, labelset, filters, context.printer)
         report = await client.releases.export(
             context.dataset or release,
             folder,
@@ -174,18 +169,6 @@ async def export(
         )
     _print_report(report, context.printer)
     return 1 if report.failures else 0
-
-
-async def _export_tables(
-    release: ReleaseFile, folder: str, labelset: str, filters: dict[str, Any], printer: Printer
-) -> int:
-    try:
-        from segments_async.tables.parquet import write_release
-    except ImportError as error:
-        raise CommandError(str(error)) from error
-    for path in await write_release(release, Path(folder), labelset=labelset, **filters):
-        printer.print_path(path)
-    return DONE
 
 
 @app.command

@@ -49,8 +49,8 @@ except ImportError as _error:
         f'the export needs an extra: pip install "segments-async[export]" ({_error.__cause__})', name=_error.name
     ) from _error
 
+from segments_async._releases.export_plan import ExportFormat, ExportReport, Plan
 from segments_async.export.drawing import draw_polygons
-from segments_async.export.plan import ExportFormat, ExportReport, Plan
 from segments_async.export.run import Export
 
 __all__ = ["Export", "ExportFormat", "ExportReport", "Plan", "draw_polygons"]

@@ -13,11 +13,11 @@ from segments_async.models import URL
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from segments_async._releases.export_plan import Plan
     from segments_async._releases.media import Fetched, SampleFiles
     from segments_async.export.folder import ExportFolder
     from segments_async.export.items import Item
     from segments_async.export.manifest import Record
-    from segments_async.export.plan import Plan
 
     RunSync = Callable[..., Awaitable["ImageFile"]]
     Size = tuple[int, int]

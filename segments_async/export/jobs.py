@@ -6,17 +6,17 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from segments_async.errors import DecodeError, ExportError
+from segments_async._releases.export_plan import SEQUENCE, as_export_error, foreign_error
+from segments_async.errors import ExportError
 from segments_async.export.items import Item, items_of
-from segments_async.export.plan import SEQUENCE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from segments_async._releases import ReleaseFile
+    from segments_async._releases.export_plan import Plan
     from segments_async.export.claims import Claims
     from segments_async.export.formats import EncodedEntries
-    from segments_async.export.plan import Plan
     from segments_async.models import ReleaseSample
 
     Outcome = EncodedEntries | ExportError | None
@@ -94,25 +94,9 @@ class Jobs:
         """Queue the errors of samples that were skipped since the last call."""
         skipped = self._samples.skipped
         while self._skipped_count < len(skipped):
-            self._queue.append(partial(_return_error, _as_export_error(skipped[self._skipped_count])))
+            self._queue.append(partial(_return_error, as_export_error(skipped[self._skipped_count])))
             self._skipped_count += 1
-
-
-def foreign_error(error: Exception, sample: str, uuid: str | None) -> ExportError:
-    """Return the error of a sample that provoked an exception of another kind, which becomes the cause."""
-    failure = ExportError(f"{type(error).__name__}: {error}", sample=sample, uuid=uuid)
-    failure.__cause__ = error
-    return failure
 
 
 async def _return_error(error: ExportError) -> Outcome:
     return error
-
-
-def _as_export_error(error: DecodeError) -> ExportError:
-    """Convert the error of a sample that does not decode, and name the sample."""
-    raw = error.payload if isinstance(error.payload, dict) else {}
-    uuid = raw.get("uuid")
-    failure = ExportError(str(error), sample=str(raw.get("name")), uuid=uuid if isinstance(uuid, str) else None)
-    failure.__cause__ = error
-    return failure

@@ -13,6 +13,7 @@ import anyio
 import numpy as np
 from anyio import to_thread
 
+from segments_async._releases.export_plan import BITMAPS, ExportReport, Plan, foreign_error
 from segments_async._streams.budget import Budget
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._threads import run_sync
@@ -26,13 +27,12 @@ from segments_async.export.claims import Claims
 from segments_async.export.folder import ExportFolder
 from segments_async.export.formats import EncodedEntries, FetchedItem, Format
 from segments_async.export.images import ImageFile, Images, fetch
-from segments_async.export.jobs import Jobs, foreign_error
+from segments_async.export.jobs import Jobs
 from segments_async.export.lock import FolderLock
 from segments_async.export.manifest import Header
 from segments_async.export.masks import Masks
 from segments_async.export.names import safe_path
 from segments_async.export.output import JsonLists, UnwritableError
-from segments_async.export.plan import BITMAPS, ExportReport, Plan
 from segments_async.export.shapes import CocoShapes
 from segments_async.export.yolo import IMAGES, SUMMARY, Yolo
 from segments_async.images.bitmaps import decode_bitmap

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import anyio
 import pandas as pd
@@ -57,7 +56,18 @@ def test_export(tmp_path):
     arguments = ["releases", "export", "v1.json", "out", "parquet"]
     done = subprocess.run([sys.executable, "-m", "segments_async", *arguments], cwd=tmp_path, check=True, text=True,
                           stdout=subprocess.PIPE)  # fmt: skip
-    assert done.stdout.splitlines() == [str(Path("out") / "samples.parquet"), str(Path("out") / "labels.parquet")]
+    assert done.stdout == "1 exported to out, 0 without a label\n"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["labels.parquet", "samples.parquet"]
     assert pq.read_table(tmp_path / "out" / "labels.parquet")["category"].to_pylist() == ["rose"]
     assert pq.read_table(tmp_path / "out" / "samples.parquet")["label_status"].to_pylist() == ["LABELED"]
+    again = [sys.executable, "-m", "segments_async", *arguments, "--json"]
+    refused = subprocess.run([*again, "--id-increment", "1"], cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert refused.returncode != 0
+    assert "id_increment: 'parquet' has neither images nor classes" in refused.stderr
+    dataset["samples"].append({"name": 5})
+    (tmp_path / "v1.json").write_text(json.dumps({"name": "v1", "dataset": dataset}), encoding="utf-8")
+    skipped = subprocess.run(
+        [*again, "--skip", "--overwrite"], cwd=tmp_path, text=True, capture_output=True, check=False
+    )
+    assert skipped.returncode == 1
+    assert "samples[1]" in json.loads(skipped.stdout)["failures"][0]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from segments_async._releases.export_plan import PARQUET, Plan
 from segments_async._releases.items import IterateOptions, ReleaseItems
 from segments_async._releases.media import ReleaseFiles
 from segments_async._releases.source import check_writable, identifier, release_url
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
     from segments_async._http.session import Session
     from segments_async._releases import ReleaseFile, ReleaseSamples, ReleaseSummary
+    from segments_async._releases.export_plan import ExportFormat, ExportReport
     from segments_async._releases.source import ReleaseSource
     from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import Progress
-    from segments_async.export import ExportFormat, ExportReport
 
 POLL_FRACTION = 0.1
 """The poll interval grows to this fraction of the time waited so far."""
@@ -343,7 +344,7 @@ class Releases(Resource):
         progress: Callable[[Progress], None] | None = None,
     ) -> ExportReport:
         """
-        Export the images and labels of a release to another format (extra ``export``).
+        Export the images and labels of a release to another format (extra ``export``; of Parquet, ``arrow``).
 
         Example:
             ::
@@ -366,21 +367,24 @@ class Releases(Resource):
             folder: Where to write; it is created if it does not exist.
             format: For bitmaps: ``"coco-instance"``, ``"coco-panoptic"``, ``"polygon"`` (extra ``polygons``),
                 ``"semantic"``, ``"semantic-color"``, ``"instance"``, ``"instance-color"``. For boxes: ``"yolo"``.
-                ``"coco-instance"`` also accepts boxes, polygons and points.
+                ``"coco-instance"`` also accepts boxes, polygons and points. For labels of all types: ``"parquet"``,
+                which writes ``samples.parquet`` and ``labels.parquet`` with the columns of `segments_async.tables`
+                into *folder* itself, without images.
             name: As in `open`.
             labelset: The labelset to export.
             label_status: Only samples whose label has one of these statuses, in upper or lower case.
             metadata: Only samples with all of these, as in ``samples.list``.
             id_increment: Added to category ids in ``"semantic"`` and ``"yolo"``. By default nothing is added in
                 ``"semantic"``, and YOLO's classes are 0, 1, 2 and so on, in the order of the categories, which is what
-                Ultralytics trains on; 0 keeps the ids, as the official SDK does.
+                Ultralytics trains on; 0 keeps the ids, as the official SDK does. Like `image_size` and `refresh`, it is
+                refused for ``"parquet"``.
             images: Whether to write the images too.
             image_size: Width and height of all images in pixels, used where no bitmap gives them; by default each
                 image is read for its size, also with ``images=False``.
             refresh: Whether to fetch images again that already exist.
             overwrite: Whether to replace all that earlier exports wrote to the folder of the release, whatever their
                 release, labelset or format, and files of others that are in the way. By default, what is in the way is
-                refused.
+                refused. Of Parquet, only the two files are replaced.
             on_error: ``"skip"`` leaves out samples that cannot be exported; the report lists them with their errors.
             concurrency: Samples in flight at once; by default 16, or the client's number of connections if smaller.
             progress: Called with a `Progress` at most ten times a second, and at the end.
@@ -396,8 +400,6 @@ class Releases(Resource):
             DecodeError: The release file is damaged.
             ExportError: A sample cannot be exported, and ``on_error="raise"``.
         """
-        from segments_async.export import Export, Plan  # noqa: PLC0415 (an extra)
-
         plan = Plan(
             folder=as_path(folder, "folder"),
             format=format,
@@ -414,7 +416,15 @@ class Releases(Resource):
             progress=progress,
         )
         plan.check()
-        max_connections, clock = self._session.max_connections, self._session.clock.monotonic
+        clock = self._session.clock.monotonic
+        if format == PARQUET:
+            from segments_async.tables.export import TablesExport  # noqa: PLC0415 (an extra)
+
+            async with self._reader.open(release, name) as opened:
+                return await TablesExport(opened, plan, clock=clock).run()
+        from segments_async.export import Export  # noqa: PLC0415 (an extra)
+
+        max_connections = self._session.max_connections
         async with self._reader.open(release, name) as opened:
             files = ReleaseFiles(self._session, labelset)
             return await Export(opened, plan, files, max_connections=max_connections, clock=clock).run()

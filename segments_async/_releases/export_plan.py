@@ -1,4 +1,4 @@
-"""The options of an export, and its report."""
+"""The options of an export of any format, its report, and the errors of samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from segments_async._validators import is_count
 from segments_async._wire.arguments import check_on_error
-from segments_async.errors import InputError
+from segments_async.errors import ExportError, InputError
 from segments_async.models.datasets import GROUND_TRUTH
 
 if TYPE_CHECKING:
@@ -19,15 +19,26 @@ if TYPE_CHECKING:
 
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import Progress
-    from segments_async.errors import ExportError
+    from segments_async.errors import DecodeError
 
 ExportFormat = Literal[
-    "coco-instance", "coco-panoptic", "instance", "instance-color", "polygon", "semantic", "semantic-color", "yolo"
+    "coco-instance",
+    "coco-panoptic",
+    "instance",
+    "instance-color",
+    "parquet",
+    "polygon",
+    "semantic",
+    "semantic-color",
+    "yolo",
 ]
+PARQUET = "parquet"
 
 BITMAPS = frozenset({"segmentation-bitmap", "segmentation-bitmap-highres"})
 SHAPES = frozenset({"vector", "bboxes", "keypoints"})
 SEQUENCE = "image-vector-sequence"
+_NOT_OF_TABLES = {"id_increment": None, "image_size": None, "refresh": False}
+"""Options that are about images and classes, with their defaults."""
 _TASK_TYPES: dict[str, frozenset[str]] = {
     **dict.fromkeys(get_args(ExportFormat), BITMAPS),
     "coco-instance": BITMAPS | SHAPES,
@@ -70,6 +81,16 @@ class Plan:
                 raise InputError(f"expected True or False, got {value!r}", path=name)
         if self.image_size is not None and not _is_size(self.image_size):
             raise InputError(f"expected (width, height) in pixels, got {self.image_size!r}", path="image_size")
+        if self.format == PARQUET:
+            self._refuse_options_of_images()
+        self._check_folder()
+
+    def _refuse_options_of_images(self) -> None:
+        for name, default in _NOT_OF_TABLES.items():
+            if getattr(self, name) != default:
+                raise InputError(f"{PARQUET!r} has neither images nor classes, so it has no such option", path=name)
+
+    def _check_folder(self) -> None:
         try:
             is_folder = stat.S_ISDIR(self.folder.stat().st_mode)
         except FileNotFoundError:
@@ -82,13 +103,13 @@ class Plan:
 
     def check_task_type(self, task_type: str | None) -> None:
         """
-        Check that the format supports labels of *task_type*.
+        Check that the format supports labels of *task_type*; tables have all of them.
 
         Raises:
             InputError: It does not; the message lists the task types that it supports.
         """
         supported = _TASK_TYPES[self.format]
-        if task_type not in supported:
+        if self.format != PARQUET and task_type not in supported:
             names = ", ".join(sorted(supported))
             raise InputError(
                 f"{self.format!r} supports labels of {names}; this release has {task_type or 'no task type'!r}",
@@ -120,11 +141,11 @@ class ExportReport:
     file: Path | None
     """The JSON file of a COCO or polygon export; None for other formats."""
     folder: Path
-    """The folder of the images, and of the format's files for each sample."""
+    """The folder of the images, and of the format's files for each sample; of Parquet, that of both files."""
     samples: int
     """Samples (of sequences: frames) that were exported."""
     unlabeled: int
-    """Samples (of sequences: frames) without a label, which are not exported."""
+    """Samples (of sequences: frames) without a label, which are not exported; in Parquet, they are in the samples."""
     left_out: Mapping[str, int] = field(factory=Counter)
     """
     Counts of what the format cannot represent, or what does not fit together: polylines, shapes outside the image,
@@ -134,3 +155,19 @@ class ExportReport:
     """With ``on_error="skip"``: the errors of samples that could not be exported, in the order of the release."""
     elapsed: float = 0.0
     """Seconds."""
+
+
+def foreign_error(error: Exception, sample: str, uuid: str | None) -> ExportError:
+    """Return the error of a sample that provoked an exception of another kind, which becomes the cause."""
+    failure = ExportError(f"{type(error).__name__}: {error}", sample=sample, uuid=uuid)
+    failure.__cause__ = error
+    return failure
+
+
+def as_export_error(error: DecodeError) -> ExportError:
+    """Convert the error of a sample that does not decode, and name the sample."""
+    raw = error.payload if isinstance(error.payload, dict) else {}
+    uuid = raw.get("uuid")
+    failure = ExportError(str(error), sample=str(raw.get("name")), uuid=uuid if isinstance(uuid, str) else None)
+    failure.__cause__ = error
+    return failure

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MAX_HEAD = 64 * 1024
 _STATUS = len(b"HTTP/1.1 ")
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r\n|$)", re.IGNORECASE)
+_WITHOUT_BODY = (b"204", b"304")
+_LAST_CHUNK = b"\r\n\r\n"
+"""The end of a chunked body: that of the last chunk or trailer, and an empty line."""
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 
 _exchange: ContextVar[Exchange | None] = ContextVar("segments_async exchange", default=None)
@@ -37,13 +40,15 @@ _exchange: ContextVar[Exchange | None] = ContextVar("segments_async exchange", d
 
 class _Handler(ResponseHandler):
     """
-    A connection that is not reused if the server has sent more than the response.
+    A connection that is reused only if the server has sent exactly the response.
 
     aiohttp's parser keeps the start of a stray response, and the next response would complete it. So the bytes of each
-    response are counted here.
+    response are counted here. If they cannot be, for example because lines end in LF alone, the connection is closed.
     """
 
-    is_idle = False
+    is_idle = True
+    _has_body = True
+    """Whether a body follows the head of a success; not after HEAD."""
     _head: bytes | None = None
     """Bytes received so far of the response head; None before a response is expected, and once the head is complete."""
     _remaining: int | None = None
@@ -51,9 +56,10 @@ class _Handler(ResponseHandler):
     _is_chunked = False
     _end = b""
 
-    def start(self) -> None:
-        """Expect a response."""
+    def start(self, method: str) -> None:
+        """Expect the response to a request."""
         self.is_idle = False
+        self._has_body = method != "HEAD"
         self._head = b""
         self._remaining = None
         self._is_chunked = False
@@ -62,7 +68,7 @@ class _Handler(ResponseHandler):
     def finish(self) -> None:
         """Check that no bytes follow the complete response."""
         self.is_idle = True
-        if (self._remaining is not None and self._remaining < 0) or (self._is_chunked and self._end != b"\r\n\r\n"):
+        if self._remaining != 0 and not (self._is_chunked and self._end == _LAST_CHUNK):
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
@@ -85,15 +91,13 @@ class _Handler(ResponseHandler):
             self._head = head[-MAX_HEAD:]
             return
         self._head = None
-        length = _CONTENT_LENGTH.search(head)
-        if length is not None:
+        if not self._has_body or head[_STATUS:].startswith(_WITHOUT_BODY):
+            self._remaining = 0
+        elif (length := _CONTENT_LENGTH.search(head)) is not None:
             self._remaining = int(length[1])
-            self._count(rest)
-        elif _CHUNKED.search(head) is not None:
-            self._is_chunked = True
-            self._count(rest)
-        elif rest and head[_STATUS:].startswith((b"204", b"304")):
-            self.force_close()
+        else:
+            self._is_chunked = _CHUNKED.search(head) is not None
+        self._count(rest)
 
     def _count(self, data: bytes) -> None:
         if self._remaining is not None:
@@ -114,9 +118,9 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(**options)
         self._factory: Any = partial(_Handler, loop=self._loop)
 
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:
-        connection: Any = await super().connect(*args, **kwargs)
-        connection.protocol.start()
+    async def connect(self, req: Any, *args: Any, **kwargs: Any) -> Any:
+        connection: Any = await super().connect(req, *args, **kwargs)
+        connection.protocol.start(req.method)
         exchange = _exchange.get()
         if exchange is not None:
             exchange.sent = True

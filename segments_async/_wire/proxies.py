@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_is_domain = re.compile(r"[\w-]+(\.[\w-]+)*").fullmatch
 
 _Network = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
@@ -74,7 +77,7 @@ def _read_rule(entry: str) -> _Rule | None:
     except ValueError:
         pass
     domain = host.removeprefix("*").strip(".")
-    if not domain or any(character in domain for character in "/*:[]@?#"):
+    if not _is_domain(domain):
         return None
     return _Rule(port, domain=domain)
 

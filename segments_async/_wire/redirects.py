@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _KEEPS_METHOD = frozenset({301, 302, 307, 308})
 """Statuses after which the same request is sent. Django's APPEND_SLASH answers 301, before it carries out a request."""
 
@@ -30,10 +31,14 @@ def slash_redirect(status: int, url: str, location: str | None) -> str | None:
         return None
     try:
         asked, target = urlsplit(url), urlsplit(urljoin(url, location))
-        same_origin = (asked.scheme, asked.hostname, asked.port) == (target.scheme, target.hostname, target.port)
+        is_same_origin = _origin(asked) == _origin(target)
     except ValueError:
         return None
-    if not same_origin or target.username or target.password or target.query not in {"", asked.query}:
+    if not is_same_origin or target.username or target.password or target.query not in {"", asked.query}:
         return None
     path = f"{asked.path}/" if not asked.path.endswith("/") else asked.path[:-1]
     return asked._replace(path=path).geturl() if target.path == path else None
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, _DEFAULT_PORTS.get(url.scheme) if url.port is None else url.port

@@ -39,6 +39,8 @@ from segments_async._wire.proxies import NoProxy, proxies_in
         ("fd00::/8", "127.0.0.1", 80, False),
         ("0.0.0.0/0", "::1", 80, False),
         ("localhost", "localhost", 80, True),
+        ("under_score.test", "under_score.test", 80, True),
+        ("münchen.test", "münchen.test", 80, True),
         ("localhost,::1,127.0.0.1", "example.com", 80, False),
     ],
 )
@@ -50,7 +52,20 @@ def test_no_proxy(text, host, port, expected):
 
 
 @pytest.mark.parametrize(
-    "entry", ["http://example.com", "user@host", "[::1", "host:99999", "host:x", "a*b", "10.0.0.0/99"]
+    "entry",
+    [
+        "http://example.com",
+        "user@host",
+        "[::1",
+        "host:99999",
+        "host:x",
+        "a*b",
+        "10.*",
+        "10.0.0.0/99",
+        "a..b",
+        "a;b",
+        "<local>",
+    ],
 )
 def test_unreadable_entries_are_left_out(entry):
     no_proxy = NoProxy.parse(f"a.test,{entry},b.test")

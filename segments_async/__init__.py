@@ -39,6 +39,7 @@ from segments_async.errors import (
     TransportError,
     ValidationError,
     WebhookError,
+    WrongTypeError,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +50,20 @@ if TYPE_CHECKING:
     from segments_async._releases.items import ReleaseItem, ReleaseItems, SkippedItem
     from segments_async._serialization.converter import structure, unstructure
     from segments_async._streams.pages import Pages, Prefetch
-    from segments_async.bulk import BulkError, BulkOptions, BulkReport, BulkSettings, BulkStream, Outcome, Progress
+    from segments_async.bulk import (
+        AnyOutcome,
+        BulkError,
+        BulkOptions,
+        BulkReport,
+        BulkSettings,
+        BulkStream,
+        Failed,
+        Outcome,
+        Progress,
+        Skipped,
+        Succeeded,
+        Unsent,
+    )
     from segments_async.hooks import CallEvent, Hooks
     from segments_async.models import (
         PCD,
@@ -191,6 +205,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "Acceleration",
     "AlreadyExistsError",
     "Annotation",
+    "AnyOutcome",
     "ApiError",
     "Asset",
     "AsyncSegments",
@@ -230,6 +245,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "EgoPose",
     "ExportError",
     "Fact",
+    "Failed",
     "FileSample",
     "FileSource",
     "FisheyeDistortionCoefficients",
@@ -345,10 +361,12 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "SelectTaskAttribute",
     "SequenceLabelAttributes",
     "ServerError",
+    "Skipped",
     "SkippedItem",
     "Stats",
     "Subscription",
     "SubscriptionError",
+    "Succeeded",
     "TaskAttribute",
     "TaskAttributeCategory",
     "TaskAttributes",
@@ -356,6 +374,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "TextTaskAttribute",
     "TransportError",
     "URL",
+    "Unsent",
     "User",
     "ValidationError",
     "Vector3TaskAttribute",
@@ -363,6 +382,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "WarningRule",
     "WebhookError",
     "Workunit",
+    "WrongTypeError",
     "XYZ",
     "XYZW",
     "__version__",
@@ -378,6 +398,7 @@ _MODULE_OF = {
     "Fact": "_check",
     "check": "_check",
     "AsyncSegments": "_client",
+    "AnyOutcome": "bulk",
     "BulkError": "bulk",
     "BulkOptions": "bulk",
     "BulkReport": "bulk",
@@ -385,6 +406,7 @@ _MODULE_OF = {
     "BulkStream": "bulk",
     "CallEvent": "hooks",
     "Clock": "settings",
+    "Failed": "bulk",
     "Hooks": "hooks",
     "LabelsetSummary": "_releases",
     "Outcome": "bulk",
@@ -397,8 +419,11 @@ _MODULE_OF = {
     "ReleaseSamples": "_releases",
     "ReleaseSummary": "_releases",
     "RetryPolicy": "settings",
+    "Skipped": "bulk",
     "SkippedItem": "_releases.items",
     "Stats": "_http.pool",
+    "Succeeded": "bulk",
+    "Unsent": "bulk",
     "open_release": "_releases",
     "structure": "_serialization.converter",
     "unstructure": "_serialization.converter",

@@ -24,6 +24,7 @@ The errors of this package.
       OutOfResourcesError       this machine ran out of files, memory or disk space; try again later
       ReleaseFailedError        the service could not build a release
       ExportError               a sample that cannot be exported
+      WrongTypeError            a sample or label is of another type than its property (also an AttributeError)
       segments_async.BulkError  a bulk run that was configured to raise
       ClientStateError          the client is closed, or belongs to another event loop (also a RuntimeError)
       WebhookError              a webhook that is forged, altered, stale, replayed, empty, or not an event
@@ -385,6 +386,14 @@ class ExportError(SegmentsError):
         self.sample: str = sample or ""
         self.uuid = uuid
         super().__init__(problem if sample is None else f"sample {sample!r}: {problem}")
+
+
+class WrongTypeError(SegmentsError, AttributeError):
+    """
+    A sample or label is of another type than asked for, such as ``sample.image`` of a point cloud; says which it is.
+
+    It is an AttributeError, so ``hasattr(sample, "image")`` and ``getattr(sample, "image", None)`` work.
+    """
 
 
 class ClientStateError(SegmentsError, RuntimeError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from segments_async.bulk.operation import Job, Operation
-    from segments_async.bulk.report import Outcome
+    from segments_async.bulk.outcomes import AnyOutcome
 
 MAX_UNWRITTEN = 10_000
 """Maximum number of unwritten rows; above it, the run waits for the disk."""
@@ -88,7 +88,7 @@ class Checkpoint:
         """Whether the file is still empty, so that lookups can be skipped."""
         return self._journal.is_new
 
-    async def look_up(self, jobs: Sequence[Job]) -> list[Job | Outcome[Any]]:
+    async def look_up(self, jobs: Sequence[Job]) -> list[Job | AnyOutcome[Any]]:
         """Look up earlier runs: return each job as a `skipped` outcome, or with what the checkpoint knows about it."""
         try:
             return await run_interruptible(
@@ -168,15 +168,15 @@ class Checkpoint:
         ]
         self._journal.write(rows, files)
 
-    def _look_up(self, jobs: Sequence[Job]) -> list[Job | Outcome[Any]]:
+    def _look_up(self, jobs: Sequence[Job]) -> list[Job | AnyOutcome[Any]]:
         found = self._journal.find(job.prepared.key for job in jobs)
         return [self._resume(job, *found[job.prepared.key]) for job in jobs]
 
-    def _resume(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | Outcome[Any]:
+    def _resume(self, job: Job, row: ItemRow | None, files: Sequence[FileRow]) -> Job | AnyOutcome[Any]:
         unchanged = row is not None and row.digest is not None and row.digest == self._digest(job)
         if row is not None and unchanged and row.status in self._operation.done_statuses:
             item = self._operation.trim_item(job)
-            return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid, item=item)
+            return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid or "", item=item)
         uncertain = row is not None and unchanged and row.status == "unknown"
         return evolve(job, uncertain=uncertain, files={file.place: file for file in files})
 

@@ -27,7 +27,8 @@ from segments_async.bulk.checkpoint import MAX_UNWRITTEN, Checkpoint
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.item_errors import error_of_send, first_in, is_fatal, item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, Success
-from segments_async.bulk.report import SUCCESSES, BulkReport, Outcome
+from segments_async.bulk.outcomes import SUCCESSES
+from segments_async.bulk.report import BulkReport
 from segments_async.bulk.reporter import HEARTBEAT_SECONDS, ProgressReporter
 from segments_async.bulk.source import Source
 from segments_async.errors import (
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from segments_async.bulk.options import BulkSettings
-    from segments_async.bulk.report import Status
+    from segments_async.bulk.outcomes import AnyOutcome, Status
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ class BulkStream(Generic[T]):
             None if place is None else Checkpoint(place, operation, self._stop_unrecorded, read_only=settings.dry_run)
         )
         self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
-        self._outcomes: deque[Outcome[T]] = deque()
+        self._outcomes: deque[AnyOutcome[T]] = deque()
         """Outcomes that the consumer has not received yet."""
         self._max_outcomes = operation.concurrency * operation.batch_size
         self._failure: tuple[str, BaseException] | None = None
@@ -162,10 +163,10 @@ class BulkStream(Generic[T]):
         if raised is not None:
             raise raised  # such as a KeyboardInterrupt in code of the caller
 
-    def __aiter__(self) -> AsyncIterator[Outcome[T]]:
+    def __aiter__(self) -> AsyncIterator[AnyOutcome[T]]:
         return self
 
-    async def __anext__(self) -> Outcome[T]:
+    async def __anext__(self) -> AnyOutcome[T]:
         if not self._entered:
             raise ClientStateError("a bulk stream must be used with 'async with'")
         while not self._outcomes and not self._finished:
@@ -326,7 +327,7 @@ class BulkStream(Generic[T]):
 
     def _outcome(
         self, job: Job, result: Success[T] | SegmentsError, stats: CallStats, *, raised: bool = False
-    ) -> Outcome[T]:
+    ) -> AnyOutcome[T]:
         error = None if isinstance(result, Success) else strip_tracebacks(result)
         # After a lost or malformed response, it is unknown what the service did; not so after an error of one item.
         lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
@@ -335,7 +336,7 @@ class BulkStream(Generic[T]):
             self._stop("fatal")
         return self._record(
             job,
-            uuid=(result.uuid if isinstance(result, Success) else None) or job.prepared.uuid,
+            uuid=(result.uuid or job.prepared.uuid or "") if isinstance(result, Success) else job.prepared.uuid,
             status=result.status if isinstance(result, Success) else "unknown" if lost else "failed",
             value=result.value if isinstance(result, Success) else None,
             error=error,
@@ -345,7 +346,7 @@ class BulkStream(Generic[T]):
             request_id=stats.request_id,
         )
 
-    def _cancelled(self, job: Job, stats: CallStats) -> Outcome[T]:
+    def _cancelled(self, job: Job, stats: CallStats) -> AnyOutcome[T]:
         return self._record(
             job,
             status="unknown",
@@ -355,10 +356,10 @@ class BulkStream(Generic[T]):
             request_id=stats.request_id,
         )
 
-    def _unsent(self, job: Job) -> Outcome[T]:
+    def _unsent(self, job: Job) -> AnyOutcome[T]:
         return job.outcome(status="unsent", retryable=True, retry_item=self._retry_item(job))
 
-    def _record(self, job: Job, *, status: Status, **more: Any) -> Outcome[T]:
+    def _record(self, job: Job, *, status: Status, **more: Any) -> AnyOutcome[T]:
         """Create the outcome of *job* that was sent, and record it in the checkpoint."""
         item = self._operation.trim_item(job) if status in SUCCESSES else job.item
         outcome = job.outcome(status=status, item=item, retry_item=self._retry_item(job), **more)
@@ -380,7 +381,7 @@ class BulkStream(Generic[T]):
         self._report.bytes_sent += stats.bytes_sent
         self._report.deleted_count += stats.deleted
 
-    def _emit(self, outcomes: list[Outcome[T]]) -> None:
+    def _emit(self, outcomes: list[AnyOutcome[T]]) -> None:
         """Count *outcomes*, queue them for the consumer, and stop the run if the settings say so."""
         for outcome in outcomes:
             self._report.add(outcome)
@@ -394,7 +395,7 @@ class BulkStream(Generic[T]):
         self._outcomes_changed.set()
         self._report_progress()
 
-    def _tell(self, outcome: Outcome[T]) -> None:
+    def _tell(self, outcome: AnyOutcome[T]) -> None:
         if self._settings.on_outcome is None:
             return
         try:

@@ -11,13 +11,14 @@ from segments_async._wire.retry import is_retryable
 from segments_async.bulk.digests import DigestSet
 from segments_async.bulk.item_errors import item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, digest_of
-from segments_async.bulk.report import Outcome
+from segments_async.bulk.outcomes import Failed, Outcome, Unsent
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from segments_async.bulk.checkpoint import Checkpoint
+    from segments_async.bulk.outcomes import AnyOutcome
     from segments_async.bulk.source import Source
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Intake(Generic[T]):
         self._unprepared: tuple[int, Any] | None = None
         """The item that is being prepared; only an exception such as KeyboardInterrupt leaves it here."""
 
-    async def take(self) -> tuple[list[Job], list[Outcome[T]]]:
+    async def take(self) -> tuple[list[Job], list[AnyOutcome[T]]]:
         """
         Take items until a batch is full or the input ends.
 
@@ -72,20 +73,20 @@ class Intake(Generic[T]):
                 return [], skipped
         return self._next_batch(), []
 
-    def leftovers(self) -> Iterator[Outcome[T]]:
+    def leftovers(self) -> Iterator[AnyOutcome[T]]:
         """Yield an outcome for each item that was not sent: those taken, and the rest of an input with a length."""
         for job in [*self._pending, *self._not_looked_up]:
             yield job.outcome(status="unsent", retryable=True)
         for index, item in chain([] if self._unprepared is None else [self._unprepared], self._source.rest()):
-            yield Outcome(index=index, key=None, item=item, status="unsent", retryable=True)
+            yield Unsent(index=index, key=None, item=item, status="unsent", retryable=True)
 
-    def _prepare(self, index: int, item: Any) -> Job | Outcome[T]:
+    def _prepare(self, index: int, item: Any) -> Job | AnyOutcome[T]:
         try:
             prepared = self._operation.prepare(item)
         except Exception as error:  # noqa: BLE001 (raised by code of the caller)
             located = strip_tracebacks(self._operation.locate(item_error(error), index))
             retryable = is_retryable(located)
-            return Outcome(index=index, key=None, item=item, status="failed", error=located, retryable=retryable)
+            return Failed(index=index, key=None, item=item, status="failed", error=located, retryable=retryable)
         job = Job(index, item, prepared)
         if self._seen is not None:
             digest = digest_of(prepared.key.encode("utf-8", "surrogatepass"))
@@ -98,7 +99,7 @@ class Intake(Generic[T]):
         self._pending.append(job)
         self._pending_bytes += job.prepared.size
 
-    async def _look_up(self) -> list[Outcome[T]]:
+    async def _look_up(self) -> list[AnyOutcome[T]]:
         """Look up jobs in the checkpoint. As long as all are done, the number of jobs per lookup doubles."""
         assert self._checkpoint is not None
         results = await self._checkpoint.look_up(self._not_looked_up)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from segments_async.bulk.report import SUCCESSES, Outcome
+from segments_async.bulk.outcomes import SUCCESSES, outcome_of
 from segments_async.errors import InputError, OutOfResourcesError, SegmentsError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from segments_async._http.call_stats import CallStats
     from segments_async.bulk.journal import FileRow
-    from segments_async.bulk.report import Status
+    from segments_async.bulk.outcomes import AnyOutcome, Status
 
 T = TypeVar("T")
 
@@ -63,10 +63,10 @@ class Job:
     done: dict[int, Any] = field(factory=dict, repr=False)
     """The parts that `Operation.preprocess` finished, even if it failed in the end."""
 
-    def outcome(self, *, status: Status, **more: Any) -> Outcome[Any]:
+    def outcome(self, *, status: Status, **more: Any) -> AnyOutcome[Any]:
         """Create the outcome of this job."""
         given = {"uuid": self.prepared.uuid, "item": self.item, **more}
-        return Outcome(index=self.index, key=self.prepared.key, status=status, **given)
+        return outcome_of(status, index=self.index, key=self.prepared.key, **given)
 
 
 @frozen

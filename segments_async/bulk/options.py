@@ -11,8 +11,9 @@ from attrs.validators import optional
 
 from segments_async._validators import callback, count, file_path, flag, one_of, seconds
 from segments_async._wire.arguments import check_keys
+from segments_async.bulk.outcomes import AnyOutcome  # noqa: TC001 (likewise)
 from segments_async.bulk.redis_checkpoint import RedisCheckpoint
-from segments_async.bulk.report import Outcome, Progress  # noqa: TC001 (likewise)
+from segments_async.bulk.report import Progress  # noqa: TC001 (likewise)
 
 if TYPE_CHECKING:
     from attrs import Attribute
@@ -31,7 +32,7 @@ class BulkOptions(TypedDict, total=False):
     keep: Literal["all", "failures"]
     check_duplicates: bool
     checkpoint: str | os.PathLike[str] | RedisCheckpoint | None
-    on_outcome: Callable[[Outcome[Any]], object] | None
+    on_outcome: Callable[[AnyOutcome[Any]], object] | None
     dry_run: bool
 
 
@@ -83,7 +84,7 @@ class BulkSettings:
     operation on one dataset or labelset, and to one run at a time. A run whose file is deleted stops. A
     `RedisCheckpoint` records the same in Redis, where other machines find it.
     """
-    on_outcome: Callable[[Outcome[Any]], object] | None = field(default=None, validator=optional(callback))
+    on_outcome: Callable[[AnyOutcome[Any]], object] | None = field(default=None, validator=optional(callback))
     """
     Called with each `Outcome` as it becomes known, also with those of a run that is cancelled. An exception that it
     raises stops the run.

@@ -13,7 +13,7 @@ def outcome_row(outcome: Any) -> dict[str, Any]:
     return {
         "index": outcome.index,
         "key": outcome.key,
-        "uuid": outcome.uuid,
+        "uuid": outcome.uuid or None,
         "status": outcome.status,
         "succeeded": outcome.succeeded,
         "error_type": None if error is None else type(error).__name__,

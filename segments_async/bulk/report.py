@@ -1,85 +1,26 @@
-"""The outcomes, progress and report of a bulk run."""
+"""The progress and the report of a bulk run."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
-from attrs import field, fields, frozen
+from attrs import frozen
 
-from segments_async._pickling import picklable
 from segments_async.bulk.error_groups import group_of
 from segments_async.bulk.outcome_rows import outcome_row
+from segments_async.bulk.outcomes import SUCCESSES, is_success
 from segments_async.errors import InputError, SegmentsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from segments_async.bulk.outcomes import AnyOutcome, Failed, Skipped, Succeeded
+
 T = TypeVar("T")
 
-Status = Literal["created", "existing", "updated", "done", "skipped", "failed", "unsent", "unknown"]
-
-SUCCESSES: frozenset[str] = frozenset({"created", "existing", "updated", "done", "skipped"})
 MAX_KEPT_FAILURES = 10_000
 """Maximum outcomes to keep with ``keep="failures"``; the others are only counted."""
-
-
-@frozen(kw_only=True)
-class Outcome(Generic[T]):
-    """
-    The outcome of one item.
-
-    Example:
-        ::
-
-            async with client.samples.stream_create("jane/flowers", items) as outcomes:
-                async for outcome in outcomes:
-                    if outcome.error is not None:
-                        print(outcome.index, outcome.key, outcome.status, outcome.error)
-    """
-
-    index: int
-    """Position in the input, from 0."""
-    key: str | None
-    """The name of the item: a sample's name or a label's ``sample_uuid/labelset``; None if it has no valid name."""
-    uuid: str | None = None
-    """The sample's uuid, if known."""
-    item: Any = field(repr=False)
-    """The item as it was passed in; a `BitmapPut` that was put, without its array."""
-    status: Status
-    """
-    A success is ``created``, ``existing``, ``updated``, ``done``, or ``skipped`` if a checkpoint records it as done.
-    Otherwise ``failed``; ``unsent`` if it was not sent; ``unknown`` if it was sent but no usable response arrived.
-    """
-    value: T | None = field(default=None, repr=False)
-    """What the service returned."""
-    error: SegmentsError | None = None
-    """Why the item failed or is unknown."""
-    retryable: bool = False
-    """Whether the same item may succeed later."""
-    attempts: int = 0
-    """How many times it was sent."""
-    request_id: str | None = None
-    """Request id of the last response."""
-    retry_item: Any = field(repr=False)
-    """The item to pass to another run; files that are already uploaded are replaced by `Asset` objects."""
-
-    @retry_item.default
-    def _default_retry_item(self) -> Any:
-        return self.item
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the item is stored by the service."""
-        return self.status in SUCCESSES
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle it; an item that cannot be pickled, such as an open file or a lambda, is replaced by its repr."""
-        values = {attribute.name: getattr(self, attribute.name) for attribute in fields(Outcome)}
-        item = picklable(self.item)
-        retry_item = item if self.retry_item is self.item else picklable(self.retry_item)
-        values |= {"item": item, "value": picklable(self.value), "retry_item": retry_item}
-        return _restore_outcome, (values,)
 
 
 @frozen(kw_only=True)
@@ -159,7 +100,7 @@ class BulkReport(Generic[T]):
 
     def __init__(self, *, keep: Literal["all", "failures"] = "all") -> None:
         self._keep = keep
-        self._kept: list[Outcome[T]] = []
+        self._kept: list[AnyOutcome[T]] = []
         self._sorted = True
         self._first_error: SegmentsError | None = None
         self.counts: Counter[str] = Counter()
@@ -173,7 +114,7 @@ class BulkReport(Generic[T]):
         self.exhausted = False
         self.truncated: bool = False
 
-    def add(self, outcome: Outcome[T]) -> None:
+    def add(self, outcome: AnyOutcome[T]) -> None:
         """Count *outcome*, and keep it unless the settings of the run say otherwise."""
         self.counts[outcome.status] += 1
         self.note_error(outcome.error)
@@ -216,7 +157,7 @@ class BulkReport(Generic[T]):
         return self.counts["unknown"]
 
     @property
-    def results(self) -> list[Outcome[T]]:
+    def results(self) -> list[AnyOutcome[T]]:
         """The outcomes that were kept, in the order of the input."""
         if not self._sorted:
             self._kept.sort(key=lambda outcome: outcome.index)
@@ -224,9 +165,28 @@ class BulkReport(Generic[T]):
         return self._kept.copy()
 
     @property
-    def failures(self) -> list[Outcome[T]]:
+    def successes(self) -> list[Succeeded[T] | Skipped[T]]:
+        """The outcomes of the items that succeeded, in the order of the input; none with ``keep="failures"``."""
+        return [outcome for outcome in self.results if is_success(outcome)]
+
+    @property
+    def values(self) -> list[T]:
+        """
+        What the service returned for each item that was sent and succeeded, in the order of the input.
+
+        Example:
+            ::
+
+                report = await client.samples.create_many("jane/flowers", items)
+                names = [sample.name for sample in report.values]
+        """
+        return [outcome.value for outcome in self.successes if outcome.status != "skipped"]
+
+    @property
+    def failures(self) -> list[Failed[T]]:
         """The outcomes that are failed or unknown, in the order of the input."""
-        return [outcome for outcome in self.results if outcome.status in {"failed", "unknown"}]
+        results = self.results
+        return [outcome for outcome in results if outcome.status == "failed" or outcome.status == "unknown"]  # noqa: PLR1714 (narrows)
 
     @property
     def retry_items(self) -> list[Any]:
@@ -247,14 +207,14 @@ class BulkReport(Generic[T]):
         ]
 
     @property
-    def error_groups(self) -> dict[str, list[Outcome[T]]]:
+    def error_groups(self) -> dict[str, list[Failed[T]]]:
         """
         The failures grouped by what went wrong, most frequent first.
 
         The text of a group is the error's class and message, without what differs from item to item: index, name, uuid,
         URL, path, port.
         """
-        groups: dict[str, list[Outcome[T]]] = {}
+        groups: dict[str, list[Failed[T]]] = {}
         for outcome in self.failures:
             if outcome.error is not None:
                 group = group_of(outcome.error, outcome.key, outcome.uuid, outcome.item)
@@ -332,7 +292,3 @@ class BulkError(SegmentsError):
     def __init__(self, message: str, *, report: BulkReport[Any] | None = None) -> None:
         self.report: BulkReport[Any] = cast("BulkReport[Any]", report)  # None if rebuilt from its text alone
         super().__init__(message)
-
-
-def _restore_outcome(values: dict[str, Any]) -> Outcome[Any]:
-    return Outcome(**values)

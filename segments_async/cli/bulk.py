@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import BinaryIO
 
-    from segments_async import BulkReport, Outcome
+    from segments_async import AnyOutcome, BulkReport
     from segments_async.cli.context import Context
     from segments_async.cli.lines import LineNumbers
 
@@ -63,7 +63,7 @@ async def run_bulk(
     *,
     description: str,
     source: str | None = None,
-    show: Callable[[Outcome[Any]], Any] | None = None,
+    show: Callable[[AnyOutcome[Any]], Any] | None = None,
     line_of: Callable[[Any], dict[str, Any]] | None = None,
     lines: LineNumbers | None = None,
 ) -> int:
@@ -112,12 +112,12 @@ class _Run:
     context: Context
     bulk: Bulk
     report: BulkReport[Any]
-    show: Callable[[Outcome[Any]], Any] | None
+    show: Callable[[AnyOutcome[Any]], Any] | None
     line_of: Callable[[Any], dict[str, Any]]
     lines: LineNumbers | None
     file: BinaryIO | None = field(default=None, init=False)
 
-    def note(self, outcome: Outcome[Any]) -> None:
+    def note(self, outcome: AnyOutcome[Any]) -> None:
         """Count an outcome, and write it where it belongs."""
         self.report.add(outcome)
         if not outcome.succeeded and not self.bulk.dry_run and self.file is not None:
@@ -126,12 +126,12 @@ class _Run:
         if shown is not None:
             self.context.printer.print_line(shown)
 
-    def _shown(self, outcome: Outcome[Any]) -> Any:
+    def _shown(self, outcome: AnyOutcome[Any]) -> Any:
         if self.show is not None and outcome.succeeded:
             return self.show(outcome)
         return self._as_json(outcome) if self.context.printer.json and self.show is None else None
 
-    def _failure(self, outcome: Outcome[Any]) -> dict[str, Any]:
+    def _failure(self, outcome: AnyOutcome[Any]) -> dict[str, Any]:
         """Return the line of a failed item: the item, so that it can be read again, and what happened."""
         error = None if outcome.error is None else self._problem(outcome)
         failure: dict[str, Any] = {"status": outcome.status, "error": error, "retryable": outcome.retryable}
@@ -139,23 +139,23 @@ class _Run:
             return {FAILURE: {**self._place(outcome), "text": outcome.item.text, **failure}}
         return {**self.line_of(outcome.item), FAILURE: {**self._place(outcome), **failure}}
 
-    def _as_json(self, outcome: Outcome[Any]) -> dict[str, Any]:
+    def _as_json(self, outcome: AnyOutcome[Any]) -> dict[str, Any]:
         line: dict[str, Any] = {"key": outcome.key, "uuid": outcome.uuid, "status": outcome.status}
         if outcome.error is not None:
             line |= {**self._place(outcome), "error": self._problem(outcome)}
         return line
 
-    def _place(self, outcome: Outcome[Any]) -> dict[str, int]:
+    def _place(self, outcome: AnyOutcome[Any]) -> dict[str, int]:
         return {"item": outcome.index} if self.lines is None else {"line": self.lines.of(outcome.index)}
 
-    def _problem(self, outcome: Outcome[Any]) -> str:
+    def _problem(self, outcome: AnyOutcome[Any]) -> str:
         """Return the message of an error, without the position of the item if its line is known."""
         if isinstance(outcome.item, BadLine):
             return outcome.item.problem
         text = str(outcome.error)
         return text if self.lines is None else re.sub(rf"^\w+\[{outcome.index}\](\.|: )?", "", text)
 
-    def _described(self, outcome: Outcome[Any]) -> str:
+    def _described(self, outcome: AnyOutcome[Any]) -> str:
         """Return where an error happened, and its message."""
         where = outcome.key if self.lines is None else f"line {self.lines.of(outcome.index)}"
         return self._problem(outcome) if where is None else f"{where}: {self._problem(outcome)}"

@@ -18,7 +18,7 @@ from segments_async.cli.samples import described
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from segments_async import Outcome
+    from segments_async import AnyOutcome
     from segments_async.cli.context import Context
 
 MAX_PROBLEMS = 20
@@ -189,6 +189,6 @@ async def delete(
         return await run_bulk(context, bulk, call, description="delete", lines=lines)
 
 
-def _label_of(outcome: Outcome[Any]) -> Any:
+def _label_of(outcome: AnyOutcome[Any]) -> Any:
     """Return what is printed of a label; of a sample without one, nothing is."""
     return outcome.value

@@ -30,6 +30,7 @@ from segments_async.errors import (
     TransportError,
     ValidationError,
     WebhookError,
+    WrongTypeError,
 )
 from segments_async.fastapi._paths import without_paths
 
@@ -56,6 +57,7 @@ _STATUS_AND_DETAIL: dict[type[SegmentsError], tuple[HTTPStatus, str]] = {
     ApiError: (HTTPStatus.BAD_GATEWAY, "The labelling service failed."),
     WebhookError: (HTTPStatus.BAD_REQUEST, "The webhook is not genuine."),
     ClientStateError: (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error in this server."),
+    WrongTypeError: (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error in this server."),
     SegmentsError: (HTTPStatus.BAD_GATEWAY, "The labelling service failed."),
 }
 _CALLER_ERRORS = (NotFoundError, AlreadyExistsError, CollaboratorError, ValidationError, InputError)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from segments_async.bulk import BulkReport, Outcome
+    from segments_async.bulk import BulkReport, Failed
     from segments_async.imports.shapes import ImportProblem
-    from segments_async.models import Dataset, Label, Sample
+    from segments_async.models import Dataset, Sample
 
 MAX_KEPT_PROBLEMS = 10_000
 """Problems that a report lists; all are counted."""
@@ -33,12 +33,13 @@ class ImportReport:
 
     dataset: Dataset
     """The dataset, as it was before the import."""
-    samples: BulkReport[Sample]
+    samples: BulkReport[Sample | None]
     """
     One outcome for each image of the file, whose `index` is the image's position in it: ``existing`` if the dataset has
-    the sample, ``created``, or ``failed``, for example because there is neither a sample nor a file of its name.
+    the sample, with the `value` None; ``created``; or ``failed``, for example because there is neither a sample nor a
+    file of its name.
     """
-    labels: BulkReport[Label]
+    labels: BulkReport[None]
     """
     One outcome for each label, with the `index` of its image. Labels of images without a sample are ``unsent``. Their
     `value` is None, as labels are large.
@@ -61,7 +62,7 @@ class ImportReport:
             self.problems.append(problem)
 
     @property
-    def failures(self) -> list[Outcome[Sample] | Outcome[Label]]:
+    def failures(self) -> list[Failed[Sample | None] | Failed[None]]:
         """The outcomes of images, then of labels, that are failed or unknown."""
         return [*self.samples.failures, *self.labels.failures]
 

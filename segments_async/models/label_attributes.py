@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from attrs import define, field
 
 from segments_async.models._base import Model, chosen_by, has_required_keys
+from segments_async.models._typed import typed
 from segments_async.models.annotations import Annotation, Link
 from segments_async.models.enums import ImageVectorAnnotationType, PointcloudCuboidAnnotationType, TaskType
 from segments_async.models.image_labels import (
@@ -81,8 +82,77 @@ def _choose_sensor_attributes(sensor: Mapping[str, Any], attributes: Any) -> typ
     return _unless_incomplete(_CLASS_BY_TASK_TYPE.get(tag) if isinstance(tag, str) else None, attributes)
 
 
+class HasSensorLabelAttributes:
+    """Properties for the `attributes` of each type of label of one sensor; another one raises `WrongTypeError`."""
+
+    __slots__ = ()
+
+    @property
+    def segmentation(self) -> "ImageSegmentationLabelAttributes":
+        """The segmentation of an image."""
+        return typed(self, "segmentation", ImageSegmentationLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def vector(self) -> "ImageVectorLabelAttributes":
+        """The bounding boxes, polygons, polylines and points of an image."""
+        return typed(self, "vector", ImageVectorLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def segmentation_sequence(self) -> "ImageSequenceSegmentationLabelAttributes":
+        """The segmentation of a sequence of images."""
+        return typed(self, "segmentation_sequence", ImageSequenceSegmentationLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def vector_sequence(self) -> "ImageSequenceVectorLabelAttributes":
+        """The bounding boxes, polygons, polylines and points of a sequence of images."""
+        return typed(self, "vector_sequence", ImageSequenceVectorLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud_cuboid(self) -> "PointcloudCuboidLabelAttributes":
+        """The cuboids of a point cloud."""
+        return typed(self, "pointcloud_cuboid", PointcloudCuboidLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud_segmentation(self) -> "PointcloudSegmentationLabelAttributes":
+        """The segmentation of a point cloud."""
+        return typed(self, "pointcloud_segmentation", PointcloudSegmentationLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud_vector(self) -> "PointcloudVectorLabelAttributes":
+        """The polygons, polylines and points of a point cloud."""
+        return typed(self, "pointcloud_vector", PointcloudVectorLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud_cuboid_sequence(self) -> "PointcloudSequenceCuboidLabelAttributes":
+        """The cuboids of a sequence of point clouds."""
+        return typed(self, "pointcloud_cuboid_sequence", PointcloudSequenceCuboidLabelAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud_segmentation_sequence(self) -> "PointcloudSequenceSegmentationLabelAttributes":
+        """The segmentation of a sequence of point clouds."""
+        return typed(
+            self, "pointcloud_segmentation_sequence", PointcloudSequenceSegmentationLabelAttributes, _PROPERTY_BY_CLASS
+        )
+
+    @property
+    def pointcloud_vector_sequence(self) -> "PointcloudSequenceVectorLabelAttributes":
+        """The polygons, polylines and points of a sequence of point clouds."""
+        return typed(self, "pointcloud_vector_sequence", PointcloudSequenceVectorLabelAttributes, _PROPERTY_BY_CLASS)
+
+
+class HasLabelAttributes(HasSensorLabelAttributes):
+    """Properties for the `attributes` of each type of label; another one raises `WrongTypeError`."""
+
+    __slots__ = ()
+
+    @property
+    def multisensor(self) -> "MultiSensorLabelAttributes":
+        """The labels of several sensors."""
+        return typed(self, "multisensor", MultiSensorLabelAttributes, _PROPERTY_BY_CLASS)
+
+
 @define(kw_only=True)
-class LabelSensor(Model):
+class LabelSensor(HasSensorLabelAttributes, Model):
     """The label of one sensor. Source: docs.segments.ai/reference/label-types."""
 
     name: str
@@ -114,6 +184,20 @@ class MultiSensorLabelAttributes(Model):
     links: list[Link] | None = None
     """Links between objects, also across sensors."""
 
+
+_PROPERTY_BY_CLASS: dict[type[Model], str] = {
+    ImageSegmentationLabelAttributes: "segmentation",
+    ImageVectorLabelAttributes: "vector",
+    ImageSequenceSegmentationLabelAttributes: "segmentation_sequence",
+    ImageSequenceVectorLabelAttributes: "vector_sequence",
+    PointcloudCuboidLabelAttributes: "pointcloud_cuboid",
+    PointcloudSegmentationLabelAttributes: "pointcloud_segmentation",
+    PointcloudVectorLabelAttributes: "pointcloud_vector",
+    PointcloudSequenceCuboidLabelAttributes: "pointcloud_cuboid_sequence",
+    PointcloudSequenceSegmentationLabelAttributes: "pointcloud_segmentation_sequence",
+    PointcloudSequenceVectorLabelAttributes: "pointcloud_vector_sequence",
+    MultiSensorLabelAttributes: "multisensor",
+}
 
 LabelAttributes = (
     FrameLabelAttributes | SequenceLabelAttributes | MultiSensorLabelAttributes | dict[str, Any] | list[Any]

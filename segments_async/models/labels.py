@@ -10,6 +10,7 @@ from segments_async.models._base import Model, chosen_by
 from segments_async.models.annotations import Annotation
 from segments_async.models.image_labels import ImageSegmentationAnnotation
 from segments_async.models.label_attributes import (
+    HasLabelAttributes,
     LabelAttributes,
     MultiSensorLabelAttributes,
     annotations_of,
@@ -41,7 +42,7 @@ class LabelSummary(Model):
 
 
 @define(kw_only=True)
-class Label(Model):
+class Label(HasLabelAttributes, Model):
     """A label of one sample in one labelset. Source: API documentation, "GET /labels"; the official SDK."""
 
     sample_uuid: str | None = None

@@ -8,7 +8,7 @@ from attrs import define, field
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.datasets import Labelset
 from segments_async.models.labels import Label
-from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
+from segments_async.models.sample_attributes import HasSampleAttributes, SampleAttributes, choose_sample_attributes
 from segments_async.models.task_attributes import TaskAttributes
 from segments_async.models.users import User
 
@@ -44,7 +44,7 @@ class ReleaseHeader(Model):
 
 
 @define(kw_only=True)
-class ReleaseSample(Model):
+class ReleaseSample(HasSampleAttributes, Model):
     """A sample in a release file. Source: ``docs/service.md``, "Release file"."""
 
     uuid: str | None = None

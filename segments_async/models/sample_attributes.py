@@ -7,6 +7,7 @@ from attrs import define, field
 
 from segments_async.errors import InputError
 from segments_async.models._base import Model, chosen_by, has_required_keys
+from segments_async.models._typed import typed
 from segments_async.models.cameras import CalibratedImage
 from segments_async.models.enums import TaskType
 from segments_async.models.geometry import Bounds, EgoPose
@@ -231,8 +232,45 @@ def _choose_sensor_attributes(sensor: Mapping[str, Any], attributes: Any) -> typ
     return model if model is not None and has_required_keys(attributes, model) else None
 
 
+class HasSensorAttributes:
+    """Properties for the `attributes` of each type of sensor; another one raises `WrongTypeError`."""
+
+    __slots__ = ()
+
+    @property
+    def image(self) -> "URL":
+        """The address of an image."""
+        return typed(self, "image", ImageSampleAttributes, _PROPERTY_BY_CLASS).image
+
+    @property
+    def image_sequence(self) -> "ImageSequenceSampleAttributes":
+        """The attributes of a sequence of images."""
+        return typed(self, "image_sequence", ImageSequenceSampleAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud(self) -> "PointcloudSampleAttributes":
+        """The attributes of a point cloud."""
+        return typed(self, "pointcloud", PointcloudSampleAttributes, _PROPERTY_BY_CLASS)
+
+    @property
+    def pointcloud_sequence(self) -> "PointcloudSequenceSampleAttributes":
+        """The attributes of a sequence of point clouds."""
+        return typed(self, "pointcloud_sequence", PointcloudSequenceSampleAttributes, _PROPERTY_BY_CLASS)
+
+
+class HasSampleAttributes(HasSensorAttributes):
+    """Properties for the `attributes` of each type of sample; another one raises `WrongTypeError`."""
+
+    __slots__ = ()
+
+    @property
+    def multisensor(self) -> "MultiSensorSampleAttributes":
+        """The attributes of a multi-sensor sample."""
+        return typed(self, "multisensor", MultiSensorSampleAttributes, _PROPERTY_BY_CLASS)
+
+
 @define(kw_only=True)
-class SampleSensor(Model):
+class SampleSensor(HasSensorAttributes, Model):
     """One of the sensors of a sample. Source: docs.segments.ai/reference/sample-types."""
 
     name: str
@@ -264,6 +302,15 @@ class MultiSensorSampleAttributes(Model):
     sensors: list[SampleSensor]
     """The sensors; labels contain them in the same order."""
 
+
+_PROPERTY_BY_CLASS: dict[type[Model], str] = {
+    ImageSampleAttributes: "image",
+    ImageFrame: "image",
+    ImageSequenceSampleAttributes: "image_sequence",
+    PointcloudSampleAttributes: "pointcloud",
+    PointcloudSequenceSampleAttributes: "pointcloud_sequence",
+    MultiSensorSampleAttributes: "multisensor",
+}
 
 SampleAttributes = (
     ImageSampleAttributes

@@ -9,7 +9,7 @@ from attrs import define, field
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.issues import Issue
 from segments_async.models.labels import Label, LabelSummary
-from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
+from segments_async.models.sample_attributes import HasSampleAttributes, SampleAttributes, choose_sample_attributes
 
 
 def _choose_label(_sample: Mapping[str, Any], label: Any) -> type[Model]:
@@ -17,7 +17,7 @@ def _choose_label(_sample: Mapping[str, Any], label: Any) -> type[Model]:
 
 
 @define(kw_only=True)
-class Sample(Model):
+class Sample(HasSampleAttributes, Model):
     """A sample. Source: API documentation, "GET /samples", and the official SDK."""
 
     uuid: str

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from segments_async._arrow.batches import table_of
 from segments_async._arrow.columns import OUTCOME_COLUMNS
-from segments_async.bulk import BulkOptions, BulkSettings, BulkStream, Outcome
+from segments_async.bulk import BulkOptions, BulkSettings, BulkStream, Failed
 from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.errors import SegmentsError
 from segments_async.ray.report import BlockResult
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from segments_async._client import AsyncSegments
-    from segments_async.bulk import BulkReport
+    from segments_async.bulk import AnyOutcome, BulkReport
     from segments_async.ray.options import ClientOptions
     from segments_async.tables import TableItems
 
@@ -52,7 +52,7 @@ class RowsOf(Protocol):
         """Write the items."""
         ...
 
-    def keys_of(self, outcomes: Sequence[Outcome[Any]]) -> set[str | None]:
+    def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
         """Return the values of the key column for some items."""
         ...
 
@@ -83,7 +83,7 @@ class SampleRows:
         operation = CreateSamples(session, self.dataset, settings, since=self.since)
         return await BulkStream(operation, items, settings).collect()
 
-    def keys_of(self, outcomes: Sequence[Outcome[Any]]) -> set[str | None]:
+    def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
         """Return the names of samples."""
         return {outcome.key for outcome in outcomes}
 
@@ -122,7 +122,7 @@ class LabelRows:
         options: BulkOptions = {"max_failures": self.max_failures}
         return await client.labels.put_many(items, labelset=self.labelset, **options)
 
-    def keys_of(self, outcomes: Sequence[Outcome[Any]]) -> set[str | None]:
+    def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
         """Return the uuids, or the names, of samples."""
         uuids = {outcome.uuid or outcome.item.sample_uuid for outcome in outcomes}
         return uuids if self.uuids is None else {name for name, uuid in self.uuids.items() if uuid in uuids}
@@ -184,18 +184,18 @@ class BlockWriter:
             retry_rows=self._rows_to_retry(table, outcomes),
         )
 
-    def _invalid(self, items: TableItems[Any], table: pa.Table, first: int) -> list[Outcome[Any]]:
+    def _invalid(self, items: TableItems[Any], table: pa.Table, first: int) -> list[AnyOutcome[Any]]:
         """Return the outcomes of rows that are not valid."""
         keys = table.column(self._rows.key_column)
-        outcomes = []
+        outcomes: list[AnyOutcome[Any]] = []
         for index, error in enumerate(items.skipped, first):
             row = _ROW.match(error.path or "")
             key = None if row is None else keys[int(row[1])].as_py()
             text = None if key is None else str(key)
-            outcomes.append(Outcome[Any](index=index, key=text, item=None, status="failed", error=error))
+            outcomes.append(Failed(index=index, key=text, item=None, status="failed", error=error))
         return outcomes
 
-    def _rows_to_retry(self, table: pa.Table, outcomes: list[Outcome[Any]]) -> pa.Table | None:
+    def _rows_to_retry(self, table: pa.Table, outcomes: list[AnyOutcome[Any]]) -> pa.Table | None:
         again = [
             outcome
             for outcome in outcomes

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ray.data import Dataset
 
-    from segments_async.bulk import Outcome
+    from segments_async.bulk import AnyOutcome
 
 
 @frozen(kw_only=True)
 class BlockResult:
     """What became of the rows of one block."""
 
-    outcomes: Sequence[Outcome[Any]]
+    outcomes: Sequence[AnyOutcome[Any]]
     """All outcomes; or, on the way to the driver, those that did not succeed."""
     succeeded: Counter[str] = field(factory=Counter)
     """Items that succeeded, by status, which are not among the outcomes."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._wire.endpoint import dataset_name, dataset_path, plain_text, segment
+from segments_async.bulk import Outcome
 from segments_async.bulk.operation import Operation, Prepared, digest_of
-from segments_async.bulk.report import Outcome
 from segments_async.errors import InputError
 from segments_async.models import Label, ReleaseSample, Sample
 
@@ -128,7 +128,7 @@ def sample_uuid(item: Any) -> Any:
     if not isinstance(item, Sample | ReleaseSample | Outcome) and not hasattr(item, "model_dump"):
         return item
     uuid = getattr(item, "uuid", None)
-    if uuid is None:
+    if not uuid:
         raise InputError(f"this {type(item).__name__} has no uuid")
     return uuid
 

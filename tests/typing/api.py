@@ -14,6 +14,7 @@ from PIL import Image
 from segments_async import (
     URL,
     Annotation,
+    AnyOutcome,
     Asset,
     AsyncSegments,
     BitmapPut,
@@ -23,6 +24,7 @@ from segments_async import (
     Dataset,
     DecodeError,
     ExportError,
+    Failed,
     FileSample,
     ImageSampleAttributes,
     Issue,
@@ -47,7 +49,10 @@ from segments_async import (
     SampleCreate,
     SampleUpdate,
     SegmentsError,
+    Skipped,
     SkippedItem,
+    Succeeded,
+    Unsent,
     User,
     Workunit,
     structure,
@@ -120,9 +125,14 @@ async def samples(client: AsyncSegments, dataset: Dataset, paths: list[Path]) ->
         dataset, [SampleCreate("a", attributes), {"name": "b", "attributes": {"image": {"url": "u"}}}], concurrency=4
     )
     assert_type(report, BulkReport[Sample])
-    assert_type(report.results, list[Outcome[Sample]])
+    assert_type(report.results, list[AnyOutcome[Sample]])
     assert_type(report.results[0].value, Sample | None)
     assert_type(report.results[0].error, SegmentsError | None)
+    assert_type(report.successes, list[Succeeded[Sample] | Skipped[Sample]])
+    assert_type([outcome.uuid for outcome in report.successes], list[str])
+    assert_type(report.values, list[Sample])
+    assert_type(report.failures[0].error, SegmentsError)
+    assert_type(report.error_groups, dict[str, list[Failed[Sample]]])
     assert_type(await client.samples.upload_files(dataset, paths), BulkReport[Sample])
     assert_type(await client.samples.update_many([SampleUpdate(sample.uuid, priority=1)]), BulkReport[Sample])
     await client.samples.update_many([{"uuid": sample.uuid, "readme": ""}])
@@ -140,16 +150,48 @@ async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]
     assert_type(await client.labels.update(uuid, "ground-truth", score=None), Label)
     assert_type(await client.labels.update_many([LabelUpdate(uuid, score=1.0)]), BulkReport[Label])
     await client.labels.update_many([{"sample_uuid": uuid, "label_status": None}], labelset="preds")
-    assert_type(await client.labels.get_many([uuid]), BulkReport[Label])
+    assert_type(await client.labels.get_many([uuid]), BulkReport[Label | None])
     await client.labels.get_many([uuid], progress=tqdm_progress("Labels", leave=False))
     await client.labels.get_many([uuid], progress=rich_progress("Labels"))
     assert_type(await client.labels.delete_many([UUID(uuid)]), BulkReport[None])
     async with client.labels.stream_get([uuid]) as found:
-        assert_type(await anext(found), Outcome[Label])
+        assert_type(await anext(found), AnyOutcome[Label | None])
     async with client.labels.stream_put([LabelPut(uuid, {})]) as outcomes:
         async for outcome in outcomes:
-            assert_type(outcome, Outcome[Label])
+            assert_type(outcome, AnyOutcome[Label])
+            narrow(outcome)
     assert_type(outcomes.report, BulkReport[Label])
+
+
+def narrow(outcome: AnyOutcome[Label]) -> None:
+    if outcome.status == "done":
+        assert_type(outcome, Succeeded[Label])
+        assert_type(outcome.uuid, str)
+        assert_type(outcome.value, Label)
+    if outcome.error is not None:
+        assert_type(outcome, Failed[Label])
+    if outcome.value is not None:
+        assert_type(outcome, Succeeded[Label])
+    match outcome:
+        case Succeeded(value=label):
+            assert_type(label, Label)
+        case Skipped(uuid=uuid):
+            assert_type(uuid, str)
+        case Failed(error=error):
+            assert_type(error, SegmentsError)
+        case Unsent(item=item):
+            assert_type(item, Any)
+
+
+def handle(outcome: Outcome[Label]) -> None:
+    """Functions that take any outcome still take what a report has."""
+    assert_type(outcome.value, Label | None)
+
+
+async def handle_all(client: AsyncSegments, uuid: str) -> None:
+    report = await client.labels.put_many([LabelPut(uuid, {})], on_outcome=handle)
+    for outcome in report.results:
+        handle(outcome)
 
 
 async def the_rest(client: AsyncSegments) -> None:

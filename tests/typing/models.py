@@ -43,6 +43,7 @@ from segments_async import (
     PointcloudSequenceVectorLabelAttributes,
     PointcloudVectorAnnotation,
     PointcloudVectorLabelAttributes,
+    ReleaseSample,
     Sample,
     SampleAttributes,
     SampleSensor,
@@ -139,3 +140,38 @@ async def write(client: AsyncSegments, uuid: str) -> None:
             assert_type(attribute.input_type == InputType.NUMBER, bool)
     assert_type(structure({}, TaskAttributes), TaskAttributes)
     assert_type(structure({}, SampleAttributes), Any)
+
+
+def by_property(sample: Sample, label: Label, release_sample: ReleaseSample) -> None:
+    assert_type(sample.image.url, str)
+    assert_type(release_sample.image.url, str)
+    assert_type(sample.image_sequence.frames[0].image.url, str)
+    assert_type(sample.pointcloud.pcd.url, str)
+    assert_type(sample.pointcloud_sequence.frames[0].ego_pose, EgoPose | None)
+    assert_type(sample.multisensor.sensors[0].pointcloud_sequence, PointcloudSequenceSampleAttributes)
+    assert_type(label.vector.annotations, list[ImageVectorAnnotation])
+    assert_type(label.segmentation.segmentation_bitmap.url, str)
+    assert_type(label.segmentation_sequence, ImageSequenceSegmentationLabelAttributes)
+    assert_type(label.vector_sequence.frames[0], ImageVectorFrame)
+    assert_type(label.pointcloud_cuboid.annotations[0].position, XYZ)
+    assert_type(label.pointcloud_segmentation, PointcloudSegmentationLabelAttributes)
+    assert_type(label.pointcloud_vector, PointcloudVectorLabelAttributes)
+    assert_type(label.pointcloud_cuboid_sequence, PointcloudSequenceCuboidLabelAttributes)
+    assert_type(label.pointcloud_segmentation_sequence, PointcloudSequenceSegmentationLabelAttributes)
+    assert_type(label.pointcloud_vector_sequence, PointcloudSequenceVectorLabelAttributes)
+    assert_type(label.multisensor.sensors[0].vector_sequence, ImageSequenceVectorLabelAttributes)
+
+
+def by_match(sample: Sample, label: Label) -> str | int:
+    match sample.attributes:
+        case ImageSampleAttributes(image=URL(url=url)):
+            return assert_type(url, str)
+        case PointcloudSampleAttributes(pcd=pcd):
+            return assert_type(pcd.url, str)
+        case _:
+            pass
+    match label.attributes:
+        case ImageVectorLabelAttributes(annotations=annotations):
+            return len(assert_type(annotations, list[ImageVectorAnnotation]))
+        case _:
+            return 0

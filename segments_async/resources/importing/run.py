@@ -16,7 +16,7 @@ import attrs
 from segments_async._caller_errors import describe
 from segments_async._threads import run_sync
 from segments_async._wire.endpoint import dataset_name
-from segments_async.bulk import BulkReport, Outcome
+from segments_async.bulk import BulkReport, Failed, Succeeded, Unsent
 from segments_async.bulk.engine import BulkStream
 from segments_async.errors import InputError
 from segments_async.imports.categories import match_categories
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from segments_async._http.session import Session
-    from segments_async.bulk import BulkSettings
+    from segments_async.bulk import AnyOutcome, BulkSettings
     from segments_async.imports import Annotations
     from segments_async.imports.annotations import ImageAnnotations
-    from segments_async.models import Dataset, Label, Sample
+    from segments_async.models import Dataset, Sample
 
-    Add = Callable[[Outcome[Any]], None]
+    Add = Callable[[AnyOutcome[Any]], None]
 
 _LABELS_PER_THREAD = 32
 """Labels that are read per call of a worker thread; of bitmaps one, as they are large."""
@@ -82,8 +82,8 @@ class Import:
             (attributes and attributes.categories) or (),
         )
         self._labels = annotations.labels(self._task_type, lossy=lossy, category_ids=self._ids)
-        samples: BulkReport[Sample] = BulkReport(keep=settings.keep)
-        labels: BulkReport[Label] = BulkReport(keep=settings.keep)
+        samples: BulkReport[Sample | None] = BulkReport(keep=settings.keep)
+        labels: BulkReport[None] = BulkReport(keep=settings.keep)
         self._report = ImportReport(dataset=dataset, samples=samples, labels=labels)
         self._started = time.monotonic()
         self._progress: PhasedProgress | None = None
@@ -131,7 +131,7 @@ class Import:
             changes["total_timeout"] = max(0.001, limit - (time.monotonic() - self._started))
         return attrs.evolve(self._settings, progress=self._progress, on_outcome=None, **changes)
 
-    def _add(self, report: BulkReport[Any], outcome: Outcome[Any]) -> None:
+    def _add(self, report: BulkReport[Any], outcome: AnyOutcome[Any]) -> None:
         report.add(outcome)
         if self._settings.on_outcome is not None:
             try:
@@ -203,7 +203,7 @@ class _MissingSamples:
         self._uploads = uploads
         self._rows: Iterator[list[tuple[int, str | None, dict[str, Any]]]] = images.rows()
         self._queue: deque[tuple[int, Any]] = deque()
-        self._outcomes: deque[Outcome[Any]] = deque()
+        self._outcomes: deque[AnyOutcome[Any]] = deque()
         """Of images that need no request; added in the event loop, as the caller's code is called there."""
         self.numbers = array("q")
         """The image of each item, by the item's index."""
@@ -231,18 +231,18 @@ class _MissingSamples:
                 self._queue.append((number, item))
 
 
-def _flush(outcomes: deque[Outcome[Any]], add: Add | None) -> None:
+def _flush(outcomes: deque[AnyOutcome[Any]], add: Add | None) -> None:
     while outcomes:
         outcome = outcomes.popleft()
         if add is not None:
             add(outcome)
 
 
-def _local_outcome(number: int, name: str, uuid: str | None, found: str | InputError) -> Outcome[Sample]:
+def _local_outcome(number: int, name: str, uuid: str | None, found: str | InputError) -> AnyOutcome[Any]:
     if isinstance(found, InputError):
         error = found.under(f"images[{number}]")
-        return Outcome(index=number, key=name, item=name, status="failed", error=error)
-    return Outcome(index=number, key=name, uuid=uuid, item=name, status="existing")
+        return Failed(index=number, key=name, item=name, status="failed", error=error)
+    return Succeeded(index=number, key=name, uuid=uuid, item=name, status="existing")
 
 
 class _Labels:
@@ -257,7 +257,7 @@ class _Labels:
         self._add_outcome = add
         self._size = size
         self._queue: deque[tuple[int, ImportedLabel]] = deque()
-        self._outcomes: deque[Outcome[Any]] = deque()
+        self._outcomes: deque[AnyOutcome[Any]] = deque()
         """Of labels that cannot be put, as in `_MissingSamples`."""
         self._length = images.count()
         self.numbers = array("q")
@@ -300,12 +300,11 @@ class _Labels:
         elif label.attributes is None:
             words = str(label.problems[-1]) if label.problems else "cannot be read"
             error = InputError(words, path=f"images[{number}]")
-            failed: Outcome[Any] = Outcome(
-                index=number, key=None, uuid=uuid, item=label.name, status="failed", error=error
+            self._outcomes.append(
+                Failed(index=number, key=None, uuid=uuid, item=label.name, status="failed", error=error)
             )
-            self._outcomes.append(failed)
         elif uuid is None:
-            self._outcomes.append(Outcome(index=number, key=None, item=label.name, status="unsent", retryable=True))
+            self._outcomes.append(Unsent(index=number, key=None, item=label.name, status="unsent", retryable=True))
         else:
             self._queue.append((number, _imported(label, uuid)))
 

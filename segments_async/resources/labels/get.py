@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from segments_async.errors import SegmentsError
 
 
-class GetLabels(PerSampleOperation[Label]):
+class GetLabels(PerSampleOperation[Label | None]):
     """Get labels, one per request."""
 
     kind = "labels.get_many"
 
-    async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
+    async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label | None] | SegmentsError]:
         """
         Get one label; None if the sample has none.
 

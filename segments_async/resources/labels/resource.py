@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.bulk.report import Outcome
+    from segments_async.bulk import BulkOptions, BulkReport, Outcome
     from segments_async.models import Dataset, ImageSegmentationAnnotation, LabelUpdate, ReleaseSample, Sample
 
     PutItem = LabelPut | Label | Mapping[str, Any]
@@ -213,7 +212,7 @@ class Labels(Resource):
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
-    ) -> BulkReport[Label]:
+    ) -> BulkReport[Label | None]:
         """
         Get the labels of any number of samples, several at a time.
 
@@ -250,7 +249,7 @@ class Labels(Resource):
         *,
         labelset: str = GROUND_TRUTH,
         **bulk: Unpack[BulkOptions],
-    ) -> BulkStream[Label]:
+    ) -> BulkStream[Label | None]:
         """
         Get the labels of any number of samples, and receive each as it arrives.
 

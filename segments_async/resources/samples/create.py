@@ -15,7 +15,7 @@ from segments_async._wire.chunks import MAX_BATCH_ITEMS
 from segments_async._wire.contents import check_sample
 from segments_async._wire.routes import CREATE_SAMPLE, CREATE_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk.operation import Job, Prepared, Success
-from segments_async.bulk.report import SUCCESSES
+from segments_async.bulk.outcomes import SUCCESSES
 from segments_async.errors import AlreadyExistsError, DecodeError, InputError, SegmentsError
 from segments_async.models import Dataset, Sample, SampleCreate
 from segments_async.resources._base import create_once

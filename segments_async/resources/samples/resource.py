@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
     from segments_async._streams.pages import Pages, Prefetch
     from segments_async._wire.arguments import OnError
-    from segments_async.bulk import BulkOptions, BulkReport
-    from segments_async.bulk.report import Outcome
+    from segments_async.bulk import BulkOptions, BulkReport, Outcome
     from segments_async.models import FileSample, ReleaseSample, SampleUpdate
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]

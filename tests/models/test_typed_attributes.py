@@ -110,8 +110,10 @@ def test_sensors_have_the_properties_of_their_types():
         (
             Sample(uuid="u-1", name="a", attributes={"text": {"url": "x"}}),
             "image",
-            "the Sample 'a' has no 'image': "
-            "the type of its attributes is not known; see 'attributes', of the class dict",
+            (
+                "the Sample 'a' has no 'image': "
+                "the type of its attributes is not known; see 'attributes', of the class dict"
+            ),
         ),
         (
             LabelSensor(name="Left", task_type="image-vector-sequence", attributes=[]),

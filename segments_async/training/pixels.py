@@ -25,7 +25,7 @@ _DEEP_MODES = ("I", "F")
 """Pillow's modes of more than 8 bits per channel begin so; ``convert`` would clip their values."""
 
 
-def rgb(image: Image.Image, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
+def rgb(image: Image.Image | None, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]:
     """
     Convert an image of any mode to red, green and blue.
 
@@ -43,8 +43,10 @@ def rgb(image: Image.Image, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[Any]
         Height x width x 3.
 
     Raises:
-        InputError: The values of the image have no known range: floats, or integers beyond 16 bits.
+        InputError: There is no image, or its values have no known range: floats, or integers beyond 16 bits.
     """
+    if image is None:
+        raise InputError("this item has no image; items have none with images=False", path="image")
     if image.mode.startswith(_DEEP_MODES):
         values = np.asarray(image)
         if values.dtype.kind == "f" or values.min() < 0 or values.max() > _SIXTEEN_BITS:

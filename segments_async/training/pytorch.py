@@ -199,7 +199,7 @@ def shard_of_process() -> tuple[int, int] | None:
     return shard
 
 
-def image_tensor(image: Image.Image, dtype: torch.dtype = torch.uint8) -> torch.Tensor:
+def image_tensor(image: Image.Image | None, dtype: torch.dtype = torch.uint8) -> torch.Tensor:
     """
     Convert an image of any mode to a tensor of red, green and blue.
 
@@ -216,7 +216,7 @@ def image_tensor(image: Image.Image, dtype: torch.dtype = torch.uint8) -> torch.
         3 x height x width.
 
     Raises:
-        InputError: The values of the image have no known range: floats, or integers beyond 16 bits.
+        InputError: There is no image, or its values have no known range: floats, or integers beyond 16 bits.
     """
     array = rgb(image, np.float32 if dtype.is_floating_point else np.uint8)
     return torch.from_numpy(array).permute(2, 0, 1).contiguous().to(dtype)

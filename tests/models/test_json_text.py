@@ -7,9 +7,14 @@ import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import IntEnum
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pydantic
 import pytest
 from hypothesis import given, strategies
 
@@ -223,36 +228,21 @@ def test_decode_refuses_what_is_not_json(body):
 
 
 class NaT(datetime):
-    """As pandas.NaT behaves if nothing is known about it."""
+    """A time as pandas.NaT would be if nothing were known about it; pandas itself is in `MISSING`."""
 
     def utcoffset(self):
         raise ValueError("NaTType does not support utcoffset")
 
 
-NaTType = type("NaTType", (datetime,), {"__module__": "pandas._libs.tslibs.nattype", "utcoffset": NaT.utcoffset})
-NAType = type("NAType", (), {"__module__": "pandas._libs.missing"})
-MISSING = [NaTType(2024, 1, 1), NAType()]
+MISSING = [pd.NaT, pd.NA]
 
 
-class Scalar:
-    """As an Arrow scalar."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def as_py(self):
-        return self.value
+class Place(pydantic.BaseModel):
+    url: Any
 
 
-class Dumped:
-    """As a Pydantic model."""
-
-    def __init__(self, **fields):
-        self.fields = fields
-
-    def model_dump(self, *, exclude_unset=False):
-        assert exclude_unset
-        return self.fields
+class Image(pydantic.BaseModel):
+    image: Place
 
 
 class Faulty:
@@ -261,20 +251,33 @@ class Faulty:
 
 
 def test_values_of_other_libraries():
-    image = Dumped(image=Dumped(url=Scalar("x")))
-    when = Scalar(datetime(2020, 4, 10, tzinfo=UTC))
-    sample = SampleCreate("n", image, metadata={"n": Scalar(2**70), "at": when, "none": Scalar(None)})
-    check({"name": Scalar("n"), "attributes": image, "priority": Scalar(1.5)}, SampleCreate)
+    """Scalars of Arrow, and models of Pydantic."""
+    image = Image(image=Place(url=pa.scalar("x")))
+    when = pa.scalar(datetime(2020, 4, 10, tzinfo=UTC))
+    metadata = {"n": pa.scalar(2**64 - 1, pa.uint64()), "at": when, "none": pa.scalar(None)}
+    sample = SampleCreate("n", image, metadata=metadata)
+    check({"name": pa.scalar("n"), "attributes": image, "priority": pa.scalar(1.5)}, SampleCreate)
     assert decode_json(encode_json(sample)) == {
         "name": "n",
         "attributes": {"image": {"url": "x"}},
-        "metadata": {"n": 2**70, "at": "2020-04-10T00:00:00Z", "none": None},
+        "metadata": {"n": 2**64 - 1, "at": "2020-04-10T00:00:00Z", "none": None},
     }
     with pytest.raises(InputError, match=r"^attributes\.image\.url: expected a string, got int$"):
-        check({"name": "n", "attributes": Dumped(image=Dumped(url=Scalar(7)))}, SampleCreate)
+        check({"name": "n", "attributes": Image(image=Place(url=pa.scalar(7)))}, SampleCreate)
     with pytest.raises(InputError, match=r"^a: raised RuntimeError: no\nraised in model_dump ") as caught:
         encode_json({"a": Faulty()})
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_times_and_columns_of_pandas_and_polars():
+    """As rows of their tables contain them."""
+    frame = pd.DataFrame({"at": pd.to_datetime(["2020-04-10T00:00:00Z", None]), "n": pd.array([7, None], "Int64")})
+    assert encode_json(frame.to_dict("records")) == b'[{"at":"2020-04-10T00:00:00Z","n":7},{"at":null,"n":null}]'
+    assert encode_json([frame["n"].iloc[0], np.datetime64("2020-04-10T00:00:00")]) == b'[7,"2020-04-10T00:00:00"]'
+    rows = pl.DataFrame({"at": [datetime(2020, 4, 10, tzinfo=UTC), None], "n": [2**63 - 1, None]})
+    assert encode_json(rows.to_dicts()) == (
+        b'[{"at":"2020-04-10T00:00:00Z","n":9223372036854775807},{"at":null,"n":null}]'
+    )
 
 
 @pytest.mark.parametrize("missing", MISSING, ids=["NaT", "NA"])

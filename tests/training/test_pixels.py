@@ -66,6 +66,11 @@ def test_masks():
     assert category_mask(item_of(None, BITMAP, [ROSE]), unlabeled=0, id_increment=-6).tolist() == [[0, 1, 0]]
 
 
+def test_an_item_without_image():
+    with pytest.raises(InputError, match=r"^image: this item has no image; items have none with images=False$"):
+        rgb(item_of().image)
+
+
 @pytest.mark.parametrize("label", [None, Label(label_status="LABELED"), Label(label_status="LABELED", attributes={})])
 def test_a_label_without_attributes_or_bitmap(label):
     """It is unlabelled as a whole, and ends no epoch."""

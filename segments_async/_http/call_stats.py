@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 
 from segments_async._wire.replies import request_id_in
 
@@ -26,7 +26,7 @@ class CallStats:
     """Bytes of request bodies on the wire, for requests that got a response."""
     deleted: int = 0
     """The number of items that a bulk deletion reported as deleted."""
-    _headers: Mapping[str, str] | None = None
+    _headers: Mapping[str, str] | None = field(default=None, repr=False)
     _redactor: KeyRedactor | None = None
 
     def record_reply(self, headers: Mapping[str, str], redactor: KeyRedactor) -> None:

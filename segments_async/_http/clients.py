@@ -14,6 +14,7 @@ import httpx
 
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
 from segments_async._wire.proxies import NoProxy, proxies_in
+from segments_async._wire.redaction import redact_keys
 from segments_async._wire.replies import redact_url, redact_urls
 from segments_async.errors import InputError
 
@@ -44,17 +45,17 @@ class _EmptyCookies(httpx.Cookies):
         pass
 
 
-class _SignatureFilter(logging.Filter):
-    """Remove the signatures of presigned URLs from log records of httpx and httpcore, which contain full URLs."""
+class _SecretsFilter(logging.Filter):
+    """Remove secrets from log records of httpx and httpcore, which contain full URLs and the headers of responses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if (redacted := redact_urls(message)) != message:
+        if (redacted := redact_keys(redact_urls(message))) != message:
             record.msg, record.args = redacted, ()
         return True
 
 
-_SIGNATURE_FILTER = _SignatureFilter()
+_SECRETS_FILTER = _SecretsFilter()
 
 
 def pooled_client(
@@ -75,7 +76,7 @@ def pooled_client(
     Raises:
         InputError: *transport* is of another type, or a proxy of the environment is invalid or cannot be used.
     """
-    mask_signatures()
+    mask_secrets()
     if isinstance(transport, httpx.AsyncBaseTransport):
         return _without_cookies(httpx.AsyncClient(transport=transport))
     if transport is None:
@@ -141,10 +142,10 @@ def _without_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
     return client
 
 
-def mask_signatures() -> None:
-    """Remove the signatures of presigned URLs from the log records of httpx and httpcore."""
+def mask_secrets() -> None:
+    """Remove API keys and the signatures of presigned URLs from the log records of httpx and httpcore."""
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_SIGNATURE_FILTER)
+        logging.getLogger(name).addFilter(_SECRETS_FILTER)
 
 
 def _proxy(url: str, transport: str | None) -> httpx.Proxy:

@@ -19,14 +19,14 @@ from attrs import Factory, define, frozen
 
 from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import Body, BodyTooLargeError
-from segments_async._http.clients import mask_signatures, pooled_client
+from segments_async._http.clients import mask_secrets, pooled_client
 from segments_async._http.gate import Gate
 from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
 from segments_async._wire.causes import forget_frames
 from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
 from segments_async._wire.page_lengths import LongestPages
-from segments_async._wire.replies import Reply, origin_of, redact_url, request_id_in
+from segments_async._wire.replies import Reply, origin_of, redact_url, redact_urls, request_id_in
 from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
 from segments_async.hooks import CallEvent
 
@@ -138,7 +138,7 @@ class Pool:
             self.api: httpx.AsyncClient = pooled_client(self._transport, self.max_connections, self._count_connection)
             self._owned.append(self.api)
         else:
-            mask_signatures()
+            mask_secrets()
             self.api = self._http_client
         if self._http_client is None and not isinstance(self._transport, httpx.AsyncBaseTransport):
             self.storage: httpx.AsyncClient = pooled_client(
@@ -218,8 +218,9 @@ class Pool:
         except BodyTooLargeError:
             problem = f"the answer is larger than max_answer_mb={self.max_answer_bytes / MB:g} allows"
             raise DecodeError(problem, method=call.method, url=call.url) from None
-        except Exception as error:
-            raise self._failure(error, call) from error
+        except Exception as error:  # noqa: BLE001 (raised as an error of this package)
+            failure = self._failure(error, call)
+            raise failure from failure.__cause__
         except BaseException as error:
             forget_frames(error)  # as in `_failure`
             raise
@@ -240,8 +241,9 @@ class Pool:
             response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
         except SegmentsError:
             raise
-        except Exception as error:
-            raise self._failure(error, call) from error
+        except Exception as error:  # noqa: BLE001 (raised as an error of this package)
+            failure = self._failure(error, call)
+            raise failure from failure.__cause__
         except BaseException as error:
             forget_frames(error)
             raise
@@ -271,7 +273,10 @@ class Pool:
         Its stack frames are dropped: their local variables contain the headers with the key, and some tools print them.
         """
         forget_frames(error)
-        return request_error(error, call.method, call.url, sent=call.was_sent)
+        return request_error(error, call.method, call.url, sent=call.was_sent, redact=self._mask)
+
+    def _mask(self, text: str) -> str:
+        return redact_urls(self.redact(text) or "")
 
     def _notify_response(self, response: httpx.Response, call: _Call) -> None:
         seconds = self.clock.monotonic() - call.started

@@ -237,6 +237,7 @@ class Session:
                 target = slash_redirect(reply.status, str(url), reply.headers.get("location"))
                 if target is not None:
                     reply = await send(httpx.URL(target), seconds)
+                reply = self._redactor.redact(reply)
                 self._check_status(reply)
             if may_be_throttled(reply.content):
                 self._check_throttling(reply)
@@ -355,7 +356,6 @@ class Session:
             ApiError: It is not a success.
         """
         if not 200 <= reply.status < 300:  # noqa: PLR2004
-            reply = self._redactor.redact(reply)
             raise error_for(reply, now=self.clock.time())
 
     def _check_throttling(self, reply: Reply) -> None:
@@ -392,11 +392,13 @@ class Session:
             payload = decode_json(reply.content)
             return payload, structure(payload, model)
         except DecodeError as error:
-            if (redacted := self._redactor.redact(reply)) is not reply:
-                return self._decode(redacted, model)
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload
-        raise self._decode_error(reply, problem, path, payload)
+        redacted = self._redactor.redact(reply)
+        if redacted is reply:
+            raise self._decode_error(reply, problem, path, payload)
+        reply, payload, problem, path = redacted, None, "", ""  # some tools print the local variables of this frame
+        return self._decode(reply, model)
 
     def _decode_error(self, reply: Reply, problem: str, path: str, payload: Any) -> DecodeError:
         return DecodeError(

@@ -202,8 +202,9 @@ class _Download:
                 self._session.pool.counts.bytes_received += response.num_bytes_downloaded
         except SegmentsError:
             raise
-        except Exception as error:
-            raise request_error(error, "GET", redact_url(self._url), sent=True) from error
+        except Exception as error:  # noqa: BLE001 (raised as an error of this package)
+            failure = request_error(error, "GET", redact_url(self._url), sent=True)
+            raise failure from failure.__cause__
         if problem is not None:  # raised by the sink or by `on_progress`
             raise problem
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import httpx
 
 from segments_async._wire.causes import causes_of
 from segments_async._wire.content_coding import CodingError
+from segments_async._wire.replies import redact_urls
 from segments_async._wire.shortages import shortage_hint
 from segments_async.errors import ConnectError, RequestTimeoutError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PHASES: tuple[tuple[type[httpx.TimeoutException], str], ...] = (
     (httpx.PoolTimeout, "no connection became free in time"),
@@ -24,9 +29,20 @@ _OBJECT = re.compile(r"<[^<>]*>| at 0x[0-9a-fA-F]+|\b(?:0x)?[0-9a-fA-F]{10,}\b")
 MAX_MESSAGE = 300
 
 
-def request_error(error: Exception, method: str, url: str, *, sent: bool | None = None) -> TransportError:
+class MaskedError(Exception):
+    """Takes the place of an exception whose message contains a secret, such as a malformed header with the API key."""
+
+
+def request_error(
+    error: Exception,
+    method: str,
+    url: str,
+    *,
+    sent: bool | None = None,
+    redact: Callable[[str], str] = redact_urls,
+) -> TransportError:
     """
-    Return the error for a failed exchange.
+    Return the error for a failed exchange; its ``__cause__`` is *error*, or a `MaskedError` in its place.
 
     Every exception is mapped, because a URL, a proxy, TLS, a response or a library may raise undocumented exceptions.
 
@@ -36,7 +52,21 @@ def request_error(error: Exception, method: str, url: str, *, sent: bool | None 
         url: The request's URL without secrets.
         sent: Whether bytes of the request may have reached the server; None if the transport does not say, and then
             the exception decides.
+        redact: Removes the secrets from a message.
     """
+    failure = _classify(error, method, url, sent)
+    failure.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in failure.args)
+    failure.__cause__ = _without_secrets(error, redact)
+    return failure
+
+
+def _without_secrets(error: Exception, redact: Callable[[str], str]) -> Exception:
+    if all(redact(text := str(cause)) == text for cause in causes_of(error)):
+        return error
+    return MaskedError(f"{type(error).__name__}: {redact(str(error))}")
+
+
+def _classify(error: Exception, method: str, url: str, sent: bool | None) -> TransportError:  # noqa: FBT001
     aiohttp_names = _aiohttp_class_names(error) | _aiohttp_class_names(error.__cause__)
     if isinstance(error, CodingError | httpx.DecodingError):
         return TransportError(_describe("the answer could not be decompressed", error), method=method, url=url)

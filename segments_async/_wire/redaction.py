@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Lock
+from weakref import WeakSet
+
 import httpx
 
 from segments_async._wire.replies import Reply
@@ -9,12 +12,26 @@ from segments_async._wire.replies import Reply
 MIN_REDACTED_KEY = 8
 """A shorter key is a word from a test; replacing it would only make errors unreadable."""
 
+_redactors: WeakSet[KeyRedactor] = WeakSet()
+_lock = Lock()  # logs are written, and clients created, in several threads
+
+
+def redact_keys(text: str) -> str:
+    """Return *text* with the keys of all clients of this process replaced by ``***``."""
+    with _lock:
+        redactors = list(_redactors)
+    for redactor in redactors:
+        text = redactor.redact_text(text) or ""
+    return text
+
 
 class KeyRedactor:
     """Replace the API key in responses that echo it. Its repr does not show the key."""
 
     def __init__(self, key: str) -> None:
         self._key = key if len(key) >= MIN_REDACTED_KEY else None
+        with _lock:
+            _redactors.add(self)
 
     def redact_text(self, text: str | None) -> str | None:
         """Return *text* with the key replaced by ``***``."""

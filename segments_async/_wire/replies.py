@@ -35,6 +35,9 @@ MAX_REQUEST_ID = 128
 MAX_LOCATION = 200
 MAX_DEPTH = 16
 """Maximum nesting of an error body that is read; deeper parts are replaced by a note."""
+MAX_MASKED_DEPTH = 100
+"""Maximum nesting of an error body that is kept if it may contain a URL."""
+_TOO_DEEP = "(nested too deeply to show)"
 MAX_PROBLEMS = 1000
 """Maximum number of problems that are read from an error body."""
 MAX_DETAIL = 500
@@ -71,6 +74,8 @@ _THROTTLED = "throttled"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_FIELDS = frozenset({"detail", "code", "messages"})
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_XML_SECRET = re.compile(r"<(\w*sign\w*|canonical\w*|token[\w-]*|awsaccesskeyid)>[^<]*<", re.IGNORECASE)
+"""What S3 repeats of a refused request: its signature, what was signed, and the session token."""
 _XML_MESSAGE = re.compile(r"<(?:Code|Message)>(.*?)</(?:Code|Message)>", re.DOTALL)
 
 
@@ -151,9 +156,27 @@ def redact_urls(text: str) -> str:
     return _QUERY.sub(redact_query, _USERINFO.sub("//", text))
 
 
+def _masked_body(reply: Reply) -> Any:
+    """Return the body of an error without the signatures of the URLs in it."""
+    body = reply.body()
+    return _mask(body, MAX_MASKED_DEPTH) if any(sign in reply.content for sign in (b"?", b"@", b"<")) else body
+
+
+def _mask(value: Any, levels: int) -> Any:
+    if isinstance(value, str):
+        return _XML_SECRET.sub(r"<\1>...<", redact_urls(value))
+    if isinstance(value, dict | list) and not levels:
+        return _TOO_DEEP
+    if isinstance(value, dict):
+        return {_mask(key, levels): _mask(inner, levels - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_mask(inner, levels - 1) for inner in value]
+    return value
+
+
 def error_for(reply: Reply, *, now: float) -> ApiError:
     """Return the error for an unsuccessful response of the API. The status decides; the message only refines it."""
-    body = reply.body()
+    body = _masked_body(reply)
     detail, fields = read_problems(body)
     cls = _BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else ApiError)  # noqa: PLR2004
     cls = _refine(cls, detail.lower(), reply.status)
@@ -174,6 +197,7 @@ def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | De
     """
     if not isinstance(payload, dict) or "detail" not in payload or payload.keys() - _NOT_FIELDS:
         return None
+    payload = _mask(payload, MAX_MASKED_DEPTH)
     detail, fields = read_problems(payload)
     if _THROTTLED in detail.lower():
         error = _build(RateLimitError, reply, detail, fields, payload, now)
@@ -202,7 +226,7 @@ def storage_error_for(reply: Reply, *, now: float) -> ApiError:
     """
     table: dict[int, type[ApiError]] = {404: NotFoundError, 429: RateLimitError}
     cls = table.get(reply.status, ServerError if reply.status >= 500 else ApiError)  # noqa: PLR2004
-    body = reply.body()
+    body = _masked_body(reply)
     detail, fields = read_problems(body)
     return _build(cls, reply, detail, fields, body, now)
 
@@ -246,7 +270,7 @@ def read_problems(body: Any) -> tuple[str, dict[str, list[str]]]:
 
 def _flatten(value: Any, path: str, levels: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict | list) and not levels:
-        yield path, "(nested too deeply to show)"
+        yield path, _TOO_DEEP
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _flatten(inner, f"{path}.{key}" if path else str(key), levels - 1)

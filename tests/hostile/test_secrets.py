@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import traceback
 
 import anyio
@@ -29,21 +30,36 @@ ANSWERS = {
     "half a body": lambda peer, _: (peer.send(answer(b"{}", length=9)), peer.close()),
     "403": lambda peer, _: peer.send(answer({"detail": "No."}, 403)),
     "echo": lambda peer, request: peer.send(answer({"detail": request.headers["authorization"]}, 400)),
+    "echo in a header": lambda peer, request: peer.send(answer({}, 400, {"X-Request-Id": key_of(request)})),
+    "echo in a page": lambda peer, request: peer.send(answer(b"<html>" + key_of(request).encode())),
+    "echo in a wrong result": lambda peer, request: peer.send(answer(b'{"a": "%s"' % key_of(request).encode())),
+    "echo in a redirect": lambda peer, request: peer.send(
+        answer(b"", 302, {"Location": f"https://elsewhere.test/?a={key_of(request)}"})
+    ),
+    "echo for a status": lambda peer, request: peer.send(f"{key_of(request)}\r\n\r\n".encode()),
+    "echo for a header": lambda peer, request: peer.send(f"HTTP/1.1 200 OK\r\n{key_of(request)}\r\n\r\n".encode()),
     "stall": lambda peer, _: peer.stall(),
 }
+
+
+def key_of(request) -> str:
+    return request.headers["authorization"].partition(" ")[2]
 
 
 @WIRES
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_error_of_a_call(connect, name, method):
+async def test_error_of_a_call(connect, caplog, name, method):
+    """Nor is it in its words, its pickle and the logs of all libraries."""
+    caplog.set_level(logging.DEBUG)
     with RawServer(ANSWERS[name]) as api, within(5):
         async with connect(api.url, retry=ONCE, timeout=0.3) as client:
             with pytest.raises(SegmentsError) as caught:
                 await client.request(method, "/x/", json={"a": "b" * 500_000} if method == "POST" else None)
 
     assert KEY not in frames_of(caught.value)
-    assert KEY not in repr(caught.value) + str(vars(caught.value))
+    assert KEY not in repr(caught.value) + str(vars(caught.value)) + caplog.text
+    assert KEY.encode() not in pickle.dumps(caught.value)
 
 
 @WIRES
@@ -162,3 +178,48 @@ async def test_signature_in_logs(connect, caplog, key):
 
     assert "s3cr3t-signature" not in caplog.text
     assert "s3cr3t-signature" not in str(caught.value)
+
+
+SIGNATURE = "5f4dcc3b5aa765d61d8327deb882cf99"
+ADDRESS = f"https://bucket.test/a.png?X-Amz-Expires=60&X-Amz-Signature={SIGNATURE}"
+OF_S3 = f"""<Error><Code>SignatureDoesNotMatch</Code><Message>It does not match.</Message>
+<StringToSign>a {SIGNATURE}</StringToSign><SignatureProvided>{SIGNATURE}</SignatureProvided>
+<CanonicalRequest>GET {SIGNATURE}</CanonicalRequest><Token-0>{SIGNATURE}</Token-0></Error>"""
+WORDS = {
+    "detail": answer({"detail": f"{ADDRESS} cannot be fetched."}, 400),
+    "field": answer({"attributes": {"image": {"url": [f"Not an image: {ADDRESS}."]}}}, 400),
+    "name of a field": answer({ADDRESS: ["Wrong."]}, 400),
+    "200": answer({"detail": f"{ADDRESS} cannot be fetched."}),
+    "S3": answer(OF_S3.encode(), 403, {"Content-Type": "application/xml"}),
+    "page": answer(f"<html><title>No {ADDRESS} here</title></html>".encode(), 404),
+    "no head": b"nonsense\r\n\r\n",
+}
+
+
+@WIRES
+@pytest.mark.parametrize("words", WORDS)
+async def test_signature_in_the_words_of_a_refusal(connect, words):
+    """Whoever answers, and wherever in the answer: it is in no error."""
+    with RawServer(lambda peer, _: peer.send(WORDS[words])) as server, within(5):
+        async with connect(server.url, retry=ONCE, timeout=0.3) as client:
+            with pytest.raises(SegmentsError) as of_api:
+                await client.labels.delete("u")
+            errors = [of_api.value]
+            if words != "200":
+                with pytest.raises(SegmentsError) as of_storage:
+                    await client.assets.read(f"{server.url}/a.png?X-Amz-Signature={SIGNATURE}")
+                errors.append(of_storage.value)
+
+    for error in errors:
+        assert SIGNATURE not in "".join(traceback.format_exception(error)) + repr(error) + str(vars(error))
+        assert SIGNATURE.encode() not in pickle.dumps(error)
+
+
+@WIRES
+async def test_signature_of_a_bad_address(connect):
+    """Libraries repeat the whole address."""
+    async with connect("http://127.0.0.1:9", retry=ONCE) as client:
+        with pytest.raises(SegmentsError) as caught:
+            await client.assets.read(f"http://127.0.0.1:99999/a.png?sig={SIGNATURE}")
+    assert SIGNATURE not in "".join(traceback.format_exception(caught.value))
+    assert SIGNATURE.encode() not in pickle.dumps(caught.value)

@@ -48,6 +48,8 @@ class _Shapes:
                     shape = {"type": kind, "points": [list(point) for point in points]}
                     number = len(annotations) + 1
                     annotations.append({"id": number, "category_id": category, **shape, **self._details(found, number)})
+                if found.mask is not None:
+                    self._drawing.changed[BOXED.format("masks")] += 1
             except ValueError as error:
                 self._drawing.problems.append(ImportProblem(found.where, str(error), image=image.name))
         return annotations

@@ -6,19 +6,22 @@ write: polygons, turned boxes (``robndbox``) and ``attributes``. A box states it
 itself (``The VOC2012 Database``), which count pixels from 1, the left and the top edge move by one pixel.
 
 ``difficult``, ``truncated`` and ``occluded`` become attributes if they are set, and ``pose`` and actions if they are
-given. A part of an object, such as a head, becomes an object with the attribute ``part_of``.
+given. The masks in ``SegmentationObject`` are what a bitmap has instead of the boxes. A part of an object, such as a
+head, becomes an object with the attribute ``part_of``.
 """
 
 from __future__ import annotations
 
 import math
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from segments_async.imports.file_per_image import FilePerImage
 from segments_async.imports.formats import Format
 from segments_async.imports.named_categories import value_of
 from segments_async.imports.reading import UnreadableError, box_of, note_problem, numbers_of, size_of
-from segments_async.imports.shapes import Box, Dot, Polygon, Shape, SourceImage, SourceObject
+from segments_async.imports.shapes import Box, Dot, Polygon, Segment, Shape, SourceImage, SourceObject
 from segments_async.imports.turned import TURNED, corners_of, turned
 from segments_async.imports.xml_text import read_xml, root_tag, text_in
 
@@ -27,9 +30,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
+    import numpy as np
+    import numpy.typing as npt
+
     from segments_async.imports.peek import Peek
 
-MASKS = "images with masks in SegmentationObject, which are not read"
+NO_MASKS = "images whose masks are not in SegmentationObject"
+_MASKS = "SegmentationObject"
 _FOLDERS = ("JPEGImages", "images", "Images", "")
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 _KNOWN = frozenset(
@@ -54,16 +61,30 @@ class PascalVoc(FilePerImage):
             raise UnreadableError(f"expected the element <annotation>, got <{root.tag}>")
         image = SourceImage(name="", size=size_of(text_in(root, "size/width"), text_in(root, "size/height")))
         self._place(image, file, text_in(root, "filename") or text_in(root, "path") or file.stem)
-        if text_in(root, "segmented") == "1":
-            image.left_out[MASKS] += 1
+        has_masks = self._find_masks(image, file)
+        if text_in(root, "segmented") == "1" and not has_masks:
+            image.left_out[NO_MASKS] += 1
         shift = 1 if "VOC20" in (text_in(root, "source/database") or "") else 0
         for index, element in enumerate(root.findall("object")):
             where = f"{self._shown(file)}: object[{index}]"
             with note_problem(image.problems, where, image.name):
-                self._add(image, list(self._objects(element, image, where, shift)))
+                mask = Segment(index + 1) if has_masks else None
+                self._add(image, list(self._objects(element, image, where, shift, mask)))
         return image
 
-    def _objects(self, element: Element, image: SourceImage, where: str, shift: int) -> Iterator[SourceObject]:
+    def _find_masks(self, image: SourceImage, file: Path) -> bool:
+        """Find the PNG of an image's masks, below the folder that is read."""
+        place = type(file)(os.path.relpath(file, self._root))
+        folders = place.parent.parts
+        at = folders.index(self._folder_name) if self._folder_name in folders else len(folders)
+        found = self._find(type(file)(*folders[:at], _MASKS, *folders[at + 1 :], f"{place.stem}.png"))
+        if found is not None:
+            image.pixels = partial(_object_numbers, found)
+        return found is not None
+
+    def _objects(
+        self, element: Element, image: SourceImage, where: str, shift: int, mask: Segment | None
+    ) -> Iterator[SourceObject]:
         shape, box = _shape_of(element, image, shift)
         name = text_in(element, "name")
         attributes = _attributes_of(element)
@@ -72,7 +93,9 @@ class PascalVoc(FilePerImage):
             if child.tag not in _KNOWN:
                 image.left_out[f"elements <{child.tag}> of objects"] += 1
         category = self._categories.id_of(name)
-        yield SourceObject(category=category, shape=shape, box=box, attributes=attributes or None, where=where)
+        yield SourceObject(
+            category=category, shape=shape, box=box, mask=mask, attributes=attributes or None, where=where
+        )
         for part, part_shape in parts:
             number = self._categories.id_of(text_in(part, "name"))
             yield SourceObject(category=number, shape=part_shape, attributes={"part_of": name}, where=where)
@@ -85,6 +108,12 @@ class PascalVoc(FilePerImage):
         yield folder / name
         for images in _FOLDERS:
             yield folder / images / name
+
+
+def _object_numbers(path: Path) -> npt.NDArray[np.uint32]:
+    from segments_async.imports.voc_masks import object_numbers  # noqa: PLC0415 (an extra)
+
+    return object_numbers(path)
 
 
 def _numbers(element: Element, names: tuple[str, ...], what: str) -> list[float]:

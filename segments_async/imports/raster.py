@@ -30,6 +30,8 @@ COVERED = "objects without pixels: outside the image, smaller than a pixel, or c
 PARTLY_COVERED = "objects that later ones cover in part"
 DRAWN = "{} drawn as pixels"
 NO_SEGMENT = "pixels of no object"
+NO_MASK = "objects without a mask where they are, in an image with masks"
+_OTHER_SIZE = "its mask is {} x {} pixels, but its image {} x {}"
 
 
 def rasterize(image: SourceImage, drawing: Drawing) -> tuple[list[dict[str, Any]], npt.NDArray[np.uint32]]:
@@ -53,12 +55,14 @@ def rasterize(image: SourceImage, drawing: Drawing) -> tuple[list[dict[str, Any]
             continue
         number = len(areas)
         try:
-            areas.append(_draw(ids, found.shape, number, segments))
+            masked = _draw_mask(ids, found, number, segments)
+            areas.append(masked or _draw(ids, found.shape, number, segments))
         except ValueError as error:
             drawing.problems.append(ImportProblem(found.where, str(error), image=image.name))
             continue
         drawn.append((number, category, found))
-        if isinstance(found.shape, Box | Polygon):
+        drawing.changed[NO_MASK] += int(found.mask is not None and not masked)
+        if not masked and isinstance(found.shape, Box | Polygon):
             drawing.changed[DRAWN.format(words_of(found.shape))] += 1
     if segments is not None:
         _count_strangers(image, segments, drawing)
@@ -100,6 +104,28 @@ def _segments_of(image: SourceImage) -> npt.NDArray[np.uint32] | None:
     return None if image.pixels is None else image.pixels()
 
 
+def _draw_mask(
+    ids: npt.NDArray[np.uint32], found: SourceObject, number: int, segments: npt.NDArray[np.uint32] | None
+) -> int:
+    """Draw the pixels that an object has beside its shape, and return how many; 0 if they are elsewhere."""
+    if found.mask is None or segments is None:
+        return 0
+    bits = _bits(found.mask, (0, 0), segments)
+    if bits.shape != ids.shape:
+        raise UnreadableError(_OTHER_SIZE.format(bits.shape[1], bits.shape[0], ids.shape[1], ids.shape[0]))
+    around = box_of_mask(bits)
+    if around is None or not _overlap(around, found.shape):
+        return 0
+    ids[bits] = number
+    return int(np.count_nonzero(bits))
+
+
+def _overlap(box: Box, shape: Shape) -> bool:
+    return not isinstance(shape, Box) or (
+        box.left < shape.right and shape.left < box.right and box.top < shape.bottom and shape.top < box.bottom
+    )
+
+
 def _draw(ids: npt.NDArray[np.uint32], shape: Shape, number: int, segments: npt.NDArray[np.uint32] | None) -> int:
     """Draw one object, and return how many pixels it has."""
     height, width = ids.shape
@@ -110,8 +136,7 @@ def _draw(ids: npt.NDArray[np.uint32], shape: Shape, number: int, segments: npt.
         return max(0, columns.stop - columns.start) * max(0, rows.stop - rows.start)
     bits = _bits(shape, (width, height), segments)
     if bits.shape != ids.shape:
-        found = f"{bits.shape[1]} x {bits.shape[0]}"
-        raise UnreadableError(f"its mask is {found} pixels, but its image {width} x {height}")
+        raise UnreadableError(_OTHER_SIZE.format(bits.shape[1], bits.shape[0], width, height))
     ids[bits] = number
     return int(np.count_nonzero(bits))
 
@@ -154,7 +179,8 @@ def box_of_mask(bits: Bits) -> Box | None:
 
 def _count_strangers(image: SourceImage, segments: npt.NDArray[np.uint32], drawing: Drawing) -> None:
     """Count the pixels whose number no object has."""
-    known = [found.shape.number for found in image.objects if isinstance(found.shape, Segment)]
+    parts = [part for found in image.objects for part in (found.shape, found.mask)]
+    known = [part.number for part in parts if isinstance(part, Segment)]
     count = int(np.count_nonzero(segments)) - sum(
         int(np.count_nonzero(segments == np.uint32(number))) for number in set(known) if 0 < number < 2**32
     )

@@ -96,6 +96,8 @@ class SourceObject:
     shape: Shape
     box: Box | None = None
     """The box that the file states beside the shape; None if it states none."""
+    mask: Segment | None = None
+    """The pixels that a bitmap has instead of the shape, if the array of the image contains them."""
     attributes: dict[str, Any] | None = None
     track_id: int | None = None
     is_keyframe: bool | None = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from segments_async import DecodeError, InputError
 from segments_async.imports import read_annotations
@@ -68,7 +72,77 @@ def test_files_of_voc_itself_count_from_one(folder):
     rose, stem = label.attributes["annotations"]
     assert rose["points"] == [[9, 4], [30.5, 20]]
     assert (stem["points"], stem["attributes"]) == ([[0, 0], [2, 2]], {"part_of": "rose"})
-    assert label.left_out == {"images with masks in SegmentationObject, which are not read": 1}
+    assert label.left_out == {"images whose masks are not in SegmentationObject": 1}
+
+
+def masks(kind, size=(64, 48)):
+    """Two objects, the border of the first, and a third number without an object."""
+    numbers = np.zeros((size[1], size[0]), np.uint8)
+    numbers[5:20, 10:20] = 1
+    numbers[5:20, 20] = 255
+    numbers[30:40, 30:50] = 2
+    numbers[44:, 60:] = 9
+    image = Image.fromarray(numbers)
+    colours = [(n, channel) for n in range(256) for channel in range(3)]
+    image.putpalette([sum(((n >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(3)) for n, channel in colours])
+    file = io.BytesIO()
+    (image if kind == "P" else image.convert(kind)).save(file, "PNG")
+    return file.getvalue()
+
+
+SECOND = BOX.replace("10<", "30<").replace(">5<", ">30<").replace("30.5", "50").replace("20<", "40<")
+
+
+@pytest.mark.parametrize("kind", ["P", "RGB", "RGBA"])
+def test_masks_of_objects(folder, kind):
+    """In a bitmap, they are in place of the boxes; the third object has none."""
+    leaf = "<bndbox><xmin>0</xmin><ymin>40</ymin><xmax>9</xmax><ymax>48</ymax></bndbox>"
+    objects = [thing(), thing("bud", SECOND), thing("leaf", leaf)]
+    root = folder({
+        "Annotations/wood/a.xml": voc(*objects, more="<segmented>1</segmented>"),
+        "Annotations/b.xml": voc(thing(), filename="b.jpg"),
+        "SegmentationObject/wood/a.png": masks(kind),
+    })  # fmt: skip
+    plain, masked = sorted(read(root, "segmentation-bitmap"), key=lambda label: label.name)
+    assert (plain.name, plain.changed) == ("b.jpg", {"boxes drawn as pixels": 1})
+    assert [one["category_id"] for one in masked.attributes["annotations"]] == [1, 2, 3]
+    assert [int((masked.bitmap == number).sum()) for number in range(5)] == [64 * 48 - 150 - 200 - 72, 150, 200, 72, 0]
+    no_mask = "objects without a mask where they are, in an image with masks"
+    assert masked.changed == {no_mask: 1, "boxes drawn as pixels": 1}
+    assert masked.left_out == {"pixels of no object": 16}
+    for task_type in ("vector", "bboxes"):
+        [shapes] = [label for label in read(root, task_type) if label.name == "wood/a.jpg"]
+        assert [one["type"] for one in shapes.attributes["annotations"]] == ["bbox"] * 3
+        assert shapes.changed == {"masks of which only the box is imported": 3}
+        assert not shapes.left_out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda: b"GIF89a", "SegmentationObject/a.png: cannot be read"),
+        (lambda: masks("P")[:200], "SegmentationObject/a.png: cannot be read"),
+        (lambda: masks("P", (60, 48)), "its mask is 60 x 48 pixels, but its image 64 x 48"),
+        (lambda: masks("1"), "SegmentationObject/a.png: expected a palette or colours, got 1"),
+    ],
+)
+def test_masks_that_cannot_be_read(folder, content, words):
+    """They are named, and the other images arrive."""
+    files = {f"Annotations/{name}.xml": voc(thing(), filename=f"{name}.jpg") for name in "ab"}
+    root = folder({**files, "SegmentationObject/a.png": content()})
+    broken, whole = read(root, "segmentation-bitmap")
+    assert words in str(broken.problems[0])
+    assert len(whole.attributes["annotations"]) == 1
+    [boxes, _] = read(root, "vector")
+    assert len(boxes.attributes["annotations"]) == 1
+
+
+def test_masks_outside_the_folder_are_not_read(folder):
+    root = folder({"voc/Annotations/a.xml": voc(thing()), "a.png": b"secret"})
+    (root / "voc" / "SegmentationObject").mkdir()
+    (root / "voc" / "SegmentationObject" / "a.png").symlink_to(root / "a.png")
+    [label] = read(root / "voc", "segmentation-bitmap")
+    assert label.changed == {"boxes drawn as pixels": 1}
 
 
 def test_polygons_turned_boxes_and_points(folder):

@@ -405,8 +405,9 @@ class WebhookError(SegmentsError):
     A webhook is not to be processed: respond with `status`, and do nothing else.
 
     Attributes:
-        status: The HTTP status to respond with. 400: it is forged, altered, stale, empty, or not an event. 200: it was
-            processed before. 409: it is being processed, and should be delivered again in case that fails.
+        status: The HTTP status to respond with. 400: it is forged, altered, stale or empty. 200: it was processed
+            before, or it is genuine but not an event, and would not be one if it were delivered again. 409: it is being
+            processed, and should be delivered again in case that fails.
     """
 
     status: int = 400

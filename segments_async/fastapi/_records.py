@@ -88,8 +88,9 @@ class RecordFolder:
         except sqlite3.DatabaseError as error:
             if _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise InputError(
-                    f"{self._path} is in use by another process or another UploadJobs; give each one its own folder "
-                    "(under pytest-xdist, a folder such as tmp_path)",
+                    f"{self._path} is in use by another process or another UploadJobs. Several processes share their "
+                    "uploads with UploadJobs(QueueBackend(url)); otherwise, start the application with one worker, or "
+                    "give each process its own folder (under pytest-xdist, a folder such as tmp_path)",
                     path="folder",
                 ) from error
             if _code(error) != sqlite3.SQLITE_NOTADB:

@@ -107,7 +107,7 @@ async def _stream(source: Followed | UploadStatus, last_event_id: str | None) ->
     deadline = anyio.current_time() + STREAM_SECONDS
     yield "retry: 1000\n\n"
     sent = last_event_id
-    while anyio.current_time() < deadline:
+    while (left := deadline - anyio.current_time()) > 0:
         status = source if isinstance(source, UploadStatus) else source.status
         if isinstance(source, UploadStatus) or status.state not in ACTIVE:
             yield _event("end", status)
@@ -115,7 +115,7 @@ async def _stream(source: Followed | UploadStatus, last_event_id: str | None) ->
         if _event_id(status) != sent:
             yield _event("progress", status)
             sent = _event_id(status)
-        with anyio.move_on_after(HEARTBEAT_SECONDS) as waiting:
+        with anyio.move_on_after(min(HEARTBEAT_SECONDS, left)) as waiting:
             await source.wait_for_change(status)
         if waiting.cancelled_caught:
             yield ": still here\n\n"

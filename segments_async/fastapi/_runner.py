@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -65,6 +65,8 @@ class Runner:
         """Uploads that have not ended, and ended ones whose records could not be written."""
         self._queue: deque[Upload] = deque()
         self._running = 0
+        self._ended = 0
+        """Number of uploads that have ended and left memory."""
         self._stopping = False
         self._locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
         self._group: TaskGroup | None = None
@@ -176,8 +178,15 @@ class Runner:
         Raises:
             NotFoundError: There is no such upload.
         """
-        record = None if id in self._uploads else await self._require_store().read(id)
-        return self._found(id, record)
+        return self._found(id, await self._read(id))
+
+    async def _read(self, id: str) -> Record | None:
+        """Read the record of an upload that is not in memory, again if one ended while it was read."""
+        ended, record = None, None
+        while id not in self._uploads and ended != self._ended:
+            ended = self._ended
+            record = await self._require_store().read(id)
+        return record
 
     def find_now(self, id: str) -> tuple[Record, UploadStatus]:
         """Return an upload, after a blocking read if it has ended."""
@@ -196,7 +205,13 @@ class Runner:
         """Return all uploads, the least recently started or ended first."""
         records = {record.id: record for record in await self._require_store().records()}
         unsaved = [upload.record for name, upload in self._uploads.items() if name not in records]
-        return [self._found(record.id, record) for record in (*records.values(), *unsaved)]
+        found = []
+        for record in (*records.values(), *unsaved):
+            with suppress(NotFoundError):  # forgotten in the meantime
+                # One that was running may have ended while the folder was read.
+                running = record.state == "running"
+                found.append(await self.find(record.id) if running else self._found(record.id, record))
+        return found
 
     async def _run_locked(self, id: str, operation: Callable[[], Awaitable[T]]) -> T:
         """
@@ -285,6 +300,7 @@ class Runner:
             saved = await self._require_store().save(upload.record)
         if saved:
             del self._uploads[upload.id]
+            self._ended += 1
         upload.update(state=state, detail=detail)
 
     async def _stop(self, store: RecordFolder) -> None:

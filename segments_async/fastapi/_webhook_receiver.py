@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope
+from attrs import field, frozen
 from fastapi import HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 
 from segments_async._threads import run_sync
+from segments_async._validators import is_number
 from segments_async.errors import WebhookError
 from segments_async.fastapi.problems import own_choice
 from segments_async.webhooks import MessageIds, ReplayGuard, WebhookEvent, message_id, verify
@@ -27,6 +31,14 @@ Secret = str | Sequence[str]
 SecretSource = Secret | Callable[[], Secret | Awaitable[Secret]]
 
 logger: logging.Logger = logging.getLogger("segments_async")
+
+
+@frozen
+class Lease:
+    """A message, or a part of one, from when it is claimed."""
+
+    name: str
+    since: float = field(factory=time.monotonic)
 
 
 class Receiver:
@@ -51,45 +63,52 @@ class Receiver:
         self._replay = replay
         self._max_body = max_body
 
-    async def accept(self, request: Request) -> tuple[WebhookEvent, str]:
+    async def accept(self, request: Request) -> tuple[WebhookEvent, Lease]:
         """
-        Verify a request and lease its message; returns its event and its id.
+        Verify a request and lease its message; returns its event and the lease.
 
         Raises:
-            HTTPException: The request is not genuine (400), too large (413), or its message is being processed (409)
-                or was processed before (200).
+            HTTPException: The request is not genuine (400), too large (413), or its message is being processed (409),
+                was processed before (200), or is genuine but not an event (200).
         """
         body = await self._read(request)
         with own_choice():  # an invalid secret is a configuration error
             secret = await self._secrets()
-        try:
+        with _refusing(ok_level=logging.ERROR):  # what is lost must not go unnoticed
             event = verify(body, request.headers, secret)
-            name = message_id(request.headers)
-            check_new(await self.claim(name), name)
-        except WebhookError as error:
-            logger.log(logging.INFO if error.status == HTTPStatus.OK else logging.WARNING, "%s", error)
-            raise HTTPException(error.status, str(error)) from error
-        return event, name
+        lease = Lease(message_id(request.headers))
+        with _refusing(ok_level=logging.INFO):
+            check_new(await self.claim(lease), lease.name)
+        return event, lease
 
-    async def claim(self, name: str) -> Claim:
+    async def claim(self, lease: Lease) -> Claim:
         """Lease a message, or a part of one."""
         if self._replay is None:
             return Claim.NEW
-        return check_claim(await self._call(self._replay.claim, name))
+        return check_claim(await self._call(self._replay.claim, lease.name))
 
-    async def settle(self, name: str, *, done: bool) -> None:
-        """Mark a message, or a part of one, as done, or release it. Errors of the store are logged, not raised."""
-        if self._replay is None:
+    async def settle(self, lease: Lease, *, done: bool) -> None:
+        """
+        Mark a message, or a part of one, as done, or release it. Errors of the store are logged, not raised.
+
+        A lease that has expired is not released: another delivery may have claimed the message since.
+        """
+        if self._replay is None or (not done and self._has_expired(lease)):
             return
         with CancelScope(shield=True):
             try:
-                await self._call(self._replay.finish if done else self._replay.release, name)
+                await self._call(self._replay.finish if done else self._replay.release, lease.name)
             except Exception:
                 # The message has been processed; an error would only make the service deliver it again.
-                logger.exception("webhook %s: the replay store failed", name)
+                logger.exception("webhook %s: the replay store failed", lease.name)
+
+    def _has_expired(self, lease: Lease) -> bool:
+        seconds = getattr(self._replay, "lease", None)
+        return is_number(seconds) and time.monotonic() - lease.since >= seconds
 
     async def _call(self, method: Callable[[str], Any], name: str) -> Any:
-        if iscoroutinefunction(method) or isinstance(self._replay, ReplayGuard):
+        # Only the methods of ReplayGuard itself never wait; those of a subclass may.
+        if iscoroutinefunction(method) or type(self._replay) is ReplayGuard:
             result = method(name)
         else:
             result = await run_sync(method, name)  # it may wait for a disk or a database
@@ -115,6 +134,16 @@ class Receiver:
         except ClientDisconnect:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "the webhook was cut off") from None
         return bytes(body)
+
+
+@contextmanager
+def _refusing(*, ok_level: int) -> Iterator[None]:
+    """Turn a `WebhookError` into a response; *ok_level* is the log level of one with status 200."""
+    try:
+        yield
+    except WebhookError as error:
+        logger.log(ok_level if error.status == HTTPStatus.OK else logging.WARNING, "%s", error)
+        raise HTTPException(error.status, str(error)) from error
 
 
 def sent_status() -> int | None:

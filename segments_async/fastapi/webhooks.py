@@ -11,10 +11,11 @@ from typing import Any, TypeVar, overload
 from attrs import frozen
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from segments_async.errors import InputError
-from segments_async.fastapi._webhook_receiver import Receiver, SecretSource, sent_status
+from segments_async.fastapi._webhook_receiver import Lease, Receiver, SecretSource, sent_status
 from segments_async.webhooks import Claim, MessageIds, WebhookEvent
 
 E = TypeVar("E", bound=WebhookEvent)
@@ -42,7 +43,8 @@ def verified_webhook(
             async def receive(event: Webhook, client: Segments) -> None:
                 print(event.text)
 
-    A webhook that is forged, altered, stale, empty or not an event is answered with 400, without running the route.
+    A webhook that is forged, altered, stale or empty is answered with 400, without running the route. One that is
+    genuine but not an event is logged as an error and answered with 200, as it would not be an event next time either.
 
     Args:
         secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, async or
@@ -59,18 +61,36 @@ def verified_webhook(
     receiver = Receiver(secret, replay, max_body)
 
     async def dependency(request: Request) -> AsyncGenerator[WebhookEvent, None]:
-        event, message_id = await receiver.accept(request)
+        event, lease = await receiver.accept(request)
         try:
             yield event
         except BaseException as error:
             await receiver.settle(
-                message_id, done=isinstance(error, HTTPException) and error.status_code < HTTPStatus.BAD_REQUEST
+                lease, done=isinstance(error, HTTPException) and error.status_code < HTTPStatus.BAD_REQUEST
             )
             raise
         status = sent_status()
-        await receiver.settle(message_id, done=status is None or status < HTTPStatus.BAD_REQUEST)
+        await receiver.settle(lease, done=status is None or status < HTTPStatus.BAD_REQUEST)
 
     return dependency
+
+
+_OPTIONAL_SLASH = "segments_optional_slash"
+
+
+class _OptionalSlash(Convertor[str]):
+    """The end of a path that may be requested with and without a slash."""
+
+    regex = "/?"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor(_OPTIONAL_SLASH, _OptionalSlash())
 
 
 @frozen
@@ -107,12 +127,13 @@ class WebhookRouter(APIRouter):
     All handlers of an event run, in the order of registration; the response is 204 once each has succeeded. If one
     raises, or returns a response with a status of 400 or more, the response is an error and the service delivers the
     webhook again later. With *replay*, only the handlers that have not succeeded yet run then; without, all of them.
-    For a route with its own dependencies, use `verified_webhook`.
+    For a route with its own dependencies, and for what is answered with 400, see `verified_webhook`.
 
     Args:
         secret: The secret of the endpoint; several while it is being rotated; or a function that returns them, async or
             not, called for each request.
-        path: The path of the route, after the prefix of the router. It may be requested with a trailing slash.
+        path: The path of the route, after the prefix of the router; ``"/"`` if there is no prefix. It may be requested
+            with and without a trailing slash.
         replay: A store that lets each message be processed once, such as a `ReplayGuard`. A message that is done is
             answered with 200, and one that is being processed with 409, so that it is delivered again.
         max_body: Maximum size of a body in bytes; a larger one is answered with 413.
@@ -139,8 +160,9 @@ class WebhookRouter(APIRouter):
             return await self._receive(request)
 
         self.add_api_route(path, receive_webhook, methods=["POST"], status_code=HTTPStatus.NO_CONTENT)
-        if not path.endswith("/"):  # senders do not follow a redirect to the other spelling
-            self.add_api_route(f"{path}/", receive_webhook, methods=["POST"], include_in_schema=False)
+        # Senders do not follow a redirect to the other spelling.
+        either = f"{path.removesuffix('/')}{{slash:{_OPTIONAL_SLASH}}}"
+        self.add_api_route(either, receive_webhook, methods=["POST"], include_in_schema=False)
 
     @overload
     def on(self, event: type[E], /) -> Callable[[Callable[[E], T]], Callable[[E], T]]: ...
@@ -180,13 +202,13 @@ class WebhookRouter(APIRouter):
         return f"{name}#{number + 1}" if number else name
 
     async def _receive(self, request: Request) -> Response:
-        event, message_id = await self._receiver.accept(request)
+        event, lease = await self._receiver.accept(request)
         done = False
         try:
-            response = await self._run(event, message_id)
+            response = await self._run(event, lease.name)
             done = response.status_code < HTTPStatus.BAD_REQUEST
         finally:
-            await self._receiver.settle(message_id, done=done)
+            await self._receiver.settle(lease, done=done)
         return response
 
     async def _run(self, event: WebhookEvent, message_id: str) -> Response:
@@ -195,8 +217,9 @@ class WebhookRouter(APIRouter):
         response = Response(status_code=HTTPStatus.NO_CONTENT)
         failure: Exception | None = None
         for handler in handlers:
-            part = f"{message_id}/{handler.name}"
-            if len(handlers) > 1 and await self._receiver.claim(part) is Claim.DONE:
+            # Also of a single handler: the number of handlers may change between two deliveries.
+            part = Lease(f"{message_id}/{handler.name}")
+            if await self._receiver.claim(part) is Claim.DONE:
                 continue
             done = False
             try:
@@ -210,8 +233,7 @@ class WebhookRouter(APIRouter):
                 done = not (isinstance(result, Response) and result.status_code >= HTTPStatus.BAD_REQUEST)
                 if isinstance(result, Response) and not done:
                     response = result
-            if len(handlers) > 1:
-                await self._receiver.settle(part, done=done)
+            await self._receiver.settle(part, done=done)
         if failure is not None:
             raise failure
         return response

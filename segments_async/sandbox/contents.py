@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid4
 
+from segments_async.sandbox.arguments import (
+    check_callable,
+    check_choice,
+    check_count,
+    check_headers,
+    check_name,
+)
 from segments_async.sandbox.blobs import GeneratedRelease, StoredObject
 from segments_async.sandbox.exact_json import read_json, write_json
 from segments_async.sandbox.state import GROUND_TRUTH, Dataset, Record, Release, State
 from segments_async.sandbox.storage import PRIVATE_SCHEMES
 from segments_async.sandbox.views.datasets import dataset_json
 from segments_async.sandbox.views.issues import issue_json
+from segments_async.sandbox.views.labels import LABEL_STATUSES
 from segments_async.sandbox.views.releases import header, new_record, release_json
 from segments_async.sandbox.views.samples import sample_json
 from segments_async.sandbox.views.workunits import workunit_json
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
     from segments_async.sandbox.storage import ObjectStore
 
 T = TypeVar("T")
+
+WORK_TYPES = ("label", "review", "normal")
 
 
 def generate_sample(number: int) -> Record:
@@ -52,9 +62,13 @@ def generate_sample(number: int) -> Record:
 class Contents:
     """The methods of `Sandbox` that read and add data; everything they return is a copy."""
 
-    user: str
     _state: State
     _store: ObjectStore
+
+    @property
+    def user(self) -> str:
+        """The username of the first API key."""
+        raise NotImplementedError
 
     def datasets(self) -> list[Record]:
         """Return all datasets, as the API returns them to `user`."""
@@ -102,11 +116,14 @@ class Contents:
         Raises:
             ValueError: *url* is not such an address.
         """
-        if not url.startswith(tuple(f"{scheme}://" for scheme in PRIVATE_SCHEMES)):
+        if not isinstance(url, str) or not url.startswith(tuple(f"{scheme}://" for scheme in PRIVATE_SCHEMES)):
             raise ValueError(f"url: expected an address such as 's3://bucket/key', got {url!r}.")
+        if not isinstance(content, bytes | bytearray | memoryview):
+            raise ValueError(f"content: expected bytes, got {type(content).__name__}.")  # noqa: TRY004
+        check_headers("content_type", {"Content-Type": content_type})
         key = self._store.key_of(url)
         assert key is not None  # addresses in private buckets have one
-        self._store.objects[key] = StoredObject(content, content_type, public=False)
+        self._store.objects[key] = StoredObject(bytes(content), content_type, public=False)
 
     def issues(self, dataset: str) -> list[Record]:
         """Return all issues of the dataset ``"owner/name"``, as the API returns them."""
@@ -139,8 +156,15 @@ class Contents:
 
         Returns:
             The finished release, as the API returns it.
+
+        Raises:
+            KeyError: The dataset does not exist.
+            ValueError: Another argument has a value that can never apply.
         """
         target = self._dataset(dataset)
+        check_name("name", name)
+        check_count("samples", samples, "samples")
+        check_callable("make", make, "a sample")
         record = new_record(self._state, name, samples) | {"status": "SUCCEEDED"}
         key = f"releases/{record['uuid']}.json"
         file = GeneratedRelease(header(target, record), samples, make)
@@ -193,7 +217,15 @@ class Contents:
 
         Returns:
             The work unit, as the API returns it.
+
+        Raises:
+            KeyError: The sample does not exist.
+            ValueError: An argument has a value that can never apply.
         """
+        check_count("time", time, "milliseconds")
+        check_count("inactive_time", inactive_time, "milliseconds")
+        check_choice("work_type", work_type, WORK_TYPES)
+        check_choice("next_label_status", next_label_status, (None, *LABEL_STATUSES))
         sample = self._state.samples[sample_uuid]
         workunit = {
             "uuid": str(uuid4()),
@@ -211,7 +243,10 @@ class Contents:
 
     def _dataset(self, full_name: str) -> Dataset:
         owner, _, name = full_name.partition("/")
-        return self._state.datasets[owner, name]
+        dataset = self._state.datasets.get((owner, name))
+        if dataset is None:
+            raise KeyError(f"There is no dataset {full_name!r}; expected the 'owner/name' of one that was created.")
+        return dataset
 
 
 def _copy(value: T) -> T:

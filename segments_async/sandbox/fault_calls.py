@@ -1,10 +1,17 @@
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 
+from segments_async.sandbox.arguments import (
+    check_choice,
+    check_count,
+    check_headers,
+    check_rate,
+    check_seconds,
+    is_whole,
+)
 from segments_async.sandbox.calls import Origin
 from segments_async.sandbox.faults import Drop, Fault, FaultScript, default_content
 
@@ -78,24 +85,23 @@ class FaultCalls:
         """
         method = _checked_method(method)
         _check_path(path)
-        _check_choice("origin", origin, get_args(Origin))
-        _check_choice("drop", drop, (None, *get_args(Drop)))
-        _check_count("times", times, optional=True)
-        _check_count("skip", skip)
-        if status is not None and (not _is_whole(status) or not MIN_STATUS <= status <= MAX_STATUS):
-            raise ValueError(f"status: expected a status from {MIN_STATUS} to {MAX_STATUS} or None, got {status!r}.")
-        _check_seconds("delay", delay)
-        _check_seconds("stall", stall)
-        if rate is not None and (not _is_number(rate) or rate <= 0):
-            raise ValueError(f"rate: expected bytes per second above 0 or None, got {rate!r}.")
-        if json is not None and body is not None:
-            raise ValueError("json and body cannot be combined.")
-        sent = dict(headers or {})
-        content, kind = default_content(status or 200, sent)
-        if json is not None:
-            content, kind = orjson.dumps(json), "application/json"
-        elif body is not None:
-            content, kind = body.encode() if isinstance(body, str) else body, "application/json"
+        check_choice("origin", origin, get_args(Origin))
+        check_choice("drop", drop, (None, *get_args(Drop)))
+        check_choice("handled", handled, (True, False))
+        check_count("times", times, "requests", optional=True)
+        check_count("skip", skip, "requests")
+        check_seconds("delay", delay)
+        check_seconds("stall", stall)
+        check_rate("rate", rate)
+        _check_status(status)
+        sent = check_headers("headers", {} if headers is None else headers)
+        if content_type is not None:
+            check_headers("content_type", {"Content-Type": content_type})
+        written = _written(json, body)
+        if (status is None or drop) and (written is not None or sent or content_type):
+            why = "drop" if drop else "status=None"
+            raise ValueError(f"json, body, headers and content_type are never sent with {why}.")
+        content, kind = default_content(status or 200, sent) if written is None else (written, "application/json")
         fault = Fault(
             method=method,
             path=path,
@@ -132,29 +138,24 @@ def _check_path(path: object) -> None:
         raise ValueError(f'path: expected the end of a path such as "/samples/", or a pattern, got {path!r}.')
     if "?" in path or "://" in path:
         raise ValueError(f"path: expected a path without a query or a host, as no other matches, got {path!r}.")
+    if not path.isascii() or not path.isprintable() or " " in path:
+        raise ValueError(f"path: expected a path as it is sent, percent-encoded, got {path!r}.")
 
 
-def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name}: expected one of {', '.join(map(repr, choices))}, got {value!r}.")
+def _check_status(status: object) -> None:
+    if status is not None and (not is_whole(status) or not MIN_STATUS <= status <= MAX_STATUS):
+        raise ValueError(f"status: expected a status from {MIN_STATUS} to {MAX_STATUS} or None, got {status!r}.")
 
 
-def _check_count(name: str, value: object, *, optional: bool = False) -> None:
-    if value is None and optional:
-        return
-    if not _is_whole(value) or value < 0:
-        words = " or None for all" if optional else ""
-        raise ValueError(f"{name}: expected a number of requests from 0{words}, got {value!r}.")
-
-
-def _check_seconds(name: str, value: object) -> None:
-    if not _is_number(value) or value < 0:
-        raise ValueError(f"{name}: expected seconds from 0, got {value!r}.")
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _written(json: Any, body: object) -> bytes | None:
+    """Return the body of a response; None if none is given."""
+    if json is not None and body is not None:
+        raise ValueError("json and body cannot be combined.")
+    if json is not None:
+        try:
+            return orjson.dumps(json)
+        except TypeError as error:
+            raise ValueError(f"json: expected JSON: {error}.") from error
+    if body is not None and not isinstance(body, bytes | str):
+        raise ValueError(f"body: expected bytes or a string, got {body!r}.")
+    return body.encode() if isinstance(body, str) else body

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections import deque
 from concurrent.futures import Future
+from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -15,7 +16,9 @@ import anyio.to_thread
 from anyio import CancelScope
 
 from segments_async.sandbox.addresses import UNREACHABLE, Address, is_wildcard, listen, url_of
+from segments_async.sandbox.adjustments import Adjustments
 from segments_async.sandbox.app import Api
+from segments_async.sandbox.arguments import check_choice, check_count, check_key, check_name, check_names
 from segments_async.sandbox.contents import Contents
 from segments_async.sandbox.fault_calls import FaultCalls
 from segments_async.sandbox.faults import FaultScript
@@ -37,13 +40,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from segments_async.sandbox.calls import Call, Origin as OriginName
-    from segments_async.sandbox.variants import Variants
 
 MAX_CALLS = 100_000
 START_SECONDS = 10.0
 
 
-class Sandbox(Contents, FaultCalls, WebhookCalls):
+class Sandbox(Adjustments, Contents, FaultCalls, WebhookCalls):
     """
     An in-memory implementation of the Segments.ai service on two loopback sockets: the API, and a storage like S3.
 
@@ -84,7 +86,8 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
             set later.
 
     Raises:
-        ValueError: Both users have the same name or the same key, or a port or *max_calls* is out of range.
+        ValueError: Both users have the same name or the same key, or an argument has a value that can never apply, such
+            as a string for a list of names, or a port or seconds out of range.
         OSError: On start, if a port is in use or the address is not local.
     """
 
@@ -107,30 +110,32 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         max_calls: int = MAX_CALLS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.api_key = api_key
-        self.user = user
-        self.other_api_key = other_api_key
-        self.other_user: str = other_user or ("bert" if user == "jane" else "jane")
-        if api_key == other_api_key or user == self.other_user:
+        if other_user is None:
+            other_user = "bert" if user == "jane" else "jane"
+        for name, value in {"user": user, "other_user": other_user}.items():
+            check_name(name, value)
+        for name, value in {"api_key": api_key, "other_api_key": other_api_key}.items():
+            check_key(name, value)
+        if api_key == other_api_key or user == other_user:
             raise ValueError("other_user and other_api_key must differ from user and api_key.")
-        self.organizations: tuple[str, ...] = tuple(organizations)
-        self.latency: float = latency
-        if not isinstance(max_calls, int) or isinstance(max_calls, bool) or max_calls < 0:
-            raise ValueError(f"max_calls: expected a number of requests from 0, got {max_calls!r}.")
+        check_choice("listen", listen, (True, False))
+        check_count("max_calls", max_calls, "requests")
+        self._api_key, self._user = api_key, user
+        self._other_api_key, self._other_user = other_api_key, other_user
+        self._organizations = check_names("organizations", organizations)
         self._addresses = (Address(host, port, "port"), Address(host, storage_port, "storage_port"))
         self._is_wildcard = is_wildcard(host)
         self._listen = listen
-        self.clock: Callable[[], float] = clock
+        self.clock = clock
         self._store = ObjectStore(Signer(self._now))
         self._state = State(
-            keys={api_key: user, other_api_key: self.other_user},
-            users=users,
-            organizations={name: {user: "admin"} for name in self.organizations},
+            keys={api_key: user, other_api_key: other_user},
+            users=check_names("users", users),
+            organizations={name: {user: "admin"} for name in self._organizations},
             store=self._store,
             clock=self._now,
         )
-        self._state.release_seconds = release_seconds
-        self._state.max_per_page = max_per_page
+        self.latency, self.release_seconds, self.max_per_page = latency, release_seconds, max_per_page
         self._initial = (latency, release_seconds, max_per_page)
         self._webhooks = Webhooks(self._now)
         self._state.notify = self._webhooks.notify
@@ -142,6 +147,14 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse attributes that do not exist, such as misspelt ones; a subclass may have its own."""
+        if type(self) is Sandbox and not name.startswith("_") and not hasattr(Sandbox, name):
+            near = get_close_matches(name, dir(Adjustments), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise AttributeError(f"A sandbox has no attribute {name!r}{hint}", name=name, obj=self)
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<Sandbox {self._url or 'not started'}>"
@@ -229,7 +242,7 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         self._state.reset()
         self._faults.clear()
         self.clear_calls()
-        self.latency, self.release_seconds, self._state.max_per_page = self._initial
+        self.latency, self.release_seconds, self.max_per_page = self._initial
         self.url_seconds = EXPIRES_SECONDS
 
     def _run_in_loop(self, function: Callable[[], None]) -> None:
@@ -277,6 +290,31 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         await self._webhooks.aclose()
 
     @property
+    def api_key(self) -> str:
+        """The API key of `user`."""
+        return self._api_key
+
+    @property
+    def user(self) -> str:
+        """The username that belongs to `api_key`."""
+        return self._user
+
+    @property
+    def other_api_key(self) -> str:
+        """The API key of `other_user`."""
+        return self._other_api_key
+
+    @property
+    def other_user(self) -> str:
+        """A second user, initially without access to anything of `user`."""
+        return self._other_user
+
+    @property
+    def organizations(self) -> tuple[str, ...]:
+        """Organizations that can own datasets, with `user` as their administrator."""
+        return self._organizations
+
+    @property
     def is_listening(self) -> bool:
         """Whether it has sockets; if not, only `transport` reaches it."""
         return self._listen
@@ -305,69 +343,6 @@ class Sandbox(Contents, FaultCalls, WebhookCalls):
         apps = {urlsplit(self.url): self._apps["api"], urlsplit(self.storage_url): self._apps["storage"]}
         assert self._loop is not None  # `url` raises if not started
         return SandboxTransport({(url.hostname or "", url.port): app for url, app in apps.items()}, self._loop)
-
-    @property
-    def release_seconds(self) -> float:
-        """Seconds that releases created from now on stay PENDING."""
-        return self._state.release_seconds
-
-    @release_seconds.setter
-    def release_seconds(self, seconds: float) -> None:
-        self._state.release_seconds = seconds
-
-    @property
-    def max_per_page(self) -> int:
-        """Rows per page at most."""
-        return self._state.max_per_page
-
-    @max_per_page.setter
-    def max_per_page(self, rows: int) -> None:
-        self._state.max_per_page = rows
-
-    @property
-    def url_seconds(self) -> float:
-        """Validity of file URLs signed from now on, in seconds; one hour by default."""
-        return self._store.signer.get_seconds
-
-    @url_seconds.setter
-    def url_seconds(self, seconds: float) -> None:
-        self._store.signer.get_seconds = seconds
-
-    @property
-    def fail_releases(self) -> bool:
-        """Whether releases created from now on end as FAILED."""
-        return self._state.fail_releases
-
-    @fail_releases.setter
-    def fail_releases(self, fail: bool) -> None:
-        self._state.fail_releases = fail
-
-    @property
-    def ignores_unknown_labelsets(self) -> bool:
-        """
-        Whether a list of samples with an unknown ``labelset`` returns samples without labels, instead of a 404.
-
-        Which of the two the service does is not documented.
-        """
-        return self._state.ignores_unknown_labelsets
-
-    @ignores_unknown_labelsets.setter
-    def ignores_unknown_labelsets(self, ignore: bool) -> None:
-        self._state.ignores_unknown_labelsets = ignore
-
-    @property
-    def redirects_slashes(self) -> bool:
-        """Whether every path without a trailing slash is redirected to the one with it, as Django does by default."""
-        return self._state.redirects_slashes
-
-    @redirects_slashes.setter
-    def redirects_slashes(self, redirect: bool) -> None:
-        self._state.redirects_slashes = redirect
-
-    @property
-    def variants(self) -> Variants:
-        """Forms of the service that its documentation leaves open: set its fields to try your code with the others."""
-        return self._state.variants
 
     @property
     def calls(self) -> tuple[Call, ...]:

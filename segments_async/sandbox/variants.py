@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from attrs import define, fields
+from attrs import define, field, fields, validators
+
+_ANY = validators.in_((True, False))
 
 
 @define
@@ -17,17 +19,17 @@ class Variants:
     Source: ``docs/service.md``, "Open questions".
     """
 
-    wrong_key_status: int = 401
+    wrong_key_status: int = field(default=401, validator=validators.in_((401, 403)))
     """The status of a request with a wrong key: 401 or 403."""
-    taken_name_status: int = 400
+    taken_name_status: int = field(default=400, validator=validators.in_((400, 409)))
     """The status of a creation whose name is taken: 400 or 409."""
-    keeps_valid_samples: bool = False
+    keeps_valid_samples: bool = field(default=False, validator=_ANY)
     """Whether ``samples_bulk`` creates the valid samples of a request that it refuses, instead of none."""
-    put_keeps_fields: bool = False
+    put_keeps_fields: bool = field(default=False, validator=_ANY)
     """Whether a PUT of a label keeps the status and the score that it does not name, instead of resetting them."""
-    exact_statuses: bool = False
+    exact_statuses: bool = field(default=False, validator=_ANY)
     """Whether ``label_status`` matches upper case only, instead of any case."""
-    ignores_ranges: bool = False
+    ignores_ranges: bool = field(default=False, validator=_ANY)
     """Whether the storage answers a ``Range`` with the whole file, instead of the part."""
 
     def reset(self) -> None:

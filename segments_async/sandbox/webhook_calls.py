@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from segments_async.sandbox.arguments import check_dataset
+from segments_async.sandbox.exact_json import write_json
 from segments_async.sandbox.webhooks import Delivery
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ class WebhookCalls:
             The secret that signs the messages.
 
         Raises:
-            ValueError: *url* is not a loopback address, or *events* or *family* contains an unknown name.
+            ValueError: *url* is not a loopback address or has an impossible port, or *events* or *family* contains an
+                unknown name.
             RuntimeError: The sandbox has no sockets.
         """
         if not self.is_listening:
@@ -109,12 +112,18 @@ class WebhookCalls:
 
         Raises:
             RuntimeError: The sandbox is not started.
-            ValueError: *event_type* is not a string, or empty.
+            ValueError: *event_type* is not a string, or empty; *dataset* is not ``"owner/name"``; or *object* is not
+                JSON.
         """
         if self._loop is None or self._loop.is_closed():
             raise RuntimeError(NOT_STARTED)
         if not isinstance(event_type, str) or not event_type:
             raise ValueError(f'event_type: expected a type such as "sample.created", got {event_type!r}.')
+        check_dataset("dataset", dataset)
+        try:
+            write_json(object)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"object: expected JSON: {error}.") from error
         self._webhooks.send(event_type, dataset, object)
 
     @property

@@ -222,14 +222,22 @@ class Webhooks:
         return response.status_code
 
 
-def _check_loopback(url: str) -> None:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+def _check_loopback(url: object) -> None:
+    if not isinstance(url, str):
+        raise ValueError(f"url: expected a URL such as 'http://127.0.0.1:8000', got {url!r}.")  # noqa: TRY004
+    try:
+        parts, target = urlsplit(url), httpx.URL(url)
+        port = parts.port
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ValueError(f"url: expected a URL such as 'http://127.0.0.1:8000', got {url!r}: {error}.") from error
+    if port == 0:
+        raise ValueError(f"url: expected a port from 1 to 65535, got {url!r}.")
+    host = target.host
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
-    if parts.scheme not in {"http", "https"} or not loopback:
+    if target.scheme not in {"http", "https"} or not loopback:
         raise ValueError(
             f"The sandbox sends webhooks only to loopback URLs such as http://127.0.0.1:8000, got {url!r}."
         )

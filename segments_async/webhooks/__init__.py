@@ -47,7 +47,7 @@ from segments_async.models.webhooks import (
     WebhookEvent,
 )
 from segments_async.webhooks._redis import RedisReplayGuard
-from segments_async.webhooks._signatures import check_signature, signers, standard_headers
+from segments_async.webhooks._signatures import check_signature, quote_id, signers, standard_headers
 from segments_async.webhooks._sqlite import SqliteReplayGuard
 from segments_async.webhooks._stores import Claim, MessageIds, ReplayGuard, check_new, check_store, claim_blocking
 
@@ -107,8 +107,8 @@ def verify(
         An instance of the event's class; an `UnknownEvent` for a type newer than this version.
 
     Raises:
-        WebhookError: The webhook is forged, altered, stale, empty, or not an event, or it is being processed or was
-            processed before. Respond with its `status`, and do nothing else.
+        WebhookError: The webhook is forged, altered, stale or empty; is genuine, but not an event; or is being
+            processed or was processed before. Respond with its `status`, and do nothing else.
         InputError: *body* is not bytes, *secret* is invalid, or *replay* is not a store that can be used here.
     """
     if not isinstance(body, bytes | bytearray):
@@ -120,10 +120,18 @@ def verify(
         raise WebhookError("the body of the webhook is empty")
     sent = standard_headers(headers)
     check_signature(bytes(body), sent, keys)
-    event = parse(bytes(body))
+    event = _parse_genuine(bytes(body), sent["webhook-id"])
     if replay is not None:
         check_new(claim_blocking(replay, sent["webhook-id"]), sent["webhook-id"])
     return event
+
+
+def _parse_genuine(body: bytes, name: str) -> WebhookEvent:
+    try:
+        return parse(body)
+    except WebhookError as error:
+        # 200, as it would not be an event next time either, and senders disable an endpoint that refuses for days.
+        raise WebhookError(f"webhook {quote_id(name)} is genuine, but {error}", status=200) from error
 
 
 def parse(body: bytes) -> WebhookEvent:

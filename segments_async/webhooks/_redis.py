@@ -54,11 +54,11 @@ class RedisReplayGuard:
         self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._prefix = prefix
         self._seconds = seconds
-        self._lease = lease
+        self.lease = lease
 
     async def claim(self, message_id: str, /) -> Claim:
         """Lease a message, unless it is leased or done."""
-        state = await self._call(_CLAIM, message_id, _LEASED, _milliseconds(self._lease))
+        state = await self._call(_CLAIM, message_id, _LEASED, _milliseconds(self.lease))
         if state is None:
             return Claim.NEW
         return Claim.DONE if state in {_DONE, _DONE.decode()} else Claim.LEASED

@@ -55,7 +55,7 @@ class SqliteReplayGuard:
         check_times(seconds, lease)
         self._path = Path(path)
         self._seconds = seconds
-        self._lease = lease
+        self.lease = lease
         self._clock = clock
         try:
             with closing(self._connect()) as connection:
@@ -72,7 +72,7 @@ class SqliteReplayGuard:
             row = connection.execute("SELECT done FROM webhook_messages WHERE id = ?", (message_id,)).fetchone()
             if row is not None:
                 return Claim.DONE if row[0] else Claim.LEASED
-            connection.execute("INSERT INTO webhook_messages VALUES (?, 0, ?)", (message_id, now + self._lease))
+            connection.execute("INSERT INTO webhook_messages VALUES (?, 0, ?)", (message_id, now + self.lease))
             return Claim.NEW
 
     def finish(self, message_id: str, /) -> None:

@@ -49,6 +49,9 @@ class MessageIds(Protocol):
     A message is leased when it is claimed. It becomes done with `finish`, and can be claimed again after `release` or
     when its lease has expired, because its process was killed. All methods may be ``async`` in
     `segments_async.fastapi`, and in `verify` where it runs in a worker thread of anyio.
+
+    A store may have an attribute `lease`, the seconds of a lease. `segments_async.fastapi` then does not call `release`
+    for a message whose processing failed later than that, as another delivery may have claimed the message since.
     """
 
     def claim(self, message_id: str, /) -> Claim | Awaitable[Claim]:
@@ -107,7 +110,7 @@ class ReplayGuard:
         self._seconds = seconds
         self._most = most
         self._clock = clock
-        self._lease = lease
+        self.lease = lease
         self._messages: OrderedDict[str, _Message] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -126,7 +129,7 @@ class ReplayGuard:
             message = self._messages.get(message_id)
             if message is not None and message.done:
                 return Claim.DONE
-            if message is not None and message.since > now - self._lease:
+            if message is not None and message.since > now - self.lease:
                 return Claim.LEASED
             self._remember(message_id, _Message(now))
             return Claim.NEW

@@ -212,6 +212,17 @@ def test_client_that_hangs_up(sandbox, api):
         ({"stall": float("nan")}, "stall: expected seconds from 0"),
         ({"rate": 0}, "rate: expected bytes per second above 0"),
         ({"json": {}, "body": "x"}, "json and body cannot be combined"),
+        ({"body": 5}, "body: expected bytes or a string, got 5"),
+        ({"json": {1, 2}}, "json: expected JSON"),
+        ({"headers": {"Retry-After": 20}}, "headers: expected strings .* got 'Retry-After': 20"),
+        ({"headers": "Retry-After: 20"}, "headers: expected a mapping"),
+        ({"headers": {"Retry After": "20"}}, "headers: expected names such as"),
+        ({"headers": {"X": "a\r\nb"}}, "headers: expected strings"),
+        ({"content_type": 7}, "content_type: expected strings"),
+        ({"handled": "yes"}, "handled: expected one of True, False"),
+        ({"path": "/my user"}, "path: expected a path as it is sent"),
+        ({"status": None, "body": "x"}, "never sent with status=None"),
+        ({"drop": "before", "headers": {"X": "1"}}, "never sent with drop"),
     ],
 )
 def test_a_fault_that_can_never_apply(sandbox, arguments, words):

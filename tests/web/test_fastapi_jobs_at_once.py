@@ -383,6 +383,51 @@ def test_a_stream_goes_on_after_the_last_event(tmp_path, monkeypatch):
         assert [json.loads(event["data"])["state"] for event in last] == ["cancelled"]
 
 
+@pytest.mark.asyncio
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_an_upload_that_ends_while_the_folder_is_read(tmp_path, forgotten):
+    """It is listed as what it is then, not as interrupted."""
+    server = Server(tmp_path / "uploads")
+    async with started(server.app) as web:
+        job = (await web.post("/start/runs")).json()["id"]
+        store = server.jobs._runner._store
+        read = store.records
+
+        async def read_slowly():
+            records = await read()
+            await web.delete(f"/uploads/{job}")
+            if forgotten:
+                await web.delete(f"/forget/{job}")
+            return records
+
+        store.records = read_slowly
+        listed = (await web.get("/uploads/")).json()
+    assert [upload["state"] for upload in listed] == ([] if forgotten else ["cancelled"])
+
+
+@pytest.mark.asyncio
+async def test_an_upload_that_ends_while_its_record_is_read(tmp_path):
+    server = Server(tmp_path / "uploads")
+    async with started(server.app) as web:
+        job = (await web.post("/start/runs")).json()["id"]
+        await web.delete(f"/uploads/{job}")
+        store = server.jobs._runner._store
+        read = store.read
+        twice = []
+
+        async def read_slowly(id):
+            if twice:
+                return await read(id)
+            twice.append(id)
+            await web.post(f"/uploads/{job}/resume")
+            record = await read(id)
+            await web.delete(f"/uploads/{job}")
+            return record
+
+        store.read = read_slowly
+        assert (await web.get(f"/uploads/{job}")).json()["state"] == "cancelled"
+
+
 OTHER_PROCESS = """
 import sys
 from fastapi import FastAPI
@@ -404,7 +449,10 @@ def test_a_folder_of_another_process(tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "started\n"
         server = Server(tmp_path / "uploads")
-        with pytest.raises(InputError, match=r"in use by another process .* pytest-xdist"), TestClient(server.app):
+        with (
+            pytest.raises(InputError, match=r"in use by another process .*QueueBackend.* pytest-xdist"),
+            TestClient(server.app),
+        ):
             pass
         other.communicate()
     with TestClient(server.app) as web:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -172,6 +173,100 @@ def test_several_handlers(failures):
     assert done == [1] * len(failures)
 
 
+def test_handlers_that_change_between_deliveries(store):
+    """As in a new version of the application: what has succeeded does not run again."""
+    runs = []
+
+    def first(event):
+        runs.append("first")
+
+    def second(event):
+        runs.append("second")
+        if runs.count("second") == 1:
+            raise ValueError
+
+    def router(*handlers):
+        hooks = WebhookRouter(SECRET, replay=store)
+        for handler in handlers:
+            hooks.on(SampleCreated)(handler)
+        return client_of(hooks)
+
+    assert deliver(router(first, second)) == [500]
+    assert deliver(router(first)) == [204]
+    assert runs == ["first", "second"]
+    assert deliver(router(second), name="msg_2") == [204]
+    assert deliver(router(first, second)) == [200]
+    assert runs == ["first", "second", "second"]
+
+
+class ShortLease:
+    """A store whose leases expire when the test says so, which is after more than `lease`."""
+
+    lease = 0.001
+
+    def __init__(self, store):
+        self.claim, self.finish, self.release = store.claim, store.finish, store.release
+
+
+@pytest.mark.parametrize("route", [False, True])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_lease_that_was_outlived_is_not_released(tmp_path, kind, route, until):
+    """The failure of a handler that took too long leaves the message to the delivery that took it over."""
+    now, runs = [1_000_000.0], []
+    path, clock = tmp_path / "webhooks.db", lambda: now[0]
+    store = ShortLease(ReplayGuard(clock=clock) if kind == "memory" else SqliteReplayGuard(path, clock=clock))
+    go = [threading.Event(), threading.Event()]
+
+    def handle(event):
+        runs.append(event)
+        run = len(runs)
+        assert go[run - 1].wait(20)
+        assert run != 1
+
+    app = FastAPI()
+    if route:
+        hook = Annotated[WebhookEvent, Depends(verified_webhook(SECRET, replay=store))]
+
+        @app.post("/hooks", status_code=204)
+        def receive(event: hook) -> None:
+            handle(event)
+
+    else:
+        hooks = WebhookRouter(SECRET, replay=store)
+        hooks.on(SampleCreated)(handle)
+        app.include_router(hooks, prefix="/hooks")
+    with TestClient(app, raise_server_exceptions=False) as web, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(deliver, web)
+        until(lambda: len(runs) == 1)
+        assert deliver(web) == [409]
+        now[0] += 600
+        second = pool.submit(deliver, web)
+        until(lambda: len(runs) == 2)
+        time.sleep(2 * ShortLease.lease)
+        go[0].set()
+        assert first.result(20) == [500]
+        assert deliver(web) == [409]
+        go[1].set()
+        assert second.result(20) == [204]
+        assert deliver(web) == [200]
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize("lease", [None, "long", lambda: 1])
+def test_a_store_with_a_lease_of_its_own(lease):
+    """Whatever else the name means there, what failed is released."""
+    store = AsyncStore()
+    store.lease = lease
+    hooks, runs = WebhookRouter(SECRET, replay=store), []
+
+    @hooks.on(SampleCreated)
+    def handle(event):
+        runs.append(event)
+        assert len(runs) == 2
+
+    assert deliver(client_of(hooks), 3) == [500, 204, 200]
+
+
 def test_without_a_store_each_delivery_is_processed():
     hooks, runs = WebhookRouter(SECRET), []
     hooks.on(SampleCreated)(runs.append)
@@ -179,18 +274,37 @@ def test_without_a_store_each_delivery_is_processed():
     assert len(runs) == 3
 
 
-@pytest.mark.parametrize("path", ["/hooks", "/hooks/"])
-def test_a_trailing_slash_is_not_redirected(path):
-    """A redirect is a failure for the sender."""
-    hooks, runs = WebhookRouter(SECRET), []
+@pytest.mark.parametrize("mounted", [False, True])
+@pytest.mark.parametrize(
+    ("path", "own_prefix", "prefix", "url"),
+    [
+        ("", "", "/hooks", "/hooks"),
+        ("/", "", "/hooks", "/hooks"),
+        ("/", "/hooks", "", "/hooks"),
+        ("", "/hooks", "/v1", "/v1/hooks"),
+        ("/in", "", "/hooks", "/hooks/in"),
+        ("/in/", "", "/hooks", "/hooks/in"),
+        ("/in/", "", "", "/in"),
+        ("/in/{tenant}/", "", "/hooks", "/hooks/in/jane"),
+        ("/", "", "", ""),
+    ],
+)
+def test_a_trailing_slash_is_not_redirected(path, own_prefix, prefix, url, mounted):
+    """A redirect is a failure for the sender, so both spellings are answered, and nothing else."""
+    hooks, runs = WebhookRouter(SECRET, path=path, prefix=own_prefix), []
     hooks.on(SampleCreated)(runs.append)
-    assert deliver(client_of(hooks), path=path) == [204]
-    hooks = WebhookRouter(SECRET, path="/in")
-    assert deliver(client_of(hooks), path=path.replace("hooks", "hooks/in")) == [204]
     app = FastAPI()
-    app.include_router(WebhookRouter(SECRET, path="/hooks"))
-    assert deliver(TestClient(app), path=path) == [204]
-    assert len([name for name in app.openapi()["paths"] if "hooks" in name]) == 1
+    app.include_router(hooks, prefix=prefix)
+    assert [name for name in app.openapi()["paths"] if "slash" in name] == []
+    if mounted:
+        outer = FastAPI()
+        outer.mount("/site", app)
+        app, url = outer, f"/site{url}"
+    web = TestClient(app, follow_redirects=False)
+    spellings = [f"{url}/"] if url in {"", "/site"} else [url, f"{url}/"]
+    assert [deliver(web, path=spelling) for spelling in spellings] == [[204]] * len(spellings)
+    assert len(runs) == len(spellings)
+    assert web.post(f"{url}/other", content=BODY).status_code == 404
 
 
 class BrokenStore(AsyncStore):
@@ -229,23 +343,35 @@ def test_a_store_that_fails(caplog):
     assert "the replay store failed" in caplog.text
 
 
+class Waiting:
+    """A store that waits, as for a database."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside, self.go = threading.Event(), threading.Event()
+
+    def claim(self, name):
+        self.inside.set()
+        self.go.wait(20)
+        return Claim.NEW
+
+    def finish(self, name): ...
+
+    def release(self, name): ...
+
+
+class WaitingGuard(Waiting, ReplayGuard):
+    """Such as one that also counts its claims in a database."""
+
+
 @pytest.mark.asyncio
-async def test_a_slow_store_stops_no_other_route():
+@pytest.mark.parametrize("kind", [Waiting, WaitingGuard])
+async def test_a_slow_store_stops_no_other_route(kind):
     """A sync store waits in a thread."""
-    inside, go = threading.Event(), threading.Event()
-
-    class Wrapped:
-        def claim(self, name):
-            inside.set()
-            go.wait(20)
-            return Claim.NEW
-
-        def finish(self, name): ...
-
-        def release(self, name): ...
-
+    store = kind()
+    inside, go = store.inside, store.go
     app = FastAPI()
-    app.include_router(WebhookRouter(SECRET, replay=Wrapped()), prefix="/hooks")
+    app.include_router(WebhookRouter(SECRET, replay=store), prefix="/hooks")
     app.get("/health")(lambda: "ok")
     async with (
         LifespanManager(app),
@@ -313,10 +439,11 @@ def kill(here):
 
 class Store:
     async def call(self, name, id):
-        kill(f"before {name}")
+        part = "part " if "/" in id else ""
+        kill(f"before {part}{name}")
         result = getattr(store, name)(id)
         result = await result if hasattr(result, "__await__") else result
-        kill(f"after {name}")
+        kill(f"after {part}{name}")
         return result
 
     async def claim(self, id):
@@ -350,10 +477,14 @@ if __name__ == "__main__":
 STEPS = {  # and whether the handler had its effect before
     "before claim": False,
     "after claim": False,
+    "before part claim": False,
+    "after part claim": False,
     "start of the handler": False,
     "end of the handler": True,
-    "before finish": True,
-    "after finish": True,
+    "before part finish": True,
+    "after part finish": False,
+    "before finish": False,
+    "after finish": False,
     "before release": True,
     "after release": True,
 }

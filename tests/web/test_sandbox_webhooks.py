@@ -173,6 +173,25 @@ def test_a_webhook_that_is_never_sent(sandbox, arguments, words):
         sandbox.add_webhook("http://127.0.0.1:8000/", **arguments)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999/", "http://127.0.0.1:0/", "http://127.0.0.1:x/", 7, None])
+def test_a_webhook_to_an_impossible_address(sandbox, url):
+    with pytest.raises(ValueError, match=r"^url: expected a"):
+        sandbox.add_webhook(url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"dataset": 7}, "dataset: expected 'owner/name' or None, got 7"),
+        ({"dataset": "flowers"}, "dataset: expected 'owner/name'"),
+        ({"object": {1, 2}}, "object: expected JSON"),
+    ],
+)
+def test_an_event_that_no_service_would_send(sandbox, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        sandbox.send_event("robot.created", **arguments)
+
+
 def test_an_event_without_a_type(sandbox):
     with pytest.raises(ValueError, match="event_type: expected a type"):
         sandbox.send_event("")

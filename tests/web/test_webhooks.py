@@ -290,8 +290,9 @@ def test_the_body_is_bytes(body):
 
 @pytest.mark.parametrize("body", [b"[]", b"7", b"null", b"{", b'{"event_type": null}', b'{"event_type": ["a"]}'])
 def test_a_genuine_message_that_is_not_an_event(body):
-    with pytest.raises(WebhookError, match="not an event"):
-        verify(body, sign(body, SECRET), SECRET)
+    with pytest.raises(WebhookError, match="webhook msg_1 is genuine, but the webhook is not an event") as caught:
+        verify(body, sign(body, SECRET, message_id="msg_1"), SECRET)
+    assert caught.value.status == 200
 
 
 def test_the_error_pickles():

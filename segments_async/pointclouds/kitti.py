@@ -1,5 +1,5 @@
 """
-Read the folders of KITTI: raw drives, and the sequences of the odometry benchmark.
+Read the folders of KITTI: raw drives, and the benchmarks of odometry, tracking and object detection.
 
 Source: the development kits at cvlibs.net/datasets/kitti, and Geiger et al., "Vision meets Robotics" (2013).
 """
@@ -28,16 +28,25 @@ CAMERAS = ("image_02", "image_03")
 """The colour cameras, left and right; 00 and 01 are grey."""
 _EARTH_RADIUS = 6_378_137.0
 _NANOSECONDS = 1_000_000_000
+_SPLITS = ("training", "testing")
+_RECTIFYING = ("R_rect", "R0_rect")
+_TO_CAMERA = ("Tr_velo_cam", "Tr_velo_to_cam")
+_TO_LIDAR = ("Tr_imu_velo", "Tr_imu_to_velo")
+"""Lines of a calibration, as tracking and object detection name them."""
 Lines = dict[str, "Matrix"]
+Cameras = list[tuple["Path", "Matrix", Rigid]]
+"""The folder, the intrinsics and the pose of each camera."""
 
 
 def kitti_scenes(folder: str | os.PathLike[str], *, cameras: Sequence[str] = CAMERAS) -> Iterator[Scene]:
     """
     Read the drives of KITTI, with poses and calibrated images.
 
-    Two layouts are known: a day of raw data that is synchronised and rectified (``2011_09_26``, with ``calib_*.txt``,
-    and ``2011_09_26_drive_0001_sync`` in it), and the odometry benchmark (``sequences/00`` with ``velodyne``,
-    ``calib.txt`` and ``times.txt``, and ``poses/00.txt``).
+    These layouts are known: a day of raw data that is synchronised and rectified (``2011_09_26``, with ``calib_*.txt``,
+    and ``2011_09_26_drive_0001_sync`` in it); the odometry benchmark (``sequences/00`` with ``velodyne``, ``calib.txt``
+    and ``times.txt``, and ``poses/00.txt``); the tracking benchmark (``velodyne/0000``, ``image_02/0000``,
+    ``calib/0000.txt`` and ``oxts/0000.txt``); and the object benchmark (``velodyne/000000.bin``, ``image_2`` and
+    ``calib``), whose frames are single, so that each is a scene of one frame.
 
     Example:
         ::
@@ -46,17 +55,17 @@ def kitti_scenes(folder: str | os.PathLike[str], *, cameras: Sequence[str] = CAM
             report = await client.samples.upload_files("jane/drives", (scene.upload() for scene in scenes))
 
     Args:
-        folder: The folder of a day, or the one that contains ``sequences``.
+        folder: The folder of a day, or the one that contains ``sequences``, ``velodyne`` or ``training``.
         cameras: Folders of images, as the layout names them; ``image_02`` and ``image_2`` are the same. One that a
             drive does not have is left out.
 
     Returns:
         The drives, read one by one. Frames without a point cloud are left out, as some raw drives have. Poses of raw
-        drives come from GPS and IMU, with z up and the first frame as the origin; those of odometry from ``poses``,
-        relative to the first point cloud.
+        drives and of tracking come from GPS and IMU, with z up and the first frame as the origin; those of odometry
+        from ``poses``, relative to the first point cloud. Tracking and object detection have no times.
 
     Raises:
-        InputError: There is no such folder, or it has neither layout.
+        InputError: There is no such folder, or it has none of these layouts.
         DecodeError: A file is missing or damaged, such as the poses of the test sequences of odometry.
     """
     path = folder_of(folder)
@@ -65,9 +74,13 @@ def kitti_scenes(folder: str | os.PathLike[str], *, cameras: Sequence[str] = CAM
         for sequence in sorted(found for found in (path / "sequences").iterdir() if (found / "velodyne").is_dir()):
             yield _odometry(path, sequence, names)
         return
+    if splits := [found for found in (path, *(path / name for name in _SPLITS)) if (found / "velodyne").is_dir()]:
+        for split in splits:
+            yield from _benchmark(split, names)
+        return
     drives = sorted(found for found in path.iterdir() if (found / "velodyne_points").is_dir())
     if not drives:
-        raise InputError(f"{path} has neither drives with velodyne_points, nor sequences", path="folder")
+        raise InputError(f"{path} has neither drives with velodyne_points, nor sequences, nor velodyne", path="folder")
     for drive in drives:
         yield _raw(path, drive, names)
 
@@ -95,6 +108,54 @@ def _odometry(root: Path, sequence: Path, names: list[str]) -> Scene:
         pose = to_camera.inverse() @ camera @ to_camera
         frames.append(_frame(cloud, pose, round(times[index][0] * _NANOSECONDS), cameras))
     return Scene(f"kitti-odometry-{sequence.name}", frames, {"sequence": sequence.name})
+
+
+def _benchmark(split: Path, names: list[str]) -> Iterator[Scene]:
+    """Read a folder of the tracking or the object benchmark."""
+    prefix = f"{split.name}-" if split.name in _SPLITS else ""
+    found = sorted((split / "velodyne").iterdir())
+    if not any(one.is_dir() or one.suffix == ".bin" for one in found):
+        raise InputError(f"{split / 'velodyne'} has no point clouds", path="folder")
+    for one in found:
+        if one.is_dir():
+            yield Scene(f"kitti-tracking-{prefix}{one.name}", _tracked(split, one, names), {"sequence": one.name})
+        elif one.suffix == ".bin":
+            calibration = split / "calib" / f"{one.stem}.txt"
+            lines = _read_lines(calibration)
+            cameras = _benchmark_cameras(split, lines, _to_camera(lines, calibration), names, calibration)
+            frame = _frame(one, Rigid(np.eye(3)), None, cameras)
+            yield Scene(f"kitti-object-{prefix}{one.stem}", [frame], {"frame": one.stem})
+
+
+def _tracked(split: Path, clouds: Path, names: list[str]) -> list[SceneFrame]:
+    calibration = split / "calib" / f"{clouds.name}.txt"
+    lines = _read_lines(calibration)
+    to_imu = _rigid(lines, _TO_LIDAR, calibration).inverse()
+    found = _benchmark_cameras(split, lines, _to_camera(lines, calibration), names, calibration)
+    cameras = [(folder / clouds.name, matrix, pose) for folder, matrix, pose in found]
+    records = _numbers(split / "oxts" / f"{clouds.name}.txt", 30)
+    scale = math.cos(math.radians(records[0][0]))
+    frames: list[SceneFrame] = []
+    origin = np.zeros(3)
+    for cloud, index in _clouds(clouds, len(records)):
+        pose = _gps_pose(records[index], scale) @ to_imu
+        origin = origin if frames else pose.translation
+        frames.append(_frame(cloud, pose.moved(origin), None, cameras))
+    return frames
+
+
+def _to_camera(lines: Lines, path: Path) -> Rigid:
+    return Rigid(_matrix(lines, _RECTIFYING, (3, 3), path)) @ _rigid(lines, _TO_CAMERA, path)
+
+
+def _benchmark_cameras(split: Path, lines: Lines, to_camera: Rigid, names: list[str], path: Path) -> Cameras:
+    """Find the cameras: tracking names the folder ``image_02``, object detection ``image_2``."""
+    return [
+        (folder, *_camera(lines, f"P{number}", to_camera, path))
+        for number in map(_camera_number, names)
+        for folder in (split / f"image_{number:02}", split / f"image_{number}")
+        if folder.is_dir() and f"P{number}" in lines
+    ]
 
 
 def _raw(day: Path, drive: Path, names: list[str]) -> Scene:
@@ -133,14 +194,14 @@ def _clouds(folder: Path, count: int) -> Iterator[tuple[Path, int]]:
         yield path, int(path.stem)
 
 
-def _frame(cloud: Path, pose: Rigid, time: int, cameras: list[tuple[Path, Matrix, Rigid]]) -> SceneFrame:
+def _frame(cloud: Path, pose: Rigid, time: int | None, cameras: Cameras) -> SceneFrame:
     images = []
     for folder, projection, extrinsics in cameras:
         found = next(
             (path for path in (folder / f"{cloud.stem}{end}" for end in (".png", ".jpg")) if path.exists()), None
         )
         if found is not None:
-            name = folder.name if folder.name != "data" else folder.parent.name
+            name = folder.name if folder.name.startswith("image_") else folder.parent.name
             images.append(scene_camera(found, name, projection, extrinsics))
     return SceneFrame(cloud, PCDType.KITTI, pose.pose(), time, tuple(images))
 
@@ -179,25 +240,28 @@ def _about(axis: str, angle: float) -> Matrix:
 
 
 def _read_lines(path: Path) -> Lines:
-    """Read lines such as ``P2: 7.2e+02 0 ...``; those that are not numbers, such as dates, are left out."""
+    """Read lines such as ``P2: 7.2e+02 0 ...``, also without a colon; those of dates and other words are left out."""
     found: Lines = {}
     for line in read_text(path).splitlines():
-        name, _, values = line.partition(":")
+        name, *values = line.split() or [""]
         try:
-            found[name.strip()] = np.array([float(value) for value in values.split()])
+            found[name.rstrip(":")] = np.array([float(value) for value in values])
         except ValueError:
             continue
     return found
 
 
-def _matrix(lines: Lines, name: str, shape: tuple[int, int], path: Path) -> Matrix:
+def _matrix(lines: Lines, names: str | tuple[str, ...], shape: tuple[int, int], path: Path) -> Matrix:
+    """Return the matrix of a line, which may have one of several *names*."""
+    known = (names,) if isinstance(names, str) else names
+    name = next((name for name in known if name in lines), known[0])
     if name not in lines or lines[name].size != shape[0] * shape[1]:
         raise DecodeError(f"has no line {name!r} of {shape[0] * shape[1]} numbers", path=str(path))
     return lines[name].reshape(shape)
 
 
-def _rigid(lines: Lines, name: str, path: Path) -> Rigid:
-    matrix = _matrix(lines, name, (3, 4), path)
+def _rigid(lines: Lines, names: str | tuple[str, ...], path: Path) -> Rigid:
+    matrix = _matrix(lines, names, (3, 4), path)
     return Rigid(matrix[:, :3], matrix[:, 3])
 
 

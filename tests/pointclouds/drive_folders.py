@@ -210,3 +210,38 @@ def _add_data(tables, root, frame, channel, end, late):
         save_points(path, lidar.inverse().apply((LANDMARK + EGO_TO_WORLD)[None]), 5)
     else:
         save_image(path)
+
+
+def write_tracking(split, frames=3):
+    """A sequence of the tracking benchmark, of the drive of `write_raw`."""
+    raw = split.parent / "raw"
+    drive = write_raw(raw, frames)
+    for frame in range(frames):
+        for kind, folder, suffix in (("velodyne", "velodyne_points", "bin"), ("image_02", "image_02", "png")):
+            target = split / kind / "0004" / f"{frame:06}.{suffix}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (drive / folder / "data" / f"{frame:010}.{suffix}").rename(target)
+    records = [path.read_text().strip() for path in sorted((drive / "oxts" / "data").iterdir())]
+    for name, content in (("oxts", "\n".join(records) + "\n"), ("calib", benchmark_calibration("R_rect", "_", ""))):
+        (split / name).mkdir()
+        (split / name / "0004.txt").write_text(content)
+    return split
+
+
+def benchmark_calibration(rectifying, to, colon):
+    """Tracking writes ``Tr_velo_cam`` without a colon, object detection ``Tr_velo_to_cam:``."""
+    lines = [f"P2: {text(projection(np.eye(3), BASELINE))}", f"{rectifying}{colon} {text(RECTIFYING)}"]
+    for name, transformation in ((f"Tr_velo{to}cam", LIDAR_TO_CAMERA), (f"Tr_imu{to}velo", IMU_TO_LIDAR)):
+        matrix = np.column_stack([transformation.rotation, transformation.translation])
+        lines.append(f"{name}{colon} {text(matrix)}")
+    return "\n".join(lines) + "\n\n"
+
+
+def write_object(split, frames=2):
+    """Frames of the object benchmark."""
+    for frame in range(frames):
+        save_points(split / "velodyne" / f"{frame:06}.bin", kitti_pose(frame).inverse().apply(LANDMARK[None]), 4)
+        save_image(split / "image_2" / f"{frame:06}.png")
+        (split / "calib").mkdir(exist_ok=True)
+        (split / "calib" / f"{frame:06}.txt").write_text(benchmark_calibration("R0_rect", "_to_", ":"))
+    return split

@@ -22,8 +22,10 @@ from drive_folders import (
     nuscenes_ego,
     raw_imu_pose,
     write_nuscenes,
+    write_object,
     write_odometry,
     write_raw,
+    write_tracking,
 )
 
 from segments_async import DecodeError, InputError, PointcloudSequenceSampleAttributes
@@ -102,6 +104,62 @@ class TestKittiOdometry:
             calibration.write_text(f"{content}{wrong}\n")
             with pytest.raises(DecodeError, match=message):
                 list(kitti_scenes(tmp_path))
+
+
+class TestKittiBenchmarks:
+    def test_tracking(self, tmp_path):
+        """Everything is in its place; there are no times."""
+        write_tracking(tmp_path / "training")
+        for folder, name in ((tmp_path, "training-0004"), (tmp_path / "training", "training-0004")):
+            [scene] = kitti_scenes(folder)
+            assert (scene.name, scene.metadata) == (f"kitti-tracking-{name}", {"sequence": "0004"})
+        np.testing.assert_allclose(landmarks(scene), [LANDMARK] * 3, atol=CENTIMETRE)
+        assert scene.frames[0].pose.position.x == 0
+        for frame in scene.frames:
+            [point] = read_pointcloud(frame.path, "kitti").positions.astype(np.float64)
+            assert pixels(frame) == pytest.approx(projected(RECTIFYING @ LIDAR_TO_CAMERA.apply(point) + BASELINE))
+            assert ([camera.name for camera in frame.cameras], frame.timestamp) == (["image_02"], None)
+
+    def test_object(self, tmp_path):
+        """Each frame is a scene of its own."""
+        write_object(tmp_path / "training")
+        write_object(tmp_path / "testing", 1)
+        scenes = list(kitti_scenes(tmp_path, cameras=["image_2"]))
+        assert [scene.name.removeprefix("kitti-object-") for scene in scenes] == [
+            "training-000000",
+            "training-000001",
+            "testing-000000",
+        ]
+        for scene in scenes:
+            [frame] = scene.frames
+            [point] = read_pointcloud(frame.path, "kitti").positions.astype(np.float64)
+            assert pixels(frame) == pytest.approx(projected(RECTIFYING @ LIDAR_TO_CAMERA.apply(point) + BASELINE))
+            assert frame.pose.position.x == frame.pose.heading.yaw == 0
+            assert scene.sample(str).attributes.frames[0].images[0].name == "image_2"
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("calib/0004.txt", "P2: 1\n", "calib.0004.txt: has no line 'Tr_imu_velo' of 12 numbers"),
+            ("oxts/0004.txt", "1 2\n", "oxts.0004.txt: line 1: expected 30 numbers"),
+            ("oxts/0004.txt", " ".join("0" * 30), "000001.bin: is frame 1, but only 1 have a pose and a time"),
+        ],
+    )
+    def test_damaged(self, tmp_path, name, content, message):
+        split = write_tracking(tmp_path / "training")
+        (split / name).write_text(content)
+        with pytest.raises(DecodeError, match=message):
+            list(kitti_scenes(split))
+
+    def test_missing(self, tmp_path):
+        split = write_object(tmp_path / "object")
+        (split / "calib" / "000001.txt").unlink()
+        with pytest.raises(DecodeError, match=r"calib.000001.txt: is missing"):
+            list(kitti_scenes(split))
+        shutil.rmtree(split / "velodyne")
+        (split / "velodyne").mkdir()
+        with pytest.raises(InputError, match="has no point clouds"):
+            list(kitti_scenes(split))
 
 
 class TestKittiRaw:

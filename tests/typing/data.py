@@ -7,7 +7,7 @@ from typing import Any, assert_type
 from datasets import Dataset as HuggingFaceDataset, IterableDataset as HuggingFaceStream
 from torch import Tensor
 
-from segments_async import AsyncSegments, BulkReport, Label, ReleaseItem, Sample
+from segments_async import AsyncSegments, BulkReport, ReleaseItem, Sample
 from segments_async.imports import Annotations, ImageAnnotations, ImportProblem, ImportReport, read_annotations
 from segments_async.models import TaskAttributeCategory
 from segments_async.pointclouds import Scene, kitti_scenes, nuscenes_scenes, ply_to_pcd, sample_pcd
@@ -47,8 +47,8 @@ async def bring(client: AsyncSegments) -> None:
         on_error="collect",
     )
     assert_type(report, ImportReport)
-    assert_type(report.samples, BulkReport[Sample])
-    assert_type(report.labels, BulkReport[Label])
+    assert_type(report.samples, BulkReport[Sample | None])
+    assert_type(report.labels, BulkReport[None])
     with read_annotations("instances.json") as annotations:
         await client.datasets.import_annotations(await client.datasets.get("jane/flowers"), annotations)
 

@@ -83,6 +83,12 @@ class Checkpoint:
             discard=lambda journal: journal.close(),
         )
 
+    async def check(self) -> None:
+        """Open the file and close it again, so that what is wrong with it is known before other work is done."""
+        await self.open()
+        with anyio.CancelScope(shield=True):
+            await run_sync(self._journal.close)
+
     @property
     def is_new(self) -> bool:
         """Whether the file is still empty, so that lookups can be skipped."""

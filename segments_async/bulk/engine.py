@@ -118,6 +118,11 @@ class BulkStream(Generic[T]):
                 pass
         return self._report
 
+    async def check_checkpoint(self) -> None:
+        """Raise `InputError` if the checkpoint cannot be used; for a run that starts after other work."""
+        if self._checkpoint is not None:
+            await self._checkpoint.check()
+
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ClientStateError("a bulk run can be started only once; create another one")

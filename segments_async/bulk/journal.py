@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from segments_async._caller_errors import describe
+from segments_async.bulk.place import problem_of_place
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _WRONG_TYPES = (
     """,
 )
 """Queries that find a value of another type: SQLite stores any type in any column."""
+_REFUSED = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM})
+"""Errors whose reason may be the permissions of the file or of its folder."""
 _STEPS_BETWEEN_CHECKS = 10_000
 """Steps of SQLite's virtual machine after which it checks whether it was interrupted: well under a millisecond."""
 
@@ -235,6 +238,8 @@ class Journal:
             raise
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _REFUSED and (reason := problem_of_place(self._place)) is not None:
+                raise self._error(reason) from error
             problem = {
                 sqlite3.SQLITE_BUSY: "is in use by another run",
                 sqlite3.SQLITE_LOCKED: "is in use by another run",

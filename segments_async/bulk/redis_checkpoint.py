@@ -148,6 +148,8 @@ class RedisJournal:
                 if not self._read_only:
                     self._acquire()
                 self._check({"version": VERSION, **header})
+                if not self._read_only:
+                    self.write([], [])  # a user may be allowed less than this needs
                 self.is_new: bool = not client.exists(self._items, self._files)
         except BaseException:
             self.close()
@@ -173,7 +175,7 @@ class RedisJournal:
         with self._translated_errors():
             rows = [(3, row.key, json.dumps([_text(row.digest), row.status, row.uuid])) for row in items]
             rows += [(4, key, value) for key, value in self._merged(files).items()]
-            for start in range(0, len(rows), _ROWS_PER_WRITE):
+            for start in range(0, max(1, len(rows)), _ROWS_PER_WRITE):
                 part = [value for row in rows[start : start + _ROWS_PER_WRITE] for value in row]
                 if not self._client.eval(_WRITE, 4, *self._keys, self._owner, self._lease_milliseconds, *part):
                     raise self._error(_LOST)

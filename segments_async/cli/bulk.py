@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from segments_async.cli.context import Context
     from segments_async.cli.lines import LineNumbers
 
+_STOPS = {"max_failures": "stopped: more than {bulk.max_failures} failed", "checkpoint": "stopped: {error}"}
+"""What is printed if a run was stopped, unless it is among the failures already."""
 MAX_GROUPS = 5
 """Kinds of failures that are printed at the end; all are in the file of ``--failures``."""
 
@@ -85,10 +87,10 @@ async def run_bulk(
     """
     from segments_async import BulkReport
 
-    run = _Run(context, bulk or Bulk(), BulkReport(keep="failures"), show, line_of or _line_of, lines)
+    run = _Run(context, bulk or Bulk(), BulkReport(keep="failures"), show, line_of or _line_of, lines, description)
     with _failures_file(run.bulk.failures, source) as run.file:
         try:
-            await call(
+            report = await call(
                 keep="failures",
                 on_outcome=run.note,
                 progress=context.printer.progress(description),
@@ -102,7 +104,7 @@ async def run_bulk(
             if run.report.total or not isinstance(error, Exception):
                 run.print_end(error)
             raise
-    return run.end()
+    return run.end(_stopped(report))
 
 
 @define
@@ -115,6 +117,7 @@ class _Run:
     show: Callable[[AnyOutcome[Any]], Any] | None
     line_of: Callable[[Any], dict[str, Any]]
     lines: LineNumbers | None
+    description: str
     file: BinaryIO | None = field(default=None, init=False)
 
     def note(self, outcome: AnyOutcome[Any]) -> None:
@@ -160,37 +163,58 @@ class _Run:
         where = outcome.key if self.lines is None else f"line {self.lines.of(outcome.index)}"
         return self._problem(outcome) if where is None else f"{where}: {self._problem(outcome)}"
 
-    def end(self) -> int:
-        """Print how the run ended, and return the exit status."""
-        self.print_end(None)
+    def end(self, stopped: BulkReport[Any] | None) -> int:
+        """Print how the run ended, and return the exit status; *stopped* is the report of a run that was stopped."""
+        self.print_end(stopped)
         failures = self.report.failures
         sent = self.report.succeeded
         unsent = 0 if self.bulk.dry_run else self.report.unsent
         if not failures and not unsent:
-            return DONE
+            return DONE if stopped is None else FAILED
         errors = [outcome.error for outcome in failures]
         status = FAILED if sent else common_status(errors)
         if status != FAILED and errors and errors[0] is not None:
             raise errors[0]  # it concerns all items, such as a dataset that does not exist
         return status
 
-    def print_end(self, error: BaseException | None) -> None:
-        """Print the failures by kind, the counts, and how to go on."""
+    def print_end(self, stop: BaseException | BulkReport[Any] | None) -> None:
+        """Print the failures by kind, the counts, what is left after a *stop*, and how to go on."""
+        from segments_async import BulkReport
+
         printer = self.context.printer
         for outcomes in list(self.report.error_groups.values())[:MAX_GROUPS]:
             words = "1 failed" if len(outcomes) == 1 else f"{len(outcomes):,} failed, such as"
             printer.message(f"{words}{':' if len(outcomes) == 1 else ''} {self._described(outcomes[0])}")
+        if isinstance(stop, BulkReport) and (reason := _STOPS.get(stop.stopped or "")):
+            printer.message(reason.format(bulk=self.bulk, error=stop.as_error().__cause__))
+        printer.message(self._counts("nothing to do" if stop is None else "nothing was sent"))
+        if stop is not None and (unread := self._not_read()):
+            printer.message(unread)
+        if stop is not None or (self.report.unsent and not self.bulk.dry_run):
+            printer.message(self._how_to_go_on())
+
+    def _counts(self, nothing: str) -> str:
         counts = ", ".join(f"{number:,} {status}" for status, number in sorted(self.report.counts.items()) if number)
         if self.bulk.dry_run:
             counts = counts.replace("unsent", "would be sent")
-        printer.message(f"{counts or 'nothing to do'}{'; nothing was sent' if self.bulk.dry_run else ''}")
-        if error is not None or (self.report.unsent and not self.bulk.dry_run):
-            printer.message(self._how_to_go_on())
+        return f"{counts or nothing}{'; nothing was sent' if counts and self.bulk.dry_run else ''}"
+
+    def _not_read(self) -> str:
+        """Say what the counts leave out, since nobody knows how much it is."""
+        if self.lines is not None:
+            return "" if self.lines.ended else f"not read: the input from line {self.lines.last + 1:,} on"
+        return "not counted: what was not reached" if self.description == "import" else ""
 
     def _how_to_go_on(self) -> str:
         if self.bulk.checkpoint is not None:
             return f"to go on, run the same command again: {self.bulk.checkpoint} records what is done"
         return "with --checkpoint FILE, the same command again would go on where it ended"
+
+
+def _stopped(report: Any) -> BulkReport[Any] | None:
+    """Return the report of the run, or of the part of an import, that was stopped before its input ended."""
+    parts = [report] if hasattr(report, "stopped") else [report.samples, report.labels]
+    return next((part for part in parts if part.stopped is not None), None)
 
 
 def _failures_file(path: Path | None, source: str | None) -> Any:

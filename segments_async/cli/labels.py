@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.bulk import Bulk, BulkArgument, run_bulk
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, LineNumbers, Uuids, check_source, lines_of_uuids, read_items, read_uuids
+from segments_async.cli.lines import STDIN, LineNumbers, Uuids, check_source, lines_of_stdin, read_items, read_uuids
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Labelset, Yes, confirm
 from segments_async.cli.samples import described
@@ -44,7 +44,7 @@ async def get(
     Args:
         uuids: The uuids of samples; - reads them from standard input, one a line.
     """
-    lines = lines_of_uuids(uuids)
+    lines = lines_of_stdin(uuids)
     async with context.client(concurrency=bulk.concurrency) as client:
         if len(uuids) == 1 and uuids != [STDIN]:
             context.printer.print_object(await client.labels.get(uuids[0], labelset))
@@ -183,7 +183,7 @@ async def delete(
     """
     if not bulk.dry_run:
         confirm(f"Delete the labels of {described(uuids)} in {labelset}?", yes=yes)
-    lines = lines_of_uuids(uuids)
+    lines = lines_of_stdin(uuids)
     async with context.client(concurrency=bulk.concurrency) as client:
         call = partial(client.labels.delete_many, read_uuids(uuids, lines), labelset=labelset)
         return await run_bulk(context, bulk, call, description="delete", lines=lines)

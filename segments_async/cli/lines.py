@@ -12,9 +12,9 @@ import stat
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from cyclopts import Parameter
 
@@ -22,7 +22,9 @@ from segments_async.cli.statuses import CommandError
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 STDIN = "/dev/stdin"
 """What `segments_async.cli.running` puts in the place of ``-``, which cyclopts takes for an option."""
@@ -85,15 +87,31 @@ def is_source(path: Path, source: str) -> bool:
 
 class LineNumbers:
     """
-    On which line each item is.
+    On which line each item is, and how far the input was read.
 
     Only where empty lines are skipped is anything kept, so that a long input costs no memory.
+
+    Attributes:
+        ended: Whether the input was read to its end.
+        last: The last line that was read.
     """
 
     def __init__(self) -> None:
+        self.ended = False
+        self.last = 0
         self._items = 0
         self._starts = array("Q")
         self._skipped = array("Q")
+
+    async def read(self, source: str) -> AsyncIterator[bytes]:
+        """Yield the lines of *source* that are not empty, and note where they are."""
+        async for line in _lines(source):
+            self.last += 1
+            content = (line.removeprefix(codecs.BOM_UTF8) if self.last == 1 else line).strip()
+            if content:
+                self.add(self.last)
+                yield content
+        self.ended = True
 
     def add(self, line: int) -> None:
         """Note that the next item is on *line*."""
@@ -123,13 +141,8 @@ async def read_items(source: str, lines: LineNumbers, parse: Callable[[Any], Any
     from segments_async.errors import DecodeError
 
     parse = parse or _as_object
-    number = 0
-    async for line in _lines(source):
-        number += 1
-        content = line.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else line.strip()
-        if not content:
-            continue
-        lines.add(number)
+    async for content in lines.read(source):
+        number = lines.last
         if number == 1 and content.startswith(b"["):
             raise CommandError(
                 f"{_shown(source)} is a JSON array, not JSON Lines",
@@ -143,25 +156,50 @@ async def read_items(source: str, lines: LineNumbers, parse: Callable[[Any], Any
             yield BadLine(number, content.decode(errors="replace"), str(error))
 
 
-async def read_uuids(words: list[str], lines: LineNumbers | None = None) -> AsyncIterator[Any]:
-    """Yield the uuids among *words*, and in the place of ``-`` those on standard input: text, or objects with one."""
-    for word in words:
-        if word != STDIN:
-            yield word
-            continue
-        number = 0
-        async for line in _lines(STDIN):
-            number += 1
-            content = line.removeprefix(codecs.BOM_UTF8).strip()
-            if content:
-                if lines is not None:
-                    lines.add(number)
-                yield _uuid_of(content)
+def read_uuids(words: list[str], lines: LineNumbers | None) -> list[str] | AsyncIterator[Any]:
+    """Return the uuids *words*; or yield those on standard input, if *lines* are noted: text, or objects with one."""
+    return words if lines is None else _read_uuids(lines)
 
 
-def lines_of_uuids(words: list[str]) -> LineNumbers | None:
-    """Return where to note the lines of uuids; None if they are not all on standard input."""
-    return LineNumbers() if words == [STDIN] else None
+async def _read_uuids(lines: LineNumbers) -> AsyncIterator[Any]:
+    async for content in lines.read(STDIN):
+        yield _uuid_of(content)
+
+
+async def as_async(items: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T]:
+    """Iterate over items of either kind."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+        return
+    for item in items:
+        yield item
+
+
+def uuid_in(item: Any) -> Any:
+    """
+    Return the uuid of an item that `read_uuids` yields.
+
+    Raises:
+        CommandError: It is an object without one.
+    """
+    if isinstance(item, dict) and "uuid" not in item:
+        raise CommandError("uuid: missing")
+    return item["uuid"] if isinstance(item, dict) else item
+
+
+def lines_of_stdin(words: list[str], what: str = "uuids") -> LineNumbers | None:
+    """
+    Return where to note the lines of standard input, if that is what is meant; None if it is not.
+
+    Raises:
+        CommandError: Some of *words* are on standard input, but not all.
+    """
+    if STDIN not in words:
+        return None
+    if len(words) > 1:
+        raise CommandError(f"- cannot be combined with {what}")
+    return LineNumbers()
 
 
 def _uuid_of(content: bytes) -> Any:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterable, Iterable
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
+from segments_async.cli.lines import as_async
 from segments_async.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -156,18 +156,13 @@ def cell(value: Any) -> str:
 
 async def _chunks(items: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[list[Any]]:
     chunk: list[Any] = []
-    async for item in items if isinstance(items, AsyncIterable) else _as_async(items):
+    async for item in as_async(items):
         chunk.append(item)
         if len(chunk) >= ROWS_AT_ONCE:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
-
-
-async def _as_async(items: Iterable[Any]) -> AsyncIterator[Any]:
-    for item in items:
-        yield item
 
 
 class _Table:

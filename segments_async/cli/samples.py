@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -15,15 +15,22 @@ from segments_async.cli.lines import (
     Folders,
     LineNumbers,
     Uuids,
+    as_async,
     check_source,
-    lines_of_uuids,
+    lines_of_stdin,
     read_items,
     read_uuids,
+    uuid_in,
 )
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Statuses, Yes, confirm, first
-from segments_async.cli.statuses import CommandError
+from segments_async.cli.statuses import DONE, FAILED, CommandError, common_status
 from segments_async.cli.tables import TableFormat, write_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from segments_async.cli.context import Context
 
 app: App = App(
     name="samples",
@@ -96,7 +103,7 @@ async def get(
     labelset: str | None = None,
     signed_urls: bool = False,
     context: ContextArgument,
-) -> None:
+) -> int:
     """
     Show samples.
 
@@ -106,10 +113,8 @@ async def get(
         signed_urls: Include the signed addresses of files in a private bucket.
     """
     async with context.client() as client:
-        async for item in read_uuids(uuids):
-            uuid = item["uuid"] if isinstance(item, dict) else item
-            sample = await client.samples.get(uuid, labelset=labelset, include_signed_urls=signed_urls)
-            context.printer.print_object(sample)
+        get_one = partial(client.samples.get, labelset=labelset, include_signed_urls=signed_urls)
+        return await print_each(context, uuids, get_one)
 
 
 @app.command
@@ -164,7 +169,7 @@ async def delete(
     """
     if not bulk.dry_run:
         confirm(f"Delete {described(uuids)} of {dataset} with their labels?", yes=yes)
-    lines = lines_of_uuids(uuids)
+    lines = lines_of_stdin(uuids)
     async with context.client(dataset, concurrency=bulk.concurrency) as client:
         call = partial(client.samples.delete_many, context.dataset, read_uuids(uuids, lines))
         return await run_bulk(context, bulk, call, description="delete", lines=lines)
@@ -191,15 +196,15 @@ async def upload(
         ignore: A pattern of what to leave out of folders, such as '*.tmp'; may be repeated.
         full_names: Name samples by the path below the folder instead of the file's name.
     """
-    from segments_async.cli.uploads import Files, line_of
+    from segments_async.cli.uploads import find_files, line_of, named_files
 
-    if STDIN in folders and len(folders) > 1:
-        raise CommandError("- cannot be combined with folders")
+    lines = lines_of_stdin(folders, "folders")
     async with context.client(dataset, concurrency=bulk.concurrency) as client:
-        files = Files(folders, ignore or [], full_names=full_names)
-        await files.open()
+        files: Any = (
+            await find_files(folders, ignore or [], full_names=full_names) if lines is None else named_files(lines)
+        )
         call = partial(client.samples.upload_files, context.dataset, files)
-        return await run_bulk(context, bulk, call, description="upload", line_of=line_of, lines=files.lines)
+        return await run_bulk(context, bulk, call, description="upload", line_of=line_of, lines=lines)
 
 
 @app.command
@@ -226,6 +231,27 @@ async def download(
         samples = client.samples.list(context.dataset, name=name, label_status=label_status, metadata=metadata)
         call = partial(client.assets.download_many, samples, folder)
         return await run_bulk(context, bulk, call, description="download")
+
+
+async def print_each(context: Context, uuids: list[str], get_one: Callable[[str], Awaitable[Any]]) -> int:
+    """Print each object; those that do not exist are named, by their line if they are read from standard input."""
+    from segments_async import InputError, NotFoundError
+
+    lines = lines_of_stdin(uuids)
+    if len(uuids) == 1 and lines is None:
+        context.printer.print_object(await get_one(uuids[0]))
+        return DONE
+    errors: list[Exception] = []
+    printed = 0
+    async for uuid in as_async(read_uuids(uuids, lines)):
+        try:
+            context.printer.print_object(await get_one(uuid_in(uuid)))
+            printed += 1
+        except (InputError, NotFoundError, CommandError) as error:
+            errors.append(error)
+            where = uuid if lines is None else f"line {lines.last}"
+            context.printer.message(f"error: {where}: {error}")
+    return FAILED if errors and printed else common_status(errors) if errors else DONE
 
 
 def described(uuids: list[str]) -> str:

@@ -2,66 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segments_async import FileSample
 from segments_async.cli.lines import STDIN, LineNumbers, read_items
 from segments_async.cli.statuses import CommandError
 from segments_async.resources.samples.find_files import FoundFiles
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
-class Files(AsyncIterator[Any]):
+
+class Files(Iterator[Any]):
     """
-    Iterate over the files of several folders as one input, whose length is known once `open` has found them.
+    Iterate over the files of several folders as one input, which has a length.
 
     Args:
-        folders: Folders, files or patterns; or standard input alone, for JSON Lines on standard input.
-        ignore: Patterns of what is left out of folders.
-        full_names: Whether a sample is named by the path below its folder.
+        found: The files of each folder, and the folder that names are relative to; None names samples by their files.
     """
 
-    def __init__(self, folders: list[str], ignore: list[str], *, full_names: bool) -> None:
-        self._folders = folders
-        self._ignore = ignore
-        self._full_names = full_names
-        self._found: list[tuple[Path, FoundFiles]] = []
+    def __init__(self, found: list[tuple[Path | None, FoundFiles]]) -> None:
+        self._found = found
         self._items = self._iterate()
-        self.lines: LineNumbers | None = LineNumbers() if folders == [STDIN] else None
-
-    async def open(self) -> None:
-        """Find all files, so that a wrong path is refused before anything is sent."""
-        if self._folders == [STDIN]:
-            return
-        for folder in self._folders:
-            found = FoundFiles(folder, self._ignore)
-            await found.open()
-            self._found.append((_base(Path(folder)), found))
 
     def __len__(self) -> int:
         """Return how many files are still to be uploaded."""
-        if self._folders == [STDIN]:
-            raise TypeError("not known before the input was read")
         return sum(len(found) for _, found in self._found)
 
-    async def __anext__(self) -> Any:
-        return await anext(self._items)
+    def __next__(self) -> Any:
+        return next(self._items)
 
-    async def _iterate(self) -> AsyncIterator[Any]:
-        if self.lines is not None:
-            async for item in read_items(STDIN, self.lines, _as_file):
-                yield item
+    def _iterate(self) -> Iterator[Any]:
         for base, found in self._found:
-            async for path in found:
-                yield FileSample(self._name(base, path), path) if isinstance(path, Path) else path
+            for path in found:
+                yield FileSample(_name(base, path), path) if isinstance(path, Path) else path
 
-    def _name(self, base: Path, path: Path) -> str:
-        return path.relative_to(base).as_posix() if self._full_names else path.name
+
+def _name(base: Path | None, path: Path) -> str:
+    return path.name if base is None else path.relative_to(base).as_posix()
+
+
+async def find_files(folders: list[str], ignore: list[str], *, full_names: bool) -> Files:
+    """
+    Find all files, so that a wrong path is refused before anything is sent.
+
+    Args:
+        folders: Folders, files or patterns.
+        ignore: Patterns of what is left out of folders.
+        full_names: Whether a sample is named by the path below its folder.
+    """
+    files: list[tuple[Path | None, FoundFiles]] = []
+    for folder in folders:
+        found = FoundFiles(folder, ignore)
+        await found.open()
+        files.append((_base(Path(folder)) if full_names else None, found))
+    return Files(files)
+
+
+def named_files(lines: LineNumbers) -> AsyncIterator[Any]:
+    """Yield the files that the lines of standard input name."""
+    return read_items(STDIN, lines, _as_file)
 
 
 def line_of(item: Any) -> dict[str, Any]:
-    """Return a file that was not uploaded as a line that `Files` reads."""
+    """Return a file that was not uploaded as a line that `named_files` reads."""
     if isinstance(item, FileSample):
         return {"file": str(item.files), "name": item.name}
     return {"file": getattr(item, "path", str(item))}

@@ -279,7 +279,7 @@ class TestRefused:
         other.close()
 
     async def test_no_folder(self, client, tmp_path):
-        await self.refused(client, tmp_path / "no" / "run.db", "cannot be opened")
+        await self.refused(client, tmp_path / "no" / "run.db", "its folder does not exist")
 
     @pytest.mark.parametrize("given", [7, "", b"run.db", True])
     async def test_no_path(self, client, given):

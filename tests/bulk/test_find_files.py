@@ -28,7 +28,7 @@ def make(folder, *names):
 async def found(where, root, ignore=()):
     files = FoundFiles(where, ignore)
     await files.open()
-    return [path.relative_to(root).as_posix() async for path in files]
+    return [path.relative_to(root).as_posix() for path in files]
 
 
 @one_backend

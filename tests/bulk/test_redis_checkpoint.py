@@ -130,6 +130,18 @@ async def test_a_server_that_is_gone(client, flowers, closed_port):
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("refused", ["+@all -eval", "+@all -hset -hsetnx", "+@read"])
+async def test_a_user_that_may_not_write(client, flowers, redis_url, refused):
+    """Nothing is sent whose outcome could not be recorded."""
+    with redis.Redis.from_url(redis_url) as server:
+        server.execute_command("ACL", "SETUSER", "reader", "reset", "on", "nopass", "~*", *refused.split())
+    checkpoint = RedisCheckpoint(redis_url, uuid.uuid4().hex, username="reader", password="")
+    with pytest.raises(InputError, match=r"cannot be used .*permission"):
+        await client.samples.create_many(flowers, samples(3), checkpoint=checkpoint)
+    assert await client.samples.list(flowers) == []
+
+
+@pytest.mark.anyio
 async def test_waiting_for_the_lease_of_another_run_can_be_cancelled(client, flowers, redis_url):
     checkpoint = RedisCheckpoint(redis_url, uuid.uuid4().hex, lease=3600)
     threading_event = threading.Event()

@@ -132,6 +132,16 @@ def test_failures_name_the_line(command, samples, tmp_path):
     assert sorted(line["line"] for line in map(json.loads, output.splitlines()) if "error" in line) == [4, 6, 7, 8]
 
 
+def test_too_many_failures(command, samples, tmp_path):
+    """The run stops, says so and what was not read."""
+    labels = write_lines(tmp_path / "labels.jsonl", [label(f"x{number}") for number in range(500)])
+    status, _, errors = command("labels", "put", labels, "--max-failures", "2", "--concurrency", "1")
+    assert (status, "stopped: more than 2 failed\n" in errors) == (5, True)
+    assert "not read: the input from line " in errors
+    assert "--checkpoint" in errors
+    assert command("labels", "put", labels, "--max-failures", "-1")[0] == 2
+
+
 def test_uploads_named_on_standard_input(command, flowers, photos):
     lines = [json.dumps({"file": str(photos / "p1.png")}), "", json.dumps({"file": str(photos / "p9.png")}), "3"]
     done = command.process("samples", "upload", "flowers", "-", text="\n".join(lines))

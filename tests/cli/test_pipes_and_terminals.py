@@ -99,8 +99,9 @@ def test_interrupted_and_continued(command, flowers, tmp_path):
         _, errors = process.communicate(timeout=30)
     command.sandbox.latency = 0
     assert process.returncode == 130
-    counts, hint = errors.splitlines()
-    assert "created" in counts or "unsent" in counts
+    *_, counts, hint = errors.splitlines()
+    assert "unsent" in counts
+    assert sum(int(part.split()[0]) for part in counts.split(", ")) == 100
     assert "run the same command again" in hint
     assert len(command.sandbox.assets()) < 100
     again = command.process(*arguments)
@@ -120,7 +121,20 @@ def test_interrupted_while_it_waits_for_input(command, samples):
             time.sleep(0.02)
         assert any(call.method == "PUT" for call in command.sandbox.calls)  # sent before the input ends
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        _, errors = process.communicate(timeout=10)
+        assert process.returncode == 130
+    assert "1 done\nnot read: the input from line 2 on\n" in errors
+
+
+def test_missing_samples_name_their_line(command, samples):
+    """The others are printed."""
+    lines = ["nonsense", "", samples["s1.png"], '{"name": "s2.png"}']
+    done = command.process("samples", "get", "-", "--json", text="\n".join(lines))
+    assert (done.returncode, json.loads(done.stdout)["name"]) == (1, "s1.png")
+    assert [line.partition(": ")[2][:7] for line in done.stderr.splitlines()] == ["line 1:", "line 4:"]
+    assert command.process("samples", "get", "-", text="nonsense").returncode == 5
+    done = command.process("samples", "get", "-", samples["s1.png"])
+    assert (done.returncode, "cannot be combined" in done.stderr) == (2, True)
 
 
 def screen(arguments, *, width, answer="", **variables):

@@ -153,6 +153,18 @@ async def test_a_checkpoint_skips_what_is_done(client, sandbox, photos, tmp_path
     assert report.labels.counts == {"done": 1, "skipped": 2}
 
 
+async def test_a_checkpoint_that_cannot_be_used_is_refused_before_images_are_sent(client, sandbox, photos, tmp_path):
+    path, folder = write(tmp_path, three()), photos(*NAMES)
+    (tmp_path / "text.db").write_text("no database" * 100)
+    for name, words in (("no-folder/import.db", "its folder does not exist"), ("text.db", "is not a checkpoint file")):
+        with pytest.raises(InputError, match=words):
+            await client.datasets.import_annotations(
+                "flowers", path, images=folder, create=True, checkpoint=tmp_path / name
+            )
+    assert sandbox.assets() == {}
+    assert await client.samples.list("sandbox/flowers") == []
+
+
 async def test_progress_covers_images_and_labels(client, photos, tmp_path):
     seen = []
     await client.datasets.import_annotations(

@@ -91,6 +91,7 @@ class Import:
     async def run(self) -> ImportReport:
         """Import everything; see ``datasets.import_annotations``."""
         report = self._report
+        await self._put([]).check_checkpoint()
         async with _images() as images:
             await self._match(images)
             await self._create_samples(images)
@@ -163,15 +164,18 @@ class Import:
         if self._progress is not None:
             self._progress.is_last = True
         report = self._report.labels
-        settings = self._phase()
-        operation = ImportLabels(self._session, dataset_name(self._dataset), self._labelset, settings)
         size = 1 if self._task_type in BITMAPS else _LABELS_PER_THREAD
         source = _Labels(self._labels, images, self._report, partial(self._add, report), size=size)
-        stream = BulkStream(operation, source, settings)
+        stream = self._put(source)
         async with stream as outcomes:
             async for outcome in outcomes:
                 self._add(report, attrs.evolve(outcome, index=source.numbers[outcome.index]))
         _add_counters(report, stream.report)
+
+    def _put(self, labels: Any) -> BulkStream[Any]:
+        settings = self._phase()
+        operation = ImportLabels(self._session, dataset_name(self._dataset), self._labelset, settings)
+        return BulkStream(operation, labels, settings)
 
 
 @asynccontextmanager

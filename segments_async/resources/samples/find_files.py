@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from segments_async.errors import InputError
 from segments_async.resources.samples.walk import UnreadableFolder, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _log = logging.getLogger("segments_async")
 
@@ -28,15 +28,13 @@ _BATCH_SIZE = 256
 """Files found per call of a worker thread."""
 
 
-class FoundFiles(AsyncIterator[Path | UnreadableFolder]):
+class FoundFiles(Iterator[Path | UnreadableFolder]):
     """
     Iterate over a single file, all files of a folder, or those that match a pattern such as ``photos/**/*.{jpg,png}``.
 
     Files come in natural order within each folder. Hidden files and folders are skipped unless the pattern names them,
     and so are files that operating systems add. Links that point outside the folder are skipped. The files of a folder
     or a pattern are `FoundFile` objects, so that only the file that was found is read.
-
-    Call `open` first.
 
     Args:
         where: A file, a folder or a pattern; as much of a pattern as exists is taken literally.
@@ -71,9 +69,9 @@ class FoundFiles(AsyncIterator[Path | UnreadableFolder]):
         """Return how many files are still to be uploaded."""
         return len(self._found)
 
-    async def __anext__(self) -> Path | UnreadableFolder:
+    def __next__(self) -> Path | UnreadableFolder:
         if not self._found:
-            raise StopAsyncIteration
+            raise StopIteration
         return self._found.popleft()
 
     def _next_batch(self) -> list[Path | UnreadableFolder]:

@@ -69,6 +69,8 @@ class Wire:
         self.uses_tls = uses_tls
         """Whether the request is sent only after a TLS handshake with the server."""
         self.exchange = Exchange()
+        self.joins_head = False
+        """Whether the next write is the head of a request, to be sent together with what is written after it."""
         self.stream: WireStream | None = None
 
     @property
@@ -86,6 +88,8 @@ class WireStream:
         self._is_secure = is_secure
         self._early: bytes | None = None
         """What was read while the request was being written."""
+        self._head: bytes | None = None
+        """The head of a request that is not sent yet."""
         wire.stream = self
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -95,6 +99,26 @@ class WireStream:
         return await self._stream.read(max_bytes, timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """
+        Write *buffer*; a head waits for the next write, which httpcore makes even if there is no body.
+
+        One write instead of two saves a system call, a packet, and waking the server twice.
+        """
+        if self._wire.joins_head:
+            self._wire.joins_head = False
+            self._head = buffer
+            return
+        if self._head is not None:
+            head, self._head = self._head, None
+            if len(buffer) < WATCH_FROM_BYTES:
+                buffer = head + buffer
+            else:
+                await self._write(head, timeout)
+        if buffer:
+            await self._write(buffer, timeout)
+
+    async def _write(self, buffer: bytes, timeout: float | None) -> None:
+        # Before the write: if it is cancelled, an unknown part may have left.
         if self._is_secure or not self._wire.uses_tls:
             self._wire.exchange.sent = True
         if len(buffer) < WATCH_FROM_BYTES:

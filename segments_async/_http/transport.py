@@ -127,6 +127,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         try:
             slot = await self._acquire(origin, url)
             slot.wire.exchange = exchange
+            slot.wire.joins_head = self._proxy is None  # a proxy answers the head of a CONNECT first
             response = await slot.transport.handle_async_request(request)
         except BaseException:
             await self._discard(slot)

@@ -21,6 +21,8 @@ class BaseUrl:
     def __init__(self, text: str) -> None:
         self._text = text
         self._url = httpx.URL(text)
+        self.host: str = self._url.netloc.decode("ascii")
+        """The value of a ``Host`` header."""
         self._prefix = self._url.raw_path.decode("ascii").rstrip("/")
 
     def join(self, target: str) -> httpx.URL:

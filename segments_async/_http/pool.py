@@ -376,7 +376,7 @@ class Pool:
                     stack.push_async_callback(client.aclose)
 
 
-class BytesStream(httpx.AsyncByteStream):
+class BytesStream(httpx.ByteStream):
     """
     A request body in one piece.
 
@@ -384,6 +384,7 @@ class BytesStream(httpx.AsyncByteStream):
     """
 
     def __init__(self, content: bytes) -> None:
+        super().__init__(content)
         self._content = content
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -46,6 +46,8 @@ USER_AGENT = f"segments-async/{__version__}"
 GZIP_FROM_BYTES = 1400
 """Minimum size of a body that is compressed; a smaller one fits one packet anyway."""
 GZIP_LEVEL = 1
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests have a ``Content-Length`` even without a body (RFC 9110, 8.6)."""
 THREAD_FROM_BYTES = 512 * 1024
 """Minimum size of a body that is compressed or parsed in a worker thread, so as not to block the event loop."""
 
@@ -76,6 +78,7 @@ class Session:
         pool.register(self._redactor)
         # httpx shows Authorization as [secure].
         headers = {
+            "Host": pool.base.host,
             "Authorization": Masked(f"APIKey {api_key}"),
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -223,9 +226,7 @@ class Session:
         timeout = self._timeout_for(endpoint)
 
         async def send(url: httpx.URL, seconds: float) -> Reply:
-            request = httpx.Request(endpoint.method, url, headers=headers, content=content, extensions={**timeout})
-            if content is not None:
-                request.stream = BytesStream(content)
+            request = _request(endpoint.method, url, headers, content, timeout)
             reply = await self.pool.exchange(self.pool.api, request, seconds=seconds)
             stats.bytes_sent += len(content or b"")
             stats.record_reply(reply.headers, self._redactor)
@@ -410,6 +411,19 @@ class Session:
             url=reply.url,
             request_id=self._redactor.redact_text(reply.request_id),
         )
+
+
+def _request(
+    method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, extensions: dict[str, Any]
+) -> httpx.Request:
+    """Build a request whose *headers* are complete but for the length of the body; httpx would look for others."""
+    headers = httpx.Headers(headers)
+    if content is not None or method.upper() in _WITH_LENGTH:
+        headers["Content-Length"] = str(len(content or b""))
+    stream = BytesStream(content or b"")
+    request = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
+    request.read()  # so that a transport of the caller can look at its content
+    return request
 
 
 def _final_error(error: SegmentsError, state: RetryState) -> SegmentsError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import time
 from collections import deque
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import anyio
 import httpx
 from attrs import define
 
-from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, Wire
+from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, NoLock, Wire
 from segments_async._threads import run_sync
 from segments_async.errors import ClientStateError, InputError
 
@@ -133,12 +134,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
             await self._discard(slot)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        return httpx.Response(
-            status_code=response.status_code,
-            headers=response.headers,
-            stream=_SlotStream(response.stream, functools.partial(self._release, slot, origin)),
-            extensions=response.extensions,
-        )
+        response.stream = _SlotStream(response.stream, functools.partial(self._release, slot, origin))
+        return response
 
     async def aclose(self) -> None:
         """Close idle connections; a busy one is closed when its exchange ends."""
@@ -164,7 +161,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
     async def _acquire(self, origin: Origin, url: httpx.URL) -> _Slot:
         while stack := self._idle.get(origin):
             # The bottom of the stack has been idle longest. has_expired() also detects that the server has closed it.
-            if len(stack) > 1 and anyio.current_time() - stack[0].idle_since > IDLE_SECONDS:
+            if len(stack) > 1 and time.monotonic() - stack[0].idle_since > IDLE_SECONDS:
                 await self._close(stack.popleft())
             elif (slot := stack.pop()).connection.has_expired() or slot.wire.has_unread_bytes:
                 await self._close(slot)
@@ -197,13 +194,16 @@ class SlotTransport(httpx.AsyncBaseTransport):
         pool = transport._pool  # noqa: SLF001
         wire = Wire(uses_tls=url.scheme == "https")
         pool._network_backend = Backend(pool._network_backend, wire, self._on_connect)  # type: ignore[assignment]  # noqa: SLF001
-        connection = pool.create_connection(_origin_of(url))
-        transport._pool = connection  # type: ignore[assignment]  # noqa: SLF001
+        connection: Any = pool.create_connection(_origin_of(url))
+        if self._proxy is None:
+            connection._request_lock = NoLock()  # noqa: SLF001 (see `NoLock`)
+        transport._pool = connection  # noqa: SLF001
         return _Slot(transport, connection, wire)
 
     async def _release(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
         if clean and not self._closed and _is_drained(slot):
-            slot.idle_since = anyio.current_time()
+            _innermost(slot.connection)._state_lock = NoLock()  # noqa: SLF001 (likewise)
+            slot.idle_since = time.monotonic()
             self._idle.setdefault(origin, deque()).append(slot)
             self._free.release()
         else:
@@ -231,13 +231,18 @@ def _is_drained(slot: _Slot) -> bool:
 
     Only if nothing is left of the exchange: bytes after the response would become the answer to the next call.
     """
-    connection: Any = slot.connection
-    while (inner := getattr(connection, "_connection", None)) is not None:
-        connection = inner
+    connection = _innermost(slot.connection)
     if connection.is_closed():
         return False
     parser = getattr(connection, "_h11_state", None)
     return parser is not None and parser.trailing_data == (b"", False) and not slot.wire.has_unread_bytes
+
+
+def _innermost(connection: Any) -> Any:
+    """Return the connection of httpcore that reads and writes, below those that open it."""
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    return connection
 
 
 def _origin_of(url: httpx.URL) -> httpcore.Origin:

@@ -33,6 +33,8 @@ def test_transport_has_its_pool_and_backend():
     connection = pool.create_connection(origin)
     for name in ("handle_async_request", "aclose", "has_expired", "is_closed"):
         assert callable(getattr(connection, name))
+    assert hasattr(connection, "_request_lock")
+    assert hasattr(httpcore.AsyncHTTP11Connection(origin, None), "_state_lock")
 
 
 def test_url_has_its_parts():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from segments_async._http.pool import BytesStream, Pool
+from segments_async._http.pool import Pool
+from segments_async._http.request_body import BytesStream
 from segments_async._http.session import USER_AGENT
 from segments_async._serialization.json import encode_json
 from segments_async._wire.redaction import KeyRedactor

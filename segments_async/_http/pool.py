@@ -31,8 +31,6 @@ from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutE
 from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from segments_async._wire.redaction import KeyRedactor
     from segments_async.errors import TransportError
     from segments_async.hooks import Hook, Hooks
@@ -374,35 +372,6 @@ class Pool:
             async with AsyncExitStack() as stack:  # closes the second client even if closing the first one fails
                 for client in self._owned:
                     stack.push_async_callback(client.aclose)
-
-
-class BytesStream(httpx.ByteStream):
-    """
-    A request body in one piece.
-
-    httpx's own is an async generator, and trio warns if one is not exhausted because sending was cancelled.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self._content = content
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return _SingleChunk(self._content)
-
-
-class _SingleChunk:
-    def __init__(self, content: bytes) -> None:
-        self._content: bytes | None = content
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        content, self._content = self._content, None
-        if content is None:
-            raise StopAsyncIteration
-        return content
 
 
 @define(eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import httpx
 
 from segments_async._http.call_stats import CallStats
-from segments_async._http.pool import BytesStream
+from segments_async._http.request_body import BytesStream
 from segments_async._serialization.converter import structure
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync

@@ -21,6 +21,7 @@ import httpx
 from attrs import define
 
 from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, NoLock, Wire
+from segments_async._http.request_body import BytesStream
 from segments_async._threads import run_sync
 from segments_async.errors import ClientStateError, InputError
 
@@ -122,6 +123,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
         if self._closed:  # while this request was waiting
             self._free.release()
             raise ClientStateError("this AsyncSegments was closed before the request was sent")
+        if type(request.stream) is httpx.ByteStream:
+            request.stream = BytesStream(request.content)
         url = request.url
         origin: Origin = (url.scheme, url.host, url.port)
         slot = None

@@ -11,7 +11,8 @@ from segments_async.imports.reading import UnreadableError
 _BOX_NUMBERS = 4
 _MIN_POLYGON_NUMBERS = 6
 _MAX_FRACTION = 1e4
-_MAX_DIGITS = 9
+_MIN_DIGITS, _MAX_DIGITS = 4, 9
+"""Decimal places that numbers are taken to have, at least and at most: 0.5 may be short for 0.5000."""
 
 
 @frozen(kw_only=True)
@@ -48,7 +49,7 @@ def split_line(text: str, keypoints: tuple[int, int] | None = None) -> Line:
     if len(values) % 2 and (keypoints is None or len(values) == expected + 1):
         confidence = values.pop()
     digits = max((len(word.partition(".")[2]) for word in rest if "e" not in word.lower()), default=_MAX_DIGITS)
-    line = Line(number=int(number), confidence=confidence, digits=min(max(digits, 1), _MAX_DIGITS))
+    line = Line(number=int(number), confidence=confidence, digits=min(max(digits, _MIN_DIGITS), _MAX_DIGITS))
     if len(values) == _BOX_NUMBERS or (keypoints and len(values) == expected):
         box, more = tuple(values[:_BOX_NUMBERS]), values[_BOX_NUMBERS:]
         return Line(
@@ -83,11 +84,15 @@ def _number(word: str) -> float:
 
 def pixels_of(center: float, size: float, side: int, digits: int) -> tuple[float, float]:
     """
-    Return two edges of a box in pixels: the roundest numbers inside the image that give the fractions in the file.
+    Return two edges of a box in pixels: the roundest numbers that give the fractions in the file.
+
+    An edge that the rounding of the fractions moved out of the image is moved back; others stay outside.
 
     Example:
         >>> pixels_of(0.333333, 0.666667, 100, 6)
         (0.0, 66.6667)
+        >>> pixels_of(1.2, 0.5, 64, 6)
+        (60.8, 92.8)
 
     Args:
         center: The centre, as a fraction of the side.
@@ -97,13 +102,15 @@ def pixels_of(center: float, size: float, side: int, digits: int) -> tuple[float
     """
     low, high = (center - size / 2) * side, (center + size / 2) * side
     tolerance = 0.49 * 10.0**-digits
+    slack = 2 * tolerance * side
     for places in range(_MAX_DIGITS):
-        left, right = (min(max(round(edge, places), 0.0), float(side)) for edge in (low, high))
+        left = 0.0 if -slack <= low < 0 else round(low, places)
+        right = float(side) if side < high <= side + slack else round(high, places)
         if abs((left + right) / 2 / side - center) < tolerance and abs((right - left) / side - size) < tolerance:
             return left, right
-    if low < 0:
+    if -slack <= low < 0:
         return 0.0, _far_edge(center, size, tolerance) * side
-    if high > side:
+    if side < high <= side + slack:
         return side - _far_edge(1 - center, size, tolerance) * side, float(side)
     return low, high
 

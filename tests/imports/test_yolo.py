@@ -8,7 +8,7 @@ from round_trips import exported
 
 from segments_async import InputError
 from segments_async.imports import read_annotations
-from segments_async.imports.yolo_lines import pixels_of
+from segments_async.imports.yolo_lines import pixels_of, split_line
 
 
 @pytest.fixture
@@ -119,6 +119,21 @@ def test_a_damaged_image_is_named(dataset):
     broken, whole = read(root)
     assert "its size cannot be read" in str(broken.problems[0])
     assert len(whole.attributes["annotations"]) == 1
+
+
+@given(st.integers(1, 5000), st.floats(-2, 3), st.floats(0.001, 2))
+@example(64, 1.2, 0.5)
+@example(64, 0.0, 0.5)
+def test_edges_outside_the_image_stay_there(side, center, size):
+    line = split_line(f"0 {center:.6f} 0.5 {size:.6f} 0.2")
+    edges = pixels_of(line.box[0], line.box[2], side, line.digits)
+    for edge, sign in zip(edges, (-0.5, 0.5), strict=True):
+        assert edge == pytest.approx((line.box[0] + sign * line.box[2]) * side, abs=2e-6 * side)
+
+
+def test_short_numbers_are_exact():
+    line = split_line("0 0.5 0.5 0.2 0.25")
+    assert pixels_of(line.box[0], line.box[2], 64, line.digits) == (25.6, 38.4)
 
 
 @given(st.integers(1, 5000), st.tuples(st.floats(0, 1), st.floats(0, 1)))

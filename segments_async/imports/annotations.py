@@ -105,7 +105,7 @@ class Annotations:
     @property
     def problems(self) -> list[ImportProblem]:
         """Problems that belong to no image, such as annotations of images that the file does not list."""
-        return list(self._opened.problems)
+        return list(dict.fromkeys(self._opened.problems))  # some are found each time that the file is read
 
     @property
     def left_out(self) -> Mapping[str, int]:

@@ -29,17 +29,25 @@ def match_categories(
     """
     Return the dataset's id of each category of a file, by name; None if the dataset does not have it.
 
-    Names are equal in upper and lower case, unless the dataset distinguishes them.
+    Names are equal in upper and lower case, unless the dataset distinguishes them. If several categories have the name,
+    it is the one with the same id, or else the first.
 
     Raises:
         InputError: The dataset has none of the categories.
     """
     exact: dict[str, int] = {}
     loose: dict[str, int] = {}
+    own: set[tuple[str, int]] = set()
     for category in existing:
+        own.add((category.name, category.id))
         exact.setdefault(category.name, category.id)
         loose.setdefault(_loose(category.name), category.id)
-    ids = {one["id"]: exact.get(one["name"], loose.get(_loose(one["name"]))) for one in found}
+    ids = {
+        one["id"]: one["id"]
+        if (one["name"], one["id"]) in own
+        else exact.get(one["name"], loose.get(_loose(one["name"])))
+        for one in found
+    }
     if ids and all(number is None for number in ids.values()):
         raise InputError(
             f"the dataset has none of the file's categories: the file has {_listed(one['name'] for one in found)}, "

@@ -199,6 +199,29 @@ async def test_nothing_is_sent_if_the_file_is_damaged(client, sandbox, tmp_path)
     assert not sandbox.calls
 
 
+async def test_nothing_is_created_for_an_unknown_task_type(client, sandbox, tmp_path):
+    path = write(tmp_path, three())
+    with pytest.raises(InputError, match=r"^task_type: expected one of .*, got 'pointcloud-cuboid'"):
+        await client.datasets.import_annotations("flowers", path, create=True, task_type="pointcloud-cuboid")
+    assert not sandbox.calls
+
+
+async def test_a_problem_of_no_image_is_listed_once(client, tmp_path):
+    """Though the file is read for the images, and again for the labels."""
+    content = coco([image(1), {"id": 2, "file_name": ""}])
+    content["images"][0]["coco_url"] = "https://example.com/1.jpg"
+    report = await client.datasets.import_annotations("flowers", write(tmp_path, content), create=True)
+    assert [problem.where for problem in report.problems] == ["images[1]"]
+
+
+async def test_categories_of_one_name_keep_their_ids(client, tmp_path):
+    content = coco([image(1) | {"coco_url": "https://example.com/1.jpg"}], [box(), box(category_id=7)])
+    content["categories"] = [{"id": 1, "name": "rose"}, {"id": 7, "name": "rose"}]
+    await client.datasets.import_annotations("flowers", write(tmp_path, content), create=True)
+    [label] = (await labels_of(client, "sandbox/flowers")).values()
+    assert [one.category_id for one in label.attributes.annotations] == [1, 7]
+
+
 async def test_a_dataset_that_does_not_fit(client, sandbox, tmp_path):
     path = write(tmp_path, three())
     with pytest.raises(NotFoundError):

@@ -49,6 +49,8 @@ async def import_annotations(
         opened = await run_sync(partial(read_annotations, source, format, images=images))
     try:
         await run_sync(opened.__enter__)
+        if task_type is not None:
+            await run_sync(opened.labels, task_type)  # so that nothing is created if there is no such task type
         if create is None or settings.dry_run:
             found = await find_dataset(session, dataset)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("segments_async")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_SOCKS_LOGIN = re.compile(r"\bauth=\(.*\)$")
+"""The name and the password for a SOCKS proxy, in httpcore's records of its handshake."""
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
 _ignores_proxies: ContextVar[bool] = ContextVar("_ignores_proxies", default=False)
 
@@ -50,7 +53,7 @@ class _SecretsFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if (redacted := redact_keys(redact_urls(message))) != message:
+        if (redacted := _SOCKS_LOGIN.sub("auth=...", redact_keys(redact_urls(message)))) != message:
             record.msg, record.args = redacted, ()
         return True
 

@@ -32,6 +32,8 @@ WATCH_FROM_BYTES = 64 * 1024
 READ_BYTES = 64 * 1024
 HEAD_START_SECONDS = 0.02
 """Seconds that a write waits if the socket is readable: by an early response or, over TLS, perhaps a session ticket."""
+_SOCKS_VERSIONS = frozenset({b"\1", b"\5"})
+"""First bytes of the messages to a SOCKS proxy (RFC 1928 and 1929); a request begins with a letter."""
 _LAYERS = ("_stream", "_httpcore_stream", "_connection")
 """Attributes in which a stream of httpx or httpcore keeps the stream that it wraps."""
 _STATUS = len(b"HTTP/1.1 ")
@@ -65,7 +67,9 @@ class Exchange:
 class Wire:
     """The state of a connection: its current exchange and its network stream."""
 
-    def __init__(self, *, uses_tls: bool) -> None:
+    def __init__(self, *, uses_tls: bool, uses_socks: bool = False) -> None:
+        self.uses_socks = uses_socks
+        """Whether the connection begins with a handshake with a SOCKS proxy."""
         self.uses_tls = uses_tls
         """Whether the request is sent only after a TLS handshake with the server."""
         self.exchange = Exchange()
@@ -96,9 +100,26 @@ class NoLock:
 
 
 class WireStream:
-    """A network stream of httpcore that detects early responses."""
+    """
+    A network stream of httpcore that detects early responses.
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, wire: Wire, *, is_secure: bool) -> None:
+    Args:
+        stream: What it wraps.
+        wire: The connection.
+        is_secure: Whether it is encrypted.
+        connect_timeout: Applies to the handshake with a SOCKS proxy, for which httpcore has no timeout.
+    """
+
+    def __init__(
+        self,
+        stream: httpcore.AsyncNetworkStream,
+        wire: Wire,
+        *,
+        is_secure: bool,
+        connect_timeout: float | None = None,
+    ) -> None:
+        self._in_handshake = wire.uses_socks and not is_secure
+        self._connect_timeout = connect_timeout
         self._stream = stream
         self._wire = wire
         self._is_secure = is_secure
@@ -112,7 +133,7 @@ class WireStream:
         if self._early is not None:
             early, self._early = self._early, None
             return early
-        return await self._stream.read(max_bytes, timeout)
+        return await self._stream.read(max_bytes, self._connect_timeout if self._in_handshake else timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """
@@ -120,6 +141,10 @@ class WireStream:
 
         One write instead of two saves a system call, a packet, and waking the server twice.
         """
+        self._in_handshake = self._in_handshake and buffer[:1] in _SOCKS_VERSIONS
+        if self._in_handshake:
+            await self._stream.write(buffer, self._connect_timeout)
+            return
         if self._wire.joins_head:
             self._wire.joins_head = False
             self._head = buffer
@@ -308,7 +333,7 @@ class Backend:
         self._on_connect()
         self._wire.socket = stream.get_extra_info("socket")
         make_patient(self._wire.socket)
-        return WireStream(stream, self._wire, is_secure=False)
+        return WireStream(stream, self._wire, is_secure=False, connect_timeout=kwargs.get("timeout"))
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         return await self._backend.connect_unix_socket(*args, **kwargs)

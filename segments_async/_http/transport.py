@@ -195,7 +195,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
         )
         # httpx has no argument for the network backend, nor one for using a connection without a pool.
         pool = transport._pool  # noqa: SLF001
-        wire = Wire(uses_tls=url.scheme == "https")
+        uses_socks = self._proxy is not None and self._proxy.url.scheme.startswith("socks")
+        wire = Wire(uses_tls=url.scheme == "https", uses_socks=uses_socks)
         pool._network_backend = Backend(pool._network_backend, wire, self._on_connect)  # type: ignore[assignment]  # noqa: SLF001
         connection: Any = pool.create_connection(_origin_of(url))
         if self._proxy is None:
@@ -224,6 +225,8 @@ class SlotTransport(httpx.AsyncBaseTransport):
             # Errors while closing must not mask the original one.
             with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                 await slot.transport.aclose()
+                if slot.wire.uses_socks and slot.wire.stream is not None:
+                    await slot.wire.stream.aclose()  # httpcore does not close it if the handshake failed
         finally:
             self.connections -= 1
 

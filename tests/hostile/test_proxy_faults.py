@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from raw_proxy import PROXY_FAULTS, relay
-from raw_server import RawServer, answer
-from wires import ONCE, WIRES, within
+import logging
 
-from segments_async import ApiError, ConnectError, OutcomeUnknownError, TransportError
+import pytest
+from raw_proxy import PROXY_FAULTS, hang, relay
+from raw_server import RawServer, answer
+from wires import ONCE, OWN_WIRES, WIRES, within
+
+from segments_async import ApiError, ConnectError, OutcomeUnknownError, RequestTimeoutError, TransportError
 
 pytestmark = [
     pytest.mark.anyio,
@@ -112,3 +114,23 @@ async def test_plain_http_behind_a_407(connect, proxied):
     assert not isinstance(caught.value, OutcomeUnknownError)
     assert len(proxy.requests) == 1
     assert "hunter2" not in str(caught.value)
+
+
+@OWN_WIRES
+@pytest.mark.parametrize("service", [SERVICE, SERVICE.replace("https", "http")])
+async def test_socks_proxy_that_hangs(connect, wire, monkeypatch, caplog, service):
+    """Its handshake is part of connecting too: `timeout` ends it, nothing was sent, and no log has the password."""
+    pytest.importorskip("socksio")
+    if wire == "aiohttp":
+        pytest.skip("aiohttp uses no SOCKS proxy")
+    caplog.set_level(logging.DEBUG)
+    with RawServer(hang, on_connect=lambda peer: peer.stall()) as proxy, within(TIMEOUT * 3 + 1):
+        monkeypatch.setenv("ALL_PROXY", f"socks5://jane:hunter2@127.0.0.1:{proxy.port}")
+        async with connect(service, timeout=TIMEOUT) as client:
+            with pytest.raises(RequestTimeoutError) as caught:
+                await client.request("POST", "/x/")
+
+    assert caught.value.sent is False
+    assert len(proxy.connections) == 3
+    assert "setup_socks5_connection" in caplog.text
+    assert "hunter2" not in caplog.text

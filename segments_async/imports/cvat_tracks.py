@@ -55,11 +55,14 @@ def whole_track(
         frames: How many frames there are.
         changed: Counts the frames whose shape is computed.
     """
+    has_keyframes = any(
+        map(_is_keyframe, (shape for _, shape in shapes))
+    )  # else all shapes are, as there are no others
     ends: list[tuple[int, Element | None]] = [*shapes, (frames, None)]
     for (index, shape), (next_index, next_shape) in pairwise(ends):
         if shape is None or shape.get("outside") == "1":
             continue
-        yield index, shape, shape.get("keyframe", "1") == "1"
+        yield index, shape, _is_keyframe(shape) or not has_keyframes
         for between in range(index + 1, next_index):
             if next_shape is None:
                 yield between, shape, False
@@ -67,6 +70,10 @@ def whole_track(
             moved = _between(shape, next_shape, (between - index) / (next_index - index))
             changed[HELD if moved is None else MOVED] += 1
             yield between, shape if moved is None else moved, False
+
+
+def _is_keyframe(shape: Element) -> bool:
+    return shape.get("keyframe", "1") == "1"
 
 
 def _between(start: Element, end: Element, share: float) -> Element | None:

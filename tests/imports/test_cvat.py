@@ -222,6 +222,13 @@ def test_tracks_become_sequences(tmp_path):
     assert label.attributes["format_version"] == "0.2"
 
 
+def test_a_track_without_keyframes(tmp_path):
+    """All shapes that the file has are keyframes then, as other tools write tracks."""
+    [label] = read(tmp_path, cvat(track(box(0, 0, keyframe=0), box(2, 2, keyframe=0))))
+    frames = [frame["annotations"][0]["is_keyframe"] for frame in label.attributes["frames"]]
+    assert frames[:4] == [True, False, True, False]
+
+
 def test_skeletons_of_tracks_have_an_id_for_each_point(tmp_path):
     def skeleton(frame, x):
         points = "".join(

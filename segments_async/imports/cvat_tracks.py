@@ -55,9 +55,7 @@ def whole_track(
         frames: How many frames there are.
         changed: Counts the frames whose shape is computed.
     """
-    has_keyframes = any(
-        map(_is_keyframe, (shape for _, shape in shapes))
-    )  # else all shapes are, as there are no others
+    has_keyframes = any(_is_keyframe(shape) for _, shape in shapes)  # without any, all shapes are
     ends: list[tuple[int, Element | None]] = [*shapes, (frames, None)]
     for (index, shape), (next_index, next_shape) in pairwise(ends):
         if shape is None or shape.get("outside") == "1":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from doc_pages import blocks_of, run_block, text_of
+from doc_pages import blocks_of, on_sandbox, run_block, text_of
 
 from segments_async.bulk import RedisCheckpoint
 from segments_async.fastapi import QueueBackend
@@ -41,7 +41,7 @@ def test_bulk(run_page):
 def test_bitmaps(run_page):
     printed = run_page("docs/bitmaps.md")
 
-    text = text_of("docs/bitmaps.md")
+    text = on_sandbox(text_of("docs/bitmaps.md"))
     assert [len(lines) for lines in printed] == [0, 0, 2, 3]
     *promised, counts = printed[2] + printed[3]
     assert all(f"# {line}" in text for line in promised)

@@ -7,7 +7,7 @@ import tomllib
 
 from doc_pages import ROOT, text_of
 
-from docs_build.blocks import PAGES
+from docs_build.blocks import PARTS, files_of, pages
 from docs_build.links import problems_of
 
 CONFIG = text_of("mkdocs.yml")
@@ -29,9 +29,16 @@ def test_every_extra_is_explained():
     assert [name for name in extras if f"`{name}`" not in text_of("docs/install.md")] == []
 
 
-def test_the_guide_is_type_checked():
-    """The pages whose blocks go to the type checkers are pages of the site."""
-    assert {f"{page}.md" for page in PAGES} <= set(NAVIGATION)
+def test_type_checkers_get_every_block():
+    """Each block of the README and of every page is in one of the files, at its own line."""
+    found = {"README.md": "README"} | {page: page.removesuffix(".md") for page in NAVIGATION if "/" not in page}
+    for path, page in found.items():
+        text = text_of(path if page == "README" else f"docs/{path}")
+        blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        if blocks and page not in PARTS:
+            assert page in pages()
+            written = "".join(files_of(page).values())
+            assert [block for block in blocks if block not in written] == []
 
 
 def test_broken_links_are_found(tmp_path):

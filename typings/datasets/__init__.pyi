@@ -1,10 +1,12 @@
-# What segments_async.training uses of Hugging Face datasets, so that its types can be checked without installing it.
+# What segments_async.training and its page use of Hugging Face datasets, so that its types can be checked without installing it.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 class Features(dict[str, Any]): ...
 
 class Dataset:
+    features: Features
+    def __getitem__(self, key: int) -> dict[str, Any]: ...
     @staticmethod
     def from_generator(
         generator: Callable[..., Iterator[dict[str, Any]]],
@@ -19,6 +21,9 @@ class Dataset:
     def from_dict(cls, mapping: Mapping[str, Any], features: Features | None = None) -> Dataset: ...
 
 class IterableDataset:
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
+    def set_epoch(self, epoch: int) -> None: ...
+    def shuffle(self, seed: int | None = None, buffer_size: int = 1000) -> IterableDataset: ...
     @staticmethod
     def from_generator(
         generator: Callable[..., Iterator[dict[str, Any]]],

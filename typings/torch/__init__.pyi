@@ -1,4 +1,4 @@
-# What segments_async.training uses of PyTorch, so that its types can be checked without installing it.
+# What segments_async.training and its page use of PyTorch, so that its types can be checked without installing it.
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +8,7 @@ class dtype:
     is_floating_point: bool
 
 class Tensor:
+    shape: tuple[int, ...]
     def __int__(self) -> int: ...
     def permute(self, *dims: int) -> Tensor: ...
     def contiguous(self) -> Tensor: ...

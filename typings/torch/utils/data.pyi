@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -11,3 +11,14 @@ class WorkerInfo:
     num_workers: int
 
 def get_worker_info() -> WorkerInfo | None: ...
+
+class DataLoader(Generic[T_co]):
+    def __init__(
+        self,
+        dataset: IterableDataset[T_co],
+        batch_size: int | None = 1,
+        *,
+        num_workers: int = 0,
+        persistent_workers: bool = False,
+    ) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...

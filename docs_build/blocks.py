@@ -1,8 +1,8 @@
 """
 Write the Python blocks of the README and of the pages to files, for type checkers.
 
-The blocks of a page are one file, as a reader copies them one after the other; those of the README are a file each. A block
-that begins with ``# name.py`` is a file of its own.
+The blocks of a page are one file, as a reader copies them one after the other; those of the README are a file each. A
+block that begins with ``# name.py`` is a file of its own.
 
 Example:
     ::

@@ -1,4 +1,4 @@
-# What segments_async.training and its page use of Hugging Face datasets, so that its types can be checked without installing it.
+# What segments_async.training and its page use of Hugging Face datasets, to check types without installing it.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 

@@ -82,7 +82,7 @@ def structure(value: Any, model: Any) -> Any:
         DecodeError: A value is of the wrong type or an essential one is missing; `path` says where.
     """
     try:
-        return _structure(value, model)
+        return read_value(value, model)
     except StructureError as error:
         raise error.as_decode_error(value) from error.__cause__
 
@@ -106,7 +106,7 @@ def check(value: Any, model: Any, path: str = "") -> None:
             ``__cause__``); `path` says where.
     """
     try:
-        _structure(value, model)
+        read_value(value, model)
     except StructureError as error:
         raise error.as_input_error(path) from error.__cause__
     except Exception as error:
@@ -139,7 +139,8 @@ def unstructure(value: Any) -> Any:
         raise caller_error(error) from error
 
 
-def _structure(value: Any, model: Any) -> Any:
+def read_value(value: Any, model: Any) -> Any:
+    """Do what `structure` does; raise `StructureError`."""
     try:
         return converter.structure(value, model)
     except RecursionError:
@@ -151,6 +152,13 @@ def _structure(value: Any, model: Any) -> Any:
         return converter.structure(plain, model)
     except RecursionError:
         raise StructureError("nested too deeply") from None
+
+
+def other_class_of(value: Any, model: Any) -> type[Model] | None:
+    """Return the class of attributes that *value* is by its shape, if that is certain and not *model*."""
+    choose = next((choose for known, choose in _BY_SHAPE.items() if model in known), None)
+    found = None if choose is None else choose({}, value)
+    return None if found is model else found
 
 
 def _model_reader(model: type[Model]) -> Read:

@@ -180,6 +180,14 @@ def _refuse(value: Any, path: str) -> None:
         raise InputError(_TOO_DEEP, path=path) from None
 
 
+def check_json(value: Any) -> None:
+    """Raise the first StructureError inside *value*, if it is not JSON; fast if it is."""
+    try:
+        encode_json(value)
+    except InputError:
+        _inspect(value, 0)
+
+
 def _inspect(value: Any, depth: int) -> None:
     """Raise the first StructureError inside *value*."""
     try:

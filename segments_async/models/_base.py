@@ -4,15 +4,19 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from enum import StrEnum
 from functools import cache
+from importlib import import_module
 from operator import attrgetter
 from reprlib import recursive_repr
-from types import NoneType
-from typing import Any, Self, TypeVar
+from types import NoneType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import NOTHING, Attribute, define, field, fields, frozen
 
 Choose = Callable[[Mapping[str, Any], Any], "type[Model] | None"]
 """Given the JSON object that contains a value, and the value, return its class; None leaves it as plain JSON."""
+
+if TYPE_CHECKING:
+    from dataclasses import Field as DataclassField
 
 T = TypeVar("T")
 WIRE_NAME = "segments_async.wire_name"
@@ -58,6 +62,30 @@ class Model:  # noqa: PLW1641 (mutable, so without a hash)
             value = getattr(self, name)
             setattr(copied, name, value if type(value) in _ATOMS else deepcopy(value, memo))
         return copied
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Return the schema for pydantic, which makes models types of FastAPI's routes."""
+        # By its name, as it belongs to a layer above, and as pydantic, which alone calls this, is not a dependency.
+        return import_module("segments_async._serialization.pydantic_schema").core_schema_of(cls)
+
+
+class _DataclassFields:
+    """
+    The fields of a model, as the module `dataclasses` has them.
+
+    FastAPI takes a parameter for the body only if its class derives from pydantic's or is a dataclass.
+    """
+
+    def __get__(self, instance: object, model: type[Model]) -> "dict[str, DataclassField[Any]]":
+        return _dataclass_fields(model)
+
+
+if not TYPE_CHECKING:  # attrs classes, for type checkers
+    Model.__dataclass_fields__ = _DataclassFields()
+    Model.__dataclass_params__ = SimpleNamespace(
+        init=True, repr=False, eq=True, order=False, unsafe_hash=False, frozen=False
+    )
 
 
 @frozen(eq=False)
@@ -109,6 +137,14 @@ def per_class(function: Callable[[type[Model]], T]) -> Callable[[type[Model]], T
 @per_class
 def _names(model: type[Model]) -> tuple[str, ...]:
     return tuple(a.name for a in fields(model))
+
+
+@per_class
+def _dataclass_fields(model: type[Model]) -> "dict[str, DataclassField[Any]]":
+    from dataclasses import field as dataclass_field, fields as dataclass_fields, make_dataclass  # noqa: PLC0415 (for FastAPI alone)
+
+    specifications = [(a.name, a.type, dataclass_field(kw_only=True)) for a in fields(model)]
+    return {item.name: item for item in dataclass_fields(make_dataclass(model.__name__, specifications))}
 
 
 @per_class

@@ -1,0 +1,179 @@
+"""Models are types of routes: bodies and responses, by the rules of this package, and in OpenAPI with their fields."""
+
+import dataclasses
+import json
+import pprint
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from openapi_spec_validator import validate
+
+from segments_async import Dataset, LabelAttributes, Sample, SampleAttributes, SampleCreate, models, structure
+from segments_async.models import Model
+
+sys.path.append(str(Path(__file__).parents[1] / "models"))
+from payloads_of_every_kind import LABELS, SAMPLES
+
+MODELS = sorted(
+    (value for value in vars(models).values() if isinstance(value, type) and issubclass(value, Model)),
+    key=lambda model: model.__name__,
+)
+PUT = {"sample_uuid": "u-1", "attributes": LABELS["vector"]}
+
+
+def echo_of(kind):
+    async def echo(body):
+        return body
+
+    echo.__annotations__ = {"body": kind, "return": kind}
+    return echo
+
+
+@pytest.fixture(scope="module")
+def web():
+    app = FastAPI()
+    for model in MODELS:
+        app.post(f"/{model.__name__}")(echo_of(model))
+    app.post("/many")(echo_of(list[SampleCreate]))
+
+    @app.post("/maybe")
+    async def maybe(body: models.SampleCreate | None = None) -> models.SampleCreate | None:
+        return body
+
+    for name, kind in {"label": LabelAttributes, "sample": SampleAttributes}.items():
+
+        async def name_of(body):
+            return type(body).__name__
+
+        name_of.__annotations__ = {"body": kind, "return": str}
+        app.post(f"/{name}-attributes")(name_of)
+    with TestClient(app) as client:
+        yield client
+
+
+def test_every_model_is_a_body_and_a_response_in_openapi(web):
+    schema = web.get("/openapi.json").json()
+
+    validate(schema)
+    without_body = [path for path, methods in schema["paths"].items() if "requestBody" not in methods["post"]]
+    assert without_body == []
+    put = schema["components"]["schemas"]["LabelPut"]
+    assert put["required"] == ["sample_uuid", "attributes"]
+    assert set(put["properties"]) == {"sample_uuid", "attributes", "labelset", "label_status", "score"}
+    assert {"$ref": "#/components/schemas/ImageVectorLabelAttributes"} in put["properties"]["attributes"]["anyOf"]
+    assert put["description"] == "A label to set, for ``labels.put_many``."
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_come_back_as_they_were(web, kind):
+    wire = {**PUT, "attributes": LABELS[kind], "score": 0.1, "new": {"big": 2**70, "small": 1e-300, "none": None}}
+
+    answer = web.post("/LabelPut", json=wire)
+
+    assert (answer.status_code, answer.json()) == (200, wire)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_samples_come_back_as_they_were(web, kind):
+    wire = {"uuid": "u-1", "name": "a", "attributes": SAMPLES[kind], "new": [1], "created_at": "2024-02-30T00:00:00Z"}
+
+    answer = web.post("/Sample", json=wire)
+
+    assert (answer.status_code, answer.json()) == (200, wire)
+
+
+@pytest.mark.parametrize(("route", "payloads"), [("label", LABELS), ("sample", SAMPLES)])
+def test_a_union_of_attributes_is_chosen_by_shape(web, route, payloads):
+    chosen = {kind: web.post(f"/{route}-attributes", json=payload).json() for kind, payload in payloads.items()}
+
+    assert len(set(chosen.values())) == len(payloads)
+    assert "dict" not in chosen.values()
+    assert web.post(f"/{route}-attributes", json={"new": 1}).json() == "dict"
+
+
+def test_attributes_of_another_type_are_refused(web):
+    answer = web.post("/ImageSegmentationLabelAttributes", json=LABELS["vector"])
+
+    [problem] = answer.json()["detail"]
+    assert answer.status_code == 422
+    assert problem["msg"] == "expected ImageSegmentationLabelAttributes, got what looks like ImageVectorLabelAttributes"
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "location", "words"),
+    [
+        ("LabelPut", '{"attributes": {}}', ["sample_uuid"], "missing"),
+        ("LabelPut", '{"sample_uuid": 7, "attributes": {}}', ["sample_uuid"], "expected a string, got int"),
+        ("LabelPut", '{"sample_uuid": "u", "attributes": {}, "score": "0.5"}', ["score"], "expected a number, got str"),
+        ("LabelPut", '{"sample_uuid": "u", "attributes": {}, "score": NaN}', ["score"], "NaN is not JSON"),
+        ("LabelPut", '{"sample_uuid": "u", "attributes": {}, "x": ["\\ud800"]}', ["x", 0], "half a character"),
+        ("LabelPut", "[]", [], "expected an object, got list"),
+        ("many", '[{"name": "a", "attributes": {}}, {"attributes": {}}]', [1, "name"], "missing"),
+        (
+            "LabelPut",
+            json.dumps(
+                {**PUT, "attributes": {"annotations": [{"id": 1, "category_id": 2, "type": "bbox", "points": [["x"]]}]}}
+            ),
+            ["attributes", "annotations", 0, "points", 0, 0],
+            "expected a number, got str",
+        ),
+    ],
+)
+def test_422_says_where(web, route, body, location, words):
+    answer = web.post(f"/{route}", content=body, headers={"content-type": "application/json"})
+
+    [problem] = answer.json()["detail"]
+    assert answer.status_code == 422
+    assert problem["loc"] == ["body", *location]
+    assert problem["msg"].startswith(words)
+
+
+def test_an_optional_body(web):
+    assert web.post("/maybe").json() is None
+    assert web.post("/maybe", json={"name": "a", "attributes": {}}).json() == {"name": "a", "attributes": {}}
+
+
+def test_responses_are_written_like_requests_to_the_service():
+    app = FastAPI()
+    wire = {"name": "flowers", "created_at": "2024-01-01T12:00:00.5+02:00", "new": 2**70}
+
+    @app.get("/one")
+    async def one() -> Dataset:
+        return structure(wire, Dataset)
+
+    @app.get("/all")
+    async def every() -> list[Dataset]:
+        return [structure(wire, Dataset)] * 2
+
+    @app.get("/plain", response_model=Dataset)
+    async def plain():
+        return wire
+
+    expected = {**wire, "created_at": "2024-01-01T10:00:00.500000Z"}
+    with TestClient(app) as client:
+        assert client.get("/one").json() == client.get("/plain").json() == expected
+        assert client.get("/all").json() == [expected, expected]
+
+
+def test_models_are_dataclasses_for_who_asks():
+    """FastAPI asks; then the functions of `dataclasses` and `pprint` work, and orjson still refuses a lossy form."""
+    sample = structure({"uuid": "u-1", "name": "a", "new": 1}, Sample)
+
+    assert dataclasses.is_dataclass(sample)
+    assert {field.name for field in dataclasses.fields(sample)} > {"uuid", "name", "attributes", "extra"}
+    assert dataclasses.replace(sample, name="b") == structure({"uuid": "u-1", "name": "b", "new": 1}, Sample)
+    assert dataclasses.asdict(sample)["extra"] == {"new": 1}
+    assert pprint.pformat(sample) == repr(sample)
+    with pytest.raises(TypeError):
+        orjson.dumps(sample)
+
+
+def test_models_import_neither_pydantic_nor_dataclass_machinery():
+    code = "import sys; from segments_async import LabelPut, structure; sys.exit('pydantic' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

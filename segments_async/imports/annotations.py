@@ -17,7 +17,7 @@ from segments_async.imports.categories import as_category
 from segments_async.imports.convert import TASK_TYPES, label_attributes
 from segments_async.imports.drawing import Drawing
 from segments_async.imports.images_folder import ImagesFolder
-from segments_async.imports.peek import peek
+from segments_async.imports.peek import hint_of_folder, peek, refuse_archive
 from segments_async.imports.reading import note_problem
 
 if TYPE_CHECKING:
@@ -248,10 +248,11 @@ def read_annotations(
         The annotations; the file is read when they are first used.
 
     Raises:
-        InputError: There is no such file, its format is not recognized, or there is no such format.
+        InputError: There is no such file, it is an archive, its format is not recognized, or there is no such format.
         DecodeError: The file is damaged.
     """
     where = as_path(path)
+    refuse_archive(where)
     found = _recognize(where) if format is None else _format_named(format)
     return Annotations(where, found, None if images is None else ImagesFolder(images))
 
@@ -274,6 +275,7 @@ def _recognize(path: Path) -> Format:
                     return candidate
     except DecodeError as error:
         problem = f": {error}"
+    problem += hint_of_folder(path)
     candidates = "; ".join(f"{name!r} is {candidate.looks_like}" for name, candidate in FORMATS.items())
     raise InputError(f"not recognized{problem}. Pass one of these formats if it is: {candidates}", path="format")
 

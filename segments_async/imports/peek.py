@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -22,6 +22,10 @@ MAX_NAMES = 10_000
 """Names of a folder that are looked at."""
 _MAX_DEPTH = 2
 _START_BYTES = 4096
+_ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
+_ARCHIVE_BYTES = 4
+_SUFFIXES = frozenset({".json", ".xml", ".yaml", ".yml"})
+_MAX_LISTED = 3
 _JSON_STARTS = frozenset("{[")
 
 
@@ -75,6 +79,35 @@ def peek(path: Path) -> Iterator[Peek]:
 def import_text(file: Any, path: Path) -> JsonText:
     """Return the JSON of a file to import, parsed value by value."""
     return JsonText(file, path.name, kind="a file of annotations", remedy="")
+
+
+def refuse_archive(path: Path) -> None:
+    """
+    Refuse what tools download as one file.
+
+    Raises:
+        InputError: It is a ZIP, gzip or other archive.
+    """
+    start = b""
+    with suppress(OSError, ValueError):  # what cannot be read is reported where it is read
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(_ARCHIVE_BYTES)
+    if start.startswith(_ARCHIVES):
+        raise InputError(
+            f"is an archive; unpack it, and pass the file or folder of annotations in it: {path}", path="path"
+        )
+
+
+def hint_of_folder(path: Path) -> str:
+    """Return which files in a folder may have been meant, for an error; empty if there are none."""
+    if not path.is_dir():
+        return ""
+    found = sorted(one.name for one in path.iterdir() if one.suffix.lower() in _SUFFIXES and not one.is_dir())
+    if not found:
+        return ""
+    more = f" and {len(found) - _MAX_LISTED} more" if len(found) > _MAX_LISTED else ""
+    return f"; if a file in this folder is meant ({', '.join(found[:_MAX_LISTED])}{more}), pass its path"
 
 
 @contextmanager

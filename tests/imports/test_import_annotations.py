@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zipfile
 
 import anyio
 import numpy as np
@@ -197,6 +199,26 @@ async def test_nothing_is_sent_if_the_file_is_damaged(client, sandbox, tmp_path)
     with pytest.raises(InputError, match="not recognized"):
         await client.datasets.import_annotations("flowers", path, create=True)
     assert not sandbox.calls
+
+
+@pytest.mark.parametrize("format", [None, "coco-instance"])
+async def test_an_archive_is_named_as_one(client, tmp_path, format):
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("instances.json", json.dumps(three()))
+    for name, content in (("export.zip", None), ("export.json.gz", gzip.compress(b"{}"))):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=rf"^path: is an archive; unpack it, .*{name}$"):
+            await client.datasets.import_annotations("flowers", tmp_path / name, format=format, create=True)
+
+
+async def test_a_folder_whose_file_is_meant(client, tmp_path):
+    """As Roboflow writes COCO."""
+    write(tmp_path, three(), "_annotations.coco.json")
+    with pytest.raises(
+        InputError, match=r"if a file in this folder is meant \(_annotations\.coco\.json\), pass its path"
+    ):
+        await client.datasets.import_annotations("flowers", tmp_path, create=True)
 
 
 async def test_nothing_is_created_for_an_unknown_task_type(client, sandbox, tmp_path):

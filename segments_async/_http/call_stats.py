@@ -28,6 +28,8 @@ class CallStats:
     """The number of items that a bulk deletion reported as deleted."""
     _headers: Mapping[str, str] | None = field(default=None, repr=False)
     _redactor: KeyRedactor | None = None
+    """Removes the key from the request id, which is not read yet; None if it is."""
+    _request_id: str | None = None
 
     def record_reply(self, headers: Mapping[str, str], redactor: KeyRedactor) -> None:
         """Store the headers of the last response. They are read on demand, because few calls need them."""
@@ -36,10 +38,11 @@ class CallStats:
 
     @property
     def request_id(self) -> str | None:
-        """The request id of the last response, without secrets."""
-        if self._headers is None or self._redactor is None:
-            return None
-        return self._redactor.redact_text(request_id_in(self._headers))
+        """The request id of the last response, without secrets; read once, for all items of a batch."""
+        if self._headers is not None and self._redactor is not None:
+            self._request_id = self._redactor.redact_text(request_id_in(self._headers))
+            self._redactor = None
+        return self._request_id
 
     @property
     def date(self) -> str | None:

@@ -113,6 +113,8 @@ class BulkStream(Generic[T]):
 
     async def collect(self) -> BulkReport[T]:
         """Run to the end and return the report."""
+        if self._settings.keep == "failures" and self._settings.on_outcome is None:
+            self._operation.needs_values = False  # no success is kept or passed on
         async with self:
             async for _ in self:
                 pass

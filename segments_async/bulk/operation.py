@@ -103,6 +103,8 @@ class Operation(Generic[T]):
     """Statuses that the checkpoint stores under another name."""
     lookup_limit: int = 1024
     """Maximum items that are looked up in the checkpoint at once."""
+    needs_values: bool = True
+    """Whether the value of a `Success` may be looked at; without, it may be None, and the answer is not structured."""
     journal_before_send: bool = False
     """Whether the checkpoint records an item before it is sent; set this if sending an item twice is not idempotent."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from segments_async._serialization.converter import structure, unstructure
-from segments_async._serialization.json import decode_json, encode_json
+from segments_async._serialization.json import decode_json, encode_json, read_time
 from segments_async._wire.arguments import check_name, json_contains, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
 from segments_async._wire.contents import check_sample
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segments_async._http.call_stats import CallStats
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
+    from segments_async.bulk.outcomes import Status
 
 _FIELDS = ("name", "attributes", "metadata", "priority", "assigned_labeler", "assigned_reviewer", "readme")
 """The fields of a sample that its creator sets; the service sets the others."""
@@ -97,18 +98,26 @@ class CreateSamples(DatasetOperation[Sample]):
     async def _result(self, job: Job, row: Any, stats: CallStats) -> Success[Sample] | SegmentsError:
         if row is None:
             return DecodeError("missing in the answer", path=job.prepared.key, request_id=stats.request_id)
+        updates = self._if_exists == "update"
+        if not (updates or self.needs_values) and isinstance(row.get("uuid"), str):
+            created_at = row.get("created_at")
+            moment = read_time(created_at) if isinstance(created_at, str) else None
+            return Success(self._status(moment), None, row["uuid"])
         try:
             sample = structure(row, Sample)
-            sent = decode_json(job.prepared.body) if self._if_exists == "update" else {}
-            if changes := differences(row, sent):
+            if updates and (changes := differences(row, decode_json(job.prepared.body))):
                 sample = await self._session.call(
                     UPDATE_SAMPLE, Sample, path={"uuid": sample.uuid}, json=changes, stats=stats
                 )
                 return Success("updated", sample, sample.uuid)
         except SegmentsError as error:
             return error
-        is_old = self._created_since is not None and _is_before(sample.created_at, self._created_since)
-        return Success("existing" if is_old else "created", sample, sample.uuid)
+        return Success(self._status(sample.created_at), sample, sample.uuid)
+
+    def _status(self, created_at: datetime | str | None) -> Status:
+        """Return whether a sample of this time was created by this run, or existed before."""
+        is_old = self._created_since is not None and _is_before(created_at, self._created_since)
+        return "existing" if is_old else "created"
 
     def _note_start(self, stats: CallStats) -> None:
         """

@@ -108,6 +108,19 @@ def test_import_is_light(statement):
     assert not {*HEAVY, *IMPORTS[statement]} & set(loaded)
 
 
+def test_httpx_without_its_command():
+    """Where click and Rich are installed, httpx would load them; afterwards its command can still be imported."""
+    loaded = in_new_interpreter("""
+        import sys
+        from segments_async import AsyncSegments
+
+        print(*{"click", "rich", "pygments", "httpx._main"} & set(sys.modules))
+        import httpx._main
+    """)
+
+    assert loaded == []
+
+
 def test_the_first_client_loads_what_calls_need():
     """No call in the event loop waits for an import of the package."""
     loaded = in_new_interpreter("""

@@ -582,6 +582,35 @@ class TestIfExists:
         report = await client.samples.create_many(flowers, samples(1))
         assert dict(report.counts) == {"created": 1}
 
+    async def test_failures_alone(self, old):
+        """Counts and failures are the same where no success is kept and its row is not structured."""
+        sandbox, client = old
+        items = [*samples(5), {"name": 5}]
+
+        report = await client.samples.create_many("sandbox/flowers", items, keep="failures")
+
+        assert dict(report.counts) == {"existing": 3, "created": 2, "failed": 1}
+        assert [outcome.index for outcome in report.results] == [5]
+        assert len(names_on(sandbox)) == 5
+
+    @pytest.mark.parametrize("uuid", [7, None, ["u-1"]])
+    async def test_failures_alone_need_a_uuid(self, client, sandbox, flowers, uuid):
+        """A row that does not say which sample it is proves nothing."""
+        sandbox.fail("POST", "/samples_bulk/", status=201, json=[{**samples(1)[0], "uuid": uuid}])
+
+        report = await client.samples.create_many(flowers, samples(1), keep="failures")
+
+        assert dict(report.counts) == {"failed": 1}
+        assert report.failures[0].error.path == "uuid"
+
+    async def test_failures_alone_with_a_callback(self, client, flowers):
+        """Who looks at the outcomes gets the values."""
+        seen = []
+
+        await client.samples.create_many(flowers, samples(2), keep="failures", on_outcome=seen.append)
+
+        assert [type(outcome.value) for outcome in seen] == [Sample, Sample]
+
     async def test_error(self, old):
         sandbox, client = old
         report = await client.samples.create_many("sandbox/flowers", samples(5), if_exists="error", batch_size=100)

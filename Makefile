@@ -52,6 +52,7 @@ bench: ## Run benchmarks: make bench CASES="put json", by default all.
 
 docs: ## Build the site in build/site, and check its links. SITE_URL is the address at which it will be published.
 	zensical build --strict --clean
+	python docs_build/diagrams.py build/site
 	python docs_build/links.py build/site
 
 docs-check: ## Run the pages of the documentation, and check their links, map and tables.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
+import pytest
 from doc_pages import ROOT, text_of
 
 from docs_build.blocks import PARTS, files_of, pages
@@ -54,3 +55,13 @@ def test_broken_links_are_found(tmp_path):
         "loads https://cdn.example.com/a.js",
         "no.png leads nowhere",
     ]
+
+
+def test_diagrams_become_pictures():
+    """Each with names of its own, and nothing that a browser would load."""
+    draw = pytest.importorskip("docs_build.diagrams", reason="the extra docs is not installed here").draw
+    page = draw('<p>a</p><pre class="diagram"><code>flowchart TD\n    a --&gt; b</code></pre>' * 2)
+    assert page.count("<svg") == 2
+    assert "--&gt;" not in page
+    assert {'id="diagram-1"', 'id="diagram-2"'} <= set(re.findall(r'id="diagram-\d"', page))
+    assert "<script" not in page

@@ -21,7 +21,6 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.py)\b")
 PARTS = {
     "contributing": "its blocks are parts of files of the package; tests/test_contributing.py adds them to a copy",
-    "README": "its labels need properties that narrow their type",
 }
 """Pages that are not written, each with the reason."""
 UNTYPED = re.compile(r"^import (laspy|pandas|pyarrow)\b", re.MULTILINE)

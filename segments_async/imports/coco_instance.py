@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from segments_async._validators import is_number
 from segments_async.imports.coco_file import CocoFile
+from segments_async.imports.convert import BOXED, FEW_POINTS, MIN_POLYGON
 from segments_async.imports.formats import Format
 from segments_async.imports.reading import UnreadableError, box_or_none, mapping_of, numbers_of, points_of
 from segments_async.imports.shapes import Box, Dot, Mask, Polygon, Shape, SourceObject
@@ -42,7 +43,7 @@ class CocoInstance(CocoFile):
         return "segmentation-bitmap" if self._has_masks and not self._has_shapes else "vector"
 
     def _note(self, annotation: Any) -> None:
-        is_mask = isinstance(annotation.get("segmentation"), dict) and not annotation.get("num_keypoints")
+        is_mask = isinstance(_segmentation_of(annotation), dict) and not annotation.get("num_keypoints")
         self._has_masks |= is_mask
         self._has_shapes |= not is_mask
 
@@ -63,7 +64,7 @@ class CocoInstance(CocoFile):
         image.objects += points
 
     def _shape(self, annotation: dict[str, Any], box: Box | None, image: SourceImage) -> Shape | None:
-        segmentation = annotation.get("segmentation")
+        segmentation = _segmentation_of(annotation)
         if isinstance(segmentation, dict):
             return self._mask(segmentation, image) if box is not None or not annotation.get("num_keypoints") else None
         if not segmentation:
@@ -71,8 +72,11 @@ class CocoInstance(CocoFile):
         drawn = annotation.get("points")
         if drawn is not None:
             return Polygon([[_pair(point, index) for index, point in enumerate(drawn)]])
-        rings = [points_of(numbers_of(ring, name), name) for name, ring in _named_rings(segmentation)]
-        return box if len(rings) == 1 and box is not None and _is_box(rings[0], box) else Polygon(rings)
+        rings = [points_of(numbers_of(_flat(ring), name), name) for name, ring in _named_rings(segmentation)]
+        if box is None or any(len(ring) >= MIN_POLYGON for ring in rings):
+            return box if box is not None and len(rings) == 1 and _is_box(rings[0], box) else Polygon(rings)
+        image.changed[BOXED.format(FEW_POINTS)] += int(any(rings))
+        return box
 
     def _mask(self, segmentation: dict[str, Any], image: SourceImage) -> Mask:
         height, width = numbers_of(segmentation.get("size"), "segmentation.size", 2)
@@ -120,6 +124,12 @@ def _attributes_of(annotation: dict[str, Any]) -> dict[str, Any]:
     return attributes
 
 
+def _segmentation_of(annotation: dict[str, Any]) -> Any:
+    """Return the segmentation; some tools put run lengths into a list of one."""
+    found: Any = annotation.get("segmentation")
+    return found[0] if isinstance(found, list) and len(found) == 1 and isinstance(found[0], dict) else found
+
+
 def _named_rings(segmentation: Any) -> list[tuple[str, Any]]:
     if not isinstance(segmentation, list):
         raise UnreadableError(f"segmentation: expected lists of numbers, or run lengths, got {segmentation!r}"[:200])
@@ -130,6 +140,13 @@ def _named_rings(segmentation: Any) -> list[tuple[str, Any]]:
 def _pair(point: Any, index: int) -> Point:
     x, y = numbers_of(point, f"points[{index}]", 2)
     return x, y
+
+
+def _flat(ring: Any) -> Any:
+    """Return the numbers of a ring; some tools write each point as a list of two."""
+    if isinstance(ring, list) and ring and all(isinstance(point, list) and len(point) == 2 for point in ring):  # noqa: PLR2004
+        return [number for point in ring for number in point]
+    return ring
 
 
 def _is_box(ring: list[Point], box: Box) -> bool:

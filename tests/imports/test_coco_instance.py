@@ -162,6 +162,40 @@ def test_names(tmp_path, name):
     assert label.name == name.replace("\\", "/").replace("./x//", "x/")
 
 
+CORNERS = [[1, 1], [30, 1], [30, 20]]
+VARIANTS = {
+    "no brackets around the ring": ([1, 1, 30, 1, 30, 20], "polygon", CORNERS, {}),
+    "a list for each point": ([CORNERS], "polygon", CORNERS, {}),
+    "an empty list": ([], "bbox", [[1, 1], [30, 20]], {}),
+    "an empty ring": ([[]], "bbox", [[1, 1], [30, 20]], {}),
+    "two points": ([[1, 1, 30, 20]], "bbox", [[1, 1], [30, 20]], {
+        "polygons of one or two points of which only the box is imported": 1
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_segmentations_as_other_tools_write_them(tmp_path, kind):
+    """With a box beside them."""
+    segmentation, shape, points, changed = VARIANTS[kind]
+    content = coco(annotations=[annotation(bbox=[1, 1, 29, 19], segmentation=segmentation)])
+    with read_annotations(write(tmp_path, content)) as annotations:
+        [label] = annotations.labels("vector")
+    [found] = label.attributes["annotations"]
+    assert (found["type"], found["points"], dict(label.changed)) == (shape, points, changed)
+    assert not label.problems
+    assert not label.left_out
+
+
+def test_run_lengths_in_a_list(tmp_path):
+    lengths = {"counts": [10, 4, 48 * 64 - 14], "size": [48, 64]}
+    content = coco(annotations=[annotation(bbox=[0, 10, 1, 4], segmentation=[lengths])])
+    with read_annotations(write(tmp_path, content)) as annotations:
+        assert annotations.task_type == "segmentation-bitmap"
+        [label] = annotations
+    assert label.bitmap.sum() == 4
+
+
 BROKEN = {
     "not an object": 5,
     "no image": box(image_id=99),

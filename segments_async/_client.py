@@ -8,6 +8,7 @@ import httpx
 
 from segments_async._http.pool import MB, Pool, Stats
 from segments_async._logging import log_as_the_environment_says
+from segments_async._misuse import NeedsAsyncWith, no_attribute
 from segments_async._validators import is_number
 from segments_async._wire.arguments import check_count
 from segments_async._wire.endpoint import Endpoint, Repeat
@@ -47,7 +48,7 @@ MAX_CONNECTIONS = 10_000
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
-class AsyncSegments:
+class AsyncSegments(NeedsAsyncWith):
     """
     An async client of Segments.ai.
 
@@ -318,6 +319,11 @@ class AsyncSegments:
         traceback: TracebackType | None = None,
     ) -> None:
         await self.aclose()
+
+    if not TYPE_CHECKING:  # type checkers would accept any name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name)
 
     def __repr__(self) -> str:
         session = getattr(self, "_session", None)  # tools print clients whose construction failed

@@ -93,14 +93,14 @@ def file_path(_: Any, attribute: Attribute[Any], value: Any) -> None:
 
 def as_path(value: object, argument: str = "path") -> Path:
     """
-    Convert an argument to a path.
+    Convert an argument to a path; a leading ``~`` is the home directory.
 
     Raises:
         InputError: It is not a path.
     """
     try:
         if isinstance(value, str | os.PathLike):
-            return Path(value)
+            return Path(os.path.expanduser(value))  # noqa: PTH111 (a name that is not of a user stays)
     except Exception as error:  # raised by the caller's own __fspath__
         raise InputError(f"expected a path, got {type(value).__name__}", path=argument) from error
     raise InputError(f"expected a path, got {type(value).__name__}", path=argument)

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 import anyio
 
+from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import ReleaseText
@@ -35,7 +36,7 @@ _HEADER_KEYS = frozenset({"name", "dataset"})
 _DATASET_KEYS = frozenset({"name", "task_type", "task_attributes", "labelsets"})
 
 
-class ReleaseFile:
+class ReleaseFile(NeedsAsyncWith):
     """
     The file of a release, read sample by sample: only a few samples are in memory, whatever the size of the file.
 
@@ -169,7 +170,7 @@ class ReleaseFile:
         return count.summary()
 
 
-class ReleaseSamples(AsyncIterator[ReleaseSample]):
+class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
     """
     The samples of a release file, one by one.
 

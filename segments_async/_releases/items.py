@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from attrs import asdict, field, frozen
 
+from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.images import View, views_of
 from segments_async._releases.loading import Loader
@@ -149,7 +150,7 @@ class IterateOptions:
     on_error: OnError = field(validator=_on_error)
 
 
-class ReleaseItems(AsyncIterator[ReleaseItem]):
+class ReleaseItems(NeedsAsyncWith, NeedsAsyncFor, AsyncIterator[ReleaseItem]):
     """
     A release with its images: an async context manager, and an iterator over `ReleaseItem`.
 

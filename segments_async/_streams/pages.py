@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 import anyio
 from attrs import frozen
 
+from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith, has_no_length
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._wire.arguments import check_count
 from segments_async.errors import DecodeError, ListChangedError
@@ -35,7 +36,7 @@ class Tracking(Generic[T]):
     """The call that lists, for the error message."""
 
 
-class Pages(Generic[T]):
+class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
     """
     A paginated list: await it for all rows, or iterate over rows or pages, which are fetched as needed.
 
@@ -94,6 +95,8 @@ class Pages(Generic[T]):
         self._limit = limit
         self._tracking = tracking
         self._skipped: list[DecodeError] = []
+        self._runs: dict[Any, Coroutine[Any, Any, list[T]]] = {}
+        """Its coroutines, by the task of asyncio that was created of it."""
 
     @property
     def skipped(self) -> list[DecodeError]:
@@ -115,8 +118,41 @@ class Pages(Generic[T]):
     def __await__(self) -> Generator[Any, None, list[T]]:
         return self._collect().__await__()
 
+    def send(self, value: Any, /) -> Any:
+        """Continue as a coroutine: ``asyncio.run`` and ``create_task`` take nothing else."""
+        return self._step(lambda coroutine: coroutine.send(value))
+
+    def throw(self, *error: Any) -> Any:
+        """Raise an exception in the coroutine, as for a task that is cancelled."""
+        return self._step(lambda coroutine: coroutine.throw(*error))
+
+    def close(self) -> None:
+        """Close its coroutines."""
+        while self._runs:
+            self._runs.popitem()[1].close()
+
+    def _step(self, step: Callable[[Coroutine[Any, Any, list[T]]], Any]) -> Any:
+        from asyncio import current_task  # noqa: PLC0415 (it may run on trio)
+
+        task = current_task()
+        if task not in self._runs:
+            self._runs[task] = self._collect()
+        try:
+            return step(self._runs[task])
+        except BaseException:  # it has ended, mostly with StopIteration
+            self._runs.pop(task, None)
+            raise
+
     def __aiter__(self) -> AsyncIterator[T]:
         return _RowIterator(self.pages())
+
+    if not TYPE_CHECKING:  # type checkers report it themselves
+
+        def __len__(self) -> NoReturn:
+            raise has_no_length(self)
+
+        def __bool__(self) -> bool:
+            return True
 
     def pages(self) -> AsyncIterator[list[T]]:
         """
@@ -178,7 +214,7 @@ class Pages(Generic[T]):
         return self._skipped
 
 
-class Prefetch(Generic[T]):
+class Prefetch(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
     """
     A list whose pages are fetched in the background: an async context manager, and an iterator over its rows.
 

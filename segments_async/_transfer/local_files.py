@@ -133,6 +133,6 @@ def path_of(file: str | os.PathLike[str], argument: str) -> Path:
     if isinstance(file, Path):
         return file
     try:
-        return Path(file)
+        return Path(os.path.expanduser(file))  # noqa: PTH111 (a name that is not of a user stays)
     except Exception as error:
         raise file_error(error, "cannot be used as a path", "", argument) from error

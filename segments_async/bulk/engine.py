@@ -20,6 +20,7 @@ from attrs import evolve
 
 from segments_async._caller_errors import describe
 from segments_async._http.call_stats import CallStats
+from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
 from segments_async._wire.chunks import halve, rejected_indices, split_by_bytes
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
@@ -61,7 +62,7 @@ _NOT_FOUND = 404
 _TOO_LARGE = 413
 
 
-class BulkStream(Generic[T]):
+class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
     """
     A bulk run in progress: an async context manager, and an iterator over outcomes as they complete.
 

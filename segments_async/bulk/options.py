@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os  # noqa: TC003 (a TypedDict is read at run time)
+import os
 from collections.abc import Callable  # noqa: TC003 (a TypedDict is read at run time)
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
@@ -41,6 +41,12 @@ def _file_or_redis(instance: Any, attribute: Attribute[Any], value: Any) -> None
         file_path(instance, attribute, value)
 
 
+def _at_home(
+    place: str | os.PathLike[str] | RedisCheckpoint | None,
+) -> str | os.PathLike[str] | RedisCheckpoint | None:
+    return os.path.expanduser(place) if isinstance(place, str) else place  # noqa: PTH111 (":memory:" is no path)
+
+
 @frozen(kw_only=True)
 class BulkSettings:
     """Configure a bulk run."""
@@ -73,7 +79,7 @@ class BulkSettings:
     check_duplicates: bool = field(default=True, validator=flag)
     """Fail items whose name appeared earlier in the run, without sending them; costs one digest per item."""
     checkpoint: str | os.PathLike[str] | RedisCheckpoint | None = field(
-        default=None, validator=optional(_file_or_redis)
+        default=None, validator=optional(_file_or_redis), converter=_at_home
     )
     """
     A file that records finished items, so that the same call with the same file, after a crash or with more items,

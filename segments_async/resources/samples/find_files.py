@@ -45,7 +45,7 @@ class FoundFiles(Iterator[Path | UnreadableFolder]):
 
     def __init__(self, where: str | os.PathLike[str], ignore: Sequence[str] = ()) -> None:
         with caller_code("files"):
-            self._where = os.fspath(where)
+            self._where = os.path.expanduser(where)  # noqa: PTH111 (a name that is not of a user stays)
             self._paths = _iterate_files(Path(self._where), ignore)
         self._found: deque[Path | UnreadableFolder] = deque()
 

@@ -1,0 +1,86 @@
+"""What to write instead, for the usual slips: a forgotten ``async``, and the names of the official SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+OFFICIAL_CALLS = {
+    "add_dataset": "datasets.create",
+    "add_dataset_collaborator": "datasets.add_collaborator",
+    "add_issue": "issues.create",
+    "add_label": "labels.put",
+    "add_labelset": "labelsets.create",
+    "add_release": "releases.create",
+    "add_sample": "samples.create",
+    "add_samples": "samples.create_many",
+    "clone_dataset": "datasets.clone",
+    "close": "aclose",
+    "delete_dataset": "datasets.delete",
+    "delete_dataset_collaborator": "datasets.remove_collaborator",
+    "delete_issue": "issues.delete",
+    "delete_label": "labels.delete",
+    "delete_labelset": "labelsets.delete",
+    "delete_release": "releases.delete",
+    "delete_sample": "samples.delete",
+    "delete_samples": "samples.delete_many",
+    "get_dataset": "datasets.get",
+    "get_dataset_collaborator": "datasets.get_collaborator",
+    "get_datasets": "datasets.list",
+    "get_issues": "issues.list",
+    "get_label": "labels.get",
+    "get_labelset": "labelsets.get",
+    "get_labelsets": "labelsets.list",
+    "get_release": "releases.get",
+    "get_releases": "releases.list",
+    "get_sample": "samples.get",
+    "get_samples": "samples.list",
+    "get_user": "users.me",
+    "get_workunits": "workunits.list",
+    "update_dataset": "datasets.update",
+    "update_dataset_collaborator": "datasets.update_collaborator",
+    "update_issue": "issues.update",
+    "update_label": "labels.update",
+    "update_sample": "samples.update",
+    "upload_asset": "assets.upload",
+}
+"""The calls of the official SDK's client, and those of this client."""
+
+
+class NeedsAsyncWith:
+    """Says to write ``async with`` where an object is used by ``with``."""
+
+    if not TYPE_CHECKING:  # type checkers report it themselves
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(f"write 'async with' instead of 'with': {type(self).__name__} is asynchronous")
+
+        def __exit__(self, *_: object) -> None:
+            """Never called; Python looks for it before it enters."""
+
+
+class NeedsAsyncFor:
+    """
+    Says to write ``async for`` where an object is used by ``for``.
+
+    An ``__iter__`` would make it an `Iterable` for who asks.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __getitem__(self, _: object) -> NoReturn:
+            name = type(self).__name__
+            raise TypeError(f"write 'async for' instead of 'for': {name} is asynchronous, and has no items by index")
+
+
+def no_attribute(owner: object, name: str) -> AttributeError:
+    """Return the error for a missing attribute of the client; it names the call that replaces one of the SDK."""
+    message = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    call = OFFICIAL_CALLS.get(name)
+    if call is not None:
+        message += f"; the official SDK's {name}() is 'await client.{call}(...)' here"
+    return AttributeError(message, name=name, obj=owner)
+
+
+def has_no_length(owner: Any) -> TypeError:
+    """Return the error for ``len`` of a list that is not awaited."""
+    return TypeError(f"{type(owner).__name__} has no length before it is awaited: write 'len(await ...)'")

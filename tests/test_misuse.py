@@ -1,0 +1,183 @@
+"""Usual slips of async code, of paths, and of users of the official SDK: each works, or says what to write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from operator import attrgetter
+
+import httpx
+import pytest
+import segments
+
+from segments_async import AsyncSegments, Pages, open_release
+from segments_async._misuse import OFFICIAL_CALLS
+
+ITEM = {"name": "a", "attributes": {"image": {"url": "https://example.com/a.png"}}}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    return tmp_path
+
+
+def with_client(client):
+    with client:
+        pass
+
+
+def with_stream(client):
+    with client.labels.stream_put([]):
+        pass
+
+
+def with_prefetch(client):
+    with client.samples.list("sandbox/flowers").prefetch():
+        pass
+
+
+def with_release(_):
+    with open_release("v1.json"):
+        pass
+
+
+def with_items(client):
+    with client.releases.iterate("v1.json"):
+        pass
+
+
+def for_list(client):
+    for _ in client.samples.list("sandbox/flowers"):
+        pass
+
+
+def for_prefetch(client):
+    for _ in client.samples.list("sandbox/flowers").prefetch():
+        pass
+
+
+def for_stream(client):
+    for _ in client.labels.stream_put([]):
+        pass
+
+
+def first_of_list(client):
+    return client.samples.list("sandbox/flowers")[0]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        (with_client, "write 'async with' instead of 'with': AsyncSegments is asynchronous"),
+        (with_stream, "write 'async with' instead of 'with': BulkStream is asynchronous"),
+        (with_prefetch, "write 'async with' instead of 'with': Prefetch is asynchronous"),
+        (with_release, "write 'async with' instead of 'with': ReleaseFile is asynchronous"),
+        (with_items, "write 'async with' instead of 'with': ReleaseItems is asynchronous"),
+        (for_list, "write 'async for' instead of 'for': Pages is asynchronous, and has no items by index"),
+        (for_prefetch, "write 'async for' instead of 'for': Prefetch is asynchronous, and has no items by index"),
+        (for_stream, "write 'async for' instead of 'for': BulkStream is asynchronous, and has no items by index"),
+        (first_of_list, "write 'async for' instead of 'for': Pages is asynchronous, and has no items by index"),
+        (
+            lambda client: len(client.samples.list("sandbox/flowers")),
+            "Pages has no length before it is awaited: write 'len(await ...)'",
+        ),
+    ],
+)
+async def test_a_slip_says_what_to_write(client, slip, words):
+    with pytest.raises(TypeError) as caught:
+        slip(client)
+
+    assert str(caught.value) == words
+
+
+@pytest.mark.anyio
+async def test_hints_change_nothing_for_who_looks(client):
+    pages = client.samples.list("sandbox/flowers")
+
+    assert bool(pages)
+    assert not isinstance(pages, Iterable)
+    assert not hasattr(client, "get_dataset")
+
+
+@pytest.mark.parametrize("name", [name for name in dir(segments.SegmentsClient) if not name.startswith("_")])
+@pytest.mark.anyio
+async def test_names_of_the_official_sdk_name_the_call_that_replaces_them(client, name):
+    with pytest.raises(AttributeError) as caught:
+        getattr(client, name)
+
+    assert str(caught.value).endswith(f"the official SDK's {name}() is 'await client.{OFFICIAL_CALLS[name]}(...)' here")
+    assert callable(attrgetter(OFFICIAL_CALLS[name])(client))
+
+
+@pytest.mark.anyio
+async def test_other_names_are_missing_as_ever(client):
+    with pytest.raises(AttributeError, match=r"'AsyncSegments' object has no attribute 'sample'$"):
+        client.sample  # noqa: B018
+
+
+async def created(client):
+    dataset = await client.datasets.create("flowers")
+    await client.samples.create_many(dataset, [{**ITEM, "name": f"{number}"} for number in range(5)])
+    return dataset
+
+
+def test_asyncio_run_of_a_list():
+    rows = [{"uuid": f"u-{number}", **ITEM} for number in range(5)]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=rows))
+    client = AsyncSegments("some-key", transport=transport)
+
+    assert len(asyncio.run(client.samples.list("jane/flowers"))) == 5
+
+
+def test_tasks_of_a_list(sandbox):
+    """Also of the same list twice, and of one that is cancelled before and while it runs."""
+
+    async def main():
+        async with AsyncSegments("sandbox-key", base_url=sandbox.url) as client:
+            pages = client.samples.list(await created(client), per_page=2)
+            first, second = asyncio.create_task(pages), asyncio.create_task(pages)
+            early, late = asyncio.create_task(pages), asyncio.create_task(pages)
+            early.cancel()
+            await asyncio.sleep(0)
+            late.cancel()
+            ended = await asyncio.gather(first, second, early, late, return_exceptions=True)
+
+            assert [len(rows) for rows in ended[:2]] == [5, 5]
+            assert [type(error) for error in ended[2:]] == [asyncio.CancelledError] * 2
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(pages)
+            assert len(task.result()) == len(await pages) == 5
+            assert pages._runs == {}
+
+    asyncio.run(main())
+
+
+def test_a_list_that_is_closed_fetches_nothing():
+    async def fetch(number, rows):
+        raise AssertionError
+
+    async def main():
+        pages = Pages(fetch)
+        pages.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.anyio
+async def test_paths_below_the_home_directory(client, home):
+    dataset = await client.datasets.create("flowers")
+    (home / "images").mkdir()
+    (home / "images" / "a.png").write_bytes(b"...")
+
+    assert (await client.samples.upload_files(dataset, "~/images", checkpoint="~/run.db")).values[0].name == "a.png"
+    assert (await client.samples.upload_files(dataset, ["~/images/a.png"])).failed == 0
+    assert (await client.assets.upload("~/images/a.png")).url
+    files = client.samples.list(dataset)
+    assert (await client.assets.download_many(files, "~/copies")).values[0][0].parent == home / "copies"
+    await client.releases.create(dataset, "v1")
+    await client.releases.wait(dataset, "v1", poll=0.01)
+    assert await client.releases.download(dataset, "v1", "~/v1.json") == home / "v1.json"
+    assert (home / "run.db").exists()

@@ -11,6 +11,7 @@ from attrs.validators import optional
 
 from segments_async._validators import callback, count, file_path, flag, one_of, seconds
 from segments_async._wire.arguments import check_keys
+from segments_async.bulk.option_help import list_options
 from segments_async.bulk.outcomes import AnyOutcome  # noqa: TC001 (likewise)
 from segments_async.bulk.redis_checkpoint import RedisCheckpoint
 from segments_async.bulk.report import Progress  # noqa: TC001 (likewise)
@@ -20,20 +21,54 @@ if TYPE_CHECKING:
 
 
 class BulkOptions(TypedDict, total=False):
-    """Keyword arguments of every bulk call; `BulkSettings` documents each."""
+    """Keyword arguments of every bulk call; `BulkSettings` explains them at length."""
 
     concurrency: int | None
+    """
+    Maximum requests in flight, capped by `max_connections`. Default None: 8 for batches of samples, else
+    `max_connections`.
+    """
     batch_size: int | None
+    """
+    Maximum items per request, where the service takes several. Default None: 500 samples and 4 MiB to create, 1000
+    samples to delete.
+    """
     if_exists: Literal["return", "error", "update"]
+    """
+    For samples whose name is taken: "return" the existing sample, "error" fails the item, "update" changes the sample
+    to what was sent. Default "return".
+    """
     on_error: Literal["collect", "raise"]
+    """
+    Whether to "collect" failures in the report, or "raise" `BulkError` at the first failure or a timeout. Default
+    "collect".
+    """
     max_failures: int | None
+    """Stop when more items than this have failed or are unknown. Default None: never."""
     total_timeout: float | None
+    """Stop after this many seconds; requests in flight then have 10 more to complete. Default None: no limit."""
     progress: Callable[[Progress], object] | None
+    """Called with a `Progress`, at most ten times a second; see `segments_async.progress` for bars. Default None."""
     keep: Literal["all", "failures"]
+    """
+    Which outcomes the report keeps: "all", or "failures", which needs little memory; all are counted. Default "all".
+    """
     check_duplicates: bool
+    """
+    Fail items whose name appeared earlier in the run, without sending them. Default True; costs a digest per item.
+    """
     checkpoint: str | os.PathLike[str] | RedisCheckpoint | None
+    """
+    A file, or a `RedisCheckpoint`, that records finished items, so that the same call resumes after a crash. Default
+    None.
+    """
     on_outcome: Callable[[AnyOutcome[Any]], object] | None
+    """Called with each `Outcome` as it becomes known; what it raises stops the run. Default None."""
     dry_run: bool
+    """Check every item, and send nothing. Default False."""
+
+
+BulkOptions.__doc__ = f"{BulkOptions.__doc__}\n\n{list_options('    ')}"
 
 
 def _file_or_redis(instance: Any, attribute: Attribute[Any], value: Any) -> None:

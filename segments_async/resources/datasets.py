@@ -25,6 +25,7 @@ from segments_async._wire.routes import (
     UPDATE_DATASET,
 )
 from segments_async.bulk import BulkSettings
+from segments_async.bulk.option_help import with_option_help
 from segments_async.errors import AlreadyExistsError, InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
 from segments_async.models.datasets import GROUND_TRUTH
@@ -50,6 +51,7 @@ _DEFAULTS: dict[str, Any] = {
 """Keys sent with every new dataset; see ``docs/service.md``, "Defaults of datasets.create"."""
 
 
+@with_option_help
 class Datasets(Resource):
     """
     Datasets and their collaborators.

@@ -8,6 +8,7 @@ from segments_async._transfer.shared_folder import SharedFolder
 from segments_async._validators import as_path
 from segments_async._wire.arguments import check_count
 from segments_async.bulk import BulkOptions, BulkSettings, BulkStream
+from segments_async.bulk.option_help import with_option_help
 from segments_async.resources._base import Resource
 from segments_async.resources.assets.download import DownloadFiles, without_duplicate_check
 from segments_async.resources.assets.upload_once import upload_asset
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from segments_async.models import Asset, FileSource, ReleaseSample, Sample
 
 
+@with_option_help
 class Assets(Resource):
     """
     Files in the service's own storage.

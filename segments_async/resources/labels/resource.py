@@ -7,6 +7,7 @@ from segments_async._wire.contents import check_label
 from segments_async._wire.filters import upper_status, with_upper_status
 from segments_async._wire.routes import DELETE_LABEL, GET_LABEL, PUT_LABEL, UPDATE_LABEL
 from segments_async.bulk import BulkSettings, BulkStream
+from segments_async.bulk.option_help import with_option_help
 from segments_async.models import BitmapPut, Label, LabelAttributes, LabelChanges, LabelPut
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.resources._base import Resource
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     SampleItem = str | UUID | Sample | ReleaseSample | Label | Outcome[Any] | Mapping[str, Any]
 
 
+@with_option_help
 class Labels(Resource):
     """
     Labels: a sample has at most one in each labelset.

@@ -13,6 +13,7 @@ from segments_async._wire.endpoint import dataset_path
 from segments_async._wire.routes import DELETE_SAMPLE, GET_SAMPLE, LIST_SAMPLES, UPDATE_SAMPLE
 from segments_async.bulk import BulkSettings, BulkStream
 from segments_async.bulk.operation import Prepared
+from segments_async.bulk.option_help import with_option_help
 from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,
@@ -51,6 +52,7 @@ UUIDS_LOOKAHEAD = 4
 """Pages fetched at the same time by `Samples.uuids`."""
 
 
+@with_option_help
 class Samples(Resource):
     """
     Samples: the images, point clouds and sequences to label.

@@ -97,8 +97,8 @@ class LineNumbers:
     """
 
     def __init__(self) -> None:
-        self.ended = False
-        self.last = 0
+        self.ended: bool = False
+        self.last: int = 0
         self._items = 0
         self._starts = array("Q")
         self._skipped = array("Q")

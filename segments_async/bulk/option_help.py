@@ -42,7 +42,8 @@ OPTION_HELP: dict[str, str] = {
         'Default "all".'
     ),
     "check_duplicates": (
-        "Fail items whose name appeared earlier in the run, without sending them. Default True; costs a digest per item."
+        "Fail items whose name appeared earlier in the run, without sending them. Default True; costs a digest per "
+        "item."
     ),
     "checkpoint": (
         "A file, or a `RedisCheckpoint`, that records finished items, so that the same call resumes after a crash. "

@@ -92,11 +92,13 @@ async def get_segments(connection: HTTPConnection) -> AsyncSegments:
         RuntimeError: There is none, because the application is not started or does not use `lifespan`.
     """
     scope = connection.scope
-    state = scope.get("state")
+    state, router = scope.get("state"), scope.get("router")
     for client in (
         state.get("segments") if isinstance(state, Mapping) else getattr(state, "segments", None),
         _client_of(scope.get("app")),
-        _CLIENTS.get(id(scope.get("router"))),  # of the application that this one is mounted in
+        # Of the application that this one is mounted in: a request names its router, and that of FastAPI the application.
+        _CLIENTS.get(id(router)),
+        _client_of(getattr(router, "dependency_overrides_provider", None)),
     ):
         if isinstance(client, AsyncSegments):
             return client

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction, isgeneratorfunction, signature
 from typing import Any, TypeVar, overload
 
 from attrs import frozen
@@ -109,6 +109,27 @@ class _Handler:
         return await result if isawaitable(result) else result
 
 
+def _check_handler(handler: Any) -> None:
+    if not callable(handler):
+        raise InputError(f"expected a function, got {handler!r}", path="handler")
+    name = getattr(handler, "__qualname__", repr(handler))
+    for function in (handler, type(handler).__call__):
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise InputError(f"{name} contains a yield, so calling it would run nothing", path="handler")
+    try:
+        parameters = signature(handler)
+    except ValueError:  # some functions written in C have none
+        return
+    try:
+        parameters.bind(None)
+    except TypeError as error:
+        raise InputError(
+            f"{name}{parameters} must accept the event as its only argument ({error}); "
+            "a route with dependencies of its own uses verified_webhook",
+            path="handler",
+        ) from None
+
+
 class WebhookRouter(APIRouter):
     """
     A router that verifies webhooks and calls the handlers registered for their events.
@@ -185,12 +206,14 @@ class WebhookRouter(APIRouter):
             events: Event classes of `segments_async.webhooks`; `WebhookEvent` for all events.
 
         Raises:
-            InputError: No class is given, or one of them is not an event class.
+            InputError: No class is given, one of them is not an event class, or the function cannot be called with an
+                event alone.
         """
         if not events or not all(isinstance(one, type) and issubclass(one, WebhookEvent) for one in events):
             raise InputError(f"expected event classes, such as LabelUpdated, got {events!r}", path="events")
 
         def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+            _check_handler(handler)
             self._handlers.append(_Handler(self._name(handler), events, handler))
             return handler
 

@@ -49,7 +49,7 @@ from segments_async.models.webhooks import (
 from segments_async.webhooks._redis import RedisReplayGuard
 from segments_async.webhooks._signatures import check_signature, quote_id, signers, standard_headers
 from segments_async.webhooks._sqlite import SqliteReplayGuard
-from segments_async.webhooks._stores import Claim, MessageIds, ReplayGuard, check_new, check_store, claim_blocking
+from segments_async.webhooks._stores import Claim, MessageIds, ReplayGuard, check_blocking, check_new, claim_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ def verify(
         raise InputError(f"expected the raw bytes of the request body, got {type(body).__name__}", path="body")
     keys = signers(secret)
     if replay is not None:
-        check_store(replay)
+        check_blocking(replay)  # also before a message that is refused, so that the mistake is noticed at once
     if not body:
         raise WebhookError("the body of the webhook is empty")
     sent = standard_headers(headers)

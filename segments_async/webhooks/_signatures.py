@@ -19,7 +19,8 @@ MIN_SECRET_BYTES = 24
 _HEADER_PREFIXES = ("svix", "webhook")
 """Prefixes of the header names: that of the service (Svix), and that of the specification."""
 _PLACEHOLDER = re.compile("changeme|example|placeholder|replaceme|secret", re.IGNORECASE)
-_SIGNATURE = re.compile(r"\w+,([A-Za-z0-9+/]+={0,2})")
+# Between spaces, or commas: a proxy may join several headers with those. They may overlap, as in v1,v1,AAAA.
+_SIGNATURE = re.compile(r"(?<![^\s,])(?=(\w+,([A-Za-z0-9+/]+={0,2}))(?![^\s,]))")
 _MAX_ID = 100
 
 
@@ -90,7 +91,7 @@ def check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Webh
     Raises:
         WebhookError: It is not.
     """
-    signatures = " ".join(_well_formed(headers["webhook-signature"].split()))
+    signatures = " ".join(_well_formed(headers["webhook-signature"]))
     problem = "malformed signature or body"
     for signer in signers if signatures else ():
         try:
@@ -104,16 +105,14 @@ def check_signature(body: bytes, headers: dict[str, str], signers: Sequence[Webh
     raise WebhookError(f"webhook {quote_id(headers['webhook-id'])} refused: {problem}")
 
 
-def _well_formed(signatures: Iterable[str]) -> Iterable[str]:
+def _well_formed(signatures: str) -> Iterable[str]:
     """Return the well-formed signatures; one valid signature is enough."""
-    for signature in signatures:
-        match = _SIGNATURE.fullmatch(signature)
-        if match is not None:
-            try:
-                b64decode(match[1], validate=True)
-            except binascii.Error:
-                continue
-            yield signature
+    for match in _SIGNATURE.finditer(signatures):
+        try:
+            b64decode(match[2], validate=True)
+        except binascii.Error:
+            continue
+        yield match[1]
 
 
 def quote_id(message_id: str) -> str:

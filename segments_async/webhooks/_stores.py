@@ -199,18 +199,29 @@ def check_new(claim: Claim, message_id: str) -> None:
         raise WebhookError(f"webhook {quote_id(message_id)} is being processed", status=409)
 
 
-def claim_blocking(store: MessageIds, message_id: str) -> Claim:
+def check_blocking(store: MessageIds) -> None:
     """
-    Claim a message from code that is not async.
+    Check that *store* can be used here, by code that is not async.
 
     Raises:
-        InputError: The store is async, and this is not a worker thread of anyio, from which it can be awaited.
+        InputError: It is not a store, or it is async, and this is not a worker thread of anyio, which could await it.
     """
+    check_store(store)
     if iscoroutinefunction(store.claim):
         try:
             from_thread.check_cancelled()
         except RuntimeError:
             raise _async_store(store) from None
+
+
+def claim_blocking(store: MessageIds, message_id: str) -> Claim:
+    """
+    Claim a message from code that is not async, after `check_blocking`.
+
+    Raises:
+        InputError: The result of the store must be awaited.
+    """
+    if iscoroutinefunction(store.claim):
         return check_claim(from_thread.run(store.claim, message_id))
     result = store.claim(message_id)
     if isawaitable(result):

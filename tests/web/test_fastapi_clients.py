@@ -238,6 +238,7 @@ async def test_servers_and_test_clients_that_drop_the_state(factory):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as web:
             assert (await web.get("/count")).json() == 0
+            assert (await web.get("/inner/count")).json() == 0
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,6 @@
 """The route for webhooks: genuine events are handled, and anything else is refused."""
 
+import functools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -138,3 +139,56 @@ def test_a_route_with_dependencies_of_its_own(ran):
 def test_class_that_is_not_an_event(events):
     with pytest.raises(InputError, match="events: expected event classes"):
         WebhookRouter(SECRET).on(*events)
+
+
+def with_a_yield(event):
+    yield
+
+
+async def with_an_async_yield(event):
+    yield
+
+
+class WithAYield:
+    def __call__(self, event):
+        yield
+
+
+async def with_a_client(event, client): ...
+
+
+def without_the_event(): ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (with_a_yield, "with_a_yield contains a yield"),
+        (with_an_async_yield, "with_an_async_yield contains a yield"),
+        (functools.partial(with_an_async_yield), "contains a yield"),
+        (WithAYield(), "contains a yield"),
+        (
+            with_a_client,
+            r"with_a_client\(event, client\) must accept the event as its only argument .*'client'.*verified_",
+        ),
+        (without_the_event, r"without_the_event\(\) must accept the event"),
+        ("labelled", "expected a function, got 'labelled'"),
+    ],
+)
+def test_a_handler_that_would_never_run(handler, words):
+    """It would take every event, and answer it with 204 or 500 without having run."""
+    with pytest.raises(InputError, match=f"handler: .*{words}"):
+        WebhookRouter(SECRET).on(LabelUpdated)(handler)
+
+
+def test_handlers_of_any_kind(ran):
+    class Method:
+        async def __call__(self, event, times=1):
+            ran.append("object")
+
+    hooks, app = WebhookRouter(SECRET), FastAPI()
+    for handler in (ran.append, Method(), functools.partial(lambda name, event: ran.append(name), "partial")):
+        assert hooks.on(LabelUpdated)(handler) is handler
+    app.include_router(hooks, prefix="/hooks")
+    assert TestClient(app).post("/hooks", content=BODY, headers=by_svix()).status_code == 204
+    assert [type(ran[0]), *ran[1:]] == [LabelUpdated, "object", "partial"]

@@ -269,6 +269,11 @@ async def test_an_async_store_where_none_can_be_awaited(store):
         verify(BODY, sign(BODY, SECRET), SECRET, replay=store)
 
 
+def test_an_async_store_is_refused_before_the_first_genuine_message():
+    with pytest.raises(InputError, match=r"is async, and verify.. cannot await it here"):
+        verify(BODY, {}, SECRET, replay=Async())
+
+
 @pytest.mark.asyncio
 async def test_an_async_store_in_a_worker_thread():
     """As in a sync route of FastAPI."""

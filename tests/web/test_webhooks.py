@@ -161,7 +161,7 @@ JUNK = [
 @given(
     before=st.lists(st.sampled_from(JUNK)),
     after=st.lists(st.sampled_from(JUNK)),
-    separator=st.sampled_from([" ", "  ", "\t"]),
+    separator=st.sampled_from([" ", "  ", "\t", ",", ", "]),
 )
 def test_one_good_signature_among_junk_is_enough(before, after, separator):
     headers = by_svix()

@@ -96,7 +96,7 @@ async def get_segments(connection: HTTPConnection) -> AsyncSegments:
     for client in (
         state.get("segments") if isinstance(state, Mapping) else getattr(state, "segments", None),
         _client_of(scope.get("app")),
-        # Of the application that this one is mounted in: a request names its router, and that of FastAPI the application.
+        # Of the application that this one is mounted in: a request names its router, which names a FastAPI application.
         _CLIENTS.get(id(router)),
         _client_of(getattr(router, "dependency_overrides_provider", None)),
     ):

@@ -26,6 +26,8 @@ COLUMNS: tuple[Column, ...] = (
     ("p99 ms", lambda run: None if run.p99 is None else run.p99 * 1e3, ",.2f"),
     ("peak MB", lambda run: run.memory, ",.0f"),
     ("server us", lambda run: run.server_cost, ",.0f"),
+    ("refused", lambda run: run.refused, ",.0f"),
+    ("in a wait", lambda run: run.refused_late, ",.0f"),
 )
 
 

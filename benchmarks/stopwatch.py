@@ -42,6 +42,10 @@ class Run:
     """99th percentile of the latency of a call in seconds."""
     server_cpu: float | None = None
     """CPU seconds of the server during the run."""
+    refused: int | None = None
+    """Number of calls that the server refused."""
+    refused_late: int | None = None
+    """Those of them that came during a wait that the server had asked for."""
 
     @property
     def cost(self) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.util import find_spec
 
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.cases import CASES, app, batches, curve, imports, json_models, latency
+from benchmarks.cases import CASES, app, batches, curve, imports, json_models, latency, scale
 from benchmarks.harness import Contestant, Scale, run_case
 from benchmarks.payloads import cuboid_label, new_sample, stored, vector_label
 from benchmarks.report import as_json, table
@@ -21,7 +22,7 @@ SMALL = {
     "cuboid label": cuboid_label(2, 2),
     "1000 samples": [stored(new_sample(number)) for number in range(2)],
 }
-OTHERWISE = {"import", "memory", "curve", "batches", "app"}
+OTHERWISE = {"import", "memory", "curve", "batches", "app", "scale-limit"}
 """Cases that other tests run."""
 
 
@@ -61,6 +62,20 @@ def test_contestants_run_in_processes_of_their_own(tmp_path, capsys, monkeypatch
     assert "samples" in capsys.readouterr().out
     [turn] = json.loads(figures.read_text())["cases"]["memory"]["turns"]
     assert [run["units"] for run in turn.values()] == [500, 1000] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server")
+def test_processes_with_one_limit(monkeypatch):
+    """They do their share each, and what the server refused is counted."""
+    monkeypatch.setattr(scale, "PROCESSES", 2)
+    monkeypatch.setattr(scale, "SECONDS_TO_REFILL", 0)
+    result = run_case(CASES["scale-limit"](TINY), run=Contestant.run_here)
+
+    [turn] = result.turns
+    assert [run.units for run in turn.values()] == [scale.BURST + 20] * 3
+    assert all(run.refused is not None and run.cpu > 0 for run in turn.values())
+    assert "in a wait" in "\n".join(table(result))
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from benchmarks.cases import (
     memory,
     put,
     releases,
+    scale,
 )
 
 if TYPE_CHECKING:
@@ -53,4 +54,5 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "curve": curve.case,
     "batches": batches.case,
     "app": app.case,
+    "scale-limit": scale.case,
 }

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from attrs import define
 
+from segments_async._validators import is_number
 from segments_async._wire.pace import EXPIRY_SECONDS, MAX_USABLE_WAIT, MIN_RATE, MIN_USABLE_WAIT, growth_after
 from segments_async._wire.retry import RETRY_AFTER_JITTER
+from segments_async.errors import InputError
 
 LEASE_SECONDS = 0.1
 """Turns that a process gets at once are spread over at most this time."""
@@ -34,8 +36,16 @@ MAX_WAIT_TO_MEASURE = MAX_USABLE_WAIT * (1 + RETRY_AFTER_JITTER)
 """A refusal with a longer wait does not start a measurement."""
 MAX_STEP_BACK_SECONDS = 1.0
 """If the clock is set back by more, all times move with it: otherwise calls would wait for that long."""
+MIN_TOLD_RATE, MAX_TOLD_RATE = 1e-6, 1e9
+"""Bounds of a rate that is told, in calls per second; beyond them, times lose their precision."""
 
 _TIMES = ("measured_at", "refused_at", "due", "held_until", "measuring_from", "measuring_until", "free_until")
+
+
+def check_told_rate(rate: object) -> None:
+    """Raise InputError if *rate* is neither None nor calls per second that a limiter can keep."""
+    if rate is not None and not (is_number(rate) and MIN_TOLD_RATE <= rate < MAX_TOLD_RATE):
+        raise InputError(f"expected calls per second from 0.000001, below 1e9, got {rate!r}", path="rate")
 
 
 class Turns(NamedTuple):

@@ -10,9 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from segments_async._redis import RedisClients
-from segments_async._validators import is_number
-from segments_async._wire.shared_rate import Turns
-from segments_async.errors import InputError
+from segments_async._wire.shared_rate import Turns, check_told_rate
 
 _SCRIPT = files(__package__).joinpath("shared_rate.lua").read_text(encoding="ascii")
 _SCRIPT_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -41,12 +39,11 @@ class RedisLimiter:
 
     Raises:
         ImportError: The extra ``redis`` is not installed.
-        InputError: *url* is not the URL of a Redis server, or *rate* is not a number above 0.
+        InputError: *url* is not the URL of a Redis server, or *rate* is not a number from 0.000001, below 1e9.
     """
 
     def __init__(self, url: str, rate: float | None = None, *, prefix: str = "segments-limit:", **options: Any) -> None:
-        if rate is not None and (not is_number(rate) or not 1e-6 <= rate < 1e9):  # noqa: PLR2004
-            raise InputError(f"expected calls per second from 0.000001, below 1e9, got {rate!r}", path="rate")
+        check_told_rate(rate)
         self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._arguments = (url, rate, prefix, options)
         self._rate = rate

@@ -10,8 +10,7 @@ from typing import Any
 
 import ray
 
-from segments_async._validators import is_number
-from segments_async._wire.shared_rate import SharedRate, Turns
+from segments_async._wire.shared_rate import SharedRate, Turns, check_told_rate
 from segments_async.errors import InputError
 
 NAMESPACE = "segments_async"
@@ -56,14 +55,13 @@ class RayLimiter:
         rate: Calls per second that the service allows one API key, for all workers together. By default it is measured.
 
     Raises:
-        InputError: *name* is not a name, or *rate* is not a number above 0.
+        InputError: *name* is not a name, or *rate* is not a number from 0.000001, below 1e9.
     """
 
     def __init__(self, name: str, rate: float | None = None) -> None:
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"expected the name of an actor, got {name!r}", path="name")
-        if rate is not None and (not is_number(rate) or not 0 < rate < 1e9):  # noqa: PLR2004
-            raise InputError(f"expected calls per second above 0, got {rate!r}", path="rate")
+        check_told_rate(rate)
         self._name = name
         self._rate = rate
         self._owner = uuid.uuid4().hex

@@ -63,6 +63,7 @@ def test_options_that_are_wrong(options, path):
         (lambda: read_release("https://example.com/v1.json"), "expected a path, a Release"),
         (lambda: RayLimiter(""), "name of an actor"),
         (lambda: RayLimiter("r", 0), "calls per second"),
+        (lambda: RayLimiter("r", 1e-7), "calls per second"),
     ],
 )
 def test_arguments_that_are_wrong(call, words):

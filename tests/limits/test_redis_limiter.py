@@ -161,7 +161,7 @@ def test_it_works_on_asyncio_only(sandbox, redis_url):
         anyio.run(call, backend="trio")
 
 
-@pytest.mark.parametrize("rate", [0, -1, math.inf, math.nan, "100", True])
+@pytest.mark.parametrize("rate", [0, -1, 1e-7, 1e9, math.inf, math.nan, "100", True])
 def test_an_invalid_rate(rate):
     with pytest.raises(InputError, match="calls per second") as caught:
         RedisLimiter("redis://localhost", rate)

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import httpx
 import pytest
+import redis
 from asgi_lifespan import LifespanManager
 from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
@@ -22,7 +23,15 @@ from hypothesis import given, settings, strategies as st
 
 from segments_async import InputError
 from segments_async.fastapi import WebhookRouter, add_error_handlers, verified_webhook
-from segments_async.webhooks import Claim, ReplayGuard, SampleCreated, SqliteReplayGuard, WebhookEvent, sign
+from segments_async.webhooks import (
+    Claim,
+    RedisReplayGuard,
+    ReplayGuard,
+    SampleCreated,
+    SqliteReplayGuard,
+    WebhookEvent,
+    sign,
+)
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -208,13 +217,33 @@ class ShortLease:
         self.claim, self.finish, self.release = store.claim, store.finish, store.release
 
 
+def make_expiring(kind, folder, request):
+    """Return a store, and a function that lets its leases expire."""
+    now = [1_000_000.0]
+
+    def expire():
+        now[0] += 600
+
+    if kind == "memory":
+        return ShortLease(ReplayGuard(clock=lambda: now[0])), expire
+    if kind == "sqlite":
+        return ShortLease(SqliteReplayGuard(folder / "webhooks.db", clock=lambda: now[0])), expire
+    url = request.getfixturevalue("redis_url")
+    client = redis.Redis.from_url(url)
+    request.addfinalizer(client.close)
+
+    def expire_keys():  # its time cannot be set
+        client.delete(*client.keys(f"{folder}:*"))
+
+    return ShortLease(RedisReplayGuard(url, prefix=f"{folder}:")), expire_keys
+
+
 @pytest.mark.parametrize("route", [False, True])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_a_lease_that_was_outlived_is_not_released(tmp_path, kind, route, until):
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+def test_a_lease_that_was_outlived_is_not_released(tmp_path, kind, route, until, request):
     """The failure of a handler that took too long leaves the message to the delivery that took it over."""
-    now, runs = [1_000_000.0], []
-    path, clock = tmp_path / "webhooks.db", lambda: now[0]
-    store = ShortLease(ReplayGuard(clock=clock) if kind == "memory" else SqliteReplayGuard(path, clock=clock))
+    runs = []
+    store, expire = make_expiring(kind, tmp_path, request)
     go = [threading.Event(), threading.Event()]
 
     def handle(event):
@@ -239,7 +268,7 @@ def test_a_lease_that_was_outlived_is_not_released(tmp_path, kind, route, until)
         first = pool.submit(deliver, web)
         until(lambda: len(runs) == 1)
         assert deliver(web) == [409]
-        now[0] += 600
+        expire()
         second = pool.submit(deliver, web)
         until(lambda: len(runs) == 2)
         time.sleep(2 * ShortLease.lease)

@@ -22,7 +22,7 @@ class Address:
     A host and a port to listen on; port 0 picks a free port.
 
     Raises:
-        ValueError: The port is not one.
+        ValueError: The host or the port is not one.
     """
 
     host: str
@@ -31,6 +31,8 @@ class Address:
     """Name of the port in errors."""
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.host, str) or set(self.host) & set("/[] "):
+            raise ValueError(f'host: expected a name or an address such as "127.0.0.1" or "::1", got {self.host!r}.')
         port = self.port
         if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= MAX_PORT:
             raise ValueError(f"{self.argument}: expected a port from 0 to {MAX_PORT}, got {port!r}.")

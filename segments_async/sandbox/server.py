@@ -124,6 +124,8 @@ class Sandbox(Adjustments, Contents, FaultCalls, WebhookCalls):
         self._other_api_key, self._other_user = other_api_key, other_user
         self._organizations = check_names("organizations", organizations)
         self._addresses = (Address(host, port, "port"), Address(host, storage_port, "storage_port"))
+        if port == storage_port != 0:
+            raise ValueError(f"storage_port: expected another port than that of the API, got {port} for both.")
         self._is_wildcard = is_wildcard(host)
         self._listen = listen
         self.clock = clock

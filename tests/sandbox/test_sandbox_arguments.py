@@ -23,6 +23,9 @@ WRONG = [
     ("other_api_key", "a b\n", "expected a key of printable ASCII"),
     ("listen", "no", "expected one of True, False, got 'no'"),
     ("max_calls", -1, "expected a number of requests from 0, got -1"),
+    ("host", 5, "expected a name or an address such as"),
+    ("host", "http://127.0.0.1", "expected a name or an address such as"),
+    ("host", "[::1]", "expected a name or an address such as"),
 ]
 ADJUSTED = [
     *(("latency", wrong, "expected seconds from 0") for wrong in ("0.1", -1, math.nan, math.inf, None, True)),
@@ -43,6 +46,11 @@ SET_LATER = [
 def test_arguments(name, value, words):
     with pytest.raises(ValueError, match=f"^{name}: {re.escape(words)}"):
         Sandbox(**{name: value})
+
+
+def test_one_port_for_both_servers():
+    with pytest.raises(ValueError, match="storage_port: expected another port than that of the API, got 8080 for both"):
+        Sandbox(port=8080, storage_port=8080)
 
 
 @pytest.mark.parametrize(("name", "value", "words"), ADJUSTED + SET_LATER)

@@ -6,6 +6,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+import httpx
 from attrs import frozen
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class NoProxy:
         """Return whether *host* is reached without a proxy."""
         if self.everything:
             return True
-        host = host.lower().rstrip(".").strip("[]")
+        host = _ascii(host.lower().rstrip(".").strip("[]")) or host
         address = _address(host)
         return any(rule.matches(host, address, port) for rule in self.rules)
 
@@ -77,9 +78,18 @@ def _read_rule(entry: str) -> _Rule | None:
     except ValueError:
         pass
     domain = host.removeprefix("*").strip(".")
-    if not _is_domain(domain):
+    ascii_domain = _ascii(domain) if _is_domain(domain) else None
+    return None if ascii_domain is None else _Rule(port, domain=ascii_domain)
+
+
+def _ascii(host: str) -> str | None:
+    """Return a host name as it is sent, such as ``xn--mnchen-3ya.test`` for ``münchen.test``; None if it cannot be."""
+    if host.isascii():
+        return host
+    try:
+        return httpx.URL(scheme="https", host=host).raw_host.decode("ascii")
+    except (httpx.InvalidURL, ValueError):
         return None
-    return _Rule(port, domain=domain)
 
 
 def _split_port(entry: str) -> tuple[str, int | None]:

@@ -6,7 +6,9 @@ import re
 from pathlib import Path, PureWindowsPath
 
 # An absolute path ends where its message, or the quotes around it, end: folders may have spaces in their names.
-_ABSOLUTE = re.compile(r"""(?<![\w:/.\\])(?:~?/(?=[\w.~])|[A-Za-z]:[\\/]|\\\\)[^'"\n]*""")
+_ABSOLUTE = re.compile(
+    r"""(?:(?<![\w:/.\\])(?:~?/+(?=[^\s'"/])|[A-Za-z]:[\\/]|\\\\)|\bfile:/+)[^'"\n]*""", re.IGNORECASE
+)
 _EXTENSION = re.compile(r"[^.\s]\.\w{1,10}$")
 _RELATIVE = re.compile(r"""[\w.~-]+(?:[\\/][\w.~ -]*[\w.~-])+""")
 
@@ -28,7 +30,7 @@ def without_paths(message: str) -> str:
 
 
 def _name(found: re.Match[str]) -> str:
-    return PureWindowsPath(found[0]).name or "…"  # of either kind of separator
+    return re.split(r"[/\\]+", found[0].rstrip("/\\"))[-1] or "…"
 
 
 def _name_if_path(found: re.Match[str]) -> str:

@@ -125,8 +125,7 @@ class RecordFolder:
         Returns:
             Whether it was written.
         """
-        written = await self._in_thread(self._write, record.id, serialize(record) if text is None else text)
-        return written is not None
+        return await self._in_thread(self._write, record, text) is not None
 
     async def delete(self, id: str) -> bool:
         """Delete a record and its checkpoints; returns whether it is gone."""
@@ -163,14 +162,15 @@ class RecordFolder:
             logger.warning("%r is not a readable record: %r", str(file), error)
             return unreadable(file.stem, DAMAGED)
 
-    def _write(self, id: str, text: str) -> bool:
-        new = self._path / f"{id}.{uuid4().hex}.new"
+    def _write(self, record: Record, text: str | None) -> bool:
+        text = serialize(record) if text is None else text
+        new = self._path / f"{record.id}.{uuid4().hex}.new"
         try:
             with new.open("x", encoding="ascii") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            new.replace(self._path / f"{id}.json")
+            new.replace(self._path / f"{record.id}.json")
         except BaseException:
             new.unlink(missing_ok=True)
             raise
@@ -234,7 +234,7 @@ def parse(id: str, text: str) -> Record:
     Raises:
         ValueError: It is not the record of this upload.
     """
-    content = json.loads(text)
+    content = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(content, dict) or content.get("id") != id:
         raise ValueError("not the record of this upload")
     record = Record(**content)
@@ -254,6 +254,10 @@ def parse(id: str, text: str) -> Record:
     str(record.kind).encode()  # lone surrogates could not be sent to a browser
     str(record.result.get("detail")).encode()
     return record
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def unreadable(id: str, detail: str) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import anyio
@@ -40,7 +41,8 @@ async def run_work(
     kind = upload.record.kind
     try:
         with upload.scope:
-            report = await work(upload, client, **upload.record.arguments)
+            # A copy, as the record is written again when the upload ends, and the function may change what it gets.
+            report = await work(upload, client, **deepcopy(upload.record.arguments))
             if report is not None and report.stopped:
                 logger.error("upload %s (%s): %s", upload.id, kind, report.as_error())
                 return "failed", public_message(report.as_error())

@@ -120,7 +120,6 @@ async def test_plain_http_behind_a_407(connect, proxied):
 @pytest.mark.parametrize("service", [SERVICE, SERVICE.replace("https", "http")])
 async def test_socks_proxy_that_hangs(connect, wire, monkeypatch, caplog, service):
     """Its handshake is part of connecting too: `timeout` ends it, nothing was sent, and no log has the password."""
-    pytest.importorskip("socksio")
     if wire == "aiohttp":
         pytest.skip("aiohttp uses no SOCKS proxy")
     caplog.set_level(logging.DEBUG)

@@ -45,6 +45,11 @@ class Server:
         async def raises(upload: Upload, client: AsyncSegments, *, error: str = "OSError") -> None:
             raise ERRORS[error]
 
+        @self.jobs.kind
+        async def changes(upload: Upload, client: AsyncSegments, *, names: list) -> None:
+            self.ran.append(list(names))
+            names[:] = [{b"of bytes": object()}]
+
         @self.app.post("/start/{kind}")
         async def start(kind: str, arguments: dict, owner: str | None = None) -> UploadStatus:
             return await self.jobs.start(kind, owner=owner, **arguments)
@@ -113,6 +118,35 @@ def test_an_error_that_cannot_be_printed(folder, until, monkeypatch):
     with Server(folder).web() as web:
         job = begin(web, "raises")
         until(lambda: state(web, job) == "failed")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_function_that_changes_its_arguments(folder, until, backend):
+    """Its record keeps those that it was started with, so that it can be resumed."""
+    server = Server(folder)
+    with server.web(backend) as web:
+        job = begin(web, "changes", names=["rose", "tulip"])
+        until(lambda: state(web, job) == "done")
+        assert json.loads((folder / f"{job}.json").read_text())["arguments"] == {"names": ["rose", "tulip"]}
+        assert web.post(f"/uploads/{job}/resume").status_code == 200
+        until(lambda: state(web, job) == "done")
+        assert web.get("/ok").status_code == 200
+    assert server.ran == [["rose", "tulip"]] * 2
+
+
+def test_a_record_that_is_no_longer_json(folder, until, caplog):
+    """It is kept in memory, like one that the disk refuses."""
+    server = Server(folder)
+    with server.web() as web:
+
+        @server.jobs.kind
+        async def damages(upload: Upload, client: AsyncSegments) -> None:
+            upload.record.arguments["odd"] = object()
+
+        job = begin(web, "damages")
+        until(lambda: state(web, job) == "done")
+        assert web.get("/ok").status_code == 200
+    assert "the folder of the uploads: write failed" in caplog.text
 
 
 def test_a_folder_that_vanishes(folder, until, caplog):
@@ -212,6 +246,8 @@ GOOD = {"id": ID, "kind": "returns", "arguments": {}, "state": "running", "resul
         pytest.param({**GOOD, "owner": 7}, id="owner"),
         pytest.param({**GOOD, "unreadable": True}, id="flag"),
         pytest.param({**GOOD, "more": 1}, id="another version"),
+        pytest.param({**GOOD, "kind": "waits", "arguments": {"number": float("nan")}}, id="not a number"),
+        pytest.param({**GOOD, "arguments": {"number": [float("-inf")]}}, id="infinity"),
     ],
 )
 def test_a_damaged_record(folder, until, content, caplog):
@@ -374,6 +410,9 @@ PATHS = [
     ("folder: expected a name, got PosixPath('/srv/data')", "folder: expected a name, got PosixPath('data')"),
     ("is empty: a/b/c", "is empty: c"),
     ("is empty: ~/data", "is empty: data"),
+    ("url: file:///srv/data", "url: data"),
+    ("is empty: //srv/(a)", "is empty: (a)"),
+    ("is empty: /@a/b", "is empty: b"),
     ("expected 'owner/name', got 'a'", "expected 'owner/name', got 'a'"),
     ("dataset: jane/flowers: missing", "dataset: jane/flowers: missing"),
     ("samples[3].name: missing", "samples[3].name: missing"),

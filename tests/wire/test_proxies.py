@@ -41,6 +41,8 @@ from segments_async._wire.proxies import NoProxy, proxies_in
         ("localhost", "localhost", 80, True),
         ("under_score.test", "under_score.test", 80, True),
         ("münchen.test", "münchen.test", 80, True),
+        ("münchen.test", "www.xn--mnchen-3ya.test", 80, True),
+        ("xn--mnchen-3ya.test", "münchen.test", 80, True),
         ("localhost,::1,127.0.0.1", "example.com", 80, False),
     ],
 )
@@ -64,6 +66,7 @@ def test_no_proxy(text, host, port, expected):
         "10.0.0.0/99",
         "a..b",
         "a;b",
+        "ﬀ.test",
         "<local>",
     ],
 )

@@ -32,8 +32,13 @@ def test_readme_block(number):
 
 def test_bulk(run_page):
     printed = run_page("docs/bulk.md")
-    assert len(printed) == 8
-    message, place = printed[2]
+    assert len(printed) == 9
+    assert printed[2] == [
+        "iris.jpg https://example.com/iris.jpg",
+        "1 samples[1].attributes: missing",
+        "['iris.jpg']",
+    ]
+    message, place = printed[3]
     assert f"print(error)  # {message}\n" in text_of("docs/bulk.md")
     assert place.startswith("['raised in attributes (")
 

@@ -29,6 +29,8 @@ RETRY_AFTER_JITTER = 0.05
 
 _TRANSIENT = frozenset({500, 502, 503, 504})
 _REQUEST_TIMEOUT = 408
+_S3_TIMEOUT = "RequestTimeout: "
+"""How S3's 400 begins when a body arrived too slowly; its own clients repeat it (S3's "List of error codes")."""
 _DRF_WAIT = re.compile(r"available in ([0-9]{1,12}) seconds?", re.IGNORECASE)
 
 
@@ -85,7 +87,10 @@ def is_ambiguous(error: BaseException) -> bool:
 def is_retryable(error: BaseException) -> bool:
     """Return whether the same request may succeed later."""
     if isinstance(error, ApiError):
-        return is_throttled(error) or error.status in _TRANSIENT or error.status == _REQUEST_TIMEOUT
+        is_timeout = error.status == _REQUEST_TIMEOUT or (
+            error.status == 400 and error.detail.startswith(_S3_TIMEOUT)  # noqa: PLR2004
+        )
+        return is_throttled(error) or error.status in _TRANSIENT or is_timeout
     return isinstance(error, OutOfResourcesError) or (isinstance(error, TransportError) and error.retryable)
 
 

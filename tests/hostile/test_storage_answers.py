@@ -56,6 +56,25 @@ async def test_upload_that_is_put_off_early(connect):
     assert FILE in storage.requests[1].body
 
 
+@WIRES
+async def test_upload_that_arrives_too_slowly(connect):
+    """S3's 400 for a body that it waited for too long says nothing about the file, which is sent again."""
+    slow = b"<Error><Code>RequestTimeout</Code><Message>Your socket connection was not read from.</Message></Error>"
+
+    def too_slow(peer):
+        peer.send(answer(slow, 400, {"Content-Type": "application/xml", "Connection": "close"}))
+
+    def take(peer, request):
+        peer.read_body(request)
+        peer.send(head(204))
+
+    with RawServer(first_then(too_slow, take)) as storage, uploads_go_to(storage.url) as api, within(5):
+        async with connect(api.url, timeout=TIMEOUT) as client:
+            await client.assets.upload(b"rose", "a.png")
+
+    assert len(storage.requests) == 2
+
+
 @OWN_WIRES
 @pytest.mark.parametrize("how", ["close", "no more"])
 async def test_call_that_is_too_large(connect, how):

@@ -83,6 +83,8 @@ def test_retry_after_takes_any_text(value, date):
         (ServerError(504), False, True, True),
         (ServerError(501), False, True, False),
         (ApiError(408), False, False, True),
+        (ApiError(400, detail="RequestTimeout: Your socket connection was not read from."), False, False, True),
+        (ApiError(400, detail="RequestTimeTooSkewed: The difference is too large."), False, False, False),
         (ValidationError(400), False, False, False),
         (NotFoundError(404), False, False, False),
         (ConnectError("refused", sent=False), False, False, True),

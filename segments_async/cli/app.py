@@ -9,6 +9,7 @@ from cyclopts import App, Group, Parameter
 
 from segments_async._version import __version__
 from segments_async.cli.context import Context
+from segments_async.cli.dashes import unmark
 from segments_async.cli.printing import Printer
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def parse(
     context = Context(printer=Printer(json=json, quiet=quiet), verbosity=verbose, debug=debug)
     return Invocation(
         command=command,
-        arguments=bound.args,
-        keywords=bound.kwargs | dict.fromkeys(ignored, context),
+        arguments=unmark(bound.args),
+        keywords=unmark(bound.kwargs) | dict.fromkeys(ignored, context),
         context=context,
         tokens=tokens,
         lacks_command=getattr(command, "__name__", "") == "help_print",

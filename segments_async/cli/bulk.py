@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from attrs import define, field, frozen
 from cyclopts import Parameter
 
-from segments_async.cli.lines import FAILURE, BadLine, is_source
+from segments_async.cli.lines import FAILURE, STDIN, BadLine, is_source
 from segments_async.cli.printing import json_line
 from segments_async.cli.statuses import DONE, FAILED, CommandError, common_status
 
@@ -87,7 +87,9 @@ async def run_bulk(
     """
     from segments_async import BulkReport
 
-    run = _Run(context, bulk or Bulk(), BulkReport(keep="failures"), show, line_of or _line_of, lines, description)
+    bulk = bulk or Bulk()
+    _check_written(bulk)
+    run = _Run(context, bulk, BulkReport(keep="failures"), show, line_of or _line_of, lines, description)
     with _failures_file(run.bulk.failures, source) as run.file:
         try:
             report = await call(
@@ -215,6 +217,12 @@ def _stopped(report: Any) -> BulkReport[Any] | None:
     """Return the report of the run, or of the part of an import, that was stopped before its input ended."""
     parts = [report] if hasattr(report, "stopped") else [report.samples, report.labels]
     return next((part for part in parts if part.stopped is not None), None)
+
+
+def _check_written(bulk: Bulk) -> None:
+    for option, path in (("--checkpoint", bulk.checkpoint), ("--failures", bulk.failures)):
+        if str(path) == STDIN:
+            raise CommandError(f"{option}: expected a file to write to, got -")
 
 
 def _failures_file(path: Path | None, source: str | None) -> Any:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import codecs
 import os
+import shutil
 import stat
 import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from cyclopts import Parameter
@@ -26,8 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STDIN = "/dev/stdin"
-"""What `segments_async.cli.running` puts in the place of ``-``, which cyclopts takes for an option."""
+STDIN = "-"
 FAILURE = "_failure"
 """The key that a failures file adds to each item: the line and the error. It is dropped when the item is read again."""
 PIECE_BYTES = 1 << 16
@@ -74,6 +76,19 @@ def check_source(source: str) -> None:
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or error
         raise CommandError(f"cannot read {source}: {problem}", hint="- reads standard input") from error
+
+
+@contextmanager
+def whole_file(source: str) -> Iterator[str]:
+    """Return the path of a file that is read more than once; standard input is copied to one first."""
+    if source != STDIN:
+        yield source
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "standard input"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield str(path)
 
 
 def is_source(path: Path, source: str) -> bool:

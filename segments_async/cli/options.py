@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter
 
+from segments_async.cli.lines import STDIN
 from segments_async.cli.statuses import CommandError
 
 T = TypeVar("T")
@@ -62,9 +64,10 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str] | None:
 
 
 def read_text(path: Path, option: str) -> str:
-    """Read a file that an option names."""
+    """Read a file that an option names; ``-`` is standard input."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        content = sys.stdin.buffer.read() if str(path) == STDIN else path.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "it is not UTF-8"
         raise CommandError(f"{option}: cannot read {path}: {problem}") from error
@@ -77,8 +80,6 @@ def confirm(question: str, *, yes: bool) -> None:
     Raises:
         CommandError: The answer was no, or there is no terminal to ask on.
     """
-    import sys
-
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
+from segments_async.cli.lines import STDIN, whole_file
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Labelset, Statuses, Yes, confirm
 
 if TYPE_CHECKING:
-    from segments_async import ReleaseSummary
+    from segments_async import AsyncSegments, ReleaseSummary
     from segments_async.cli.printing import Printer
     from segments_async.export import ExportFormat, ExportReport
 
@@ -92,10 +96,13 @@ async def download(dataset: DatasetName, name: str, file: Path | None = None, /,
     Args:
         dataset: owner/name, or the name of one of your own.
         name: The release.
-        file: Where to write; by default dataset-release.json in this folder.
+        file: Where to write; by default dataset-release.json in this folder. - is standard output.
     """
     async with context.client(dataset) as client:
         full_name = context.dataset
+        if str(file) == STDIN:
+            await _print_file(client, full_name, name)
+            return
         target = file or Path(f"{full_name.partition('/')[2]}-{name}.json".replace("/", "_"))
         path = await client.releases.download(full_name, name, target, progress=context.printer.progress("download"))
         context.printer.print_path(path)
@@ -141,7 +148,8 @@ async def export(
     parquet, which writes samples.parquet and labels.parquet (docs/tables.md has their columns) without images.
 
     Args:
-        release: A release file, or a dataset with --name. DATASET NAME FOLDER FORMAT works too.
+        release: A release file, - for standard input, or a dataset with --name. DATASET NAME FOLDER FORMAT
+            works too.
         folder: Where to write.
         format: One of the formats above.
         name: The release, if it is not in a file.
@@ -152,21 +160,22 @@ async def export(
     """
     if last is not None:
         name, folder = folder, format
-    async with context.client(None if name is None else release, key_needed=name is not None) as client:
-        report = await client.releases.export(
-            context.dataset or release,
-            folder,
-            cast("ExportFormat", last or format),
-            name=name,
-            labelset=labelset,
-            label_status=label_status,
-            metadata=metadata,
-            id_increment=id_increment,
-            images=not no_images,
-            overwrite=overwrite,
-            on_error="skip" if skip else "raise",
-            progress=context.printer.progress("export"),
-        )
+    with whole_file(release) as file:
+        async with context.client(None if name is None else release, key_needed=name is not None) as client:
+            report = await client.releases.export(
+                context.dataset or file,
+                folder,
+                cast("ExportFormat", last or format),
+                name=name,
+                labelset=labelset,
+                label_status=label_status,
+                metadata=metadata,
+                id_increment=id_increment,
+                images=not no_images,
+                overwrite=overwrite,
+                on_error="skip" if skip else "raise",
+                progress=context.printer.progress("export"),
+            )
     _print_report(report, context.printer)
     return 1 if report.failures else 0
 
@@ -177,12 +186,23 @@ async def summary(file: str, name: str | None = None, /, *, context: ContextArgu
     Count the samples, labels and annotations of a release.
 
     Args:
-        file: A release file, or a dataset with the name of the release.
+        file: A release file, - for standard input, or a dataset with the name of the release.
         name: The release, if it is not in a file.
     """
-    async with context.client(None if name is None else file, key_needed=name is not None) as client:
-        counted = await client.releases.summary(context.dataset or file, name)
+    with whole_file(file) as path:
+        async with context.client(None if name is None else file, key_needed=name is not None) as client:
+            counted = await client.releases.summary(context.dataset or path, name)
     _print_summary(counted, context.printer)
+
+
+async def _print_file(client: AsyncSegments, dataset: str, name: str) -> None:
+    """Write the file of a release to standard output, once it is here as a whole."""
+    with TemporaryDirectory() as folder:
+        path = await client.releases.download(dataset, name, Path(folder) / "release.json")
+        sys.stdout.flush()
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def _print_report(report: ExportReport, printer: Printer) -> None:

@@ -7,13 +7,14 @@ import os
 import sys
 import traceback
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
 
 from segments_async.cli import keys
 from segments_async.cli.app import app
-from segments_async.cli.lines import STDIN
+from segments_async.cli.dashes import hint_about, mark, unmark
 from segments_async.cli.statuses import BROKEN_PIPE, DONE, INTERRUPTED, USAGE, CommandError, status_of
 from segments_async.errors import SegmentsError, printable
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 def run(tokens: list[str]) -> int:
     """Run the command that *tokens* name, and return its exit status."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     debug = "--debug" in tokens
-    tokens = [STDIN if word == "-" else word for word in tokens]
+    tokens = list(map(mark, tokens))
     try:
         status = _run(tokens)
         sys.stdout.flush()
@@ -42,11 +44,19 @@ def run(tokens: list[str]) -> int:
     return status
 
 
+def _open_closed_streams() -> None:
+    """Put the null device in the place of a stream that the shell closed, as with ``<&-``."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (open until the end)
+
+
 def _run(tokens: list[str]) -> int:
     try:
         invocation = app.meta(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise CommandError(" ".join(str(error).split()), hint=_usage_hint(tokens)) from error
+        hint = hint_about(error, tokens) or _usage_hint(tokens)
+        raise CommandError(unmark(" ".join(str(error).split())), hint=hint) from error
     if invocation is None:  # the help or the version was shown
         return DONE
     status: int | None = _call(invocation)

@@ -222,3 +222,33 @@ def test_completion(command, flowers):
     calls = len(command.sandbox.calls)
     assert "sandbox/flowers" in command("__complete", "samples", "list", "sandbox/")[1].splitlines()
     assert len(command.sandbox.calls) == calls
+
+
+def test_words_that_begin_with_a_dash(command, samples):
+    """They are values where they cannot be options; only a file or a uuid that is - means standard input."""
+    uuid = samples["s0.png"]
+    for text in ("- a box is missing", "-", "-5 deg", "-5deg", "-5"):
+        assert command.json("issues", "create", uuid, text)[0]["description"] == text
+        assert command.json("datasets", "update", "flowers", "--description", text)[0]["description"] == text
+    _, output, _ = command("issues", "create", "--json", "--tag", "- x", uuid, "--", "--tilted")
+    assert (json.loads(output)["description"], json.loads(output)["tags"]) == ("--tilted", ["- x"])
+    status, _, errors = command("datasets", "update", "flowers", "--description", "-tilted")
+    assert (status, errors.splitlines()[1]) == (2, "hint: if -tilted is the value, write --description=-tilted")
+    status, _, errors = command("issues", "create", uuid, "-tilted")
+    assert (status, errors.splitlines()[1].partition(" words")[0]) == (2, "hint: write -- before")
+    status, _, errors = command("samples", "list", "flowers", "--sort", "- x")
+    assert (status, '"- x"' in errors) == (2, True)
+
+
+def test_files_that_are_standard_input_or_output(command, flowers, tmp_path):
+    made = command.process("datasets", "create", "fruit", "--categories", "-", "--json", text="apple\npear\n")
+    assert [c["name"] for c in json.loads(made.stdout)["task_attributes"]["categories"]] == ["apple", "pear"]
+    command("releases", "create", "flowers", "v1", "--wait")
+    release = command.process("releases", "download", "flowers", "v1", "-").stdout
+    assert json.loads(release)["name"] == "v1"
+    counted = command.process("releases", "summary", "-", "--json", text=release)
+    assert (counted.returncode, json.loads(counted.stdout)["samples"]) == (0, 0), counted.stderr
+    closed = command.shell("segments-async labels put - <&-; segments-async datasets list >&-")
+    assert (closed.returncode, closed.stderr) == (0, "nothing to do\n")
+    for option in ("--failures", "--checkpoint"):
+        assert command("samples", "upload", "flowers", tmp_path, option, "-")[0] == 2

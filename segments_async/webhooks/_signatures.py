@@ -48,7 +48,7 @@ def _signer(secret: object) -> Webhook:
         )
     if len(key) < MIN_SECRET_BYTES:
         raise InputError(f"expected at least {MIN_SECRET_BYTES} bytes in base64, got {len(key)}", path="secret")
-    if _PLACEHOLDER.search(text) or _is_repetition(key):
+    if _PLACEHOLDER.search(text) or _PLACEHOLDER.search(key.decode("latin-1")) or _is_repetition(key):
         raise InputError("is a placeholder; copy the secret from the page of the endpoint", path="secret")
     return Webhook(key)
 

@@ -241,6 +241,8 @@ def test_an_invalid_secret_is_refused(secret):
         ("whsec_" + SECRET, "base64"),
         ("whsec_" + b64encode(bytes(range(25))).decode().replace("GA==", "GB=="), "base64"),
         ("whsec_" + "x" * 32, "placeholder"),
+        ("whsec_" + b64encode(b"your-webhook-secret-goes-here!").decode(), "placeholder"),
+        ("whsec_" + b64encode(b"CHANGEME-before-you-deploy-this").decode(), "placeholder"),
         ("whsec_" + "A" * 44, "placeholder"),
         ("whsec_" + "abcd" * 10, "placeholder"),
         ("whsec_" + "0123456789abcdef" * 2, "placeholder"),

@@ -82,8 +82,9 @@ class AsyncSegments(NeedsAsyncWith):
             respect the rate limit of the service together. Its waits count against ``max_wait``; if it cannot be
             reached, a warning is logged, and the client uses its own limiter. It does not apply to storage hosts.
         max_answer_mb: Maximum size of one response in megabytes (10^6 bytes), counted after decompression; a larger one
-            is a `DecodeError`. A page of 1000 samples with whole labels is the largest that is usual. The values that JSON
-            is decoded to take more memory than its text, up to about 25 times as much. Files have limits of their own.
+            is a `DecodeError`. A page of 1000 samples with whole labels is the largest that is usual. The values
+            that JSON is decoded to take more memory than its text, up to about 25 times as much. Files have limits of
+            their own.
 
     Raises:
         AuthenticationError: There is no API key.

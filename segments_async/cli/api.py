@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from segments_async.cli import keys
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.lines import STDIN, check_source
 from segments_async.cli.options import pairs
@@ -43,18 +44,18 @@ async def call(
 
     Args:
         method: GET, POST, PUT, PATCH or DELETE.
-        path: Such as /user/datasets/; it is sent as it is.
+        path: Such as /user/datasets/, or a URL of the service; it is sent as it is.
         field: key=value, as text: a parameter of the query for GET, otherwise a key of the body; may be repeated.
         typed_field: key=value, where the value is JSON, such as 3, true, null or {"a": 1}; may be repeated.
         input: A file with the body, as JSON; - is standard input.
         paginate: Get all pages of a list.
     """
-    fields: dict[str, Any] = {**(pairs(field, "--field") or {}), **_typed(typed_field)}
+    fields = _fields(field, typed_field)
     body = None if input is None else _read_body(input)
     in_query = method.upper() in {"GET", "HEAD", "OPTIONS", "DELETE"} or body is not None
     if paginate and method.upper() != "GET":
         raise CommandError("--paginate works with GET only")
-    path = path if path.startswith("/") else f"/{path}"
+    path = _path(path)
     async with context.client() as client:
         if paginate:
             await _print_pages(client, path, fields, context.printer)
@@ -72,7 +73,7 @@ async def _print_pages(client: AsyncSegments, path: str, fields: dict[str, Any],
     """Print the pages of a list until one is empty, or the same as before: some lists do not come in pages."""
     from segments_async import NotFoundError
 
-    number, last = int(fields.get("page", 1)), None
+    number, last = _first_page(fields), None
     while True:
         try:
             rows = await client.request("GET", path, params={"per_page": PER_PAGE, **fields, "page": number})
@@ -99,6 +100,30 @@ def _print_answer(answer: Any, printer: Printer) -> None:
         printer.console().print_json(json.dumps(answer))
     else:
         printer.print_line(answer)
+
+
+def _path(typed: str) -> str:
+    """Return a path of the service."""
+    path = typed.removeprefix(keys.base_url().rstrip("/"))
+    if "://" in path.partition("?")[0]:
+        raise CommandError(f"expected a path, or a URL that starts with {keys.base_url()}, got {typed!r}")
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _first_page(fields: dict[str, Any]) -> int:
+    try:
+        return int(fields.get("page", 1))
+    except (TypeError, ValueError):
+        raise CommandError(f"--field: expected the number of a page, got {fields['page']!r}") from None
+
+
+def _fields(texts: list[str] | None, values: list[str] | None) -> dict[str, Any]:
+    fields: dict[str, Any] = pairs(texts, "--field") or {}
+    for key, value in _typed(values).items():
+        if key in fields:
+            raise CommandError(f"--typed-field: {key} is a --field already")
+        fields[key] = value
+    return fields
 
 
 def _typed(values: list[str] | None) -> dict[str, Any]:

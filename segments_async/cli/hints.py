@@ -30,6 +30,6 @@ def hint_for(error: Exception) -> str:
     if isinstance(error, AuthenticationError):
         key = keys.find_key()
         return f"the key of {key.place} was refused; `segments-async login` keeps another" if key else ""
-    if isinstance(error, ConnectError):
+    if isinstance(error, ConnectError) and (error.url or "").startswith(keys.base_url()):
         return f"is {keys.base_url()} the right address? It is SEGMENTS_API_URL, or the service's own"
     return next((hint for cls, hint in _HINTS if isinstance(error, cls)), "")

@@ -59,6 +59,8 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str] | None:
         key, equals, text = value.partition("=")
         if not equals or not key:
             raise CommandError(f"{option}: expected key=value, got {value!r}")
+        if key in read:
+            raise CommandError(f"{option}: {key} is given twice")
         read[key] = text
     return read
 

@@ -210,7 +210,24 @@ def test_api(command, flowers):
     assert [row["name"] for row in rows] == ["flowers"]
     assert command("api", "GET", "/nowhere/")[0] == 5
     assert command("api", "FETCH", "/user")[0] == 2
-    assert command("api", "GET", "/user", "-f", "nonsense")[0] == 2
+    assert command.json("api", "GET", f"{command.sandbox.url}/user/")[0]["username"] == "sandbox"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["/user", "-f", "nonsense"], "expected key=value"),
+        (["/user", "-f", "a=1", "-f", "a=2"], "a is given twice"),
+        (["/user", "-f", "a=1", "-F", "a=2"], "a is a --field already"),
+        (["/user/datasets/", "-f", "page=x", "--paginate"], "expected the number of a page, got 'x'"),
+        (["https://example.org/user"], "expected a path, or a URL that starts with http://127.0.0.1"),
+    ],
+)
+def test_api_refuses(command, arguments, says):
+    """Before anything is sent."""
+    command.sandbox.clear_calls()
+    status, _, errors = command("api", "GET", *arguments)
+    assert (status, says in errors, len(errors.splitlines()), command.sandbox.calls) == (2, True, 1, ())
 
 
 def test_completion(command, flowers):

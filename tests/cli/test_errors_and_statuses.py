@@ -97,6 +97,14 @@ def test_unreachable(command, monkeypatch):
     assert (status, "SEGMENTS_API_URL" in errors) == (69, True)
 
 
+def test_the_server_of_a_file_is_unreachable(command, flowers, tmp_path):
+    """The address of the service is not doubted."""
+    image = {"name": "a.png", "attributes": {"image": {"url": "http://127.0.0.1:9/a.png"}}}
+    assert command("samples", "create", "flowers", write_lines(tmp_path / "samples.jsonl", [image]))[0] == 0
+    status, _, errors = command("samples", "download", "flowers", tmp_path / "images")
+    assert (status, "http://127.0.0.1:9/a.png" in errors, "SEGMENTS_API_URL" in errors) == (69, True, False)
+
+
 @pytest.mark.parametrize(("status", "expected"), [(429, 75), (504, 75), (500, 69), (403, 4)])
 def test_statuses_of_the_service(command, status, expected):
     command.sandbox.fail("GET", "/user", times=20, status=status, headers={"retry-after": "9999"})

@@ -427,7 +427,12 @@ def _request(
 
 
 def _final_error(error: SegmentsError, state: RetryState) -> SegmentsError:
-    """Return the error to raise when there is no further attempt."""
+    """
+    Return the error to raise when there is no further attempt.
+
+    It is without the stack frames of the attempt, which are the same for all failures.
+    """
+    error.__traceback__ = None
     if isinstance(error, TransportError) and error.sent and not state.may_repeat:
         unknown = OutcomeUnknownError(
             "the answer was lost after the request was sent, so it may have been carried out",

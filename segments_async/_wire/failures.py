@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from typing import TYPE_CHECKING
 
 import httpx
 
-from segments_async._wire.causes import causes_of
+from segments_async._wire.causes import all_causes_of, causes_of, hide_cause
 from segments_async._wire.content_coding import CodingError
 from segments_async._wire.replies import redact_urls
 from segments_async._wire.shortages import shortage_hint
@@ -27,6 +29,8 @@ _TRANSPORT = httpx.TransportError | httpx.DecodingError | CodingError | OSError
 _PROXY_LOGIN = re.compile(r"\b407\b")
 _OBJECT = re.compile(r"<[^<>]*>| at 0x[0-9a-fA-F]+|\b(?:0x)?[0-9a-fA-F]{10,}\b")
 MAX_MESSAGE = 300
+_REFUSALS = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT})
+"""Error numbers of a host that cannot be reached; libraries report that all attempts failed, and not why."""
 
 
 class MaskedError(Exception):
@@ -44,6 +48,9 @@ def request_error(
     """
     Return the error for a failed exchange; its ``__cause__`` is *error*, or a `MaskedError` in its place.
 
+    A traceback shows *error* in one line: what the layers below httpx raised repeats its message. Its ``__context__``
+    leads there.
+
     Every exception is mapped, because a URL, a proxy, TLS, a response or a library may raise undocumented exceptions.
 
     Args:
@@ -57,6 +64,8 @@ def request_error(
     failure = _classify(error, method, url, sent)
     failure.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in failure.args)
     failure.__cause__ = _without_secrets(error, redact)
+    if isinstance(error, httpx.TransportError):
+        hide_cause(error)
     return failure
 
 
@@ -116,5 +125,12 @@ def _describe(problem: str, error: BaseException) -> str:
         return f"{problem} ({hint})"
     for cause in causes_of(error):
         if isinstance(cause, Exception) and (message := _OBJECT.sub("", str(cause)).strip()):
-            return f"{problem} ({message[:MAX_MESSAGE]})"
+            return f"{problem} ({message[:MAX_MESSAGE]}{_refusal(error, message)})"
     return problem
+
+
+def _refusal(error: BaseException, message: str) -> str:
+    """Return why a host cannot be reached, unless *message* says so."""
+    codes = _REFUSALS.intersection(cause.errno for cause in all_causes_of(error) if isinstance(cause, OSError))
+    unsaid = [reason for reason in sorted(map(os.strerror, codes)) if reason not in message]
+    return f": {', '.join(unsaid)}" if unsaid else ""

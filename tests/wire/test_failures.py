@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+import traceback
 
 import anyio
 import httpx
@@ -97,6 +98,30 @@ def test_text_of_a_cancellation_is_no_message():
     error = httpx.ReadTimeout("")
     error.__context__ = KeyboardInterrupt("cancel scope 7f51c924cd60")
     assert str(request_error(error, *CALL, sent=True)).startswith("no answer arrived in time on PUT")
+
+
+def test_says_why_all_attempts_failed():
+    """Once for each reason, in one order, also if they are in a group; nothing that the message says already."""
+    error = httpx.ConnectError("all attempts failed")
+    reasons = [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ECONNREFUSED]
+    error.__cause__ = OSError("all attempts failed")
+    error.__cause__.__cause__ = ExceptionGroup("many", [OSError(number, "x") for number in reasons])
+    words = "no connection (all attempts failed: Connection refused, No route to host) on"
+    assert str(request_error(error, *CALL)).startswith(words)
+
+    said = httpx.ConnectError("Connection refused")
+    said.__cause__ = OSError(errno.ECONNREFUSED, "x")
+    assert str(request_error(said, *CALL)).startswith("no connection (Connection refused) on")
+
+
+def test_traceback_shows_one_cause():
+    """What the layers below have raised is not printed, but reachable."""
+    below, error = OSError("below"), httpx.ConnectError("above")
+    error.__cause__ = below
+    found = request_error(error, *CALL)
+    assert found.__cause__ is error
+    assert error.__context__ is below
+    assert "below" not in "".join(traceback.format_exception(found))
 
 
 def test_cycles_end():

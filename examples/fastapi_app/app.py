@@ -119,10 +119,12 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
     async def samples(client: InteractiveSegments) -> PageData:
         position = live.position  # read before the list, so that no event is missed in between
         with own_choice():
+            dataset = await client.datasets.get(settings.dataset)
             newest = await _newest(client, settings.dataset)
         return PageData(
             dataset=settings.dataset,
             samples=[sample_view(sample, categories) for sample in newest],
+            total=max(int(dataset.samples_count or 0), len(newest)),
             position=position,
             plays_labeller=settings.plays_labeller,
             max_files=MAX_FILES,
@@ -187,7 +189,8 @@ def _hooks(settings: Settings, live: Live, categories: dict[int, str]) -> Webhoo
     @hooks.on(SampleCreated, SampleUpdated)
     async def sample(event: SampleCreated | SampleUpdated) -> None:
         if event.dataset == settings.dataset and isinstance(event.object, Sample):
-            live.publish("sample", sample_view(event.object, categories))
+            name = "created" if isinstance(event, SampleCreated) else "sample"
+            live.publish(name, sample_view(event.object, categories))
 
     @hooks.on(SampleDeleted)
     async def deleted(event: SampleDeleted) -> None:

@@ -31,6 +31,8 @@ class LabelView(BaseModel):
     objects: dict[str, int]
     """Number of objects by category name."""
     shapes: list[ShapeView]
+    not_drawn: int = 0
+    """Number of objects without a shape in `shapes`."""
 
 
 class SampleView(BaseModel):
@@ -63,6 +65,8 @@ class PageData(BaseModel):
     dataset: str
     samples: list[SampleView]
     """The latest samples, newest first."""
+    total: int
+    """Number of samples in the dataset, with those that are not in `samples`."""
     position: int
     """The position from which to read `/events` without missing any."""
     plays_labeller: bool
@@ -88,4 +92,5 @@ def label_view(label: Label, categories: Mapping[int, str]) -> LabelView:
         objects[category] = objects.get(category, 0) + 1
         if isinstance(annotation, ImageVectorAnnotation) and len(shapes) < MAX_SHAPES:
             shapes.append(ShapeView.model_validate({"kind": annotation.type, "points": annotation.points}))
-    return LabelView(status=label.label_status or "LABELED", objects=objects, shapes=shapes)
+    not_drawn = sum(objects.values()) - len(shapes)
+    return LabelView(status=label.label_status or "LABELED", objects=objects, shapes=shapes, not_drawn=not_drawn)

@@ -214,6 +214,36 @@ def test_the_page_has_no_way_to_make_html_of_names():
     assert not re.search(r"""(src|href)=.?(https?:)?//""", (STATIC / "index.html").read_text())
 
 
+def test_the_page_is_told_how_many_samples_it_does_not_show(web, sandbox, png, until, monkeypatch):
+    """Of the dataset, whatever the length of the list."""
+    assert web.get("/samples").json()["total"] == 0
+    monkeypatch.setattr("examples.fastapi_app.app.MAX_SAMPLES", 2)
+    upload = send(web, *((f"{number}.png", png(number)) for number in range(5))).json()["upload"]
+    finished(web, upload["id"], until)
+
+    page = web.get("/samples").json()
+    assert (len(page["samples"]), page["total"]) == (2, 5)
+
+
+def test_an_upload_is_cancelled(web, sandbox, png, until):
+    """Its images are kept, so it can still be resumed."""
+    fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
+    upload = send(web, ("rose.png", png(1)), ("violet.png", png(2))).json()["upload"]
+    until(lambda: fault.hits)
+
+    assert web.delete(f"/uploads/{upload['id']}").status_code == 200
+    status = finished(web, upload["id"], until)
+    assert (status["state"], status["done"]) == ("cancelled", 0)
+    assert names(sandbox) == set()
+    assert web.delete(f"/uploads/{upload['id']}").json()["state"] == "cancelled"
+    assert web.delete("/uploads/unknown").status_code == 404
+
+    sandbox.clear_faults()
+    web.post(f"/uploads/{upload['id']}/resume")
+    assert finished(web, upload["id"], until)["state"] == "done"
+    assert names(sandbox) == {"rose.png", "violet.png"}
+
+
 def test_what_failed_is_tried_again(web, sandbox, png, until):
     """The images are kept until all of them are uploaded."""
     fault = sandbox.fail("POST", "/datasets/*/samples/", status=400, json={"detail": "no"})
@@ -319,6 +349,7 @@ def test_ten_thousand_shapes_are_not_drawn():
 
     assert shown.objects == {"category 7": 10_000}
     assert len(shown.shapes) == MAX_SHAPES
+    assert shown.not_drawn == 10_000 - MAX_SHAPES
 
 
 @pytest.fixture

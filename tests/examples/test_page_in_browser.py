@@ -10,12 +10,14 @@ import threading
 import anyio
 import pytest
 import uvicorn
+from anyio import to_thread
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 from examples.fastapi_app.__main__ import Server, make_dataset
 from examples.fastapi_app.app import Settings, make_app
+from examples.fastapi_app.uploads import PictureUploads
 from segments_async import AsyncSegments
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -199,14 +201,41 @@ def test_the_page_is_used_on_a_telephone(page, png):
         page.driver.set_window_size(1100, 900)
 
 
+def test_long_names_show_their_end(page, png):
+    """They are cut in the middle; the whole name is there to be read and copied."""
+    name = "a-row-of-flowers-in-the-garden-" * 3 + "0042.png"
+    page.drop((name, png(11)))
+    page.until(lambda: name in page.names)
+
+    shown = page.shown(name).find_element("css selector", ".name")
+    start, end = shown.find_elements("css selector", "span")
+    assert shown.get_attribute("title") == name
+    assert end.text == name[-10:]
+    assert page.driver.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", start)
+    assert page.driver.execute_script("return arguments[0].scrollWidth <= arguments[0].clientWidth", shown)
+    assert start.rect["y"] + start.rect["height"] == pytest.approx(end.rect["y"] + end.rect["height"], abs=3)
+    assert end.rect["x"] + end.rect["width"] <= shown.rect["x"] + shown.rect["width"] + 1  # rounded
+    page.shoot("long-name")
+
+
 def test_many_are_uploaded_in_several_forms(page, png, demo):
     """More than the server accepts at once; a page that is opened later shows them all."""
     page.drop(*((f"aster {number}.png", png(number, 4, 3)) for number in range(70)))
     page.until(lambda: page.text("#status") == "70 images of 70 uploaded.")
     page.until(lambda: len(page.names) == 60)
-    page.open(demo.url)
-    page.until(lambda: len(page.names) == 60)
-    page.shoot("many")
+    with demo.service() as service:
+        total = int(service.get("/datasets/sandbox/flowers/").json()["samples_count"])
+        more = f"{total - 60} more samples are not shown."
+        page.until(lambda: page.text("#more") == more)
+        page.open(demo.url)
+        page.until(lambda: len(page.names) == 60)
+        assert page.text("#more") == more
+        page.shoot("many")
+
+        oldest = service.get("/datasets/sandbox/flowers/samples/").json()[0]
+        service.delete(f"/samples/{oldest['uuid']}/")
+        page.until(lambda: page.text("#more") == f"{total - 61} more samples are not shown.")
+        assert len(page.names) == 60
 
 
 @pytest.fixture
@@ -235,13 +264,41 @@ def test_an_upload_is_cancelled(own_page, sandbox, png):
     own_page.until(lambda: " of 40 stored …" in own_page.text("#status") and len(own_page.names) > 2)
     own_page.shoot("under-way")
     own_page.all("#cancel")[0].click()
-    own_page.until(lambda: own_page.text("#status").startswith("Cancelled"))
+    own_page.until(lambda: own_page.text("#status").startswith("Cancelled;"))
     sandbox.latency = 0.0
 
-    assert 2 < len(sandbox.samples("sandbox/flowers")) < 40
+    stored = len(sandbox.samples("sandbox/flowers"))
+    assert 2 < stored < 40
+    counted = int(own_page.text("#status").split()[1])
+    assert 0 < counted <= stored  # a sample may be stored while its answer is under way
+    assert own_page.text("#percent") == f"{100 * counted // 40} %"
     own_page.drop(("last.png", png(50)))
     own_page.until(lambda: own_page.text("#status") == "1 image of 1 uploaded.")
     assert own_page.text("#percent") == "100 %"
+
+
+def test_cancel_while_the_server_accepts_the_images(own_page, sandbox, png, monkeypatch):
+    """The images have arrived, but the page does not know their upload yet."""
+    receive, clicked, received = PictureUploads.receive, threading.Event(), threading.Event()
+
+    async def receive_slowly(self, request):
+        accepted = await receive(self, request)
+        received.set()
+        await to_thread.run_sync(clicked.wait, 20)
+        return accepted
+
+    monkeypatch.setattr(PictureUploads, "receive", receive_slowly)
+    fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
+    own_page.drop(("rose.png", png(1)), ("violet.png", png(2)))
+    own_page.until(received.is_set)
+    own_page.all("#cancel")[0].click()
+    clicked.set()
+    own_page.until(lambda: own_page.text("#status") == "Cancelled; 0 images of 2 uploaded.")
+
+    states = "return fetch('uploads/').then((response) => response.json())"
+    own_page.until(lambda: [upload["state"] for upload in own_page.driver.execute_script(states)] == ["cancelled"])
+    assert fault.hits <= 2
+    assert sandbox.samples("sandbox/flowers") == []
 
 
 def test_what_failed_is_tried_again_by_a_click(own_page, sandbox, png):

@@ -11,20 +11,24 @@ async function load() {
 }
 
 const data = await loadWithRetries();
-const samples = new Samples(byId("samples"), byId("empty"), data.plays_labeller);
+const samples = new Samples(byId("samples"), byId("empty"), byId("more"), data.plays_labeller);
 const uploads = new Uploads(data);
 
 byId("dataset").textContent = `in ${data.dataset}`;
-samples.show(data.samples);
+samples.show(data.samples, data.total);
 listen(data.position);
 
 function listen(position) {
   const events = new EventSource(`events?after=${position}`);
   const on = (name, handle) => events.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+  on("created", (sample) => samples.add(sample));
   on("sample", (sample) => samples.put(sample));
   on("label", ({ uuid, label }) => samples.label(uuid, label));
   on("gone", ({ uuid }) => samples.remove(uuid));
-  on("reload", async () => samples.show((await loadWithRetries()).samples));
+  on("reload", async () => {
+    const { samples: newest, total } = await loadWithRetries();
+    samples.show(newest, total);
+  });
   events.onopen = () => connected(true);
   events.onerror = () => connected(false);
 }

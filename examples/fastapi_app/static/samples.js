@@ -1,20 +1,29 @@
 // The list of samples: one card per sample, with its label drawn over the image.
 const SVG = "http://www.w3.org/2000/svg";
 const MAX_CARDS = 60;
+const NAME_END = 10; // characters of a long name that are always shown
 
 export class Samples {
-  constructor(list, empty, playsLabeller) {
+  constructor(list, empty, more, playsLabeller) {
     this.list = list;
     this.empty = empty;
+    this.more = more;
     this.playsLabeller = playsLabeller;
     this.cards = new Map();
+    this.total = 0; // samples of the dataset, with those that are not shown
   }
 
-  show(samples) {
+  show(samples, total) {
     this.list.replaceChildren();
     this.cards.clear();
+    this.total = total;
     for (const sample of [...samples].reverse()) this.put(sample);
     this.count();
+  }
+
+  add(sample) {
+    if (!this.cards.has(sample.uuid)) this.total += 1; // otherwise, it was in the list already
+    this.put(sample);
   }
 
   put(sample) {
@@ -28,7 +37,7 @@ export class Samples {
     } else {
       card.describe(sample); // its label arrives in a separate event
     }
-    while (this.cards.size > MAX_CARDS) this.remove(this.cards.keys().next().value);
+    while (this.cards.size > MAX_CARDS) this.hide(this.cards.keys().next().value);
     this.count();
   }
 
@@ -37,13 +46,21 @@ export class Samples {
   }
 
   remove(uuid) {
-    this.cards.get(uuid)?.element.remove();
-    this.cards.delete(uuid);
+    this.total -= 1;
+    this.hide(uuid);
     this.count();
   }
 
+  hide(uuid) {
+    this.cards.get(uuid)?.element.remove();
+    this.cards.delete(uuid);
+  }
+
   count() {
+    const hidden = this.total - this.cards.size;
     this.empty.hidden = this.cards.size > 0;
+    this.more.hidden = hidden <= 0;
+    this.more.textContent = hidden === 1 ? "1 more sample is not shown." : `${hidden} more samples are not shown.`;
   }
 }
 
@@ -53,7 +70,7 @@ class Card {
     this.image = make("img", "", { loading: "lazy" });
     this.drawing = document.createElementNS(SVG, "svg");
     this.drawing.setAttribute("aria-hidden", "true");
-    this.name = make("p", "name");
+    this.name = make("p", "name", { dir: "auto" });
     this.labelText = make("p", "label", { role: "status" });
     const picture = make("div", "picture");
     const about = make("div", "about");
@@ -67,14 +84,29 @@ class Card {
 
   describe(sample) {
     this.sample = sample;
-    this.name.textContent = this.name.title = this.image.alt = sample.name;
+    this.name.title = this.image.alt = sample.name;
+    this.showName(sample.name);
     this.element.dataset.uuid = sample.uuid;
     this.button?.setAttribute("aria-label", `Label ${sample.name}`);
     if (sample.image !== null && this.image.getAttribute("src") !== sample.image) this.image.src = sample.image;
   }
 
+  // Names often differ only at the end, so a long one is cut in the middle.
+  showName(name) {
+    const characters = [...new Intl.Segmenter().segment(name)].map(({ segment }) => segment);
+    if (characters.length <= 2 * NAME_END) {
+      this.name.textContent = name;
+      return;
+    }
+    const [start, end] = [make("span", "start"), make("span", "end")];
+    start.textContent = characters.slice(0, -NAME_END).join("");
+    end.textContent = characters.slice(-NAME_END).join("");
+    this.name.replaceChildren(start, end);
+    start.style.maxWidth = `calc(100% - ${Math.ceil(end.getBoundingClientRect().width)}px)`;
+  }
+
   label(label, isNew = false) {
-    this.labelText.textContent = label === null ? "not labeled yet" : `${describeObjects(label.objects)} · ${statusText(label.status)}`;
+    this.labelText.textContent = label === null ? "not labeled yet" : describeLabel(label);
     this.labelText.classList.toggle("there", label !== null);
     this.labelText.classList.toggle("new", isNew);
     this.drawing.replaceChildren(...(label?.shapes ?? []).map(drawShape));
@@ -122,6 +154,12 @@ function drawShape({ kind, points }) {
   }
   shape.setAttribute("points", points.map((point) => point.join(",")).join(" "));
   return shape;
+}
+
+function describeLabel({ objects, status, not_drawn: notDrawn }) {
+  const parts = [describeObjects(objects), statusText(status)];
+  if (notDrawn > 0) parts.push(`${notDrawn} not drawn`);
+  return parts.join(" · ");
 }
 
 function describeObjects(objects) {

@@ -7,7 +7,7 @@ export class Uploads {
   constructor(limits) {
     this.limits = limits;
     this.queue = []; // forms; the first one is in flight or failed to send
-    this.busy = false;
+    this.busy = this.cancelled = false;
     this.reset();
     byId("cancel").addEventListener("click", () => this.cancel());
     byId("again").addEventListener("click", () => this.retry());
@@ -21,10 +21,10 @@ export class Uploads {
     this.total = this.queue.flat().length;
     this.finished = this.failed = 0;
     this.unfinished = []; // uploads that can be retried
-    this.cancelled = false;
   }
 
   async add(files) {
+    if (this.cancelled) await this.running;
     if (!this.busy) this.reset();
     for (const form of this.forms(files)) this.queue.push(form);
     if (this.busy || this.queue.length === 0) return;
@@ -59,9 +59,15 @@ export class Uploads {
     if (form.length > 0) yield form;
   }
 
-  async run(work) {
+  run(work) {
+    this.running = this.work(work);
+    return this.running;
+  }
+
+  async work(work) {
     this.busy = true;
-    byId("upload").hidden = byId("cancel").hidden = false;
+    this.cancelled = false;
+    byId("upload").hidden = byId("cancel").hidden = byId("cancel").disabled = false;
     byId("again").hidden = true;
     this.show(0, "Sending …");
     try {
@@ -72,19 +78,18 @@ export class Uploads {
     this.busy = false;
     byId("cancel").hidden = true;
     byId("again").hidden = this.unfinished.length + this.queue.length === 0;
-    const done = this.finished - this.failed;
-    if (this.cancelled) this.show(0, `Cancelled; ${countImages(done)} uploaded before.`);
-    else this.show(0, `${countImages(done)} of ${this.total} uploaded.`);
+    const start = this.cancelled && this.finished < this.total ? "Cancelled; " : "";
+    this.show(0, `${start}${countImages(this.finished - this.failed)} of ${this.total} uploaded.`);
   }
 
   async upload(form) {
-    const before = this.finished;
-    const response = await this.send(form, (part) => this.show(SENT_SHARE * part * form.length, "Sending …"));
-    for (const { name, reason } of response.refused) problem(name, reason);
-    this.failed += response.refused.length;
-    this.finished += response.refused.length;
-    if (response.upload !== null) await this.follow(response.upload.id, form.length - response.refused.length);
-    this.finished = before + form.length;
+    const { upload, refused } = await this.send(form, (part) => this.show(SENT_SHARE * part * form.length, "Sending …"));
+    for (const { name, reason } of refused) problem(name, reason);
+    this.failed += refused.length;
+    this.finished += refused.length;
+    if (upload === null) return;
+    if (this.cancelled) this.stop(upload.id);
+    await this.follow(upload.id, form.length - refused.length);
   }
 
   send(form, onProgress) {
@@ -94,7 +99,9 @@ export class Uploads {
       const request = (this.request = new XMLHttpRequest()); // fetch does not report upload progress
       request.open("POST", "images");
       request.responseType = "json";
+      this.sending = true;
       request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
+      request.upload.onload = () => { this.sending = false; };
       request.onload = () => {
         if (request.status === 202) resolve(request.response);
         else reject(new Error(detailOf(request.response) ?? `The server responded with status ${request.status}.`));
@@ -111,7 +118,7 @@ export class Uploads {
     return new Promise((resolve, reject) => {
       events.addEventListener("progress", (event) => {
         const { done } = JSON.parse(event.data);
-        this.show(SENT_SHARE * count + (1 - SENT_SHARE) * done, `Sent; ${countImages(this.finished + done)} of ${this.total} stored …`);
+        if (!this.cancelled) this.show(SENT_SHARE * count + (1 - SENT_SHARE) * done, `Sent; ${countImages(this.finished + done)} of ${this.total} stored …`);
       });
       events.addEventListener("end", (event) => {
         events.close();
@@ -124,9 +131,13 @@ export class Uploads {
     });
   }
 
-  onEnd({ id, state, failed, detail }, count) {
+  onEnd({ id, state, done, failed, detail }, count) {
     this.current = null;
-    if (state === "cancelled") return;
+    if (state === "cancelled") {
+      this.finished += done - failed; // what was under way counts as failed
+      return;
+    }
+    this.finished += count;
     const lost = state === "failed" && failed === 0 ? count : failed;
     if (lost === 0) return;
     this.failed += lost;
@@ -137,13 +148,17 @@ export class Uploads {
   async retry() {
     const unfinished = this.unfinished.splice(0);
     await this.run(async () => {
-      for (const { id, lost, count } of unfinished) {
+      for (const upload of unfinished) {
+        if (this.cancelled) {
+          this.unfinished.push(upload);
+          continue;
+        }
+        const { id, lost, count } = upload;
         this.failed -= lost;
         this.finished -= count;
         const response = await fetch(`uploads/${id}/resume`, { method: "POST" }).catch(() => null);
         if (!response?.ok) throw new Error(UNREACHABLE);
         await this.follow(id, count);
-        this.finished += count;
       }
       await this.drain();
     });
@@ -152,8 +167,18 @@ export class Uploads {
   cancel() {
     this.cancelled = true;
     this.queue.length = 0;
-    this.request?.abort();
-    if (this.current) fetch(`uploads/${this.current}`, { method: "DELETE" }).catch(() => problem("", UNREACHABLE));
+    byId("cancel").disabled = true;
+    byId("status").textContent = "Cancelling …";
+    // A form that was sent whole is being uploaded, so its upload is stopped once the server names it.
+    if (this.sending) this.request.abort();
+    if (this.current) this.stop(this.current);
+  }
+
+  async stop(id) {
+    const response = await fetch(`uploads/${id}`, { method: "DELETE" }).catch(() => null);
+    if (response?.ok) return;
+    problem("", response ? `The upload cannot be cancelled: status ${response.status}.` : UNREACHABLE);
+    byId("cancel").disabled = false;
   }
 
   show(more, text) {

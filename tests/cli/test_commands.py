@@ -230,6 +230,15 @@ def test_api_refuses(command, arguments, says):
     assert (status, says in errors, len(errors.splitlines()), command.sandbox.calls) == (2, True, 1, ())
 
 
+def test_help_is_the_same_after_a_command(command):
+    """Also of commands without subcommands, whose parameters cyclopts moves in what `generate_docs` writes."""
+    helps = [command(name, "--help")[1] for name in ("api", "check")]
+    assert command("api", "GET", "/user")[0] == 0
+    assert command("check", "--bogus")[0] == 2
+    assert [command(name, "--help")[1] for name in ("api", "check")] == helps
+    assert "--paginate" in helps[0]
+
+
 def test_completion(command, flowers):
     """Scripts for three shells; names of datasets, from a cache."""
     for shell in ("bash", "zsh", "fish"):

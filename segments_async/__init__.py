@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from segments_async._releases.items import ReleaseItem, ReleaseItems, SkippedItem
     from segments_async._serialization.converter import structure, unstructure
     from segments_async._streams.pages import Pages, Prefetch
+    from segments_async._wire.raw_response import RawResponse
     from segments_async.bulk import (
         AnyOutcome,
         BulkError,
@@ -335,6 +336,7 @@ __all__ = [  # noqa: RUF022 (sorted as Python sorts)
     "Progress",
     "QuaternionTaskAttribute",
     "RateLimitError",
+    "RawResponse",
     "Release",
     "ReleaseAttributes",
     "ReleaseDataset",
@@ -413,6 +415,7 @@ _MODULE_OF = {
     "Pages": "_streams.pages",
     "Prefetch": "_streams.pages",
     "Progress": "bulk",
+    "RawResponse": "_wire.raw_response",
     "ReleaseFile": "_releases",
     "ReleaseItem": "_releases.items",
     "ReleaseItems": "_releases.items",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, overload
 
 import httpx
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from segments_async._http.session import Session
+    from segments_async._wire.raw_response import RawResponse
     from segments_async.limits import SharedLimiter
     from segments_async.resources import (
         Assets,
@@ -250,6 +251,7 @@ class AsyncSegments(NeedsAsyncWith):
         """
         await self._session.call(API_STATUS, params={"lib_version": lib_version})
 
+    @overload
     async def request(
         self,
         method: str,
@@ -258,6 +260,30 @@ class AsyncSegments(NeedsAsyncWith):
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         repeatable: bool | None = None,
+        raw: Literal[True],
+    ) -> RawResponse: ...
+
+    @overload
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        repeatable: bool | None = None,
+        raw: bool = False,
+    ) -> Any: ...
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        repeatable: bool | None = None,
+        raw: bool = False,
     ) -> Any:
         """
         Call any endpoint of the service, for example one that has no method in this package.
@@ -266,6 +292,8 @@ class AsyncSegments(NeedsAsyncWith):
             ::
 
                 latest = await client.request("GET", "/any/other/endpoint/", params={"page": 1})
+                answer = await client.request("GET", "/user/", raw=True)
+                print(answer.status, answer.headers["content-type"], answer.body)
 
         Args:
             method: The HTTP method, such as ``"GET"``.
@@ -274,9 +302,11 @@ class AsyncSegments(NeedsAsyncWith):
             params: Query parameters; values are escaped, and None values are omitted.
             json: The request body: JSON values or models.
             repeatable: Whether the request may be sent again if its response is lost; by default True except for POST.
+            raw: Whether to return the response as it came, with its status and headers. Errors and retries are the
+                same, but for a DELETE that is repeated after a lost response: its 404 is a `NotFoundError`.
 
         Returns:
-            The decoded JSON; None if the response is empty.
+            The decoded JSON, or None if the response is empty; with *raw*, a `RawResponse`.
 
         Raises:
             OutcomeUnknownError: The response was lost, and the request may not be sent again.
@@ -290,6 +320,7 @@ class AsyncSegments(NeedsAsyncWith):
             method=method.upper(),
             path=path.replace("{", "{{").replace("}", "}}"),
             repeat=Repeat.SAFE if safe else Repeat.NEVER,
+            raw=raw,
         )
         return await self._session.call_any(endpoint, params=params, json=json)
 

@@ -17,6 +17,7 @@ from segments_async._threads import run_sync
 from segments_async._version import __version__
 from segments_async._wire.changes import Write, match_route
 from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async._wire.raw_response import raw_response
 from segments_async._wire.redaction import KeyRedactor
 from segments_async._wire.redirects import slash_redirect
 from segments_async._wire.replies import Reply, error_for, may_be_throttled, non_result
@@ -187,7 +188,12 @@ class Session:
         return None if model is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:
-        """Make one call to an undeclared endpoint; return plain JSON, or None for an empty response."""
+        """
+        Make one call to an undeclared endpoint.
+
+        Returns:
+            Plain JSON, or None for an empty response; of a raw endpoint, a `RawResponse`.
+        """
         target = endpoint.fill()
         declared = None if endpoint.method == "GET" else match_route(WRITES, endpoint.method, target)
         if declared is None:
@@ -195,6 +201,8 @@ class Session:
         else:
             write = Write(*declared, lambda: json)
             reply = await self._exchange_writing(write, endpoint, None, params, json, None, CallStats())
+        if endpoint.raw and reply is not None:
+            return raw_response(reply)
         return None if reply is None or not reply.content else self._decode(reply, Any)[1]
 
     async def _exchange_writing(self, write: Write, *call: Any) -> Reply | None:
@@ -249,7 +257,7 @@ class Session:
             return await self.repeat(attempt, state, stats, self.gate, answer_seconds=timeout["timeout"]["read"])
         except NotFoundError:
             # With a body, the 404 concerns the path and not the items to delete, which the body lists.
-            if endpoint.method == "DELETE" and content is None and state.maybe_applied:
+            if endpoint.method == "DELETE" and content is None and state.maybe_applied and not endpoint.raw:
                 return None
             raise
 

@@ -54,6 +54,8 @@ class Endpoint:
     """Keys of the result, of which a response has at least one; empty if its model decides."""
     writes: Writes | None = None
     """What it changes, as far as lists that come in pages show it."""
+    raw: bool = False
+    """Whether the caller wants the response as it came, even the 404 of a DELETE that an earlier attempt carried out."""
     _names: tuple[str, ...] = field(init=False)
 
     @_names.default

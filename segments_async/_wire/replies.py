@@ -98,10 +98,15 @@ class Reply:
 
     def body(self) -> Any:
         """Return the decoded JSON, or the text if it is not JSON."""
-        try:
-            return orjson.loads(self.content.removeprefix(codecs.BOM_UTF8))
-        except orjson.JSONDecodeError:
-            return self.content[:MAX_BODY].decode("utf-8", "replace")
+        return decoded_body(self.content)
+
+
+def decoded_body(content: bytes) -> Any:
+    """Return the decoded JSON of a response, or the beginning of its text if it is not JSON."""
+    try:
+        return orjson.loads(content.removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError:
+        return content[:MAX_BODY].decode("utf-8", "replace")
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:

@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from segments_async import AsyncSegments, InputError, RequestTimeoutError, RetryPolicy, __version__
+from segments_async import AsyncSegments, InputError, NotFoundError, RequestTimeoutError, RetryPolicy, __version__
 from segments_async._http.session import GZIP_FROM_BYTES, THREAD_FROM_BYTES
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +125,37 @@ async def test_request_gives_json(world):
     assert await client.request("DELETE", f"/labels/{world.uuid}/ground-truth/") is None
     world.sandbox.fail("GET", "/user", status=200, body="null", content_type="application/json")
     assert await client.request("GET", "/user") is None
+
+
+async def test_raw_response(world):
+    """Status, headers and body as they came; the same retries and errors as without."""
+    world.sandbox.fail("GET", "/user", status=503)
+    raw = await world.client.request("GET", "/user", raw=True)
+    assert (raw.status, raw.method, raw.url) == (200, "GET", f"{world.sandbox.url}/user")
+    assert raw.headers["Content-Type"] == raw.headers["content-type"] == "application/json"
+    assert json.loads(raw.content) == raw.body == await world.client.request("GET", "/user")
+    assert raw.request_id is not None
+    assert "sandbox-key" not in repr(raw)
+    assert "username" not in repr(raw)
+    with pytest.raises(NotFoundError):
+        await world.client.request("GET", "/nothing/", raw=True)
+
+
+async def test_raw_response_of_other_bodies(world):
+    """An empty body is None, and text is text."""
+    raw = await world.client.request("DELETE", f"/labels/{world.uuid}/ground-truth/", raw=True)
+    assert (raw.status, raw.content, raw.body) == (204, b"", None)
+    world.sandbox.fail("GET", "/user", status=200, body=b"<html>", content_type="text/html", headers={"X-Seen": "1"})
+    raw = await world.client.request("GET", "/user", raw=True)
+    assert (raw.body, raw.headers["x-seen"]) == ("<html>", "1")
+
+
+async def test_raw_response_of_a_repeated_delete(world):
+    """The 404 of what an earlier attempt has deleted comes as it is, as there is no other response to return."""
+    world.sandbox.fail("DELETE", "/samples/*", drop="after")
+    with pytest.raises(NotFoundError):
+        await world.client.request("DELETE", f"/samples/{world.uuid}/", raw=True)
+    assert len(world.sandbox.calls) == 2
 
 
 async def test_query_is_escaped(world):

@@ -40,6 +40,7 @@ from segments_async import (
     Pages,
     Prefetch,
     RateLimitError,
+    RawResponse,
     Release,
     ReleaseItems,
     ReleaseSample,
@@ -217,6 +218,9 @@ async def the_rest(client: AsyncSegments) -> None:
     assert_type(structure({"name": "flowers"}, Dataset), Dataset)
     assert_type(structure([], list[Sample]), list[Sample])
     assert_type(await client.request("GET", "/user"), Any)
+    raw = await client.request("GET", "/user", raw=True)
+    assert_type(raw, RawResponse)
+    assert_type(raw.headers["content-type"], str)
     unstructure(Dataset(name="flowers"))
     try:
         await client.aclose()

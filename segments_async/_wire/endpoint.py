@@ -55,7 +55,7 @@ class Endpoint:
     writes: Writes | None = None
     """What it changes, as far as lists that come in pages show it."""
     raw: bool = False
-    """Whether the caller wants the response as it came, even the 404 of a DELETE that an earlier attempt carried out."""
+    """Whether to return the response as it came, even the 404 of a DELETE that an earlier attempt carried out."""
     _names: tuple[str, ...] = field(init=False)
 
     @_names.default

@@ -15,6 +15,7 @@ cancellation. It can be reused for several runs in sequence, but not for two at 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _MIN_BYTES_PER_SECOND = 50_000
 
 def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[Progress], None]:
     """
-    Create a tqdm progress bar, for a terminal or a notebook.
+    Create a tqdm progress bar, for a terminal or a notebook; without ipywidgets, a notebook shows it as text.
 
     Example:
         ::
@@ -49,7 +50,7 @@ def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[P
     Raises:
         ImportError: tqdm is not installed.
     """
-    make = _import("tqdm.auto").tqdm
+    make = _import("tqdm.auto" if _draws_widgets() else "tqdm").tqdm
     bar: Any = None
 
     def update(progress: Progress) -> None:
@@ -69,7 +70,7 @@ def rich_progress(
     description: str = "", *, progress: rich.progress.Progress | None = None
 ) -> Callable[[Progress], None]:
     """
-    Create a rich progress bar.
+    Create a rich progress bar, for a terminal or a notebook; without ipywidgets, a notebook shows it as text.
 
     Example:
         ::
@@ -121,17 +122,31 @@ def _rich_bars(module: Any) -> Any:
         module.TimeElapsedColumn(),
         module.TimeRemainingColumn(),
         module.TextColumn("{task.fields[remarks]}"),
+        **_text_console(),
     )
 
 
 def _format_remarks(progress: Progress) -> str:
-    """Describe failures, throttling and throughput."""
+    """Describe failures, unknown outcomes, throttling and throughput."""
     parts = [
-        f"{progress.failed:,} failed" if progress.failed else "",
+        f"{progress.failed - progress.unknown:,} failed" if progress.failed > progress.unknown else "",
+        f"{progress.unknown:,} unknown" if progress.unknown else "",
         f"throttled {progress.throttled:,}x, {progress.limit} at once" if progress.throttled else "",
         f"{progress.bytes_per_second / 1e6:.1f} MB/s" if progress.bytes_per_second >= _MIN_BYTES_PER_SECOND else "",
     ]
     return ", ".join(filter(None, parts))
+
+
+def _text_console() -> dict[str, Any]:
+    """Return the argument for bars of text, if rich would draw widgets that cannot be shown."""
+    if _draws_widgets() or not _import("rich").get_console().is_jupyter:
+        return {}
+    return {"console": _import("rich.console").Console(force_jupyter=False)}
+
+
+def _draws_widgets() -> bool:
+    """Whether a notebook can show bars as widgets; without ipywidgets, tqdm and rich would warn instead."""
+    return find_spec("ipywidgets") is not None
 
 
 def _import(name: str) -> Any:

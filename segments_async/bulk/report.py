@@ -49,6 +49,8 @@ class Progress:
     """Requests that may be in flight now: `max_connections`, or fewer after throttling."""
     finished: bool = False
     """Whether the run has ended; this is the last report then."""
+    unknown: int = 0
+    """Of the items in `failed`, those that are unknown: sent, but without a usable response."""
 
     @property
     def per_second(self) -> float:
@@ -275,6 +277,12 @@ class BulkReport(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<BulkReport {self}>"
+
+    def _repr_html_(self) -> str:
+        from segments_async.bulk.html_report import report_html  # noqa: PLC0415 (needed in notebooks alone)
+
+        heading = f"{self}, in {self.elapsed:,.1f} s"
+        return report_html(heading, self.counts, self.error_groups, is_complete=not self.truncated)
 
 
 class BulkError(SegmentsError):

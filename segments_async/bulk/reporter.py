@@ -77,4 +77,5 @@ class ProgressReporter:
             bytes_sent=report.bytes_sent + sum(stats.bytes_sent for stats in self.in_flight),
             limit=self._operation.limit(),
             finished=finished,
+            unknown=report.unknown,
         )

@@ -84,3 +84,15 @@ class ImportReport:
             if counts:
                 parts.append(f"{title}: {', '.join(f'{count:,} {words}' for words, count in counts.items())}")
         return "; ".join(parts)
+
+    def _repr_html_(self) -> str:
+        from segments_async.bulk.html_report import table_html  # noqa: PLC0415 (needed in notebooks alone)
+
+        problems = [(str(problem),) for problem in self.problems]
+        tables = [
+            table_html(("items", title), [(f"{count:,}", words) for words, count in counts.items()])
+            for title, counts in (("left out", self.left_out), ("changed", self.changed))
+        ]
+        title = f"problems ({self.problem_count:,})"
+        reports = [f"<p>images</p>{self.samples._repr_html_()}", f"<p>labels</p>{self.labels._repr_html_()}"]
+        return "".join([*reports, *tables, table_html((title,), problems)])

@@ -39,6 +39,7 @@ class PhasedProgress:
             progress,
             done=done,
             failed=progress.failed + (before.failed if before else 0),
+            unknown=progress.unknown + (before.unknown if before else 0),
             throttled=progress.throttled + (before.throttled if before else 0),
             bytes_sent=progress.bytes_sent + (before.bytes_sent if before else 0),
             total=max(self._total, done),

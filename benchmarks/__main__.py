@@ -34,7 +34,11 @@ def main(arguments: list[str] | None = None) -> None:
     print(", ".join(f"{name}: {value}" for name, value in described.items()), packages, "", sep="\n")
     results = []
     for name in dict.fromkeys(options.names or CASES):
-        result = run_case(CASES[name](QUICK if options.quick else FULL), on_progress=_show_progress)
+        case = CASES[name](QUICK if options.quick else FULL)
+        if case.lacks:
+            print(f"{name}: left out; not installed: {', '.join(case.lacks)}", "", sep="\n", flush=True)
+            continue
+        result = run_case(case, on_progress=_show_progress)
         _show_progress("")
         print(*table(result), sep="\n", flush=True)
         results.append(result)

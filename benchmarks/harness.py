@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -46,11 +47,19 @@ class Contestant:
     """Arguments of *work*, as JSON values; ``url`` is added if the case has a server."""
     needs: Sequence[str] = ()
     """Required modules; without them, it is left out."""
+    programs: Sequence[str] = ()
+    """Required programs, likewise."""
+
+    @property
+    def lacks(self) -> list[str]:
+        """The required modules and programs that are not installed."""
+        modules = [module for module in self.needs if find_spec(module) is None]
+        return modules + [program for program in self.programs if shutil.which(program) is None]
 
     @property
     def is_available(self) -> bool:
-        """Whether the required modules are installed."""
-        return all(find_spec(module) is not None for module in self.needs)
+        """Whether everything that it requires is installed."""
+        return not self.lacks
 
     def run_here(self, url: str | None) -> Run:
         """Run in this process."""
@@ -134,6 +143,13 @@ class Case:
     """The rate limit of the server, in calls per second, and its burst; a rate of 0 is unlimited."""
     whole_seconds: bool = False
     """Whether the server sends ``Retry-After`` in whole seconds, instead of exact ones."""
+
+    @property
+    def lacks(self) -> list[str]:
+        """What the contestants require and is not installed, if none of them can run; else nothing."""
+        if any(contestant.is_available for contestant in self.contestants):
+            return []
+        return sorted({name for contestant in self.contestants for name in contestant.lacks})
 
 
 @frozen(kw_only=True)

@@ -78,6 +78,17 @@ def test_processes_with_one_limit(monkeypatch):
     assert "in a wait" in "\n".join(table(result))
 
 
+def test_a_case_that_lacks_a_program_is_left_out(monkeypatch, capsys, tmp_path):
+    """A line says so, and the figures of the others are written."""
+    monkeypatch.setattr("benchmarks.harness.shutil.which", lambda program: None)
+    figures = tmp_path / "figures.json"
+
+    main(["scale-limit", "--json", str(figures)])
+
+    assert "\nscale-limit: left out; not installed: redis-server\n" in capsys.readouterr().out
+    assert json.loads(figures.read_text())["cases"] == {}
+
+
 @pytest.mark.slow
 def test_users_of_the_application_find_no_error(capsys):
     """A few of them, for a moment."""

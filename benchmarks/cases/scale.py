@@ -49,7 +49,13 @@ def case(scale: Scale) -> Case:
         about=f"{labels:,} label PUTs by {PROCESSES} processes with {limit}; {DELAY * 1e3:g} ms latency",
         unit="PUT",
         contestants=[
-            Contestant(name=name, work=put, arguments={"labels": labels, **arguments}, needs=("redis",))
+            Contestant(
+                name=name,
+                work=put,
+                arguments={"labels": labels, **arguments},
+                needs=("redis",),
+                programs=("redis-server",),
+            )
             for name, (arguments, _) in CONTESTANTS.items()
         ],
         checks=[check for name, (_, at_most) in CONTESTANTS.items() for check in _checks(name, at_most)],

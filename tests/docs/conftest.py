@@ -11,6 +11,9 @@ from doc_pages import blocks_of, on_sandbox, run_block
 from docs_build.blocks import FILE
 from segments_async.sandbox import Sandbox
 
+ELSEWHERE = ("segments_async.ray", "from arq", "from distributed", "import get_context")
+"""In blocks that start processes, which tests/cluster and test_scale_page.py run."""
+
 
 @pytest.fixture
 def _reader(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -38,14 +41,14 @@ def _files(_reader: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 @pytest.fixture
 def run_page(_files: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> Callable[[str], list[list[str]]]:
-    """``run_page("docs/bulk.md")``: run its blocks, except tests and those for a cluster; returns what each printed."""
+    """``run_page("docs/bulk.md")``: run its blocks, except tests and `ELSEWHERE`; returns what each printed."""
 
     def run(page: str) -> list[list[str]]:
         _files(page)
         names: dict[str, Any] = {"__name__": "__main__"}
         printed = []
         for number, block in enumerate(blocks_of(page)):
-            if not block.startswith("# test_") and "segments_async.ray" not in block:
+            if not block.startswith("# test_") and not any(words in block for words in ELSEWHERE):
                 run_block(page, number, names)
                 printed.append(capsys.readouterr().out.splitlines())
         return printed

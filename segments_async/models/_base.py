@@ -25,8 +25,31 @@ KNOWN_VALUES = "segments_async.known_values"
 _ATOMS = frozenset({str, int, float, bool, NoneType})
 
 
+class _DataclassFields:
+    """
+    The fields of a model, as the module `dataclasses` has them.
+
+    FastAPI takes a parameter for the body only if its class derives from pydantic's or is a dataclass.
+    """
+
+    def __get__(self, instance: object, model: "type[Model]") -> "dict[str, DataclassField[Any]]":
+        return _dataclass_fields(model)
+
+
+class _TypeOfRoutes:
+    """What FastAPI looks for; inherited, as orjson writes an object whose own class has it without asking us."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # attrs classes, for type checkers
+        __dataclass_fields__ = _DataclassFields()
+        __dataclass_params__ = SimpleNamespace(
+            init=True, repr=False, eq=True, order=False, unsafe_hash=False, frozen=False
+        )
+
+
 @define(kw_only=True)
-class Model:  # noqa: PLW1641 (mutable, so without a hash)
+class Model(_TypeOfRoutes):  # noqa: PLW1641 (mutable, so without a hash)
     """
     Base class of all data models. Models are mutable, have slots and perform no requests.
 
@@ -68,24 +91,6 @@ class Model:  # noqa: PLW1641 (mutable, so without a hash)
         """Return the schema for pydantic, which makes models types of FastAPI's routes."""
         # By its name, as it belongs to a layer above, and as pydantic, which alone calls this, is not a dependency.
         return import_module("segments_async._serialization.pydantic_schema").core_schema_of(cls)
-
-
-class _DataclassFields:
-    """
-    The fields of a model, as the module `dataclasses` has them.
-
-    FastAPI takes a parameter for the body only if its class derives from pydantic's or is a dataclass.
-    """
-
-    def __get__(self, instance: object, model: type[Model]) -> "dict[str, DataclassField[Any]]":
-        return _dataclass_fields(model)
-
-
-if not TYPE_CHECKING:  # attrs classes, for type checkers
-    Model.__dataclass_fields__ = _DataclassFields()
-    Model.__dataclass_params__ = SimpleNamespace(
-        init=True, repr=False, eq=True, order=False, unsafe_hash=False, frozen=False
-    )
 
 
 @frozen(eq=False)

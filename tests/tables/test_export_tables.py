@@ -149,4 +149,4 @@ async def test_several_batches(client, tmp_path):
         write(tmp_path, [sample(str(n), boxes) for n in range(2)]), tmp_path / "out", "parquet"
     )
     ids = pq.read_table(tmp_path / "out" / "labels.parquet")["id"].to_pylist()
-    assert ids == [*range(1, 5_502)] * 3
+    assert ids == [*range(1, 5_502)] * 2

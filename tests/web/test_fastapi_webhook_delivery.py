@@ -553,7 +553,7 @@ def test_a_server_that_is_killed(request, tmp_path, kind, step):
         try:
             headers = sign(BODY, SECRET, message_id="msg_1")
             return httpx.post(
-                f"http://127.0.0.1:{port}/hooks", content=BODY, headers=headers, trust_env=False
+                f"http://127.0.0.1:{port}/hooks", content=BODY, headers=headers, trust_env=False, timeout=60
             ).status_code
         except httpx.TransportError:
             return None

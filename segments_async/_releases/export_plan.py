@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import Progress
     from segments_async.errors import DecodeError
+    from segments_async.models import ReleaseDataset
 
 ExportFormat = Literal[
     "coco-instance",
@@ -155,6 +156,11 @@ class ExportReport:
     """With ``on_error="skip"``: the errors of samples that could not be exported, in the order of the release."""
     elapsed: float = 0.0
     """Seconds."""
+
+
+def owner_of(dataset: ReleaseDataset) -> str:
+    """Return the name of the owner, which a release has alone or with more about the user; empty if it has none."""
+    return dataset.owner if isinstance(dataset.owner, str) else getattr(dataset.owner, "username", "")
 
 
 def foreign_error(error: Exception, sample: str, uuid: str | None) -> ExportError:

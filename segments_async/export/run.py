@@ -13,7 +13,7 @@ import anyio
 import numpy as np
 from anyio import to_thread
 
-from segments_async._releases.export_plan import BITMAPS, ExportReport, Plan, foreign_error
+from segments_async._releases.export_plan import BITMAPS, ExportReport, Plan, foreign_error, owner_of
 from segments_async._streams.budget import Budget
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._threads import run_sync
@@ -79,7 +79,7 @@ class Export:
         self._files = files
         self._concurrency = plan.concurrency or min(_DEFAULT_CONCURRENCY, max_connections)
         self._has_bitmaps = dataset.task_type in BITMAPS
-        owner = dataset.owner if isinstance(dataset.owner, str) else getattr(dataset.owner, "username", "")
+        owner = owner_of(dataset)
         self._identifier = f"{owner}_{dataset.name}"
         attributes = dataset.task_attributes
         self._format = self._format_for(Categories.of((attributes and attributes.categories) or ()))

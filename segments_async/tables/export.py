@@ -11,7 +11,7 @@ from pyarrow import ArrowInvalid, parquet
 
 from segments_async._arrow.batches import Batches, schema_of
 from segments_async._arrow.columns import LABEL_COLUMNS, SAMPLE_COLUMNS
-from segments_async._releases.export_plan import ExportReport, as_export_error, foreign_error
+from segments_async._releases.export_plan import ExportReport, as_export_error, foreign_error, owner_of
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync
 from segments_async._transfer.file_errors import file_error
@@ -201,9 +201,8 @@ class _Writer:
 
 
 def _origin_of(release: ReleaseFile, labelset: str) -> dict[str, str]:
-    owner = release.dataset.owner
-    name = owner if isinstance(owner, str) else getattr(owner, "username", "")
-    return {"dataset": f"{name}/{release.dataset.name}", "release": release.name, "labelset": labelset}
+    dataset = release.dataset
+    return {"dataset": f"{owner_of(dataset)}/{dataset.name}", "release": release.name, "labelset": labelset}
 
 
 def _problem_of(path: Path, origin: dict[str, str]) -> str | None:

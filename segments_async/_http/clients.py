@@ -16,7 +16,7 @@ import httpx
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
 from segments_async._wire.proxies import NoProxy, proxies_in
 from segments_async._wire.redaction import redact_keys
-from segments_async._wire.replies import redact_url, redact_urls
+from segments_async._wire.replies import DEFAULT_PORTS, redact_url, redact_urls
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("segments_async")
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SOCKS_LOGIN = re.compile(r"\bauth=\(.*\)$")
 """The name and the password for a SOCKS proxy, in httpcore's records of its handshake."""
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
@@ -125,7 +124,7 @@ class ProxyRouter(httpx.AsyncBaseTransport):
     def transport_for(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         """Return the transport for *url*."""
         proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
-        if proxy is None or self._no_proxy.covers(url.host, url.port or _DEFAULT_PORTS.get(url.scheme)):
+        if proxy is None or self._no_proxy.covers(url.host, url.port or DEFAULT_PORTS.get(url.scheme)):
             return self._direct
         return proxy
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from segments_async._wire.replies import DEFAULT_PORTS
+
 _KEEPS_METHOD = frozenset({301, 302, 307, 308})
 """Statuses after which the same request is sent. Django's APPEND_SLASH answers 301, before it carries out a request."""
 
@@ -41,4 +42,4 @@ def slash_redirect(status: int, url: str, location: str | None) -> str | None:
 
 
 def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, _DEFAULT_PORTS.get(url.scheme) if url.port is None else url.port
+    return url.scheme, url.hostname, DEFAULT_PORTS.get(url.scheme) if url.port is None else url.port

@@ -45,6 +45,8 @@ MAX_DETAIL = 500
 MAX_BODY = 100_000
 """Maximum bytes of a response that is not JSON kept in an error."""
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The ports of URLs that name none."""
 REQUEST_ID_HEADERS = ("x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-amzn-trace-id", "cf-ray")
 
 _BY_STATUS: dict[int, type[ApiError]] = {

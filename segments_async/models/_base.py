@@ -146,10 +146,20 @@ def _names(model: type[Model]) -> tuple[str, ...]:
 
 @per_class
 def _dataclass_fields(model: type[Model]) -> "dict[str, DataclassField[Any]]":
-    from dataclasses import field as dataclass_field, fields as dataclass_fields, make_dataclass  # noqa: PLC0415 (for FastAPI alone)
+    from dataclasses import fields as dataclass_fields, make_dataclass  # noqa: PLC0415 (for FastAPI and cattrs alone)
 
-    specifications = [(a.name, a.type, dataclass_field(kw_only=True)) for a in fields(model)]
+    specifications = [(a.name, a.type, _dataclass_field(a)) for a in fields(model)]
     return {item.name: item for item in dataclass_fields(make_dataclass(model.__name__, specifications))}
+
+
+def _dataclass_field(attribute: "Attribute[Any]") -> Any:
+    """Return the field with the same default: a converter of cattrs asks a dataclass for it."""
+    from dataclasses import MISSING, field as dataclass_field  # noqa: PLC0415 (likewise)
+
+    factory = getattr(attribute.default, "factory", None)
+    if factory is not None:
+        return dataclass_field(default_factory=factory, kw_only=True)
+    return dataclass_field(default=MISSING if attribute.default is NOTHING else attribute.default, kw_only=True)
 
 
 @per_class

@@ -291,6 +291,7 @@ def test_cancel_while_the_server_accepts_the_images(own_page, sandbox, png, monk
     fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
     own_page.drop(("rose.png", png(1)), ("violet.png", png(2)))
     own_page.until(received.is_set)
+    own_page.until(lambda: own_page.text("#percent") == "20 %")  # the page knows it too, and no longer aborts the form
     own_page.all("#cancel")[0].click()
     clicked.set()
     own_page.until(lambda: own_page.text("#status") == "Cancelled; 0 images of 2 uploaded.")

@@ -1,6 +1,7 @@
 """Models are plain attrs classes: slotted, comparable, copyable, and quiet about credentials."""
 
 import copy
+import dataclasses
 import doctest
 import importlib
 import inspect
@@ -9,6 +10,7 @@ import pickle
 import pkgutil
 
 import attrs
+import cattrs
 import numpy as np
 import pytest
 
@@ -26,6 +28,7 @@ from segments_async.models import (
     ImageSegmentationAnnotation,
     ImageVectorAnnotation,
     LabelPut,
+    Model,
     PresignedPost,
     Sample,
     SampleCreate,
@@ -67,6 +70,22 @@ def test_pickle_copy_and_equality():
         assert other is not sample
         other.extra = {"odd": 2}
         assert other != sample
+
+
+@pytest.mark.parametrize("model", [model for model in CLASSES if issubclass(model, Model)])
+def test_a_dataclass_of_the_same_fields(model):
+    """FastAPI looks for a dataclass, and a converter of cattrs then asks it alone which keys may be missing."""
+    required = [a.name for a in attrs.fields(model) if a.default is attrs.NOTHING]
+    found = dataclasses.fields(model)
+    assert [one.name for one in found] == [a.name for a in attrs.fields(model)]
+    missing = dataclasses.MISSING
+    assert [one.name for one in found if one.default is missing and one.default_factory is missing] == required
+
+
+def test_a_converter_of_cattrs():
+    point = {"id": 1, "category_id": 2, "type": "point", "points": [[3.0, 4.0]]}
+    annotation = cattrs.Converter().structure(point, ImageVectorAnnotation)
+    assert annotation == ImageVectorAnnotation(id=1, category_id=2, type="point", points=[[3.0, 4.0]])
 
 
 @every_class

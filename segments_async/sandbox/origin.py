@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -64,10 +65,13 @@ class Origin:
 
     async def stop(self) -> None:
         """Close every connection and cancel every request."""
-        self._server.close()
+        # A server that is closed does not take over, nor close, a connection that was accepted just before.
+        with suppress(NotImplementedError):  # of the event loop of Windows
+            asyncio.get_running_loop().remove_reader(self._listener)
         async with asyncio.timeout(STOP_SECONDS):
             for _ in range(3):  # a connection accepted just now appears after three loop iterations
                 await asyncio.sleep(0)
+            self._server.close()
             while self._server_state.connections:
                 for connection in list(self._server_state.connections):
                     connection.transport.abort()

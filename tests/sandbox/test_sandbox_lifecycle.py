@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import importlib
 import signal
 import socket
@@ -18,6 +20,7 @@ from waiting import HOUR, LIMIT, wait_until
 
 import segments_async.sandbox
 from segments_async.sandbox import Sandbox
+from segments_async.sandbox.origin import Origin
 
 
 def fetch_user(sandbox: Sandbox) -> str:
@@ -175,3 +178,20 @@ def test_command(number):
         process.send_signal(number)
         _, errors = process.communicate(timeout=LIMIT)
     assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("iterations", range(6))
+async def test_stop_while_a_connection_is_accepted(iterations):
+    """It takes several iterations of the event loop, and is closed after any number of them."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    origin = Origin(None, listener)
+    await origin.start()
+    with socket.create_connection(listener.getsockname()) as connection:
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+        await origin.stop()
+        connection.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    gc.collect()  # a socket that was left open would warn

@@ -21,6 +21,7 @@ from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.local_files import file_status, open_file, path_of
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.storage import answer_seconds, storage_request
+from segments_async._wire.endpoint import plain_text
 from segments_async._wire.replies import redact_url, storage_error_for
 from segments_async.errors import InputError, OutOfResourcesError, TransportError
 
@@ -130,8 +131,8 @@ def _read_all(read: Callable[[int], object], path: str) -> bytes:
 def _choose_name(filename: str | None, default: str | None, path: str) -> str:
     if filename is not None and not isinstance(filename, str):
         raise InputError(f"expected a string, got {type(filename).__name__}", path="filename")
-    name = filename or default
-    if not name:
+    name = plain_text(filename, "filename") or default
+    if not isinstance(name, str) or not name:
         raise InputError("needs a filename; its extension determines the content type", path=path)
     try:
         name.encode()

@@ -146,6 +146,18 @@ async def test_exceptions_of_any_class(client, flowers, tmp_path, error, place):
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("error", [ClientStateError("closed"), AuthenticationError(401)], ids=["closed", "key"])
+async def test_a_name_that_raises_as_if_the_run_could_not_go_on(client, flowers, error):
+    """At any use of it, also as the name of the file."""
+    for at in range(1, 20):
+        trap = hostile.Trap(error, at)
+        items = [hostile.ITEMS["samples.upload_files"]["name"](trap), (f"good-{at}", b"x")]
+        report = await call(client, "samples.upload_files", items, None)
+        assert (report.total, report.failed, report.stopped) == (2, trap.calls >= at, None)
+    assert trap.calls < at  # every use was tried
+
+
+@pytest.mark.anyio
 async def test_an_input_error_of_the_caller_stays(client, flowers):
     """As when a function builds a model that refuses its arguments."""
     error = InputError("expected a camera", path="cameras[2]")

@@ -7,12 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.cases import CASES, batches, curve
+from benchmarks.cases import CASES, batches, curve, scale_ray
 from benchmarks.harness import FULL, QUICK, run_case
 from benchmarks.report import as_json, machine, table
 
 DOCS = Path(__file__).parents[1] / "docs"
-PLOTS = {"curve": (curve.draw, "curve.png"), "batches": (batches.draw, "bulk.png")}
+PLOTS = {
+    "curve": (curve.draw, "curve.png"),
+    "batches": (batches.draw, "bulk.png"),
+    "scale": (scale_ray.draw, "scale.png"),
+}
 """The plot function and the file name of each case with a plot."""
 
 

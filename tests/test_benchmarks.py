@@ -22,7 +22,7 @@ SMALL = {
     "cuboid label": cuboid_label(2, 2),
     "1000 samples": [stored(new_sample(number)) for number in range(2)],
 }
-OTHERWISE = {"import", "memory", "curve", "batches", "app", "scale-limit"}
+OTHERWISE = {"import", "memory", "curve", "batches", "app", "scale-limit", "scale"}
 """Cases that other tests run."""
 
 

@@ -25,6 +25,7 @@ from benchmarks.cases import (
     put,
     releases,
     scale,
+    scale_ray,
 )
 
 if TYPE_CHECKING:
@@ -55,4 +56,5 @@ CASES: dict[str, Callable[[Scale], Case]] = {
     "batches": batches.case,
     "app": app.case,
     "scale-limit": scale.case,
+    "scale": scale_ray.case,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import frozen
+from ray.data import DataContext
 
 from segments_async._arrow.batches import table_of
 from segments_async._arrow.columns import OUTCOME_COLUMNS
@@ -146,10 +147,20 @@ class BlockWriter:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Write the rows of a block."""
-        result = self._write_again(table) if table.num_rows else BlockResult(outcomes=())
         if self._counts_only:
-            return pa.table({"result": [pickle.dumps(result.without_successes())]})
-        return table_of(OUTCOME_COLUMNS, map(outcome_row, result.outcomes))
+            return pa.table({"result": [self._pickled_result(table)]})
+        try:
+            return table_of(OUTCOME_COLUMNS, map(outcome_row, self._result(table).outcomes))
+        except SegmentsError:
+            # Otherwise Ray would raise an exception of its own, of which this is the cause.
+            DataContext.get_current().raise_original_map_exception = True
+            raise
+
+    def _pickled_result(self, table: pa.Table) -> bytes:
+        try:
+            return pickle.dumps(self._result(table).without_successes())
+        except SegmentsError as error:
+            return pickle.dumps(error)
 
     def close(self) -> None:
         """Close the client."""
@@ -157,8 +168,10 @@ class BlockWriter:
             self._worker.close()
             self._worker = None
 
-    def _write_again(self, table: pa.Table) -> BlockResult:
+    def _result(self, table: pa.Table) -> BlockResult:
         """Write the rows; once more after an exception that is not about them, since this has no effect twice."""
+        if not table.num_rows:
+            return BlockResult(outcomes=())
         for _ in range(TRIES - 1):
             try:
                 return self._write(table)

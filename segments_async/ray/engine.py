@@ -17,7 +17,7 @@ except ImportError as _error:
 from segments_async.errors import SegmentsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 TESTED = ("2.60",)
 """The minor versions of Ray that the tests run with."""
@@ -31,10 +31,10 @@ def check_version(version: str = ray.__version__) -> None:
         )
 
 
-def run_on_worker(function: Callable[..., Any], *arguments: Any) -> Any:
+def run_on_worker(function: Callable[..., Any], *arguments: Any, runtime_env: Mapping[str, Any] | None = None) -> Any:
     """Call a function on a worker, whose environment has the API key, and wait for its result."""
     with errors_of_workers():
-        return ray.get(ray.remote(num_cpus=0)(function).remote(*arguments))
+        return ray.get(ray.remote(num_cpus=0, runtime_env=runtime_env)(function).remote(*arguments))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import ray
 from segments_async._releases.source import local_path
 from segments_async._validators import as_path
 from segments_async._wire.arguments import check_count
-from segments_async.errors import InputError, RateLimitError, ServerError, TransportError
+from segments_async.errors import InputError
 from segments_async.models import Dataset as SegmentsDataset, Release
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.ray.engine import errors_of_workers, run_on_worker
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 Rows = Literal["samples", "labels"]
-READ_TRIES = 3
-_PASSING: list[type[BaseException]] = [RateLimitError, ServerError, TransportError, OSError]
-"""Errors after which a task is repeated."""
 
 
 def read_samples(
@@ -66,7 +63,7 @@ def read_samples(
         metadata: Only samples with all of these, as in ``client.samples.list``.
         per_page: Samples per request, 1000 at most.
         options: The arguments of the clients.
-        ray_options: Passed to ``ray.data.read_datasource``, such as ``concurrency`` or ``num_cpus``.
+        ray_options: Passed to ``ray.data.read_datasource``, such as ``concurrency``, ``num_cpus`` or ``runtime_env``.
 
     Returns:
         A lazy Dataset. A task that fails for a passing reason is repeated.
@@ -89,7 +86,7 @@ def read_samples(
         per_page=per_page,
     )
     samples.query()
-    found, count, learned = run_on_worker(learn_list, options, samples)
+    found, count, learned = run_on_worker(learn_list, options, samples, runtime_env=ray_options.get("runtime_env"))
     source = PageSource(options, learned, count, found)
     return _read(source, source.pages, ray_options)
 
@@ -155,11 +152,8 @@ def read_release(
 
 
 def _read(source: Any, blocks: int, ray_options: Mapping[str, Any]) -> Dataset:
-    remote = {"retry_exceptions": [*_PASSING], "max_retries": READ_TRIES, **ray_options.get("ray_remote_args", {})}
     with errors_of_workers():
-        return ray.data.read_datasource(
-            source, **{"override_num_blocks": blocks, **ray_options, "ray_remote_args": remote}
-        )
+        return ray.data.read_datasource(source, **{"override_num_blocks": blocks, **ray_options})
 
 
 def _checked(options: ClientOptions | None) -> ClientOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,18 @@ class BlockResult:
             bytes_sent=self.bytes_sent,
             retry_rows=self.retry_rows,
         )
+
+
+def result_of(pickled: bytes) -> BlockResult:
+    """
+    Return the result of a block, as a worker pickled it; or raise the exception that ended the worker's try.
+
+    It comes as a value, since Ray would drop the block of an exception if its `max_errored_blocks` allows some.
+    """
+    result = pickle.loads(pickled)  # noqa: S301 (of our own workers)
+    if isinstance(result, BlockResult):
+        return result
+    raise result
 
 
 class DistributedReport(BulkReport[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from math import ceil
 from pathlib import Path
@@ -16,6 +17,7 @@ from segments_async._releases import open_release
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.media import ReleaseFiles
 from segments_async._wire.routes import GET_DATASET
+from segments_async.errors import RateLimitError, ServerError, TransportError
 from segments_async.models import Dataset
 from segments_async.ray.worker import LoopThread, WorkerClient
 from segments_async.resources.releases.reading import ReleaseReader
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 
 SAMPLES_PER_BLOCK = 1000
 """Samples of a release in one block."""
+TRIES = 4
+"""How often a task asks for a page, or for a file, beyond the attempts of its client."""
+_PASSING = (RateLimitError, ServerError, TransportError)
+_log = logging.getLogger("segments_async")
 
 
 def learn_list(options: ClientOptions, samples: SampleList) -> tuple[Dataset, int | None, SampleList]:
@@ -138,10 +144,24 @@ class _PageRead:
 
     def __call__(self) -> Iterator[pa.Table]:
         yield self._table([])  # so that an empty dataset has columns too
+        number, tries = self.first, 1
+        while True:
+            try:
+                for rows in self._pages(number):
+                    yield self._table(rows)
+                    number, tries = number + 1, 1
+            except _PASSING as error:
+                if tries == TRIES:
+                    raise
+                tries += 1
+                _log.warning("asking for page %d again: %s", number, error)
+            else:
+                return
+
+    def _pages(self, first: int) -> Iterator[list[Any]]:
         with WorkerClient(self.options) as worker:
             session = worker.client._session  # noqa: SLF001 (no public method reads a range of pages)
-            pages = PageRange(session, self.samples, self.first, self.stop).pages()
-            yield from map(self._table, worker.iterate(pages))
+            yield from worker.iterate(PageRange(session, self.samples, first, self.stop).pages())
 
     def _table(self, rows: list[Any]) -> pa.Table:
         if self.samples.include_full_label:
@@ -167,6 +187,11 @@ class ReleaseShards:
             return self.source
         self.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.cache / "download.lock"), WorkerClient(options) as worker:
+            for _ in range(TRIES - 1):
+                try:
+                    return worker.call(self._download)
+                except _PASSING as error:
+                    _log.warning("asking for the release again: %s", error)
             return worker.call(self._download)
 
     async def _download(self, client: AsyncSegments) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +18,7 @@ from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.ray.blocks import BlockWriter, LabelRows, RowsOf, SampleRows
 from segments_async.ray.engine import errors_of_workers, run_on_worker
 from segments_async.ray.options import ClientOptions
-from segments_async.ray.report import DistributedReport
+from segments_async.ray.report import DistributedReport, result_of
 from segments_async.ray.worker import WorkerClient
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ ROWS_PER_CALL = 5_000
 """Samples that a worker takes at a time: ten requests."""
 PARTITIONS = 64
 """Blocks into which rows of labels are shuffled by default."""
+_SHUFFLE = "shuffle_v2"
+"""The strategy of Ray that leaves the rows of a partition together, however large it is."""
 
 
 def write_samples(
@@ -72,7 +73,7 @@ def write_samples(
         max_failures: Stop the job when more items than this have failed or are unknown.
         actors: The number of workers. They need no CPU of the cluster, and one uses up to one core.
         options: The arguments of the clients.
-        ray_options: Passed to ``map_batches``, such as ``num_cpus`` or ``runtime_env``.
+        ray_options: Passed to ``map_batches``, such as ``num_cpus``, ``compute`` or ``runtime_env``.
 
     Raises:
         AuthenticationError: The workers have no API key.
@@ -84,9 +85,9 @@ def write_samples(
     options = options or ClientOptions()
     limit = _most_failures(on_error, max_failures)
     name = dataset.identifier if isinstance(dataset, SegmentsDataset) else dataset
-    check_count(actors, "actors", 10_000)
+    _check_workers(actors, ray_options)
     _check_rows(rows)
-    since = run_on_worker(time_of_service, options, name)
+    since = run_on_worker(time_of_service, options, name, runtime_env=ray_options.get("runtime_env"))
     write = SampleRows(dataset=name, columns=columns, if_exists=if_exists, since=since, max_failures=limit)
     ray_options = {"batch_size": ROWS_PER_CALL, **ray_options}
     return _write(_mapped(rows, write, options, actors, ray_options, counts_only=True), limit, on_error)
@@ -148,7 +149,8 @@ def write_labels(
         score=score,
         max_failures=limit,
     )
-    together = _together(rows, write, partitions)
+    _check_workers(actors, ray_options)
+    together = _together(rows, write, partitions, ray_options)
     return _write(_mapped(together, write, options, actors, ray_options, counts_only=True), limit, on_error)
 
 
@@ -200,7 +202,9 @@ def put_labels(
         score=score,
         max_failures=None,
     )
-    return _mapped(_together(rows, write, partitions), write, options, actors, ray_options, counts_only=False)
+    _check_workers(actors, ray_options)
+    together = _together(rows, write, partitions, ray_options)
+    return _mapped(together, write, options, actors, ray_options, counts_only=False)
 
 
 def time_of_service(options: ClientOptions, dataset: str) -> datetime | None:
@@ -238,18 +242,36 @@ def _most_failures(on_error: object, max_failures: Any) -> int | None:
     return 0 if on_error == "raise" else max_failures
 
 
+def _check_workers(actors: int, ray_options: Mapping[str, Any]) -> None:
+    check_count(actors, "actors", 10_000)
+    if "concurrency" in ray_options:
+        raise InputError("use actors, or Ray's compute", path="concurrency")
+
+
 def _check_rows(rows: object) -> None:
     if not isinstance(rows, ray.data.Dataset):
         raise InputError(f"expected a ray.data.Dataset, got {type(rows).__name__}", path="rows")
 
 
-def _together(rows: Dataset, write: LabelRows, partitions: int | None) -> Dataset:
+def _together(rows: Dataset, write: LabelRows, partitions: int | None, ray_options: Mapping[str, Any]) -> Dataset:
     """Bring the rows of each label into one block."""
     if partitions is not None:
         check_count(partitions, "partitions", 100_000)
     _check_rows(rows)
     if partitions is None:
         return rows
+    if ray_options.get("batch_size") is not None:
+        raise InputError(
+            "the rows of a label could come into two batches; with partitions=None, each row is a whole label",
+            path="batch_size",
+        )
+    strategy = rows.context.shuffle_strategy.value
+    if strategy != _SHUFFLE:
+        raise InputError(
+            f"expected {_SHUFFLE!r}, got {strategy!r}, which may split a label; set it in ray.data.DataContext, or use "
+            "partitions=None",
+            path="shuffle_strategy",
+        )
     return rows.repartition(partitions, keys=[write.key_column])
 
 
@@ -262,10 +284,9 @@ def _mapped(
     *,
     counts_only: bool,
 ) -> Dataset:
-    check_count(actors, "actors", 10_000)
     arguments = (options or ClientOptions(), write, counts_only)
     # Actors that claim CPUs would starve the tasks that feed them.
-    defaults = {"num_cpus": 0, "batch_size": None, "concurrency": actors}
+    defaults = {"num_cpus": 0, "batch_size": None, "compute": ray.data.ActorPoolStrategy(size=actors)}
     return rows.map_batches(
         BlockWriter, fn_constructor_args=arguments, batch_format="pyarrow", **{**defaults, **ray_options}
     )
@@ -277,7 +298,7 @@ def _write(results: Dataset, limit: int | None, on_error: OnError) -> Distribute
     with errors_of_workers():
         for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
             for pickled in batch.column("result").to_pylist():
-                report.merge(pickle.loads(pickled))  # noqa: S301 (of our own workers)
+                report.merge(result_of(pickled))
             report.elapsed = time.monotonic() - started
             if report.must_stop(limit):
                 break

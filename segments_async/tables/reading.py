@@ -204,11 +204,20 @@ def values_of(column: pa.Array | pa.ChunkedArray, name: str, first_row: int) -> 
     if column.null_count == len(column):
         return [None] * len(column)
     try:
-        values: list[Any] = column.to_pylist()
+        values: list[Any] = _tensors(column) if isinstance(column.type, pa.BaseExtensionType) else column.to_pylist()
     except Exception as error:
         last_row = first_row + len(column) - 1
         raise InputError(describe(error), path=f"table[{first_row}..{last_row}].{name}") from error
     return values
+
+
+def _tensors(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """Return arrays as lists: tensors of Arrow, which would be flat, and those of Ray, which are arrays of numpy."""
+    if isinstance(column.type, pa.FixedShapeTensorType):
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        rows = (row.tolist() for chunk in chunks for row in chunk.drop_null().to_numpy_ndarray())
+        return [None if is_null else next(rows) for is_null in column.is_null().to_pylist()]
+    return [value.tolist() if hasattr(value, "tolist") else value for value in column.to_pylist()]
 
 
 def duplicates_in(schema: pa.Schema, used: Collection[str]) -> list[str]:

@@ -5,21 +5,76 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("ray.data", reason="ray is not installed in this environment")
 
 import anyio
+import pyarrow as pa
 import ray
+from flowers import DATASET
+from ray.data.context import ShuffleStrategy
 
-from segments_async import AsyncSegments, InputError, RateLimitError
+from segments_async import AsyncSegments, AuthenticationError, InputError, RateLimitError
 from segments_async._wire.shared_rate import Turns
-from segments_async.ray import ClientOptions, RayLimiter, read_release, read_samples, write_labels, write_samples
+from segments_async.ray import (
+    ClientOptions,
+    RayLimiter,
+    put_labels,
+    read_release,
+    read_samples,
+    report,
+    write_labels,
+    write_samples,
+)
+from segments_async.ray.blocks import BlockWriter, SampleRows
 from segments_async.ray.engine import check_version, errors_of_workers
 from segments_async.ray.limiter import RateActor
+from segments_async.ray.sources import PageSource, ReleaseShards, ReleaseSource, learn_list
+from segments_async.resources.samples.page_range import SampleList
 
 pytestmark = pytest.mark.slow  # as importing Ray takes seconds
+SAMPLES = {"dataset": DATASET, "columns": None, "if_exists": "return", "since": None, "max_failures": None}
+LIST = {"dataset": DATASET, "labelset": None, "include_full_label": False, "filters": {}, "per_page": 10}
+
+
+def test_the_key_is_in_no_pickle(service, monkeypatch):
+    """Of what Ray sends to workers and back: the tasks that read, the workers that write, their results and errors."""
+    key = "secret-key-of-this-process"
+    options = ClientOptions(limiter=RayLimiter("r", 5.0))
+    dataset, count, samples = learn_list(options, SampleList(**LIST))
+    release = {"source": Path("v1.json"), "name": None, "labelset": "a", "rows": "labels", "filters": {}}
+    shards = ReleaseShards(**release, cache=Path("cache"))
+    sent = [
+        *PageSource(options, samples, count, dataset).get_read_tasks(2),
+        *ReleaseSource(options, shards, 2).get_read_tasks(2),
+    ]
+    monkeypatch.setenv("SEGMENTS_API_KEY", key)
+    writer = BlockWriter(options, SampleRows(**SAMPLES), counts_only=True)
+    sent.append(writer)
+    results = writer(pa.table({"name": ["a"], "url": ["https://example.com/a.jpg"]}))
+    rejected = report.result_of(results.column("result")[0].as_py())
+    assert (rejected.stopped, rejected.outcomes[0].error.status) == ("fatal", 401)
+    writer.close()
+    with pytest.raises(AuthenticationError) as caught:
+        learn_list(options, SampleList(**LIST))
+
+    pickles = [ray.cloudpickle.dumps(value) for value in (*sent[:-1], results, caught.value)]
+    pickles.append(ray.cloudpickle.dumps((BlockWriter, options, SampleRows(**SAMPLES), learn_list)))
+    assert not any(key.encode() in pickled for pickled in pickles)
+    with pytest.raises(TypeError, match="api_key"):
+        ClientOptions(api_key=key)
+
+
+def rows(shuffle_strategy="shuffle_v2"):
+    """A Dataset, as far as arguments are checked; a real one would start a cluster."""
+    dataset = object.__new__(ray.data.Dataset)
+    dataset._context = SimpleNamespace(shuffle_strategy=ShuffleStrategy(shuffle_strategy))
+    dataset._current_executor = None  # it is asked for when the Dataset is deleted
+    return dataset
 
 
 def test_options_without_the_key(monkeypatch):
@@ -47,6 +102,9 @@ def test_options_that_are_wrong(options, path):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: write_samples(rows(), "a/b", concurrency=4), "concurrency: use actors"),
+        (lambda: put_labels(rows(), batch_size=100), "batch_size: the rows of a label could come into two"),
+        (lambda: put_labels(rows(shuffle_strategy="hash_shuffle")), "'shuffle_v2', got 'hash_shuffle'"),
         (lambda: write_samples(None, "a/b", if_exists="error"), "a task that is repeated would fail"),
         (lambda: write_samples(None, "a/b", if_exists="other"), "expected 'return' or 'update'"),
         (lambda: write_samples(None, "a/b", on_error="skip"), "expected 'collect' or 'raise'"),

@@ -9,16 +9,19 @@ import pytest
 
 pytest.importorskip("ray.data", reason="ray is not installed in this environment")
 
+import numpy as np
 import pyarrow as pa
 from attrs import evolve
 from flowers import DATASET
+from ray.data.block import BlockAccessor
 
 from segments_async import AuthenticationError, InputError, NotFoundError, RetryPolicy
-from segments_async.ray import ClientOptions, DistributedReport
+from segments_async.ray import ClientOptions, DistributedReport, report
 from segments_async.ray.blocks import BlockWriter, LabelRows, SampleRows
 from segments_async.ray.writing import time_of_service
 from segments_async.tables import OUTCOME_COLUMNS
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context")  # of Ray's own defaults
 SAMPLES = {"dataset": DATASET, "columns": None, "if_exists": "return", "since": None, "max_failures": None}
 LABELS = {
     "labelset": "predictions",
@@ -56,7 +59,7 @@ def boxes(uuids, **changes):
 
 
 def result_of(table):
-    return pickle.loads(table.column("result")[0].as_py())
+    return report.result_of(table.column("result")[0].as_py())
 
 
 def test_a_block_that_is_repeated(service, write):
@@ -109,6 +112,44 @@ def _with_few_tries(table, rows):
         writer.close()
 
 
+def tensors(values):
+    """A column of arrays as Ray makes it of what a function returns."""
+    return BlockAccessor.for_block(BlockAccessor.batch_to_arrow_block({"points": values})).to_arrow().column("points")
+
+
+@pytest.mark.parametrize("kind", ["equal", "ragged", "arrow"])
+def test_points_in_arrays(service, write, kind):
+    """Models return arrays of numpy, which Ray keeps as tensors."""
+    corners = [np.array([[1.5, 2.0], [3.0, 4.0], [5.0, 6.0]]), np.array([[7, 8], [9, 10], [11, 12]], np.float32)]
+    if kind == "ragged":
+        corners[1] = corners[1][:2]
+    column = pa.FixedShapeTensorArray.from_numpy_ndarray(np.stack(corners)) if kind == "arrow" else tensors(corners)
+    uuids = list(service.create_samples(2).values())
+    table = pa.table({"sample_uuid": uuids, "category_id": [1, 1], "type": ["polygon"] * 2, "points": column})
+    assert set(write(LabelRows(**LABELS), table).column("status").to_pylist()) == {"done"}
+
+    async def points(client):
+        labels = [await client.labels.get(uuid, "predictions") for uuid in uuids]
+        return [label.attributes.annotations[0].points for label in labels]
+
+    assert service.run(points) == [array.tolist() for array in corners]
+
+
+def test_rows_as_ray_makes_them(service, write):
+    """Dictionaries with other keys, columns without any value, and pickled objects."""
+    rows = {
+        "url": [f"https://example.com/{name}.jpg" for name in "abc"],
+        "name": list("abc"),
+        "metadata": [{"x": 1}, {"x": "one", "y": [1, 2]}, None],
+        "readme": [None] * 3,
+        "image": np.zeros((3, 2, 2), np.uint8),
+    }
+    block = BlockAccessor.for_block(BlockAccessor.batch_to_arrow_block(rows)).to_arrow()
+    assert write(SampleRows(**SAMPLES), block).column("status").to_pylist() == ["created"] * 3
+    samples = service.run(lambda client: client.samples.list(DATASET, sort="name"))
+    assert [sample.metadata for sample in samples] == [{"x": 1}, {"x": "one", "y": [1, 2]}, {}]
+
+
 def test_samples_found_by_name(service, write):
     uuids = service.create_samples(2)
     table = boxes(list(uuids.values())).drop_columns("sample_uuid").append_column("file", pa.array(list(uuids)))
@@ -147,8 +188,9 @@ def test_a_block_after_an_exception(service):
 
 def test_a_worker_without_a_key(service, monkeypatch):
     monkeypatch.delenv("SEGMENTS_API_KEY")
-    with pytest.raises(AuthenticationError, match=r"no API key on the worker .* set SEGMENTS_API_KEY"):
-        BlockWriter(ClientOptions(), SampleRows(**SAMPLES), counts_only=True)(names(1))
+    for counts_only in (False, True):
+        with pytest.raises(AuthenticationError, match=r"no API key on the worker .* set SEGMENTS_API_KEY"):
+            result_of(BlockWriter(ClientOptions(), SampleRows(**SAMPLES), counts_only)(names(1)))
 
 
 def test_another_variable(service, monkeypatch):
@@ -166,15 +208,15 @@ def test_a_wrong_key_stops_the_job(service, monkeypatch):
     """The block reports what it has not sent; the job has to stop."""
     monkeypatch.setenv("SEGMENTS_API_KEY", "wrong")
     writer = BlockWriter(ClientOptions(), SampleRows(**SAMPLES), counts_only=True)
-    report = DistributedReport()
+    merged = DistributedReport()
     result = result_of(writer(names(3)))
     writer.close()
-    report.merge(_without_rows(result))
+    merged.merge(_without_rows(result))
 
-    assert report.must_stop(None)
-    assert report.stopped == "fatal"
-    assert report.failed >= 1
-    assert report.failed + report.unsent == 3
+    assert merged.must_stop(None)
+    assert merged.stopped == "fatal"
+    assert merged.failed >= 1
+    assert merged.failed + merged.unsent == 3
 
 
 def _without_rows(result):
@@ -185,11 +227,11 @@ def _without_rows(result):
 def test_failures_of_several_blocks(service, write, limit, stops):
     """The limit holds for their sum."""
     uuids = list(service.create_samples(2).values())
-    report = DistributedReport()
+    merged = DistributedReport()
     for uuid in uuids:
         block = write(LabelRows(**LABELS), boxes([uuid], category_id=pa.array([None], pa.int64())), counts_only=True)
-        report.merge(_without_rows(result_of(block)))
+        merged.merge(_without_rows(result_of(block)))
 
-    assert report.failed == 2
-    assert report.must_stop(limit) is stops
-    assert [outcome.key for outcome in report.failures] == uuids
+    assert merged.failed == 2
+    assert merged.must_stop(limit) is stops
+    assert [outcome.key for outcome in merged.failures] == uuids

@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import random
 import re
+import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 pytest.importorskip("ray.data", reason="ray is not installed in this environment")
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import ray
 from flowers import DATASET
+from ray.data.checkpoint import CheckpointConfig
+from ray.data.expressions import col
 
-from segments_async import BulkError, NotFoundError, RetryPolicy
+from segments_async import AuthenticationError, BulkError, InputError, NotFoundError, RetryPolicy
 from segments_async.ray import (
     ClientOptions,
     RayLimiter,
@@ -26,6 +32,7 @@ from segments_async.ray import (
     write_samples,
     writing,
 )
+from segments_async.ray.blocks import BlockWriter
 from segments_async.sandbox import Sandbox
 
 pytestmark = [
@@ -42,6 +49,25 @@ def sandbox():
         yield sandbox
 
 
+def start_ray():
+    """Start a node of two CPUs; once more if it did not come up within Ray's 30 seconds, as on a busy machine."""
+    for tries_left in (2, 1, 0):
+        try:
+            ray.init(
+                num_cpus=2,
+                include_dashboard=False,
+                log_to_driver=False,
+                object_store_memory=200 * 2**20,
+                _node_ip_address="127.0.0.1",
+            )
+        except Exception:
+            ray.shutdown()
+            if not tries_left:
+                raise
+        else:
+            return
+
+
 @pytest.fixture(scope="module")
 def cluster(sandbox):
     """Two CPUs. The workers of the cluster have the key in their environment."""
@@ -50,13 +76,7 @@ def cluster(sandbox):
         patch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
         path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         patch.setenv("PYTHONPATH", path)
-        ray.init(
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=200 * 2**20,
-            _node_ip_address="127.0.0.1",
-        )
+        start_ray()
         ray.data.DataContext.get_current().enable_progress_bars = False
         yield
         ray.shutdown()
@@ -125,77 +145,167 @@ def test_failures(service):
     assert {row["sample_uuid"] for row in report.retry_rows.take_all()} == {uuids[3]}
 
 
+def test_resuming(service, tmp_path):
+    """With Ray's checkpoints, a second run puts the labels alone that the first one could not put."""
+    uuids = list(service.create_samples(20).values())
+    ray.data.from_arrow(predict(pa.table({"uuid": uuids}))).write_parquet(str(tmp_path / "predictions"))
+    service.sandbox.fail("PUT", f"/labels/{uuids[3]}/ground-truth/", status=503, times=1)
+    options = ClientOptions(retry=RetryPolicy(attempts=1, bulk_attempts=1))
+    checkpoint = CheckpointConfig("sample_uuid", str(tmp_path / "checkpoint"), delete_checkpoint_on_success=False)
+    context = ray.data.DataContext.get_current()
+    for sent in (20, 1, 0):
+        service.sandbox.clear_calls()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(context, "checkpoint_config", checkpoint)
+            rows = ray.data.read_parquet(str(tmp_path / "predictions"))
+            outcomes = put_labels(rows, partitions=2, options=options)
+            done = outcomes.filter(expr=col("succeeded")).rename_columns({"uuid": "sample_uuid"})
+            done.write_parquet(str(tmp_path / "outcomes"))
+        assert sum(call.method == "PUT" for call in service.sandbox.calls) == sent
+    assert service.run(annotations_of) == [2] * 20
+
+
+async def annotations_of(client):
+    samples = await client.samples.list(DATASET, labelset="ground-truth", include_full_label=True)
+    return [len(sample.label.attributes.annotations) for sample in samples]
+
+
+def test_nothing_to_write(service):
+    """Neither no rows, nor no rows after a filter."""
+    empty = ray.data.from_arrow(predict(pa.table({"uuid": pa.chunked_array([[]], pa.string())})))
+    filtered = ray.data.from_arrow(predict(pa.table({"uuid": ["a"]}))).filter(lambda row: row["sample_uuid"] == "b")
+    for rows in (empty, filtered):
+        report = write_labels(rows, partitions=2, options=OPTIONS)
+        assert (report.total, report.exhausted, report.retry_rows) == (0, True, None)
+        assert put_labels(rows, partitions=2, options=OPTIONS).count() == 0
+    report = write_samples(ray.data.from_arrow(sample_table(0)), DATASET, options=OPTIONS)
+    assert (report.total, report.exhausted) == (0, True)
+
+
+def test_arrays_from_a_model(service):
+    """What a function returns in arrays of numpy, whatever their shapes, reaches the service."""
+    uuids = list(service.create_samples(6).values())
+
+    def polygons(batch):
+        count = len(batch["uuid"])
+        points = [np.arange(2.0 * corners).reshape(corners, 2) for corners in range(3, 3 + count)]
+        kinds = {"category_id": np.ones(count, np.int32), "type": np.array(["polygon"] * count)}
+        return {"sample_uuid": batch["uuid"], "points": points, **kinds}
+
+    rows = ray.data.from_arrow(pa.table({"uuid": uuids})).map_batches(polygons, batch_format="numpy", batch_size=3)
+    report = write_labels(rows, partitions=2, options=OPTIONS)
+    report.raise_if_failed()
+    assert report.counts == {"done": 6}
+
+
+def test_a_key_in_the_environment_of_the_job(service):
+    """It reaches what runs before the actors, too."""
+    rows = ray.data.from_arrow(sample_table(3))
+    options = ClientOptions(key_variable="KEY_OF_THE_JOB")
+    with pytest.raises(AuthenticationError, match="KEY_OF_THE_JOB"):
+        write_samples(rows, DATASET, options=options)
+    runtime_env = {"env_vars": {"KEY_OF_THE_JOB": service.sandbox.api_key}}
+    report = write_samples(rows, DATASET, options=options, actors=1, runtime_env=runtime_env)
+    assert report.counts == {"created": 3}
+    assert read_samples(DATASET, options=options, runtime_env=runtime_env).count() == 3
+
+
+def test_without_a_key_no_row_is_dropped(service):
+    """Also if Ray may drop the blocks of errors."""
+    rows = ray.data.from_arrow(predict(pa.table({"uuid": ["a"]})))
+    rows.context.max_errored_blocks = -1
+    with pytest.raises(AuthenticationError, match="OTHER_KEY"):
+        write_labels(rows, partitions=1, options=ClientOptions(key_variable="OTHER_KEY"))
+
+
 def test_errors_of_workers(service):
     """They arrive as what they are."""
     with pytest.raises(NotFoundError, match="404"):
         read_samples("sandbox/other", options=OPTIONS)
     samples = read_samples(DATASET, options=OPTIONS)
     service.sandbox.fail("GET", f"/datasets/{DATASET}/samples/", status=404, times=1)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as caught:
         samples.take_all()
+    assert caught.value.status == 404
+    rows = ray.data.from_arrow(predict(pa.table({"uuid": ["a"]})))
+    with pytest.raises(AuthenticationError, match="OTHER_KEY"):
+        put_labels(rows, partitions=1, options=ClientOptions(key_variable="OTHER_KEY")).take_all()
+    with pytest.raises(InputError, match="sample_uuid"):
+        write_labels(rows.rename_columns({"sample_uuid": "other"}), partitions=None, options=OPTIONS)
 
 
-class Deadly:
-    """A step of the worker that writes, whose process ends at random."""
+class Deadly(BlockWriter):
+    """A worker that writes, and whose process is killed at random moments: before, while and after it writes."""
 
-    def __init__(self, writer, chance):
-        self.writer = writer
-        self.chance = chance
+    kills: Path
+    seconds: float
+    """A timer starts with every second block; it ends the process after up to this time."""
 
     def __call__(self, table):
-        if random.random() < self.chance / 2:
-            os._exit(1)
-        result = self.writer(table)
-        if random.random() < self.chance / 2:
-            os._exit(1)
-        return result
+        if table.num_rows and random.random() < 0.5:
+            Timer(random.uniform(0, self.seconds), self.kill).start()
+        return super().__call__(table)
+
+    def kill(self):
+        with self.kills.open("a") as lines:
+            lines.write(f"{os.getpid()}\n")
+        os._exit(1)
 
 
-def kill_and_compare(service, monkeypatch, count, rounds, chance):
-    """Write samples and labels through 4 workers that are killed, before and after what they did."""
-
-    class DeadlyWriter(writing.BlockWriter):
-        def __call__(self, table):
-            return Deadly(super().__call__, chance)(table)
-
-    monkeypatch.setattr(writing, "BlockWriter", DeadlyWriter)
+def kill_and_compare(service, monkeypatch, folder, *, count, rounds, seconds):
+    """Write samples and labels through 4 workers that are killed."""
+    kills = folder / "kills"
+    monkeypatch.setattr(writing, "BlockWriter", type("DeadlyHere", (Deadly,), {"kills": kills, "seconds": seconds}))
+    names = sample_table(count).column("name").to_pylist()
     for _ in range(rounds):
         service.sandbox.reset()
         service.create_dataset()
         rows = ray.data.from_arrow(sample_table(count)).repartition(16)
-        report = write_samples(rows, DATASET, actors=4, options=OPTIONS)
-        assert report.counts == {"created": count}
+        report = write_samples(rows, DATASET, actors=4, batch_size=count // 16, options=OPTIONS)
+        assert (report.counts, report.exhausted) == ({"created": count}, True)
         uuids = service.run(lambda client: client.samples.uuids(DATASET))
-        assert sorted(uuids) == sample_table(count).column("name").to_pylist()
-        labels = ray.data.from_arrow(predict(pa.table({"uuid": list(uuids.values())})))
+        labels = ray.data.from_arrow(predict(pa.table({"uuid": list(uuids.values())}))).repartition(4)
         report = write_labels(labels, partitions=16, actors=4, options=OPTIONS)
-        assert report.counts == {"done": count}
+        assert (report.counts, report.exhausted) == ({"done": count}, True)
 
-        async def number_of_annotations(client):
+        async def stored(client):
             samples = await client.samples.list(DATASET, labelset="ground-truth", include_full_label=True)
-            return [len(sample.label.attributes.annotations) for sample in samples]
+            return sorted((sample.name, len(sample.label.attributes.annotations)) for sample in samples)
 
-        assert service.run(number_of_annotations) == [2] * count
-
-
-@pytest.mark.full
-def test_workers_that_are_killed(service, monkeypatch):
-    kill_and_compare(service, monkeypatch, count=200, rounds=1, chance=0.3)
+        assert service.run(stored) == [(name, 2) for name in names]
+        sys.stdout.write(f"{count} samples and labels, {len(kills.read_text().split())} kills so far\n")
+    assert len(kills.read_text().split()) >= rounds
 
 
 @pytest.mark.full
-def test_workers_that_are_killed_often(service, monkeypatch):
-    kill_and_compare(service, monkeypatch, count=20_000, rounds=20, chance=0.3)
+def test_workers_that_are_killed(service, monkeypatch, tmp_path):
+    kill_and_compare(service, monkeypatch, tmp_path, count=208, rounds=1, seconds=0.3)
+
+
+@pytest.mark.full
+def test_workers_that_are_killed_often(service, monkeypatch, tmp_path):
+    rounds = int(os.environ.get("KILL_ROUNDS", "20"))
+    kill_and_compare(service, monkeypatch, tmp_path, count=20_000, rounds=rounds, seconds=10)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/scale.md"])
-def test_the_blocks_of_the_documentation(service, page, capfd):
-    """They run as they stand, but on the sandbox's user."""
-    service.create_samples(2)
-    [block] = [block for block in _blocks(page) if "segments_async.ray" in block]
-    exec(compile(block.replace("jane/flowers", DATASET), page, "exec"), {"__name__": "__main__"})
+def test_the_blocks_of_the_documentation(service, page, capfd, tmp_path):
+    """They run as they stand, but on the sandbox's user and in other folders."""
+    uuids = service.create_samples(2).values()
+    ray.data.from_arrow(predict(pa.table({"uuid": list(uuids)}))).write_parquet(str(tmp_path / "predictions"))
+    blocks = [block for block in _blocks(page) if "segments_async.ray" in block]
+    assert len(blocks) == {"README.md": 1, "docs/scale.md": 2}[page]
+    values = {"__name__": "__main__"}
+    try:
+        for block in blocks:
+            code = block.replace("jane/flowers", DATASET).replace("/mnt/cluster_storage", str(tmp_path))
+            exec(compile(code, page, "exec"), values)
+    finally:
+        ray.data.DataContext.get_current().checkpoint_config = None
 
     assert "2 items: 2 done" in capfd.readouterr().out
+    if page == "docs/scale.md":
+        assert sum(len(pq.read_table(path)) for path in (tmp_path / "outcomes").glob("*.parquet")) == 2
 
 
 def _blocks(page):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
@@ -12,7 +13,8 @@ import pyarrow as pa
 from attrs import evolve
 from flowers import CATEGORIES, DATASET
 
-from segments_async.ray import ClientOptions
+from segments_async import RetryPolicy, ServerError
+from segments_async.ray import ClientOptions, sources
 from segments_async.ray.sources import PageSource, ReleaseShards, ReleaseSource, learn_list
 from segments_async.resources.samples.page_range import SampleList
 from segments_async.tables import LABEL_SCHEMA, SAMPLE_SCHEMA
@@ -26,9 +28,10 @@ def read(source, parallelism=4):
     return [pa.concat_tables(task()) for task in tasks]
 
 
-def page_source(samples):
-    dataset, count, learned = learn_list(ClientOptions(), samples)
-    return PageSource(ClientOptions(), learned, count, dataset)
+def page_source(samples, **arguments):
+    options = ClientOptions(**arguments)
+    dataset, count, learned = learn_list(options, samples)
+    return PageSource(options, learned, count, dataset)
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, [0]), (10, [10]), (35, [10, 10, 10, 5]), (80, [20] * 4)])
@@ -87,6 +90,31 @@ def test_a_page_that_is_too_heavy(service):
     service.sandbox.fail("GET", f"/datasets/{DATASET}/samples/", status=504, times=3)
 
     assert sum(table.num_rows for table in second.read_fn()) == 40
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_page_after_passing_failures(service, monkeypatch, failures):
+    """Asked for again after its client has given up; the pages before it are not."""
+    service.create_samples(40)
+    monkeypatch.setattr(sources, "TRIES", 3)
+    source = page_source(SAMPLES, retry=RetryPolicy(attempts=1))
+    [task] = source.get_read_tasks(1)
+    pages = task.read_fn()
+    assert [next(pages).num_rows for _ in range(3)] == [0, 10, 10]
+    service.sandbox.clear_calls()
+    service.sandbox.fail("GET", f"/datasets/{DATASET}/samples/", status=503, times=failures)
+
+    if failures == 3:
+        with pytest.raises(ServerError, match="503"):
+            next(pages)
+    else:
+        assert [table.num_rows for table in pages] == [10, 10]
+        assert [re.findall(r"\bpage=(\d+)", call.query) for call in service.sandbox.calls] == [
+            ["3"],
+            ["3"],
+            ["4"],
+            ["5"],
+        ]
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[P
 
     Args:
         description: Text before the bar.
-        options: Arguments of `tqdm.tqdm`, such as ``leave=False``.
+        options: Arguments of `tqdm.tqdm`, such as ``leave=False``, or ``total=`` for an input without a length, such as
+            a generator.
 
     Returns:
         A callback to pass as ``progress=``.
@@ -67,7 +68,7 @@ def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[P
 
 
 def rich_progress(
-    description: str = "", *, progress: rich.progress.Progress | None = None
+    description: str = "", *, total: int | None = None, progress: rich.progress.Progress | None = None
 ) -> Callable[[Progress], None]:
     """
     Create a rich progress bar, for a terminal or a notebook; without ipywidgets, a notebook shows it as text.
@@ -82,6 +83,7 @@ def rich_progress(
 
     Args:
         description: Text before the bar.
+        total: The number of items, for an input without a length, such as a generator.
         progress: Your own `rich.progress.Progress`, to which a task is added. You start and stop it yourself. Its
             columns can show ``{task.fields[remarks]}``.
 
@@ -101,7 +103,7 @@ def rich_progress(
             if bars is None:
                 bars = _rich_bars(module)
                 bars.start()
-            task = bars.add_task(description, total=state.total, remarks="")
+            task = bars.add_task(description, total=total or state.total, remarks="")
         bars.update(task, completed=state.done, remarks=_format_remarks(state))
         if state.finished:
             bars.stop_task(task)

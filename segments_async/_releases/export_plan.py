@@ -140,7 +140,7 @@ class ExportReport:
     """
 
     file: Path | None
-    """The JSON file of a COCO or polygon export; None for other formats."""
+    """The JSON file of COCO and polygons, the ``data.yaml`` of YOLO; None for formats without such a file."""
     folder: Path
     """The folder of the images, and of the format's files for each sample; of Parquet, that of both files."""
     samples: int

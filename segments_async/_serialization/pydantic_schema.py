@@ -48,24 +48,25 @@ _being_described: ContextVar[frozenset[type]] = ContextVar("_being_described", d
 def core_schema_of(model: type[Model]) -> core_schema.CoreSchema:
     """Return the schema of a model."""
     return core_schema.no_info_plain_validator_function(
-        partial(_read, model),
+        partial(read_model, model),
         ref=_ref_of(model),
         serialization=core_schema.plain_serializer_function_ser_schema(unstructure),
-        metadata={"pydantic_js_functions": [partial(_describe_model, model)]},
+        metadata={"pydantic_js_functions": [partial(describe_model, model)]},
     )
 
 
-def _read(model: type[Model], value: Any) -> Model:
+def read_model(model: type[Model], value: Any) -> Model:
+    """Read JSON as a model; what does not fit is an error of pydantic that says where."""
     if isinstance(value, model):
         return value
     try:
         check_json(value)
     except StructureError as error:
-        raise _as_validation_error(model, error, ascii(_at(value, error.steps))) from None
+        raise as_validation_error(model, error, ascii(_at(value, error.steps))) from None
     try:
         read = _read_as(model, value)
     except StructureError as error:
-        raise _as_validation_error(model, error, _at(value, error.steps)) from None
+        raise as_validation_error(model, error, _at(value, error.steps)) from None
     return read
 
 
@@ -77,10 +78,11 @@ def _read_as(model: type[Model], value: Any) -> Model:
     return read
 
 
-def _as_validation_error(model: type[Model], error: StructureError, found: Any) -> ValidationError:
-    kind = PydanticCustomError("invalid_value", error.problem)
-    line: InitErrorDetails = {"type": kind, "loc": tuple(reversed(error.steps)), "input": found}
-    return ValidationError.from_exception_data(model.__name__, [line])
+def as_validation_error(kind: type, error: StructureError, found: Any) -> ValidationError:
+    """Return the error of pydantic for what was *found* where *error* says."""
+    problem = PydanticCustomError("invalid_value", error.problem)
+    line: InitErrorDetails = {"type": problem, "loc": tuple(reversed(error.steps)), "input": found}
+    return ValidationError.from_exception_data(kind.__name__, [line])
 
 
 def _at(value: Any, steps: Sequence[str | int]) -> Any:
@@ -93,18 +95,26 @@ def _at(value: Any, steps: Sequence[str | int]) -> Any:
     return value
 
 
-def _describe_model(model: type[Model], _: Any, handler: Describe) -> JsonSchema:
+def describe_model(model: type[Model], _: Any, handler: Describe) -> JsonSchema:
+    """Return the JSON schema of a model."""
     with _describing(model):
         fields = fields_of(model)
         schema: JsonSchema = {
             "type": "object",
-            "title": model.__name__,
-            "description": cleandoc(model.__doc__ or "").split("\n\n")[0].replace("\n", " "),
+            **title_of(model),
             "properties": {key_of(field): _describe(field.type, handler) for field in fields},
             "additionalProperties": True,
         }
         required = [key_of(field) for field in fields if is_required(field)]
         return {**schema, "required": required} if required else schema
+
+
+def title_of(kind: type) -> JsonSchema:
+    """Return what a JSON schema says about a class."""
+    return {
+        "title": kind.__name__,
+        "description": cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("\n", " "),
+    }
 
 
 @contextmanager

@@ -158,10 +158,10 @@ class Export:
                 except StopAsyncIteration:
                     break
                 await self._record(outcome, lists)
-            await run_sync(self._finish, lists)
+            file = await run_sync(self._finish, lists)
         self._report_progress(final=True)
         return ExportReport(
-            file=None if lists is None else lists.path,
+            file=file,
             folder=folder.path,
             samples=self._samples,
             unlabeled=self._unlabeled,
@@ -170,7 +170,8 @@ class Export:
             elapsed=self._clock() - self._started,
         )
 
-    def _finish(self, lists: JsonLists | None) -> None:
+    def _finish(self, lists: JsonLists | None) -> Path | None:
+        """Complete the export, and return the file that is written last."""
         folder = self._folder
         folder.delete_stale()
         content = self._format.closing_file()
@@ -179,6 +180,7 @@ class Export:
         elif content is not None:
             folder.write_summary(content)
         folder.finish()
+        return None if lists is None and content is None else folder.summary
 
     @asynccontextmanager
     async def _opened_folder(self) -> AsyncIterator[None]:

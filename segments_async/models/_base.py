@@ -36,7 +36,7 @@ class _DataclassFields:
         return _dataclass_fields(model)
 
 
-class _TypeOfRoutes:
+class TypeOfRoutes:
     """What FastAPI looks for; inherited, as orjson writes an object whose own class has it without asking us."""
 
     __slots__ = ()
@@ -49,7 +49,7 @@ class _TypeOfRoutes:
 
 
 @define(kw_only=True)
-class Model(_TypeOfRoutes):  # noqa: PLW1641 (mutable, so without a hash)
+class Model(TypeOfRoutes):  # noqa: PLW1641 (mutable, so without a hash)
     """
     Base class of all data models. Models are mutable, have slots and perform no requests.
 

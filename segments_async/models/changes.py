@@ -1,10 +1,12 @@
 """Keyword arguments for creating and updating, with the names that the service uses."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypedDict, Unpack
 
 from attrs import define
 
+from segments_async.models._base import TypeOfRoutes
 from segments_async.models.issues import IssueAnchor
 from segments_async.models.label_attributes import LabelAttributes
 from segments_async.models.sample_attributes import SampleAttributes
@@ -132,8 +134,19 @@ class LabelChanges(TypedDict, total=False):
     """Confidence of a prediction."""
 
 
+class _Change(TypeOfRoutes):
+    """A set of changes, which is a type of FastAPI's routes, as models are."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        # By its name, for the reasons that `Model` has.
+        return import_module("segments_async._serialization.pydantic_changes").core_schema_of(cls)
+
+
 @define(init=False)
-class SampleUpdate:
+class SampleUpdate(_Change):
     """
     A change of a sample, for ``samples.update_many``. Omitted keys stay unchanged; None is sent as null.
 
@@ -157,7 +170,7 @@ class SampleUpdate:
 
 
 @define(init=False)
-class LabelUpdate:
+class LabelUpdate(_Change):
     """
     A change of a label, for ``labels.update_many``. Omitted keys stay unchanged; None is sent as null.
 

@@ -125,7 +125,7 @@ class LabelPut(Model):
     labelset: str | None = field(default=None, kw_only=True)
     """The labelset; None uses the labelset of the call."""
     label_status: str | None = field(default=None, kw_only=True)
-    """One of `LabelStatus`; None uses the status of the call."""
+    """One of `LabelStatus`; None sets PRELABELED."""
     score: float | None = field(default=None, kw_only=True)
     """Confidence of a prediction."""
 
@@ -153,6 +153,6 @@ class BitmapPut:
     image_attributes: Mapping[str, Any] | None = field(default=None, kw_only=True)
     """Values of the attributes of the whole image, by name."""
     label_status: str | None = field(default=None, kw_only=True)
-    """One of `LabelStatus`; None uses the status of the call."""
+    """One of `LabelStatus`; None sets PRELABELED."""
     score: float | None = field(default=None, kw_only=True)
     """Confidence of a prediction."""

@@ -32,8 +32,8 @@ class Tqdm:
     def __init__(self):
         self.file = io.StringIO()
 
-    def make(self, description):
-        return tqdm_progress(description, file=self.file, ascii=True, ncols=100)
+    def make(self, description, **options):
+        return tqdm_progress(description, file=self.file, ascii=True, ncols=100, **options)
 
     @property
     def last(self):
@@ -47,7 +47,7 @@ class Rich(Tqdm):
         super().__init__()
         self.console = Console(file=self.file, force_terminal=True, width=100, color_system=None)
 
-    def make(self, description):
+    def make(self, description, **options):
         module = sys.modules["rich.progress"]
         original = module.Progress
 
@@ -56,7 +56,7 @@ class Rich(Tqdm):
                 super().__init__(*columns, console=self.console)
 
         self.patch.setattr(module, "Progress", Bars)
-        return rich_progress(description)
+        return rich_progress(description, **options)
 
     @property
     def last(self):
@@ -85,6 +85,12 @@ async def test_stream(bars):
     async with bulk(iter(range(7)), progress=bars.make("Numbers")) as outcomes:
         assert len([outcome async for outcome in outcomes]) == 7
     assert "7" in bars.last
+
+
+async def test_total_of_a_generator(bars):
+    """It cannot be known, but it can be told."""
+    await bulk(iter(range(7)), Echo(), progress=bars.make("Numbers", total=9)).collect()
+    assert "7/9" in bars.last
 
 
 @pytest.mark.parametrize("how", ["cancelled", "raised", "left"])

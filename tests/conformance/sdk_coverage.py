@@ -129,6 +129,19 @@ def code(words: str) -> str:
     return ", ".join(f"`{word}`" for word in words.split(", "))
 
 
+def linked(methods: str) -> str:
+    """Write methods of the client, each with a link to the reference."""
+    return ", ".join(f"[`{method}`](reference/{anchor_of(method)})" for method in methods.split(", "))
+
+
+def anchor_of(method: str) -> str:
+    resource, _, name = method.rpartition(".")
+    if not resource:
+        return f"client.md#segments_async.AsyncSegments.{name}"
+    page = resource if resource in {"datasets", "samples", "labels", "releases"} else "resources"
+    return f"{page}.md#segments_async.resources.{resource.capitalize()}.{name}"
+
+
 def shown(arguments: dict[str, str]) -> str:
     return ", ".join(
         f"`{theirs}` {ours}" if ours.startswith("(") else f"`{theirs}`: `{ours}`"
@@ -152,7 +165,7 @@ def page() -> str:
         "",
         *table(
             ("`SegmentsClient`", "`AsyncSegments`", "arguments"),
-            [(code(row.theirs), code(row.ours), shown(row.arguments)) for row in ROWS],
+            [(code(row.theirs), linked(row.ours), shown(row.arguments)) for row in ROWS],
         ),
         "",
         "## Calls of objects",
@@ -160,7 +173,7 @@ def page() -> str:
         "Models have no client, so that they can be pickled, compared and created by hand. The methods of the client",
         "take a `Dataset`, or the name or uuid of an object.",
         "",
-        *table(("SDK", "`segments_async`"), [(code(theirs), code(ours)) for theirs, ours in OBJECTS.items()]),
+        *table(("SDK", "`segments_async`"), [(code(theirs), linked(ours)) for theirs, ours in OBJECTS.items()]),
         "",
         "## Helpers",
         "",

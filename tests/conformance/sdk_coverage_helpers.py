@@ -8,7 +8,7 @@ HELPERS = {
     "utils.load_image_from_url": "`images.load_image`",
     "utils.load_label_bitmap_from_url": "`client.labels.get_bitmap`, `images.decode_bitmap`",
     "utils.handle_exif_rotation": "`images.load_image`",
-    "utils.load_release": "`client.releases.download`",
+    "utils.load_release": "`client.releases.open`, `client.releases.download`",
     "utils.transform_label_to_ego_coordinates": "`transform_to_ego`",
     "utils.export_dataset": "`client.releases.export`",
     "utils.show_polygons": "`export.draw_polygons`",
@@ -26,6 +26,6 @@ HELPERS = {
     "export.export_image": "`client.releases.export`",
     "export.export_polygon": "`client.releases.export`",
     "export.export_yolo": "`client.releases.export`",
-    "dataset.SegmentsDataset": "`client.releases.download`, `client.samples.stream`",
+    "dataset.SegmentsDataset": "`client.releases.iterate`, `client.samples.stream`",
 }
 """``images``, ``export`` and ``pointclouds`` are modules of `segments_async`."""

@@ -57,6 +57,20 @@ def test_broken_links_are_found(tmp_path):
     ]
 
 
+def test_docstrings_link_to_pages():
+    to_markdown = pytest.importorskip(
+        "docs_build.docstrings", reason="the extra docs is not installed here"
+    ).to_markdown
+    assert to_markdown("See ``docs/scale.md``.") == "See [Many processes, one limit](../scale.md).\n"
+
+
+def test_enums_list_their_values():
+    griffe = pytest.importorskip("griffe", reason="the extra docs is not installed here")
+    extensions = griffe.load_extensions("docs_build/docstrings.py")
+    package = griffe.load("segments_async", search_paths=[str(ROOT)], extensions=extensions)
+    assert "LABELER = 'labeler'\n" in package["models.enums.Role"].docstring.value
+
+
 def test_diagrams_become_pictures():
     """Each with names of its own, and nothing that a browser would load."""
     draw = pytest.importorskip("docs_build.diagrams", reason="the extra docs is not installed here").draw

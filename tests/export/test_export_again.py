@@ -51,6 +51,7 @@ async def test_the_manifest(client, shapes, tmp_path):
     """It lists what was written, with a digest of the address of each image, and no signature."""
     report = await client.releases.export(shapes.write(tmp_path), tmp_path / "out", "yolo")
 
+    assert report.file == report.folder / "data.yaml"
     [(name, lines)] = manifests(tmp_path).items()
     assert name.startswith(".segments-export-yolo-")
     header, *records = map(json.loads, lines)

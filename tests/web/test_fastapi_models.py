@@ -23,6 +23,15 @@ MODELS = sorted(
     (value for value in vars(models).values() if isinstance(value, type) and issubclass(value, Model)),
     key=lambda model: model.__name__,
 )
+CHANGES = {
+    models.SampleUpdate: {
+        "uuid": "u-1",
+        "attributes": SAMPLES["image"],
+        "priority": None,
+        "metadata": {"a": [1, None]},
+    },
+    models.LabelUpdate: {"sample_uuid": "u-1", "labelset": "b", "attributes": LABELS["vector"], "score": 0.5},
+}
 PUT = {"sample_uuid": "u-1", "attributes": LABELS["vector"]}
 
 
@@ -44,6 +53,10 @@ def web():
     @app.post("/maybe")
     async def maybe(body: models.SampleCreate | None = None) -> models.SampleCreate | None:
         return body
+
+    for change in CHANGES:
+        app.post(f"/{change.__name__}")(echo_of(change))
+    app.post("/changes")(echo_of(list[models.SampleUpdate]))
 
     for name, kind in {"label": LabelAttributes, "sample": SampleAttributes}.items():
 
@@ -177,3 +190,58 @@ def test_models_import_neither_pydantic_nor_dataclass_machinery():
     code = "import sys; from segments_async import LabelPut, structure; sys.exit('pydantic' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changes_come_back_as_they_were(web, change):
+    wire = CHANGES[change]
+    target = next(iter(wire))
+
+    for body in (wire, {target: "u-1"}, {target: "u-1", "attributes": {"new": 1}}):
+        answer = web.post(f"/{change.__name__}", json=body)
+        assert (answer.status_code, answer.json()) == (200, body)
+
+
+def test_a_list_of_changes(web):
+    wire = [CHANGES[models.SampleUpdate], {"uuid": "u-2", "name": "b"}]
+    assert web.post("/changes", json=wire).json() == wire
+
+
+@pytest.mark.parametrize(
+    ("change", "wire", "location", "words"),
+    [
+        ("SampleUpdate", {"priority": 1}, ["uuid"], "missing"),
+        ("SampleUpdate", {"uuid": 3}, ["uuid"], "expected a string, got int"),
+        ("SampleUpdate", {"uuid": "u-1", "prioriti": 1}, ["prioriti"], "unknown key"),
+        ("SampleUpdate", {"uuid": "u-1", "changes": {}}, ["changes"], "unknown key"),
+        ("SampleUpdate", {"uuid": "u-1", "name": None}, ["name"], "expected a string, got null"),
+        (
+            "SampleUpdate",
+            {"uuid": "u-1", "attributes": {"image": {"url": 3}}},
+            ["attributes", "image", "url"],
+            "expected a string, got int",
+        ),
+        ("SampleUpdate", [], [], "expected an object, got list"),
+        ("LabelUpdate", {"score": 1}, ["sample_uuid"], "missing"),
+        ("LabelUpdate", {"sample_uuid": "u-1", "name": "a"}, ["name"], "unknown key"),
+        ("LabelUpdate", {"sample_uuid": "u-1", "score": "1"}, ["score"], "expected a number, got str"),
+    ],
+)
+def test_422_says_where_in_a_change(web, change, wire, location, words):
+    answer = web.post(f"/{change}", json=wire)
+
+    [problem] = answer.json()["detail"]
+    assert (answer.status_code, problem["loc"], problem["msg"]) == (422, ["body", *location], words)
+
+
+def test_changes_in_openapi(web):
+    schemas = web.get("/openapi.json").json()["components"]["schemas"]
+
+    for change, target, keys in [
+        (models.SampleUpdate, "uuid", models.SampleChanges.__annotations__),
+        (models.LabelUpdate, "sample_uuid", {"labelset", *models.LabelChanges.__annotations__}),
+    ]:
+        schema = schemas[change.__name__]
+        assert schema["required"] == [target]
+        assert set(schema["properties"]) == {target, *keys}
+        assert schema["additionalProperties"] is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -28,6 +29,20 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def is_in_reference(page, name):
+    """Whether the site shows the object *name* on a page of the reference; `make docs` checks its anchor."""
+    shown = re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return any(name == known or name.startswith(f"{known}.") for known in shown) and exists(name)
+
+
+def exists(name):
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
     """Each link to a file of the repository, and to a heading in it."""
@@ -37,7 +52,7 @@ def test_links_lead_somewhere(page):
             continue
         path, _, anchor = link.partition("#")
         target = page if not path else (page.parent / path).resolve()
-        if not target.exists() or (anchor and anchor not in anchors(target)):
+        if not target.exists() or (anchor and anchor not in anchors(target) and not is_in_reference(target, anchor)):
             broken.append(link)
     assert broken == []
 

@@ -119,4 +119,6 @@ def _lines_of(error: Exception, *, debug: bool) -> list[str]:
     known = isinstance(error, SegmentsError | CommandError | ImportError)
     text = str(error) if known else f"{type(error).__name__}: {error}"
     hint = hint_for(error) or ("" if known or debug else "`--debug` shows where")
-    return [f"error: {printable(' '.join(text.split()))}", *([f"hint: {hint}"] if hint else [])]
+    notes = getattr(error, "__notes__", ()) if isinstance(error, SegmentsError) else ()
+    lines = [("error", text), *(("note", note) for note in notes), *([("hint", hint)] if hint else [])]
+    return [f"{kind}: {printable(' '.join(words.split()))}" for kind, words in lines]

@@ -14,6 +14,7 @@ from segments_async.resources._base import Resource
 from segments_async.resources.labels.bitmaps import get_bitmap, put_bitmap, uuid_of
 from segments_async.resources.labels.delete import DeleteLabels
 from segments_async.resources.labels.get import GetLabels
+from segments_async.resources.labels.missing import explain_missing, no_label, no_labelset
 from segments_async.resources.labels.put import PutLabels
 from segments_async.resources.labels.put_bitmaps import PutBitmaps
 from segments_async.resources.labels.update import UpdateLabels, check_label_changes
@@ -38,6 +39,9 @@ class Labels(Resource):
     """
     Labels: a sample has at most one in each labelset.
 
+    Where one label is not found, a note of the error says whether its sample exists. That costs a request for the
+    sample, after the 404 only, and none in calls for many labels.
+
     Source: API documentation, "Labels".
     """
 
@@ -57,7 +61,9 @@ class Labels(Resource):
         Raises:
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
-        return await self._session.call(GET_LABEL, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        async with explain_missing(self._session, sample_uuid, no_label(labelset)):
+            return await self._session.call(GET_LABEL, Label, path=path)
 
     async def put(
         self,
@@ -99,7 +105,8 @@ class Labels(Resource):
         body = without_none({"attributes": attributes, "label_status": status, "score": score})
         check_label({"sample_uuid": "", **body}, dataset)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        return await self._session.call(PUT_LABEL, Label, path=path, json=body)
+        async with explain_missing(self._session, sample_uuid, no_labelset(labelset)):
+            return await self._session.call(PUT_LABEL, Label, path=path, json=body)
 
     async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
         """
@@ -127,7 +134,8 @@ class Labels(Resource):
         check_label_changes(changes)
         body = with_upper_status(changes)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        return await self._session.call(UPDATE_LABEL, Label, path=path, json=body)
+        async with explain_missing(self._session, sample_uuid, no_label(labelset)):
+            return await self._session.call(UPDATE_LABEL, Label, path=path, json=body)
 
     async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
         """
@@ -143,9 +151,11 @@ class Labels(Resource):
             labelset: The labelset.
 
         Raises:
-            NotFoundError: There is no such label.
+            NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
-        await self._session.call(DELETE_LABEL, path={"sample_uuid": sample_uuid, "labelset": labelset})
+        path = {"sample_uuid": sample_uuid, "labelset": labelset}
+        async with explain_missing(self._session, sample_uuid, no_label(labelset)):
+            await self._session.call(DELETE_LABEL, path=path)
 
     async def put_many(
         self,

@@ -443,7 +443,7 @@ if not TYPE_CHECKING:  # with __getattr__, a type checker would accept any name
             return import_module(f"segments_async.{name}")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import segments_async._lean_httpx as httpx_import  # noqa: PLC0415 (not a name of the package)
+        import segments_async._http.lean_import as httpx_import  # noqa: PLC0415 (not a name of the package)
 
         with httpx_import.without_command_line():
             module = import_module(f"segments_async.{_MODULE_OF.get(name, 'models')}")

@@ -22,12 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from segments_async.bulk.operation import Job, Operation
+    from segments_async.bulk.options import BulkSettings
     from segments_async.bulk.outcomes import AnyOutcome
 
 MAX_UNWRITTEN = 10_000
 """Maximum number of unwritten rows; above it, the run waits for the disk."""
 CANCEL_SECONDS = 5.0
 """Seconds that a cancelled run may take to write the outcomes it has; then SQLite is interrupted."""
+
+
+def checkpoint_of(
+    operation: Operation[Any], settings: BulkSettings, on_problem: Callable[[InputError], None]
+) -> Checkpoint | None:
+    """Return the checkpoint that *settings* name, which is not open yet; None if there is none to use."""
+    place = settings.checkpoint
+    if place is None or (settings.dry_run and not isinstance(place, RedisCheckpoint) and not Path(place).exists()):
+        return None  # a dry run does not create the file
+    return Checkpoint(place, operation, on_problem, read_only=settings.dry_run)
 
 
 class Checkpoint:

@@ -7,11 +7,9 @@ defines how an item is checked and how a batch is sent.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
@@ -24,7 +22,7 @@ from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
 from segments_async._wire.chunks import halve, rejected_indices, split_by_bytes
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
-from segments_async.bulk.checkpoint import MAX_UNWRITTEN, Checkpoint
+from segments_async.bulk.checkpoint import MAX_UNWRITTEN, checkpoint_of
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.item_errors import error_of_send, first_in, is_fatal, item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, Success
@@ -90,12 +88,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self._settings = settings
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
-        place = settings.checkpoint
-        if settings.dry_run and isinstance(place, str | os.PathLike) and not Path(place).exists():
-            place = None  # opening it would create it
-        self._checkpoint = (
-            None if place is None else Checkpoint(place, operation, self._stop_unrecorded, read_only=settings.dry_run)
-        )
+        self._checkpoint = checkpoint_of(operation, settings, self._stop_unrecorded)
         self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
         self._outcomes: deque[AnyOutcome[T]] = deque()
         """Outcomes that the consumer has not received yet."""
@@ -120,11 +113,6 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             async for _ in self:
                 pass
         return self._report
-
-    async def check_checkpoint(self) -> None:
-        """Raise `InputError` if the checkpoint cannot be used; for a run that starts after other work."""
-        if self._checkpoint is not None:
-            await self._checkpoint.check()
 
     async def __aenter__(self) -> Self:
         if self._entered:

@@ -55,12 +55,6 @@ class ImportReport:
     unlabeled: int = 0
     """Images for which the file has no label; their samples are created."""
 
-    def add_problem(self, problem: ImportProblem) -> None:
-        """Count a problem, and list it unless there are too many."""
-        self.problem_count += 1
-        if len(self.problems) < MAX_KEPT_PROBLEMS:
-            self.problems.append(problem)
-
     @property
     def failures(self) -> list[Failed[Sample | None] | Failed[None]]:
         """The outcomes of images, then of labels, that are failed or unknown."""
@@ -96,3 +90,10 @@ class ImportReport:
         title = f"problems ({self.problem_count:,})"
         reports = [f"<p>images</p>{self.samples._repr_html_()}", f"<p>labels</p>{self.labels._repr_html_()}"]
         return "".join([*reports, *tables, table_html((title,), problems)])
+
+
+def add_problem(report: ImportReport, problem: ImportProblem) -> None:
+    """Count a problem, and list it unless there are too many."""
+    report.problem_count += 1
+    if len(report.problems) < MAX_KEPT_PROBLEMS:
+        report.problems.append(problem)

@@ -1,27 +1,95 @@
-"""The private parts of httpx and httpcore that the transport uses exist; the versions are pinned for that."""
+"""Only `_http` uses private parts of other libraries, and they exist; httpx and httpcore are pinned for that."""
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+import anyio
 import httpcore
 import httpx
+import httpx._main
 import pytest
-from httpx._utils import get_environment_proxies
+from anyio._backends import _asyncio as anyio_asyncio
 
-ROOT = Path(__file__).parents[2]
+import segments_async
+from segments_async._http import lean_import, network
+
+PROJECT = Path(__file__).parents[2]
+PACKAGE = Path(segments_async.__file__).parent
+SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+OUTSIDE = sorted(name for name in SOURCES if not name.startswith("_http/"))
+PRIVATE = re.compile(r"_[a-z]\w*")
+PRIVATE_MODULE = re.compile(r"(httpx|httpcore|h11|anyio|aiohttp|trio)(\.\w+)*\._\w+(\.\w+)*")
+DOCUMENTED = {"_replace", "_fields", "_asdict", "_getframe", "_repr_html_"}
+"""Names that begin with an underscore, and are documented by Python and by IPython."""
 
 
 @pytest.mark.parametrize("name", ["httpx", "httpcore"])
 def test_pinned_to_the_minor_that_is_tested(name):
     """A new minor may rename what is private, so the dependency excludes it until it was tried."""
-    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    requirements = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     major, minor, _ = version(name).split(".")
 
     [requirement] = [text for text in requirements if text.startswith(f"{name}>=")]
     assert requirement.endswith(f",<{major}.{int(minor) + 1}")
+
+
+def defined_names(source):
+    """The private names that a file defines: functions, classes, variables and attributes of ``self``."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
+
+
+OURS = {name for source in SOURCES.values() for name in defined_names(source) if PRIVATE.fullmatch(name)}
+
+
+def private_names_of_others(source):
+    """The private modules and attributes of other libraries that a file uses, also in strings."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(value=ast.Name(id="httpx" | "httpcore"), attr=name) if PRIVATE.fullmatch(name):
+                yield ast.unparse(node)
+            case ast.Attribute(attr=name) if PRIVATE.fullmatch(name) and name not in OURS | DOCUMENTED:
+                yield ast.unparse(node)
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names if PRIVATE_MODULE.fullmatch(alias.name))
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (f"{module}.{a.name}" for a in names if PRIVATE_MODULE.fullmatch(f"{module}.{a.name}"))
+            case ast.Constant(value=str(text)) if PRIVATE_MODULE.fullmatch(text):
+                yield text
+
+
+def test_only_http_uses_private_parts_of_others():
+    """They are guarded in one place."""
+    used = {name: set(private_names_of_others(SOURCES[name])) for name in OUTSIDE}
+    assert {name: found for name, found in used.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import httpx._utils",
+        "from httpx import _client",
+        "from httpx._config import Limits",
+        "import_module('httpcore._async')",
+        "client._mounts",
+        "httpx._main",
+    ],
+)
+def test_private_parts_are_found(source):
+    """The test above would notice each of these."""
+    assert list(private_names_of_others(source)) != []
 
 
 def test_transport_has_its_pool_and_backend():
@@ -29,12 +97,51 @@ def test_transport_has_its_pool_and_backend():
     pool = httpx.AsyncHTTPTransport()._pool
     assert isinstance(pool, httpcore.AsyncConnectionPool)
     assert hasattr(pool, "_network_backend")
-    origin = httpcore.URL(scheme=b"https", host=b"h", port=None, target=b"/").origin
-    connection = pool.create_connection(origin)
+
+
+ORIGIN = httpcore.URL(scheme=b"https", host=b"h", port=None, target=b"/").origin
+
+
+@pytest.mark.parametrize("proxy", [None, "http://p:1", "socks5://p:1"])
+def test_connections_have_their_parts(proxy):
+    """A direct connection and those through proxies contain the one that reads and writes."""
+    connection = httpx.AsyncHTTPTransport(proxy=proxy)._pool.create_connection(ORIGIN)
     for name in ("handle_async_request", "aclose", "has_expired", "is_closed"):
         assert callable(getattr(connection, name))
-    assert hasattr(connection, "_request_lock")
-    assert hasattr(httpcore.AsyncHTTP11Connection(origin, None), "_state_lock")
+    assert hasattr(connection, "_connection")
+    assert proxy or hasattr(connection, "_request_lock")
+
+
+def test_a_connection_has_its_parser_and_its_lock():
+    """Unread bytes are in the parser; the lock is replaced by `NoLock`."""
+    connection = httpcore.AsyncHTTP11Connection(ORIGIN, None)
+    assert connection._h11_state.trailing_data == (b"", False)
+    assert hasattr(connection, "_state_lock")
+
+
+def test_layers_of_a_response_lead_to_the_parser(sandbox):
+    """A response of an `http_client` is checked for bytes after it, through all layers of httpx and httpcore."""
+    seen = []
+
+    async def look(response):
+        layer = response.stream
+        while layer is not None and not hasattr(layer, "_h11_state"):
+            seen.append(type(layer).__name__)
+            layer = next((getattr(layer, name) for name in network._LAYERS if hasattr(layer, name)), None)
+        seen.append(layer is not None)
+
+    async def ask():
+        async with httpx.AsyncClient(event_hooks={"response": [look]}) as client:
+            await client.get(sandbox.url)
+
+    anyio.run(ask)
+    assert seen[-1] is True
+
+
+def test_streams_of_anyio_have_their_queue():
+    """What anyio's asyncio backend has read, and was not requested, belongs to no response."""
+    assert "read_queue" in anyio_asyncio.StreamProtocol.__annotations__
+    assert "self._protocol = " in inspect.getsource(anyio_asyncio.SocketStream.__init__)
 
 
 def test_url_has_its_parts():
@@ -47,13 +154,24 @@ def test_client_has_its_cookie_jar():
     assert isinstance(httpx.AsyncClient()._cookies, httpx.Cookies)
 
 
-def test_proxies_of_the_environment(monkeypatch):
-    """`pooled_client` reads them as httpx does."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert get_environment_proxies()["https://"] == "http://127.0.0.1:9"
+def test_httpx_has_a_module_for_its_command_line():
+    """It is left out of the import."""
+    assert httpx._main.__name__ == lean_import._COMMAND
 
 
 def test_aiohttp_session_repeats_by_itself_unless_told_not_to():
     """The attribute that turns that off."""
     aiohttp = pytest.importorskip("aiohttp")
     assert "_retry_connection" in aiohttp.ClientSession.ATTRS
+
+
+def test_the_connector_of_aiohttp_has_the_methods_that_ours_overrides():
+    """An overridden method that aiohttp no longer calls would be no error."""
+    connector = pytest.importorskip("aiohttp").TCPConnector
+    for name, parameters in {
+        "_create_connection": ["self", "req", "traces", "timeout"],
+        "_release": ["self", "key", "protocol", "should_close"],
+        "_get": ["self", "key", "traces"],
+    }.items():
+        assert list(inspect.signature(getattr(connector, name)).parameters) == parameters
+    assert re.search(r"self\._factory\b", inspect.getsource(connector.__mro__[1].__init__))

@@ -17,11 +17,12 @@ from segments_async._caller_errors import describe
 from segments_async._threads import run_sync
 from segments_async._wire.endpoint import dataset_name
 from segments_async.bulk import BulkReport, Failed, Succeeded, Unsent
+from segments_async.bulk.checkpoint import checkpoint_of
 from segments_async.bulk.engine import BulkStream
 from segments_async.errors import InputError
 from segments_async.imports.categories import match_categories
 from segments_async.imports.convert import BITMAPS
-from segments_async.imports.report import ImportReport
+from segments_async.imports.report import ImportReport, add_problem
 from segments_async.models import FileSample
 from segments_async.resources.importing.images import MatchedImages
 from segments_async.resources.importing.labels import ImportedLabel, ImportLabels
@@ -91,7 +92,7 @@ class Import:
     async def run(self) -> ImportReport:
         """Import everything; see ``datasets.import_annotations``."""
         report = self._report
-        await self._put([]).check_checkpoint()
+        await self._check_checkpoint()
         async with _images() as images:
             await self._match(images)
             await self._create_samples(images)
@@ -100,9 +101,15 @@ class Import:
                 await self._put_labels(images)
                 self._raise_if_wanted(report.labels)
         for problem in await run_sync(lambda: self._annotations.problems):
-            report.add_problem(problem)
+            add_problem(report, problem)
         report.left_out.update(self._annotations.left_out)
         return report
+
+    async def _check_checkpoint(self) -> None:
+        """Refuse a checkpoint that cannot be used, before samples are created."""
+        checkpoint = checkpoint_of(self._operation(self._settings), self._settings, lambda _: None)
+        if checkpoint is not None:
+            await checkpoint.check()
 
     def _raise_if_wanted(self, report: BulkReport[Any]) -> None:
         if self._settings.on_error == "raise" and (report.failed or report.unknown):
@@ -174,8 +181,10 @@ class Import:
 
     def _put(self, labels: Any) -> BulkStream[Any]:
         settings = self._phase()
-        operation = ImportLabels(self._session, dataset_name(self._dataset), self._labelset, settings)
-        return BulkStream(operation, labels, settings)
+        return BulkStream(self._operation(settings), labels, settings)
+
+    def _operation(self, settings: BulkSettings) -> ImportLabels:
+        return ImportLabels(self._session, dataset_name(self._dataset), self._labelset, settings)
 
 
 @asynccontextmanager
@@ -298,7 +307,7 @@ class _Labels:
         report.left_out.update(label.left_out)
         report.changed.update(label.changed)
         for problem in label.problems:
-            report.add_problem(problem)
+            add_problem(report, problem)
         if label.attributes is None and not label.source.labeled:
             report.unlabeled += 1
         elif label.attributes is None:

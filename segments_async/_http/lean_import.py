@@ -15,10 +15,10 @@ _COMMAND = "httpx._main"
 @contextmanager
 def without_command_line() -> Iterator[None]:
     """
-    Let httpx be imported as where click, Rich and Pygments are not installed.
+    Import httpx as if click, Rich and Pygments were not installed.
 
-    It imports them for the function of its command, which takes longer than all else. Only ``httpx.main`` differs after
-    this, and not in the process of the command.
+    httpx imports them for its command line, which takes longer than the rest of httpx. Only ``httpx.main`` is then
+    different, except in a process that runs that command line.
     """
     if "httpx" in sys.modules:
         yield

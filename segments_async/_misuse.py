@@ -47,7 +47,7 @@ OFFICIAL_CALLS = {
 
 
 class NeedsAsyncWith:
-    """Says to write ``async with`` where an object is used by ``with``."""
+    """Raises an error that recommends ``async with`` where an object is used with ``with``."""
 
     if not TYPE_CHECKING:  # type checkers report it themselves
 
@@ -55,14 +55,14 @@ class NeedsAsyncWith:
             raise TypeError(f"write 'async with' instead of 'with': {type(self).__name__} is asynchronous")
 
         def __exit__(self, *_: object) -> None:
-            """Never called; Python looks for it before it enters."""
+            """Never called, but Python requires it."""
 
 
 class NeedsAsyncFor:
     """
-    Says to write ``async for`` where an object is used by ``for``.
+    Raises an error that recommends ``async for`` where an object is used with ``for``.
 
-    An ``__iter__`` would make it an `Iterable` for who asks.
+    An ``__iter__`` would make it an instance of `Iterable`.
     """
 
     if not TYPE_CHECKING:

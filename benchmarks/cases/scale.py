@@ -33,7 +33,7 @@ DELAY = 0.02
 SECONDS_TO_REFILL = 1.5
 """Seconds in which the server's burst is available again."""
 CONTESTANTS: dict[str, tuple[dict[str, Any], float | None]] = {
-    "rate told": ({"shared": True, "rate": RATE}, 1.10),
+    "rate given": ({"shared": True, "rate": RATE}, 1.10),
     "rate measured": ({"shared": True, "rate": None}, 1.25),
     "not shared": ({"shared": False, "rate": None}, None),
 }

@@ -40,11 +40,11 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
 
 class Batches:
     """
-    Rows that are collected until they fill a batch.
+    Collect rows until they fill a batch.
 
     Args:
         columns: The columns of the table.
-        rows: Rows of a batch, at most.
+        rows: Maximum number of rows in a batch.
     """
 
     def __init__(self, columns: Collection[Column], rows: int = BATCH_ROWS) -> None:

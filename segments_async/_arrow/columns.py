@@ -39,7 +39,7 @@ class Column:
     level: Level
     """What its values describe."""
     meaning: str
-    """One line for people."""
+    """A description in one line."""
 
 
 def _of(level: Level, *columns: tuple[str, ColumnType, str]) -> tuple[Column, ...]:

@@ -29,7 +29,7 @@ MAX_FOUND = 300
 
 
 class NotAskedError(Exception):
-    """A question that depends on an answer that did not come."""
+    """A question cannot be asked, because an earlier answer is missing."""
 
 
 @define(eq=False)
@@ -80,7 +80,7 @@ class Asker:
             self._add(name, question, "DIFF", found, expected=expected, handled=handled)
 
     def note(self, name: str, question: str, found: Any) -> None:
-        """Record what nothing depends on."""
+        """Record a fact that the package does not rely on."""
         self._add(name, question, "note", found)
 
     def status(self, name: str, question: str, reply: Reply, expected: int) -> bool:
@@ -171,7 +171,7 @@ def adds_slash(reply: Reply) -> bool:
 
 
 def rows_in(reply: Reply) -> list[dict[str, Any]]:
-    """Return the rows of a list; what is no list raises an error that quotes the answer."""
+    """Return the rows of a list; for any other answer, raise an error that quotes it."""
     body = reply.body()
     if reply.status != 200 or not isinstance(body, list):  # noqa: PLR2004
         raise TypeError(f"expected a list, got {answer_text(reply)}")
@@ -179,7 +179,7 @@ def rows_in(reply: Reply) -> list[dict[str, Any]]:
 
 
 def object_in(reply: Reply) -> dict[str, Any]:
-    """Return the object that a response contains; anything else raises an error that quotes the answer."""
+    """Return the object that a response contains; for any other answer, raise an error that quotes it."""
     body = reply.body()
     if not 200 <= reply.status < 300 or not isinstance(body, dict):  # noqa: PLR2004
         raise TypeError(f"expected an object, got {answer_text(reply)}")

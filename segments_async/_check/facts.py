@@ -68,11 +68,11 @@ class CheckReport:
 
     base_url: str
     version: str
-    """Of this package."""
+    """The version of this package."""
     started_at: datetime
     facts: list[Fact] = Factory(list)
     requests: int = 0
-    """Sent, including those to storage and those that were repeated."""
+    """Requests sent, including those to storage and those that were repeated."""
     left_behind: str | None = None
     """The dataset that could not be deleted, as ``"owner/name"``; not part of the saved report."""
 

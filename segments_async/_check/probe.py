@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from segments_async._wire.replies import Reply
 
 SECONDS_BETWEEN = 0.34
-"""Between the starts of two requests, so that no second has more than three."""
+"""Seconds between the starts of two requests: at most three per second."""
 MAX_SECONDS = 120.0
-"""For one response."""
+"""Seconds to wait for one response."""
 MAX_ATTEMPTS = 4
 MAX_PAUSE = 60.0
-"""The longest wait for a service that throttles."""
+"""Maximum seconds to wait for a service that throttles."""
 MAX_ANSWER_BYTES = 64_000_000
 
 _GATEWAY_ERRORS = frozenset({502, 503, 504})
@@ -81,11 +81,11 @@ class Probe:
 
         Args:
             method: The HTTP method.
-            path: With encoded names.
+            path: The path, with encoded names.
             params: The query.
             json: The body.
             compress: Whether to compress the body.
-            authorization: Instead of the key; empty for none.
+            authorization: Sent instead of the key; empty to send none.
         """
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         value = self._authorization if authorization is None else authorization

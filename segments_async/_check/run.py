@@ -55,7 +55,7 @@ async def check(
 
     It creates one private dataset with 130 samples that have no files of their own, and deletes it at the end, also
     after an error or a cancellation. It never sends more than three requests per second. It uploads one asset of 67
-    bytes, which cannot be deleted, and invites nobody. The report contains neither the key nor the user's name.
+    bytes, which cannot be deleted, and invites no users. The report contains neither the key nor the user's name.
 
     Args:
         api_key: The API key; by default the environment variable ``SEGMENTS_API_KEY``.

@@ -97,7 +97,7 @@ class Gate:
                     self.limiter.withdraw(ticket, self._clock.monotonic())
             if has_turn:
                 return ticket
-            first = True  # it waited before those that came since
+            first = True  # it has waited longer than later calls
 
     @property
     def rate(self) -> float | None:
@@ -137,15 +137,15 @@ class Gate:
         else:
             self.succeeded(ticket)
 
-    async def tell_others(self, error: SegmentsError) -> None:
+    async def notify_others(self, error: SegmentsError) -> None:
         """
         Tell the other processes that a call failed because the service asked to wait.
 
-        Short waits of a 503 are not told: they say nothing about a rate limit, and would be taken for one.
+        Short waits of a 503 are not reported: they are not caused by a rate limit, and would be mistaken for one.
         """
         wait = self.limiter.paused_until - self._clock.monotonic()
-        is_told = isinstance(error, RateLimitError) or (is_throttled(error) and wait > MAX_WAIT_TO_MEASURE)
-        if self._turns is not None and is_told and wait > 0:
+        is_reported = isinstance(error, RateLimitError) or (is_throttled(error) and wait > MAX_WAIT_TO_MEASURE)
+        if self._turns is not None and is_reported and wait > 0:
             await self._turns.refused(wait)
 
     def _check_pause(self, max_pause: float) -> None:

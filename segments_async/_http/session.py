@@ -306,7 +306,7 @@ class Session:
             except SegmentsError as caught:
                 error = caught
                 gate.failed(ticket, error)
-                await gate.tell_others(error)
+                await gate.notify_others(error)
             else:
                 gate.succeeded(ticket)
                 return result

@@ -34,7 +34,7 @@ ALONE_SECONDS = 5.0
 QUIET_SECONDS = 60.0
 """Seconds without a failure after which the next one is worth another warning."""
 IDLE_SECONDS = 3.0
-"""Seconds after which a client that measures, but asks no more, leaves that to another one of this process."""
+"""Seconds without a question after which another client of this process may measure instead."""
 
 
 class SharedTurns:
@@ -67,7 +67,7 @@ class SharedTurns:
         self._is_measuring = False
 
     async def take(self) -> bool:
-        """Wait for a turn; return False if calls must wait meanwhile, as the gate's own limiter then knows."""
+        """Wait for a turn; return False if calls must wait meanwhile, which the gate's own limiter then enforces."""
         self._wanted += 1
         try:
             async with self._lock:
@@ -170,7 +170,7 @@ class SharedTurns:
         try:
             with anyio.fail_after(ANSWER_SECONDS):
                 answer = await call()
-        except InputError:  # it works nowhere here, such as on trio
+        except InputError:  # it cannot work here, for example on trio
             raise
         except Exception as error:  # noqa: BLE001 (a limiter is an aid; its failures must not stop a call)
             if not self._is_lost:

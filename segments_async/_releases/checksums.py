@@ -1,4 +1,4 @@
-"""Checksums of cached release files, so that one that was cut or damaged later is noticed before it is read."""
+"""Checksums of cached release files, which detect a file that was truncated or damaged before it is read."""
 
 from __future__ import annotations
 

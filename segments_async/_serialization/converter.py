@@ -140,7 +140,7 @@ def unstructure(value: Any) -> Any:
 
 
 def read_value(value: Any, model: Any) -> Any:
-    """Do what `structure` does; raise `StructureError`."""
+    """Structure a value as `structure` does, but raise `StructureError`."""
     try:
         return converter.structure(value, model)
     except RecursionError:

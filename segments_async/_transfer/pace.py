@@ -73,11 +73,11 @@ class Pace:
         self._bytes += size
 
     def pause(self) -> None:
-        """Stop the time while this side is busy, such as with writing to the disk."""
+        """Pause the measurement while this side is busy, for example writing to the disk."""
         self._paused = self._now()
 
     def resume(self) -> None:
-        """Let the time continue."""
+        """Resume the measurement."""
         assert self._paused is not None
         self._started += self._now() - self._paused
         self._paused = None

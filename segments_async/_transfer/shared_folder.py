@@ -35,9 +35,9 @@ class SharedFolder(DownloadFolder):
     """
     A `DownloadFolder` that is swept when it is opened. Close it after use.
 
-    Each user has a shared lock on the folder itself, which the operating system releases when the process ends. Who
-    gets an exclusive lock is alone, so every part in the folder is a leftover. Otherwise, and where there are no such
-    locks (Windows, some network file systems), only old parts are.
+    Each user has a shared lock on the folder itself, which the operating system releases when the process ends. A
+    process that gets an exclusive lock is the only user, so every part in the folder is a leftover. Otherwise, and
+    where there are no such locks (Windows, some network file systems), only old parts are.
 
     Args:
         path: The folder; created if it does not exist.

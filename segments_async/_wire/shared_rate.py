@@ -1,9 +1,8 @@
 """
 Share one rate limit between processes: how many calls each may send, and when. Time is an argument; nothing waits.
 
-The rate is either told, or measured by one process at a time. That process alone sends while it measures, because the
-answers that it sees are then all answers there are. The script of `RedisLimiter` follows the same rules; a test
-compares the two.
+The rate is either fixed, or measured by one process at a time. That process alone sends while it measures, because only
+then does it see every answer. The script of `RedisLimiter` follows the same rules; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from segments_async._wire.retry import RETRY_AFTER_JITTER
 from segments_async.errors import InputError
 
 LEASE_SECONDS = 0.1
-"""Turns that a process gets at once are spread over at most this time."""
+"""Turns that a process gets at once are spread over at most this many seconds."""
 CATCH_UP_SECONDS = 0.05
-"""Turns not older than this, which nobody took in time, are given to the next process that asks."""
+"""Turns that were not taken in time are given to the next process that asks, if they are not older than this."""
 MEASURE_SECONDS = 4.0
 """Seconds without a refusal after which a process stops measuring, since it alone does not reach the limit."""
 MAX_MEASURE_SECONDS = 15.0
@@ -36,15 +35,15 @@ MAX_WAIT_TO_MEASURE = MAX_USABLE_WAIT * (1 + RETRY_AFTER_JITTER)
 """A refusal with a longer wait does not start a measurement."""
 MAX_STEP_BACK_SECONDS = 1.0
 """If the clock is set back by more, all times move with it: otherwise calls would wait for that long."""
-MIN_TOLD_RATE, MAX_TOLD_RATE = 1e-6, 1e9
-"""Bounds of a rate that is told, in calls per second; beyond them, times lose their precision."""
+MIN_FIXED_RATE, MAX_FIXED_RATE = 1e-6, 1e9
+"""Bounds of a fixed rate, in calls per second; beyond them, times lose their precision."""
 
 _TIMES = ("measured_at", "refused_at", "due", "held_until", "measuring_from", "measuring_until", "free_until")
 
 
-def check_told_rate(rate: object) -> None:
+def check_fixed_rate(rate: object) -> None:
     """Raise InputError if *rate* is neither None nor calls per second that a limiter can keep."""
-    if rate is not None and not (is_number(rate) and MIN_TOLD_RATE <= rate < MAX_TOLD_RATE):
+    if rate is not None and not (is_number(rate) and MIN_FIXED_RATE <= rate < MAX_FIXED_RATE):
         raise InputError(f"expected calls per second from 0.000001, below 1e9, got {rate!r}", path="rate")
 
 
@@ -73,17 +72,17 @@ class SharedRate:
     The state of one key, shared by all processes; `owner` names a process in the calls below.
 
     Args:
-        told: The calls per second that the service allows; None if that has to be measured.
+        fixed: The calls per second that the service allows; None to measure them.
     """
 
-    told: float | None = None
+    fixed: float | None = None
     measured: float | None = None
-    """The rate when it was measured, or cut; it grows from there."""
+    """The rate when it was measured or last cut; it grows from there."""
     measured_at: float = -math.inf
     refused_at: float = -math.inf
     """When the rate was last cut."""
     due: float = -math.inf
-    """When the next turn that nobody has is."""
+    """The time of the next free turn."""
     held_until: float = -math.inf
     """The end of the longest wait that the service asked for."""
     owner: str = ""
@@ -91,20 +90,20 @@ class SharedRate:
     measuring_from: float = -math.inf
     measuring_until: float = -math.inf
     free_until: float = -math.inf
-    """No measurement begins before, since the last one failed."""
+    """No measurement starts before this time, because the last one failed."""
     changed_at: float = -math.inf
     """When the state was last changed."""
 
     def rate(self, now: float) -> float | None:
         """Return the calls per second of all processes; None if they are not limited."""
-        if self.told is not None or self.measured is None:
-            return self.told
+        if self.fixed is not None or self.measured is None:
+            return self.fixed
         if now - self.refused_at > EXPIRY_SECONDS:
             return None
         return max(MIN_RATE, self.measured * growth_after(max(0.0, now - self.measured_at)))
 
     def reserve(self, now: float, owner: str, most: int) -> Turns:
-        """Give *owner* up to *most* turns; with 0, say only whether calls must wait now."""
+        """Give *owner* up to *most* turns; with 0, only return whether calls must wait now."""
         self._follow_clock(now)
         if now < self.held_until:
             return Turns(0, self.held_until - now)
@@ -142,7 +141,7 @@ class SharedRate:
         self.changed_at = now
         held = now < self.held_until
         self.held_until = max(self.held_until, now + seconds)
-        if self.told is not None:
+        if self.fixed is not None:
             return
         if self.rate(now) is not None:
             self._cut(now, held=held)
@@ -163,7 +162,7 @@ class SharedRate:
     def learned(self, now: float, owner: str, rate: float) -> None:
         """Record the rate that *owner* measured; ignored if it was not asked to."""
         self._follow_clock(now)
-        if self.told is None and owner == self.owner and now < self.measuring_until:
+        if self.fixed is None and owner == self.owner and now < self.measuring_until:
             self.measured, self.measured_at, self.refused_at = rate, now, now
             self.due = self.measuring_until = -math.inf
             self.changed_at = now

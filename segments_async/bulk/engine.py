@@ -381,7 +381,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         """Count *outcomes*, queue them for the consumer, and stop the run if the settings say so."""
         for outcome in outcomes:
             self._report.add(outcome)
-            self._tell(outcome)
+            self._notify(outcome)
             if outcome.error is not None and self._settings.on_error == "raise":
                 self._stop("error")
         limit = self._settings.max_failures
@@ -391,7 +391,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self._outcomes_changed.set()
         self._report_progress()
 
-    def _tell(self, outcome: AnyOutcome[T]) -> None:
+    def _notify(self, outcome: AnyOutcome[T]) -> None:
         if self._settings.on_outcome is None:
             return
         try:
@@ -445,7 +445,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self._outcomes_changed.set()
 
     def _error_of_run(self) -> BaseException | None:
-        """Return what to raise where outcomes are consumed; with the report, unless the program must not go on."""
+        """Return what to raise where outcomes are consumed; with the report, unless the program must stop."""
         report = self._report
         if self._failure is not None:
             what, error = self._failure

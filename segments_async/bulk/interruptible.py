@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 END_SECONDS = 2.0
-"""Seconds to wait for the end of a call that was interrupted; then its thread is left to itself."""
+"""Seconds to wait for the end of an interrupted call; then its thread is abandoned."""
 
 
 async def run_interruptible(
@@ -32,7 +32,7 @@ async def run_interruptible(
     Args:
         call: The blocking call.
         interrupt: Makes it end early; called in the event loop.
-        discard: Called with the result of a call that nothing waits for any more.
+        discard: Called with the result of a call that no task awaits any more.
         patience: Seconds after a cancellation until the call is interrupted.
     """
     thread = _Thread(call, discard)
@@ -76,7 +76,7 @@ async def run_interruptible(
 
 
 class _Thread(Generic[T]):
-    """A call whose result is discarded if nothing waits for it any more."""
+    """A call whose result is discarded if no task awaits it any more."""
 
     def __init__(self, call: Callable[[], T], discard: Callable[[T], object] | None) -> None:
         self._call = call

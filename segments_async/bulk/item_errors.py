@@ -1,4 +1,4 @@
-"""The errors of a run: whose they are, and what to keep of them."""
+"""Attribute the errors of a run to items, and drop what would keep memory in use."""
 
 from __future__ import annotations
 

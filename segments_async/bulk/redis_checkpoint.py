@@ -42,7 +42,7 @@ class RedisCheckpoint:
     """
     Record the finished items of a bulk run in Redis, where another machine finds them.
 
-    One run at a time uses it: a run that was killed loses it after *lease* seconds, for which the next run waits. What
+    One run at a time uses it. A killed run loses it after *lease* seconds; the next run waits until then. What
     it records stays until `delete` is called.
 
     Example:
@@ -55,7 +55,7 @@ class RedisCheckpoint:
         url: The URL of the server.
         name: Identifies the run; the same name continues it.
         prefix: The start of its keys in Redis.
-        lease: Seconds after which a run that does not answer any more has lost the checkpoint; at least 1.
+        lease: Seconds after which a run that no longer responds loses the checkpoint; at least 1.
         options: Passed to ``redis.Redis.from_url``.
 
     Raises:
@@ -201,7 +201,7 @@ class RedisJournal:
 
     def _acquire(self) -> None:
         """
-        Wait for the lease of a run that was killed, which nobody renews.
+        Wait until the lease of a killed run expires.
 
         Raises:
             InputError: Another run renews it, or this one was cancelled.

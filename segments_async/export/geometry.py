@@ -1,4 +1,4 @@
-"""Shapes in an image: which ones have an area, and what of them lies inside."""
+"""Shapes in an image: whether they have an area, and the part inside the image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Size = tuple[int, int]
 
 MAX_COORDINATE = 1e9
-"""Readers compute with floats, which cannot tell pixels apart far beyond this."""
+"""Readers compute with floats, which cannot distinguish pixels far beyond this."""
 MIN_POLYGON = 3
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from segments_async.fastapi.uploads import Followed
 
 POLL_SECONDS = 0.3
-"""Seconds between two looks at an upload that a caller waits for."""
+"""Seconds between two checks of an upload that a caller waits for."""
 
 
 class QueueRunner:

@@ -2,7 +2,7 @@
 The records of uploads in Redis.
 
 An upload is a hash: its record, its state, its progress and the number of its run, which each `resume` raises. The
-worker that runs it holds a lease, and only the holder of the lease writes its progress and its end.
+worker that runs it has a lease, and only that worker writes its progress and its end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger: logging.Logger = logging.getLogger("segments_async")
 
 MAX_LOST = 5
-"""Number of workers that may die while they run an upload, before it is failed: it may be what kills them."""
+"""Number of workers that may die while they run an upload; with the next one it fails, as it may be the cause."""
 LOST = "This upload was interrupted several times."
 
 _PRELUDE = """

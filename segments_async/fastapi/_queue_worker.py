@@ -34,7 +34,7 @@ logger: logging.Logger = logging.getLogger("segments_async")
 BEAT_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 30.0
-"""Seconds that a worker which is told to stop waits for its uploads to close their checkpoints."""
+"""Seconds that a stopping worker waits for its uploads to close their checkpoints."""
 _DEQUEUE_SECONDS = 5.0
 """Seconds after which a worker without work asks again, so that a dead connection is noticed."""
 
@@ -110,7 +110,7 @@ class Worker:
         return False
 
     async def _reclaim(self) -> None:
-        """Queue again what a worker that died has left, and what a web process that died has not queued."""
+        """Queue again the uploads of workers that died, and those that a dead web process did not queue."""
         while True:
             try:
                 for name, run in await self._store.reclaim():
@@ -122,7 +122,7 @@ class Worker:
 
 @define
 class _Run:
-    """One run of an upload, while this worker holds its lease."""
+    """One run of an upload, while this worker has its lease."""
 
     backend: QueueBackend
     store: QueueStore
@@ -130,7 +130,7 @@ class _Run:
     token: str
     job: Job
     stopping: asyncio.Event
-    """Set once the worker is told to stop."""
+    """Set when the worker is asked to stop."""
     is_lost: bool = field(default=False, init=False)
 
     async def run(self, kinds: Kinds, client: AsyncSegments) -> None:
@@ -175,7 +175,7 @@ class _Run:
             self.upload.scope.cancel()
 
     async def _end(self, state: State, detail: str | None) -> None:
-        """Write the end, even if the server is away for a moment."""
+        """Write the end, even if the server is briefly unavailable."""
         self.upload.update(remaining=None)
         deadline = -math.inf if self.is_lost else anyio.current_time() + self.backend.takeover
         while True:

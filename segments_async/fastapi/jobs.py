@@ -127,9 +127,9 @@ class UploadJobs(APIRouter):
 
                 # saq application.settings --workers 2
 
-        A worker that is told to stop gives its uploads back, and another one continues them at once; those of one that
-        was killed are continued after the `takeover` of the backend. An upload that outlives five of its workers, as
-        it may be what kills them, is ``failed``; `resume` tries again.
+        A worker that is asked to stop returns its uploads, and another one continues them at once; the uploads of a
+        killed worker are continued after the `takeover` of the backend. An upload whose sixth worker dies is
+        ``failed``, as it may be the cause; `resume` tries again.
 
         Args:
             factory: Creates the client of a worker.

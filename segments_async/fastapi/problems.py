@@ -85,9 +85,10 @@ def add_error_handlers(app: FastAPI) -> None:
     any other, including a refused key     502
     =====================================  ===========================
 
-    404, 409 and 422 blame the caller. Where your application chose the name or value, use `own_choice`: the status is
-    then 502, or 500 for an `InputError`. The response has a ``request_id`` to quote to the service's support; the
-    service's own error text is only in the log. Your own handlers for any of these classes take precedence.
+    404, 409 and 422 say that the caller made a mistake. Where your application chose the name or value, use
+    `own_choice`: the status is then 502, or 500 for an `InputError`. The response has a ``request_id`` to quote to the
+    service's support; the service's own error text is only in the log. Your own handlers for any of these classes take
+    precedence.
 
     Args:
         app: The application.

@@ -142,7 +142,7 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 def _orientation(image: Image.Image) -> object:
     file: IO[bytes] | None = getattr(image, "fp", None)
     if image.format == "PNG" and file is not None and not metadata_follows_pixels(file):
-        exif = Image.Image.getexif(image)  # that of PngImageFile decodes the pixels to find metadata behind them
+        exif = Image.Image.getexif(image)  # that of PngImageFile decodes the pixels to find metadata after them
     else:
         exif = image.getexif()
     return exif.get(ExifTags.Base.Orientation)

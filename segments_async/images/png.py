@@ -66,7 +66,7 @@ def pixel_count(content: bytes) -> int | None:
 
 
 def metadata_follows_pixels(file: IO[bytes]) -> bool:
-    """Return whether a PNG has metadata behind its pixels; the position in the file is kept."""
+    """Return whether a PNG has metadata after its pixels; the position in the file is kept."""
     position = file.tell()
     try:
         file.seek(len(_SIGNATURE))

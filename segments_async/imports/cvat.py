@@ -97,7 +97,7 @@ class Cvat:
                 self.left_out[OTHERS.format(tag)] += 1
 
     def _note_attributes(self, track: Element) -> None:
-        """Read a track for what its attributes look like."""
+        """Read a track to find the types of its attributes."""
         shapes = CvatShapes(self._labels, (1, 1), Counter(), Counter())
         for shape in (shape for part in parts_of(track) for shape in part):
             with note_problem([], ""):
@@ -128,7 +128,7 @@ class Cvat:
                     yield self._image(element)
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no file stays open."""
 
     def _image(self, element: Element) -> SourceImage:
         name = normalized(element.get("name") or "")

@@ -2,8 +2,8 @@
 Tracks of CVAT, frame by frame.
 
 A shape of a track is valid from its frame to the next one that the track has. Between two keyframes it moves in a
-straight line, and after the last one it stays until the end, as CVAT imports it. With ``outside``, the object is not
-there. CVAT itself writes all frames; other tools often only keyframes.
+straight line, and after the last one it stays until the end, as CVAT imports it. With ``outside``, the object is
+absent. CVAT itself writes all frames; other tools often only keyframes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def whole_track(
     shapes: list[tuple[int, Element]], frames: int, changed: Counter[str]
 ) -> Iterator[tuple[int, Element, bool]]:
     """
-    Yield the frames in which the object is there: the index, the shape, and whether it is a keyframe.
+    Yield the frames in which the object is present: the index, the shape, and whether it is a keyframe.
 
     Args:
         shapes: The shapes that the file has, sorted by the index of their frame.

@@ -1,4 +1,4 @@
-"""What becomes of the objects of one image: what is left out, changed or broken is counted and named here."""
+"""Collect the annotations of one image, and count what is left out, changed or invalid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN_CATEGORY = "annotations of category {!r}, which the dataset does not hav
 
 @define(kw_only=True, eq=False)
 class Drawing:
-    """The annotations of one image, and what happened to the others."""
+    """The annotations of one image, and the counts of what was left out, changed or invalid."""
 
     task_type: str
     lossy: bool = False

@@ -88,7 +88,7 @@ class FilePerImage:
             yield image
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no file stays open."""
 
     def _image(self, file: Path) -> SourceImage:
         """Read one file."""

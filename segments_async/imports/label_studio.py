@@ -114,7 +114,7 @@ class LabelStudio:
                     yield from self._images_of(number, mapping_of(task))
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no file stays open."""
 
     def _images_of(self, number: int, task: dict[str, Any]) -> list[SourceImage]:
         """Return the images of a task; most have one."""

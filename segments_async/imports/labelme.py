@@ -49,7 +49,7 @@ _FILE_FIELDS = frozenset(
 _CORNERS = 4
 _PAIR = 2
 _PROBED = 5
-"""JSON files of a folder that are looked at."""
+"""Maximum JSON files of a folder to inspect."""
 
 
 class LabelMe(FilePerImage):

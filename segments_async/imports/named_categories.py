@@ -11,7 +11,7 @@ Value = bool | float | str
 
 
 class NamedCategories:
-    """Numbers names from 1, in the order in which they are met, and notes what attributes look like."""
+    """Numbers names from 1 in the order of their appearance, and records the types of attributes."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -25,7 +25,7 @@ class NamedCategories:
         return isinstance(name, str) and name.strip() in self._ids
 
     def note(self, category: int, attributes: dict[str, Any] | None) -> None:
-        """Note the attributes of an object."""
+        """Record the attributes of an object."""
         kinds = self._kinds.setdefault(category, {})
         for name, value in (attributes or {}).items():
             kind = _kind_of(value)

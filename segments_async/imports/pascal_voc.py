@@ -46,7 +46,7 @@ _KNOWN = frozenset(
 _FLAGS = ("difficult", "truncated", "occluded")
 _UNSPECIFIED = frozenset({"unspecified", "unknown", "frontal unspecified"})
 _PROBED = 5
-"""XML files of a folder whose root is looked at."""
+"""Maximum XML files of a folder whose root is inspected."""
 
 
 class PascalVoc(FilePerImage):

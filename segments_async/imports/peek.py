@@ -1,4 +1,4 @@
-"""Look into a file or a folder, as far as is needed to know its format."""
+"""Inspect a file or a folder until its format is known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_NAMES = 10_000
-"""Names of a folder that are looked at."""
+"""Maximum names of a folder to inspect."""
 _MAX_DEPTH = 2
 _START_BYTES = 4096
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
@@ -51,7 +51,7 @@ class Peek:
 
 def peek(path: Path) -> Iterator[Peek]:
     """
-    Yield what is known about a path, again after each key of a JSON file.
+    Yield what is known about a path so far: for a JSON file, after each key.
 
     Raises:
         InputError: There is no such file or folder.

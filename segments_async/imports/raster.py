@@ -107,7 +107,7 @@ def _segments_of(image: SourceImage) -> npt.NDArray[np.uint32] | None:
 def _draw_mask(
     ids: npt.NDArray[np.uint32], found: SourceObject, number: int, segments: npt.NDArray[np.uint32] | None
 ) -> int:
-    """Draw the pixels that an object has beside its shape, and return how many; 0 if they are elsewhere."""
+    """Draw the pixels that an object has in addition to its shape, and return how many; 0 if it has none here."""
     if found.mask is None or segments is None:
         return 0
     bits = _bits(found.mask, (0, 0), segments)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from segments_async.imports.shapes import Point
 
 MAX_COORDINATE = 1e9
-"""Pixels; readers compute with floats, which cannot tell pixels apart far beyond this."""
+"""Pixels; readers compute with floats, which cannot distinguish pixels far beyond this."""
 MAX_SIDE = 1_000_000
 """Pixels of an image's width or height."""
 _PLAIN = frozenset({float, int})
@@ -31,7 +31,7 @@ class UnreadableError(ValueError):
 
 @contextmanager
 def note_problem(problems: list[ImportProblem], where: str, image: str | None = None) -> Iterator[None]:
-    """Run the reading of one object; whatever it raises is noted as a problem of that object alone."""
+    """Read one object; whatever this raises is recorded as a problem of that object alone."""
     try:
         yield
     except UnreadableError as error:
@@ -41,7 +41,7 @@ def note_problem(problems: list[ImportProblem], where: str, image: str | None = 
 
 
 def mapping_of(value: Any) -> dict[str, Any]:
-    """Return a JSON object; raises `UnreadableError` if it is none."""
+    """Return a JSON object; raise `UnreadableError` for any other value."""
     if not isinstance(value, dict):
         raise UnreadableError(f"expected an object, got {type(value).__name__}")
     return value

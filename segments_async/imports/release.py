@@ -92,7 +92,7 @@ class Release:
                     self.problems += problems
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no file stays open."""
 
     def _read(self, image: SourceImage, sample: dict[str, Any], where: str) -> None:
         image.name = text_of(sample.get("name"), "name")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 64 * 1024
 MAX_DEPTH = 100
-"""Elements within each other; annotations have less than ten."""
+"""Maximum nesting of elements; annotations have less than ten levels."""
 
 
 class _UnsafeError(ValueError):

@@ -74,7 +74,7 @@ class Yolo:
             yield image
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: no file stays open."""
 
     def _files(self) -> Iterator[tuple[Path, str]]:
         """Iterate over the images, each with its name."""

@@ -46,7 +46,7 @@ class SharedLimiter(Protocol):
         ...
 
     async def refused(self, key: str, seconds: float, /) -> None:
-        """Hold the calls of all processes, because the service refused one and asked to wait for *seconds*."""
+        """Pause the calls of all processes, because the service refused one and asked to wait for *seconds*."""
         ...
 
     async def learned(self, key: str, rate: float, /) -> None:

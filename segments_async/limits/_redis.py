@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from segments_async._redis import RedisClients
-from segments_async._wire.shared_rate import Turns, check_told_rate
+from segments_async._wire.shared_rate import Turns, check_fixed_rate
 
 _SCRIPT = files(__package__).joinpath("shared_rate.lua").read_text(encoding="ascii")
 _SCRIPT_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -43,7 +43,7 @@ class RedisLimiter:
     """
 
     def __init__(self, url: str, rate: float | None = None, *, prefix: str = "segments-limit:", **options: Any) -> None:
-        check_told_rate(rate)
+        check_fixed_rate(rate)
         self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._arguments = (url, rate, prefix, options)
         self._rate = rate
@@ -60,7 +60,7 @@ class RedisLimiter:
         await self._call("give_back", key, count)
 
     async def refused(self, key: str, seconds: float, /) -> None:
-        """Hold the calls of all processes for *seconds*."""
+        """Pause the calls of all processes for *seconds*."""
         await self._call("refused", key, seconds)
 
     async def learned(self, key: str, rate: float, /) -> None:

@@ -1,7 +1,7 @@
 -- One step of a shared rate limit. The rules, and the reasons for them, are those of _wire/shared_rate.py.
 --
 -- KEYS[1]  the state of one key, a hash
--- ARGV     the step; the process that asks; the step's value; the rate that is told, or 0; the time, or "" for the server's
+-- ARGV     the step; the process that asks; the step's value; the fixed rate, or 0; the time, or "" for the server's
 
 local LEASE, CATCH_UP, ASK_AGAIN = 0.1, 0.05, 0.1
 local MEASURE, MAX_MEASURE = 4, 15
@@ -11,7 +11,7 @@ local HEADROOM, GROWTH, PLATEAU = 0.02, 0.01, 12
 local MAX_STEP_BACK, MAX_WAIT = 1, 1e9
 local STATE_MILLISECONDS = 120000
 
-local step, owner, value, told = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local step, owner, value, fixed = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = tonumber(ARGV[5])
 if not now then
     local time = redis.call('TIME')
@@ -28,7 +28,7 @@ end
 if state.measured < 0 then state.measured = 0 end -- 0: not measured
 
 local function rate()
-    if told > 0 then return told end
+    if fixed > 0 then return fixed end
     if state.measured == 0 or now - state.refused_at > EXPIRY then return nil end
     local seconds = math.max(0, now - state.measured_at)
     return math.max(MIN_RATE, state.measured * (1 - HEADROOM + GROWTH * ((seconds - PLATEAU) / PLATEAU) ^ 3))
@@ -94,15 +94,15 @@ function steps.refused()
     local held = now < state.held_until
     state.held_until = math.max(state.held_until, now + value)
     local allowed = rate()
-    if told == 0 and allowed then
+    if fixed == 0 and allowed then
         if not held and now - state.refused_at >= MIN_BETWEEN_CUTS then
             state.measured, state.measured_at = KEPT * allowed, state.held_until
         end
         state.refused_at = now
-    elseif told == 0 and now < state.measuring_until then
+    elseif fixed == 0 and now < state.measuring_until then
         state.measuring_until = math.min(state.held_until + MEASURE, state.measuring_from + MAX_MEASURE)
         state.free_until = state.measuring_until + EXPIRY
-    elseif told == 0 and now >= state.free_until and value >= MIN_USABLE and value <= MAX_USABLE then
+    elseif fixed == 0 and now >= state.free_until and value >= MIN_USABLE and value <= MAX_USABLE then
         state.owner, state.measured, state.measuring_from = '', 0, now
         state.measuring_until = state.held_until + MEASURE
         state.free_until = state.measuring_until + EXPIRY
@@ -111,7 +111,7 @@ function steps.refused()
 end
 
 function steps.learned()
-    if told == 0 and owner == state.owner and now < state.measuring_until then
+    if fixed == 0 and owner == state.owner and now < state.measuring_until then
         state.measured, state.measured_at, state.refused_at = value, now, now
         state.due, state.measuring_until = -math.huge, -math.huge
         save()

@@ -34,7 +34,7 @@ class PcdFile:
     """A PCD file that was written."""
 
     path: Path
-    """Where it is."""
+    """Its path."""
     points: int
     """The number of its points."""
     fields: tuple[str, ...]

@@ -100,8 +100,8 @@ async def find_camera_rotation(
             found = await find_camera_rotation(client, "jane/drives")
             camera.extrinsics.rotation = found.apply(camera.extrinsics.rotation)
 
-    The clone is named like the dataset, with ``-find-camera-rotation`` behind, and is deleted at the end, also after an
-    error or a cancellation.
+    The clone has the name of the dataset plus ``-find-camera-rotation``. It is deleted at the end, also after an error
+    or a cancellation.
 
     Args:
         client: The client.

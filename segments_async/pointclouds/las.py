@@ -137,7 +137,7 @@ def _damage() -> Iterator[None]:
 
 
 def _check_records(file: IO[bytes]) -> None:
-    """Refuse more records before and behind the points than the file can have; laspy would read them for minutes."""
+    """Refuse more records before and after the points than the file can contain; laspy would read them for minutes."""
     head = file.read(_LAS_1_4_BYTES)
     file.seek(0)
     if head[:4] != b"LASF":

@@ -35,7 +35,7 @@ class PcdReader:
         file: The file at its beginning.
 
     Raises:
-        DecodeError: It is not a PCD file, is truncated, or promises more points than it has.
+        DecodeError: It is not a PCD file, is truncated, or states more points than it has.
     """
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -105,7 +105,7 @@ def _vertices(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
 
 
 def _check_counts(file: IO[bytes]) -> None:
-    """Refuse a header that promises more than the file can have, before memory is reserved for it."""
+    """Refuse a header that states more than the file can contain, before memory is reserved for it."""
     head = file.read(MAX_HEADER_BYTES)
     file.seek(0)
     if not head.startswith(b"ply"):

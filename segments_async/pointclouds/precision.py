@@ -1,5 +1,5 @@
 """
-Round positions to the 32-bit floats of the service, and refuse to if they lose precision.
+Round positions to the 32-bit floats of the service, and refuse those that would lose precision.
 
 The service stores positions as 32-bit floats: 24 bits of precision, so that a UTM northing of 4,649,776.22 m is off
 by up to 0.25 m. Source: docs.segments.ai/reference/sample-types/supported-file-formats.

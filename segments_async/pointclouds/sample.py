@@ -41,7 +41,7 @@ def sample_pcd(
     Args:
         source: The path of the PCD file. ASCII and binary ones are read in chunks, compressed ones into memory.
         points: How many points to keep; all, if there are fewer.
-        output_path: Where to write; by default beside the source, with ``_sampled`` behind its name.
+        output_path: Where to write; by default beside the source, with ``_sampled`` appended to its name.
         encoding: As in `array_to_pcd`.
 
     Returns:

@@ -153,7 +153,7 @@ class Scene:
             frames: The greatest number of frames of a part.
 
         Returns:
-            Scenes with ``-000``, ``-001`` and so on behind their names, in the coordinates of the whole scene.
+            Scenes with ``-000``, ``-001`` and so on appended to their names, in the coordinates of the whole scene.
 
         Raises:
             InputError: *frames* is not a whole number above 0.

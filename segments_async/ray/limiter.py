@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from segments_async._wire.shared_rate import SharedRate, Turns, check_told_rate
+from segments_async._wire.shared_rate import SharedRate, Turns, check_fixed_rate
 from segments_async.errors import InputError
 
 NAMESPACE = "segments_async"
@@ -23,10 +23,10 @@ class RateActor:
     def __init__(self) -> None:
         self._rates: dict[str, SharedRate] = {}
 
-    def call(self, step: str, key: str, owner: str, value: float, told: float | None) -> Turns | None:
+    def call(self, step: str, key: str, owner: str, value: float, fixed: float | None) -> Turns | None:
         """Take a step of `SharedRate` for a key, now."""
-        rate = self._rates.setdefault(key, SharedRate(told))
-        rate.told = told
+        rate = self._rates.setdefault(key, SharedRate(fixed))
+        rate.fixed = fixed
         now = time.monotonic()
         if step == "reserve":
             return rate.reserve(now, owner, int(value))
@@ -61,7 +61,7 @@ class RayLimiter:
     def __init__(self, name: str, rate: float | None = None) -> None:
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"expected the name of an actor, got {name!r}", path="name")
-        check_told_rate(rate)
+        check_fixed_rate(rate)
         self._name = name
         self._rate = rate
         self._owner = uuid.uuid4().hex
@@ -77,7 +77,7 @@ class RayLimiter:
         await self._call("give_back", key, count)
 
     async def refused(self, key: str, seconds: float, /) -> None:
-        """Hold the calls of all workers for *seconds*."""
+        """Pause the calls of all workers for *seconds*."""
         await self._call("refused", key, seconds)
 
     async def learned(self, key: str, rate: float, /) -> None:

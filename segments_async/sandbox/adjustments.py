@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Adjustments:
-    """The attributes of `Sandbox` that can be set later; a value that can never apply is a ValueError."""
+    """The attributes of `Sandbox` that can be set later; a value that can never apply raises ValueError."""
 
     _state: State
     _store: ObjectStore

@@ -1,4 +1,4 @@
-"""Checks of what a test passes to the sandbox: what could never apply is a ValueError that names the argument."""
+"""Check the arguments that a test passes to the sandbox; one that can never apply raises a ValueError that names it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check_name(name: str, value: object) -> None:
 
 
 def check_names(name: str, value: object) -> tuple[str, ...]:
-    """Check several names, which a single string does not contain; return them."""
+    """Check a collection of names, which a single string is not, and return it."""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise ValueError(f"{name}: expected a list of names, got {value!r}.")  # noqa: TRY004
     names = tuple(value)

@@ -79,7 +79,7 @@ class Sandbox(Adjustments, Contents, FaultCalls, WebhookCalls):
             was called at, so that other machines and containers can reach them.
         port: The port of the API; 0 picks a free port.
         storage_port: The port of the storage; 0 picks a free port.
-        listen: False opens no socket at all, so that only `transport` reaches the sandbox, and no webhook can be sent.
+        listen: False opens no sockets, so that only `transport` reaches the sandbox, and no webhook can be sent.
             It is also False if the test run blocks sockets, as with ``--disable-socket`` of pytest-socket.
         max_calls: How many requests `calls` contains at most; older ones are forgotten. A call needs about 1 kB.
         clock: Returns the current time of the service, in seconds since the Unix epoch. Also an attribute that can be
@@ -335,7 +335,7 @@ class Sandbox(Adjustments, Contents, FaultCalls, WebhookCalls):
         """
         Return an httpx transport to the running sandbox, for tests that must not open connections.
 
-        With ``Sandbox(listen=False)``, no socket is opened at all.
+        With ``Sandbox(listen=False)``, no sockets are opened.
 
         Example:
             ::

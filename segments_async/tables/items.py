@@ -33,7 +33,7 @@ _SET_BY_THE_SERVICE = frozenset(
         *("uuid", "dataset", "data_type", "label_score", "label_updated_at", "label_created_by", "label_reviewed_by"),
     }
 )
-"""Columns that are read by nobody, as the service sets them."""
+"""Columns that are not read, because the service sets them."""
 _LABEL_TYPES: dict[str, ColumnType | None] = {
     **{column.name: column.type for column in LABEL_COLUMNS if column.name not in _SET_BY_THE_SERVICE},
     "width": "number",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _log = logging.getLogger("segments_async")
 CLOSE_SECONDS = 10.0
-"""The longest that leaving a loop, or the exit of the process, waits for a reader's thread."""
+"""Maximum seconds to wait for a reader's thread when a loop is left or the process exits."""
 
 _in_reader: ContextVar[bool] = ContextVar("in the thread of a reader", default=False)
 """True in a reader's event loop and in its worker threads, where waiting for the loop would never end."""
@@ -182,8 +182,8 @@ class ItemReader(Iterator["ReleaseItem"]):
     """
     The items of a release, from `read_items`.
 
-    It closes itself after the last item, when it is garbage, and at the latest when the process exits. An error of an
-    image is raised in its place; the next item then tries that image again.
+    It closes itself after the last item, when it is garbage-collected, and at the latest when the process exits. An
+    error of an image is raised in its place; the next item then tries that image again.
 
     Example:
         ::

@@ -40,7 +40,7 @@ async def drain(stream, seen):
 
 
 def check_report(report, stream_outcomes=None):
-    """What holds for every report that keeps all outcomes, however the run ended."""
+    """Check a report that keeps all outcomes, however the run ended."""
     results = report.results
     indices = [outcome.index for outcome in results]
     assert indices == list(range(len(results)))

@@ -1,8 +1,8 @@
 """
 Values, files and functions of a caller that raise an exception, at a chosen call.
 
-The values of real libraries (``test_values_of_other_libraries.py``) do not raise when they are told to, so these have
-their interfaces: a datetime as ``pandas.NaT`` is one, mappings, sequences, and files.
+The values of real libraries (``test_values_of_other_libraries.py``) do not raise on demand, so these have their
+interfaces: a datetime as ``pandas.NaT`` is one, mappings, sequences, and files.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 SHARE = 1 / 12
-"""Of the requests, what meets a fault."""
+"""The share of requests that meet a fault."""
 SPEED = 50.0
 """The client's clock runs this many times faster, so that waits that the service asks for are short."""
 READ_SECONDS = 0.3
@@ -47,7 +47,7 @@ FAULTS = {
 
 
 class Weather:
-    """Stands in for the script of a sandbox: each request draws its fate."""
+    """Replaces the fault script of a sandbox: each request gets a random fault, or none."""
 
     def __init__(self, sandbox, seed):
         self.chance = random.Random(seed)
@@ -87,7 +87,7 @@ class Weather:
 
 @pytest.fixture
 def weather(monkeypatch):
-    """A sandbox, and what it will go through."""
+    """A sandbox, and the faults of its requests."""
     made = origin._Protocol.connection_made
 
     def connection_made(protocol, transport):

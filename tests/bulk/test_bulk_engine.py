@@ -242,7 +242,7 @@ class TestInput:
 
     @pytest.mark.parametrize("method", ["__iter__", "__aiter__", "__next__", "__anext__"])
     async def test_iterator_that_cannot_be_made(self, method):
-        """Whatever step fails: creating the iterator, or the first step; also if it is no iterator at all."""
+        """Whatever step fails: creating the iterator, or the first step; also if it is not an iterator."""
 
         def fail(self):
             raise ZeroDivisionError
@@ -495,7 +495,7 @@ class TestRaise:
 
 
 class TestLeaving:
-    """The consumer goes before the end, by its own will or not."""
+    """The consumer leaves before the end, by itself or because it is cancelled."""
 
     async def test_break(self):
         items = Numbers()
@@ -930,14 +930,14 @@ class TestProgress:
             def limit(self):
                 return 7
 
-        def tell(progress):
+        def observe(progress):
             reported.append(progress)
             if progress.throttled == 3:
                 seen.set()
 
         reported = []
         with anyio.fail_after(5):
-            report = await bulk(range(1), Refused(), progress=tell).collect()
+            report = await bulk(range(1), Refused(), progress=observe).collect()
         assert (reported[0].done, reported[0].limit) == (0, 7)
         assert (reported[-1].done, reported[-1].throttled, reported[-1].bytes_sent) == (1, 3, 500)
         assert (report.throttled, report.bytes_sent) == (3, 500)
@@ -945,12 +945,12 @@ class TestProgress:
     async def test_error(self, caplog):
         """A callable that raises ends nothing; it is logged once, with its traceback, and called until the end."""
 
-        def tell(progress):
+        def observe(progress):
             calls.append(progress)
             raise ZeroDivisionError
 
         calls = []
-        report = await bulk(range(3), progress=tell).collect()
+        report = await bulk(range(3), progress=observe).collect()
 
         check_report(report)
         assert (report.succeeded, report.stopped) == (3, None)
@@ -963,23 +963,23 @@ class TestProgress:
     async def test_what_is_not_an_exception(self):
         """It ends the run, and is raised bare."""
 
-        def tell(progress):
+        def observe(progress):
             calls.append(progress)
             raise KeyboardInterrupt
 
         calls = []
-        stream = bulk(range(3), progress=tell)
+        stream = bulk(range(3), progress=observe)
         with pytest.raises(KeyboardInterrupt):
             await stream.collect()
         assert len(calls) == 1
         check_report(stream.report)
 
     async def test_error_does_not_mask_the_error_of_the_body(self):
-        def tell(progress):
+        def observe(progress):
             raise ZeroDivisionError
 
         with pytest.raises(KeyError):
-            async with bulk(range(3), progress=tell):
+            async with bulk(range(3), progress=observe):
                 raise KeyError
 
 

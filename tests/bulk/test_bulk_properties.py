@@ -91,7 +91,7 @@ def test_one_outcome_for_each_item(backend, given_items, take, script, leave_aft
 
 
 def scripted(script, done, **shape):
-    """An operation that goes by the script, and notes what it has done."""
+    """An operation that follows the script, and records what it has done."""
 
     async def begin(number):
         await anyio.lowlevel.checkpoint()

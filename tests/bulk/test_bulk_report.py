@@ -194,11 +194,11 @@ class TestOptions:
     def test_async_progress(self):
         """It would never be awaited."""
 
-        async def tell(progress):
+        async def observe(progress):
             pass
 
         with pytest.raises(InputError, match="progress: expected a function that is not async"):
-            bulk([], progress=tell)
+            bulk([], progress=observe)
 
     @pytest.mark.parametrize(
         ("options", "words"),

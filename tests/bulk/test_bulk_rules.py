@@ -1,4 +1,4 @@
-"""Rules of bulk runs that hold for each kind of them: sizes, order, and what a refusal costs."""
+"""Rules for bulk runs of every kind: sizes, order, and the cost of a refusal."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_concurrency(kind, connections):
     ],
 )
 def test_batch_size(kind, asked, size):
-    """No more than the service takes well, and one where it takes one."""
+    """At most as many as the service accepts, and one where it accepts one."""
     assert operation(kind, 32, batch_size=asked).batch_size == size
 
 
@@ -119,7 +119,7 @@ async def test_an_empty_budget_fails_no_item(sandbox, clock, anyio_backend):
 
 
 async def test_a_wait_beyond_the_budget_of_time_fails_items_that_can_be_sent_again(patient, sandbox):
-    """A silence longer than `retry.total` is not waited for."""
+    """A pause longer than `retry.total` is not waited for."""
     await patient.datasets.create("flowers")
     sandbox.fail("POST", "/samples_bulk/", status=429, headers={"Retry-After": "3600"}, times=None)
     report = await patient.samples.create_many("sandbox/flowers", samples(3))

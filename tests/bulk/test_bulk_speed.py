@@ -66,7 +66,7 @@ def test_a_run_takes_little_more_than_the_ideal_time(latency, burst, whole_secon
 
 
 def test_two_runs_share_the_gate():
-    """What one run hears, both go by, and so do single calls; together they take what one would."""
+    """A wait requested of one run applies to both, and to single calls; together they take as long as one run."""
     count = 400
 
     async def work(client):

@@ -147,7 +147,7 @@ async def test_exceptions_of_any_class(client, flowers, tmp_path, error, place):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("error", [ClientStateError("closed"), AuthenticationError(401)], ids=["closed", "key"])
-async def test_a_name_that_raises_as_if_the_run_could_not_go_on(client, flowers, error):
+async def test_a_name_that_raises_as_if_the_run_could_not_continue(client, flowers, error):
     """At any use of it, also as the name of the file."""
     for at in range(1, 20):
         trap = hostile.Trap(error, at)
@@ -281,7 +281,7 @@ asyncio.run(main(*sys.argv[1:]))
 @pytest.mark.anyio
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 async def test_full_disk_of_a_download(client, sandbox, flowers, tmp_path, monkeypatch, code):
-    """It is not tried again at once, and says what to free; other files go on."""
+    """It is not tried again at once, and says what to free; the other files continue."""
     urls = [(await client.assets.upload(b"x" * 3_000_000, f"{n}.png")).url for n in range(3)]
 
     def full(file):

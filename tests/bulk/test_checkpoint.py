@@ -24,7 +24,7 @@ BOXES = {"annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [
 
 @pytest.fixture
 def service_clock():
-    """The time by which the service goes."""
+    """The clock of the service."""
     return ManualClock()
 
 
@@ -194,7 +194,7 @@ class TestUncertain:
         """With ``if_exists="error"``, a name that an earlier process of the same run took is not an error."""
         made = await client.samples.create_many(flowers, samples(3), checkpoint=path, if_exists="error")
         uuids = [outcome.uuid for outcome in made.results]
-        with sqlite3.connect(path) as db:  # as a process leaves it that was killed before it heard the answer
+        with sqlite3.connect(path) as db:  # as a process leaves it that was killed before it received the answer
             db.execute("UPDATE items SET status = 'unknown', uuid = NULL WHERE key < '00002'")
         db.close()
         await client.samples.update(uuids[1], attributes={"image": {"url": "https://example.com/other.png"}})

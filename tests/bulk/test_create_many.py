@@ -273,7 +273,7 @@ class TestAnswers:
 
 
 class TestRefusals:
-    """Who fails when a request is refused."""
+    """Which items fail when a request is refused."""
 
     @pytest.mark.parametrize("named", [True, False])
     async def test_one_bad_among_thousands(self, client, sandbox, flowers, named):
@@ -294,7 +294,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("status", [400, 413])
     async def test_search_by_halves(self, status):
-        """Without a word about who is wrong, the bad one is found in a logarithm of requests."""
+        """If the answer does not name the bad item, a logarithmic number of requests finds it."""
 
         def answer(request):
             rows = orjson.loads(body_of(request))
@@ -459,7 +459,7 @@ class TestFaults:
         ],
     )
     async def test_reports(self, one_shot, sandbox, fault, error, status):
-        """The right error, and failed only what surely is not there."""
+        """The right error; only what was certainly not created is failed."""
         await one_shot.datasets.create("flowers")
         sandbox.fail("POST", "/samples_bulk/", times=None, **fault)
 
@@ -481,7 +481,7 @@ class TestFaults:
         assert report.retry_items == samples(2)
 
     async def test_unknown_where_it_could_not_be_found_out(self, patient, sandbox):
-        """The single POST was lost, and so was every look at what had become of it."""
+        """The answer to the single POST was lost, and so were those to all lookups after it."""
         await patient.datasets.create("flowers")
         sandbox.fail("POST", "/samples/", drop="after")
         sandbox.fail("POST", "/samples_bulk/", status=500, times=None)
@@ -506,7 +506,7 @@ class TestFaults:
         assert sorted(names_on(sandbox)) == [item["name"] for item in items]
 
     async def test_leaving_early(self, client, sandbox, flowers):
-        """Every item has its outcome, and the client works on."""
+        """Every item has its outcome, and the client can still be used."""
         sandbox.fail("POST", "/samples_bulk/", status=None, delay=30, skip=1, times=None)
         async with client.samples.stream_create(flowers, samples(20), batch_size=5, concurrency=2) as outcomes:
             async for _ in outcomes:
@@ -604,7 +604,7 @@ class TestIfExists:
         assert report.failures[0].error.path == "uuid"
 
     async def test_failures_alone_with_a_callback(self, client, flowers):
-        """Who looks at the outcomes gets the values."""
+        """A consumer of the outcomes receives the values."""
         seen = []
 
         await client.samples.create_many(flowers, samples(2), keep="failures", on_outcome=seen.append)

@@ -90,7 +90,7 @@ def test_braces():
 
 @one_backend
 async def test_what_is_left_out(tmp_path):
-    """Clutter always, and what `ignore` names; not a file that is named itself."""
+    """Files of operating systems always, and what `ignore` names; not a file that is named itself."""
     make(tmp_path, "a.png", "Thumbs.db", "thumbs.db", ".DS_Store", "desktop.ini", "b/Desktop.ini", "b/c.tmp", "b/d.png")
     make(tmp_path, "raw/e.png", "b/raw/f.png")
     assert await found(tmp_path, tmp_path) == ["a.png", "b/c.tmp", "b/d.png", "b/raw/f.png", "raw/e.png"]

@@ -278,7 +278,7 @@ class TestCancellation:
         assert report.succeeded == 8
 
     async def test_a_disk_that_hangs(self, tmp_path, monkeypatch):
-        """SQLite cannot be interrupted while the system waits for a disk, so its thread is left to itself."""
+        """SQLite cannot be interrupted while the system waits for a disk, so its thread is abandoned."""
         hang, closed = Event(), Event()
         real = Journal.close
 

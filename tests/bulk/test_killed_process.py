@@ -62,7 +62,7 @@ async def items_for(kind, sandbox, folder):
 
 
 async def kill_and_resume(kind, folder, seed):
-    """Kill a run up to three times, each time after some more requests, and let it come to its end."""
+    """Kill a run up to three times, each time after some more requests, and then let it finish."""
     chance = random.Random(seed)
     with Sandbox() as sandbox:
         items = await items_for(kind, sandbox, folder)

@@ -96,9 +96,9 @@ async def test_total_of_a_generator(bars):
 @pytest.mark.parametrize("how", ["cancelled", "raised", "left"])
 async def test_cleaned_up(bars, how):
     """The bar is closed however the run ends: no thread continues to draw."""
-    tell = bars.make("Numbers")
+    show = bars.make("Numbers")
     before = set(threading.enumerate())
-    stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=tell)
+    stream = bulk(range(5), Echo(lambda _: anyio.sleep_forever()), progress=show)
     if how == "cancelled":
         async with anyio.create_task_group() as group:
             group.start_soon(stream.collect)
@@ -126,14 +126,14 @@ async def broken(stream):
 
 async def test_one_after_the_other(bars):
     """The same bar starts from zero for the next run."""
-    tell = bars.make("Numbers")
-    await bulk(range(3), progress=tell).collect()
-    await bulk(range(4), progress=tell).collect()
+    show = bars.make("Numbers")
+    await bulk(range(3), progress=show).collect()
+    await bulk(range(4), progress=show).collect()
     assert "4/4" in bars.last
 
 
 async def test_bars_of_the_caller():
-    """Several runs in one display, which is not ours to stop."""
+    """Several runs in one display, which belongs to the caller and is not stopped."""
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with rich.progress.Progress(console=console) as display:
         async with anyio.create_task_group() as group:
@@ -150,9 +150,9 @@ async def test_bars_of_the_caller():
 def test_remarks():
     """Failures and throttling are shown, and nothing if there are none."""
     bars = Tqdm()
-    tell = bars.make("Numbers")
-    tell(Progress(done=1, failed=0, total=9, elapsed=1))
-    tell(Progress(done=5, failed=2, total=9, elapsed=2, throttled=3, limit=4, bytes_sent=5_000_000, finished=True))
+    show = bars.make("Numbers")
+    show(Progress(done=1, failed=0, total=9, elapsed=1))
+    show(Progress(done=5, failed=2, total=9, elapsed=2, throttled=3, limit=4, bytes_sent=5_000_000, finished=True))
     assert "2 failed, throttled 3x, 4 at once, 2.5 MB/s" in bars.last
     assert "failed" not in bars.file.getvalue().split("\r")[1]
 
@@ -160,10 +160,10 @@ def test_remarks():
 def test_unknown_apart():
     """What may have arrived is not counted as failed."""
     bars = Tqdm()
-    tell = bars.make("Numbers")
-    tell(Progress(done=5, failed=3, unknown=2, total=9, elapsed=1, finished=True))
+    show = bars.make("Numbers")
+    show(Progress(done=5, failed=3, unknown=2, total=9, elapsed=1, finished=True))
     assert "1 failed, 2 unknown" in bars.last
-    tell(Progress(done=6, failed=3, unknown=3, total=9, elapsed=2, finished=True))
+    show(Progress(done=6, failed=3, unknown=3, total=9, elapsed=2, finished=True))
     assert "3 unknown" in bars.last
     assert "failed" not in bars.last
 
@@ -177,9 +177,9 @@ sys.modules |= {"IPython": kernel, "ipykernel.zmqshell": types.ModuleType("ipyke
 import builtins; builtins.get_ipython = ZMQInteractiveShell  # as rich recognizes a notebook
 from segments_async import Progress
 from segments_async import progress
-tell = progress.NAME("Numbers")
-tell(Progress(done=3, failed=0, total=9, elapsed=1.0))
-tell(Progress(done=9, failed=0, total=9, elapsed=1.0, finished=True))
+show = progress.NAME("Numbers")
+show(Progress(done=3, failed=0, total=9, elapsed=1.0))
+show(Progress(done=9, failed=0, total=9, elapsed=1.0, finished=True))
 """
 
 

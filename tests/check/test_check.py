@@ -39,7 +39,7 @@ def run(sandbox, clock):
 
 
 async def test_sandbox_is_as_documented(run, sandbox, clock):
-    """No difference, about 90 requests, and each fact is told at once, and once."""
+    """No difference, about 90 requests, and each fact is reported at once, and once."""
     facts: list[Fact] = []
     report = await run(on_fact=facts.append)
 
@@ -155,7 +155,7 @@ async def test_creation_whose_answer_is_lost(run, sandbox, drop):
 
 
 async def test_dataset_that_cannot_be_deleted(run, sandbox, caplog):
-    """The user is told its name."""
+    """The error names it."""
     sandbox.fail("DELETE", "/datasets/sandbox/segments-async-check-*", times=None, status=500)
     with caplog.at_level(logging.ERROR, "segments_async"):
         report = await run()

@@ -81,7 +81,7 @@ def test_an_array_is_no_json_lines(command):
 
 
 def test_interrupted_and_continued(command, flowers, tmp_path):
-    """SIGINT ends an upload with the counts and how to go on; the same command again does the rest."""
+    """SIGINT ends an upload with the counts and how to continue; the same command again does the rest."""
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(100):
@@ -110,7 +110,7 @@ def test_interrupted_and_continued(command, flowers, tmp_path):
 
 
 def test_interrupted_while_it_waits_for_input(command, samples):
-    """A pipe that nothing is written to does not hold the command."""
+    """A pipe that nothing is written to does not block the command."""
     with subprocess.Popen(
         [*PROGRAM, "labels", "put", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -164,11 +164,11 @@ class Call:
     kind: str
     method: str
     path: str
-    """Of the request that is struck; ``{dataset}``, ``{uuid}``, ``{issue}`` and ``{name}`` are filled in."""
+    """The path of the faulty request; ``{dataset}``, ``{uuid}``, ``{issue}`` and ``{name}`` are filled in."""
     prepare: Callable[[World], Awaitable[None]]
     make: Callable[[World], Awaitable[Any]]
     done: Callable[[World], Any]
-    """What is on the server, in a word."""
+    """What is on the server, as one word."""
     before: Any = None
     """What `done` gives if the call had no effect; a reading call has none anyway."""
     after: Any = None
@@ -201,7 +201,7 @@ def reading(name: str, path: str, prepare: Any, make: Any, shown: Any, expected:
 _D, _S, _L = "/datasets/{dataset}", "/samples/{uuid}/", "/labels/{uuid}/ground-truth/"
 # fmt: off
 CALLS = [
-    # What it is called, its kind, the request that is struck, what has to be there;
+    # Its name, its kind, the request that gets the fault, what has to exist;
     # the call; what shows on the server, before and after.
     reading("datasets.list", "/user/datasets/", a_dataset,
             lambda w: w.client.datasets.list().first(), lambda dataset: dataset is not None, lambda w: True),

@@ -54,7 +54,7 @@ MOST_GROWTH = 5_000_000
 
 PAGE = "<html><title>Be right back</title></html>"
 LOSSES = (ServerError, RateLimitError, TransportError, DecodeError)
-"""What a call may end with in such weather, and nothing else."""
+"""The errors that a call may end with under these faults."""
 
 
 def a_fault(chance: random.Random) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class Round:
         self.samples[name] = image(name)
 
     async def work(self, chance: random.Random, deadline: float) -> None:
-        """Call and call; some calls are cancelled at a random moment."""
+        """Make calls; some are cancelled at a random moment."""
         single: list[Callable[[], Awaitable[None]]] = [
             self.create, self.put, self.update, self.delete, self.upload, self.read, self.look, self.look, self.post,
         ]  # fmt: skip
@@ -311,7 +311,7 @@ def sockets() -> int:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for what the other thread, or the loop, does in its own time."""
+    """Wait for what the other thread, or the loop, does later."""
     with anyio.move_on_after(PATIENT):
         while not condition():  # noqa: ASYNC110 (the server is in another thread)
             await anyio.sleep(0.01)
@@ -319,7 +319,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 async def recover(client: AsyncSegments) -> None:
-    """All is well again: a full pool of calls succeeds at once, and the limit comes back."""
+    """The client has recovered: a full pool of calls succeeds at once, and the limit rises again."""
     calm = client.with_options(timeout=PATIENT)
 
     async def call() -> None:
@@ -355,7 +355,7 @@ async def weather(sandbox: Sandbox, chance: random.Random) -> AsyncIterator[None
 
 
 async def endure(sandbox: Sandbox, seconds: float, round_seconds: float, seed: int) -> None:
-    """Let a client live through *seconds* of chaos, in rounds; see that it is well after each, and gone at the end."""
+    """Use a client under faults for *seconds*, in rounds; check that it recovers after each and leaves nothing."""
     print(f"CHAOS_SEED={seed}")  # noqa: T201 (shown if the test fails)
     tasks_before, sockets_before = tasks(), sockets()
     clock = Clock(

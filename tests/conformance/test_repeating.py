@@ -47,7 +47,7 @@ pytestmark = pytest.mark.anyio
 
 PAGE = "<html><title>Be right back</title></html>"
 READ_SECONDS = 0.5
-"""Patience with an answer, where the clock is real."""
+"""Seconds to wait for an answer, where the clock is real."""
 
 
 FAULTS: dict[str, list[dict[str, Any]]] = {
@@ -70,10 +70,10 @@ TIMEOUT_FAULT = {"status": None, "stall": 30.0}
 
 @frozen
 class Expected:
-    """What a call comes to."""
+    """The result of a call."""
 
     requests: int
-    """To the endpoint that is struck."""
+    """Requests to the endpoint that gets the fault."""
     error: type[SegmentsError] | None = None
     done: bool = True
     """Whether it took effect on the server, which it does once at most."""
@@ -230,7 +230,7 @@ async def test_repeating_after_a_timeout(sandbox, clock, tmp_path, wire):
     ],
 )
 async def test_creations_that_are_carried_out_late(sandbox, clock, tmp_path, anyio_backend, patience, delays):
-    """The server takes up the first request only when the client has given it up, looked, and is sending another."""
+    """The server handles the first request only after the client has given up, looked it up, and is sending another."""
     creations = [call for call in CALLS if call.kind in {NAMED, SAMPLE}]
     async with connected(sandbox, "slots", clock, timeout=httpx.Timeout(30, read=patience)) as client:
         worlds = [World(sandbox, client, tmp_path) for _ in creations]

@@ -214,7 +214,7 @@ def test_the_page_has_no_way_to_make_html_of_names():
     assert not re.search(r"""(src|href)=.?(https?:)?//""", (STATIC / "index.html").read_text())
 
 
-def test_the_page_is_told_how_many_samples_it_does_not_show(web, sandbox, png, until, monkeypatch):
+def test_the_page_says_how_many_samples_it_does_not_show(web, sandbox, png, until, monkeypatch):
     """Of the dataset, whatever the length of the list."""
     assert web.get("/samples").json()["total"] == 0
     monkeypatch.setattr("examples.fastapi_app.app.MAX_SAMPLES", 2)

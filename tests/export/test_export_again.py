@@ -243,7 +243,7 @@ async def test_a_summary_of_others(client, shapes, tmp_path, sandbox, kind):
 
 
 async def test_an_export_that_failed(client, segmentation, tmp_path):
-    """The JSON file of the export before is gone as soon as its images may be others, and a third export heals it."""
+    """The JSON file of the export before is gone as soon as its images may be others, and a third export repairs it."""
     path = segmentation.write(tmp_path)
     first = await client.releases.export(path, tmp_path / "out", "coco-panoptic")
     expected = tree(tmp_path / "out")
@@ -442,7 +442,7 @@ async def test_one_format_at_once(client, tmp_path, caplog, kind):
 
 
 async def test_processes_at_once(sandbox, shapes, tmp_path):
-    """The lock holds between processes, and that of a killed one holds nothing."""
+    """The lock works between processes, and a killed process releases it."""
     path = shapes.write(tmp_path)
     code = """
 import os, sys, time, anyio

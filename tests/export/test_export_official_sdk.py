@@ -32,7 +32,7 @@ def official(tmp_path, monkeypatch):
         cache = folder / FOLDER
         cache.mkdir(parents=True, exist_ok=True)
         for name, array in builder.bitmaps.items():
-            # Its cache holds bitmaps as grey PNGs of 16 bits, which it cannot write with Pillow 13, but reads.
+            # Its cache contains bitmaps as grey PNGs of 16 bits, which it cannot write with Pillow 13, but reads.
             stem = name.rsplit(".", 1)[0]
             Image.fromarray(array.astype(np.uint16)).save(cache / f"{stem}_label_ground-truth.png")
         monkeypatch.chdir(folder)

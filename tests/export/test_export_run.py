@@ -232,7 +232,7 @@ async def test_an_image_that_cannot_be_fetched(client, tmp_path):
 
 
 async def test_names_stay_inside_the_folder(client, tmp_path):
-    """A sample may be called whatever it likes."""
+    """A sample may have any name."""
     builder = ReleaseBuilder(client, "segmentation-bitmap")
     names = ["../../etc/passwd", "/abs/a.jpg", "meadow/b.jpg", "..", "x" * 300 + ".jpg", "nul\0.jpg", "c\\d.jpg"]
     for name in names:

@@ -1,4 +1,4 @@
-"""Shapes that a format cannot hold are left out and counted; at the edge of the image they are clipped."""
+"""Shapes that a format cannot represent are left out and counted; at the edge of the image they are clipped."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_left_out_of_yolo(client, tmp_path, annotation, reason):
 
 
 async def test_a_box_too_thin_for_yolo(client, tmp_path):
-    """Six digits do not hold its width; in COCO it is a box."""
+    """Six digits cannot represent its width; in COCO it is a box."""
     annotation = shape("bbox", (39.99999, 0), (40, 20))
 
     assert await export(client, tmp_path, annotation, "yolo") == ([], {"boxes without area": 1})

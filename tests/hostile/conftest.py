@@ -51,7 +51,7 @@ def together() -> Callable[[int, Callable[[int], Any]], Any]:
         async def one(index: int) -> None:
             try:
                 results[index] = await work(index)
-            except Exception as error:  # noqa: BLE001 (whoever asked looks at it)
+            except Exception as error:  # noqa: BLE001 (the caller examines it)
                 results[index] = error
 
         async with anyio.create_task_group() as group:

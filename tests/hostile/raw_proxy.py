@@ -9,7 +9,7 @@ from raw_server import Peer, Request, answer, head
 
 
 def relay(peer: Peer, request: Request) -> None:
-    """Tunnel a CONNECT to where it wants to go; to send anything else on is not in it."""
+    """Tunnel a CONNECT to its target; other requests are not forwarded."""
     host, _, port = request.target.rpartition(":")
     with socket.create_connection((host, int(port))) as there:
         peer.send(head("200 Connection established"))
@@ -65,4 +65,4 @@ PROXY_FAULTS = {
     "reset": reset,
     "nonsense": speak_nonsense,
 }
-"""What a proxy can do instead of a tunnel, by its name; nothing has left for the service then."""
+"""Faults of a proxy, by name: it opens no tunnel, so nothing is sent to the service."""

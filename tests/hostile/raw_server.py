@@ -27,7 +27,7 @@ from typing import Any, Self
 from attrs import define, field
 
 MOST_SECONDS = 10.0
-"""No connection lives longer, so that no test hangs for the sake of a server."""
+"""Maximum seconds of a connection, so that no test hangs."""
 _NO_LINGER = struct.pack("ii", 1, 0)
 _CHUNK_BYTES = 256 * 1024
 
@@ -35,7 +35,7 @@ Script = Callable[["Peer", "Request"], object]
 
 
 class ServerLeftError(OSError):
-    """The server was left, or has had enough, while a script was still waiting."""
+    """The server was stopped, or the connection's time was over, while a script was waiting."""
 
 
 class HungUpError(OSError):
@@ -44,7 +44,7 @@ class HungUpError(OSError):
 
 @define(eq=False)
 class Request:
-    """What came, as far as it has been read."""
+    """A request, as far as it was read."""
 
     method: str
     target: str
@@ -78,7 +78,7 @@ class Peer:
 
     def __init__(self, plain: socket.socket, stopping: threading.Event, most_seconds: float) -> None:
         self.requests: list[Request] = []
-        """What came over this connection."""
+        """The requests of this connection."""
         self.closed = False
         self.plain = plain
         """The socket, beneath TLS."""
@@ -161,17 +161,17 @@ class Peer:
         self.pause(math.inf)
 
     def half_close(self) -> None:
-        """End what the server says; under TLS, without saying so."""
+        """Close the sending side; under TLS, without a close notification."""
         self.plain.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close; if something was not read, the client meets a reset. Under TLS, without saying so."""
+        """Close; if data was not read, the client receives a reset. Under TLS, without a close notification."""
         self.closed = True
         self._stream.close()
         self.plain.close()
 
     def reset(self) -> None:
-        """Cut the connection: whatever is under way is lost."""
+        """Reset the connection: data in flight is lost."""
         self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.close()
 
@@ -205,7 +205,7 @@ class RawServer:
         most_seconds: float = MOST_SECONDS,
     ) -> None:
         self.requests: list[Request] = []
-        """What came, over all connections, in order."""
+        """The requests of all connections, in order."""
         self.connections: list[Peer] = []
         self._script = script
         self._context = context
@@ -224,7 +224,7 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
@@ -274,7 +274,7 @@ class RawServer:
                 self._serve_one(peer)
         except OSError:
             pass  # one of both hung up
-        except Exception as error:  # noqa: BLE001 (a mistake in a script, which the test is to tell)
+        except Exception as error:  # noqa: BLE001 (a mistake in a script, which the test reports)
             self._problem = error
         finally:
             peer.close()
@@ -316,7 +316,7 @@ def answer(
         content: Bytes as they are, or what becomes JSON.
         status: Its number, or all that follows the version.
         headers: More of them.
-        length: What ``Content-Length`` says: True for the truth, None to leave it out, or anything else.
+        length: The ``Content-Length``: True for the real length, None to leave it out, or anything else.
     """
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     fields: dict[str, object] = {"Content-Type": "application/json"}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from raw_server import Peer, RawServer, Request, Script, answer
 
 REFUSAL = b"<Error><Code>AccessDenied</Code><Message>Invalid according to Policy: Policy expired.</Message></Error>"
-"""S3's words."""
+"""An error of S3, as XML."""
 
 
 def refusal(status: int = 403) -> bytes:
@@ -31,7 +31,7 @@ def refuse_and_read_no_more(peer: Peer, request: Request) -> None:
 
 
 def refuse_and_drain(peer: Peer, request: Request) -> None:
-    """Answer 403 before the file was read, and take the rest politely."""
+    """Answer 403 before the file was read, and read the rest."""
     peer.read_body(request, 1000)
     peer.send(refusal())
     peer.half_close()
@@ -61,13 +61,13 @@ def file_answer(
     content: bytes, *, tag: str | None = '"1"', first: int | None = None, total: int | None = None
 ) -> bytes:
     """
-    Make the answer of a host that holds *content*.
+    Make the answer of a host that has *content*.
 
     Args:
         content: The whole file.
         tag: Its ETag.
         first: From which byte on it is sent, as a 206; None is the whole.
-        total: What the 206 says of the whole file's size; by default the truth.
+        total: The size of the whole file in the 206; by default the real one.
     """
     headers: dict[str, object] = {"Content-Type": "image/png"} | ({} if tag is None else {"ETag": tag})
     if first is None:
@@ -82,7 +82,7 @@ def range_start(request: Request) -> int:
 
 
 def first_then(first: Callable[[Peer], object], then: Script) -> Script:
-    """Do something else at the first request."""
+    """Use another script for the first request."""
 
     def script(peer: Peer, request: Request) -> None:
         if request.number == 0:

@@ -12,11 +12,11 @@ SPOILT_RECORD = b"\x17\x03\x03\x00\x20" + b"z" * 32
 PLAIN_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 """A fatal alert (handshake_failure) that is not encrypted."""
 NO_RECORD = b"HTTP/1.1 400 Bad Request\r\n\r\n"
-"""Plain HTTP in the middle of TLS, as of a balancer that gave up."""
+"""Plain HTTP in the middle of TLS, as from a failing load balancer."""
 
 
 class Authority:
-    """Signs the certificates of the servers; who trusts it, trusts them."""
+    """Signs the certificates of the servers."""
 
     def __init__(self) -> None:
         self._ca = trustme.CA()
@@ -31,7 +31,7 @@ class Authority:
         Make what a server speaks TLS with.
 
         Args:
-            wants_certificate: Refuse clients that have none; with TLS 1.3 they hear it after their handshake only.
+            wants_certificate: Refuse clients that have none; with TLS 1.3 they learn it only after their handshake.
         """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._certificate.configure_cert(context)

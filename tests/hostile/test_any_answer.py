@@ -15,7 +15,7 @@ from wires import KEY, WIRES, connected, within
 from segments_async import RetryPolicy, SegmentsError
 
 SECONDS = 0.5
-"""Patience with one answer."""
+"""Seconds to wait for one answer."""
 
 words = st.text(max_size=30)
 anything = st.recursive(
@@ -72,7 +72,7 @@ headers = st.lists(
 
 @st.composite
 def answers(draw):
-    """Draw bytes: any at all, or what looks like an answer."""
+    """Draw bytes: arbitrary ones, or some that resemble an answer."""
     if draw(st.booleans()):
         return draw(st.binary(max_size=300))
     status = draw(

@@ -188,7 +188,7 @@ async def test_one_version(connect, tmp_path, later):
 
 @WIRES
 @pytest.mark.parametrize("status", [200, 206])
-async def test_part_that_nobody_asked_for(connect, status):
+async def test_part_that_was_not_requested(connect, status):
     """An answer with a range is what that range says, also at the first request: never the whole file."""
     words = {"ETag": '"1"', "Content-Range": f"bytes 100-{len(FILE) - 1}/{len(FILE)}"}
     with RawServer(lambda peer, _: peer.send(answer(FILE[100:], status, PNG | words))) as host, within(4):

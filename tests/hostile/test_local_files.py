@@ -1,4 +1,4 @@
-"""What was listed is what is read, and whatever a path or a file object does is one InputError."""
+"""The file that was listed is the one that is read; whatever a path or a file object raises is one InputError."""
 
 from __future__ import annotations
 

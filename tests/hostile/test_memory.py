@@ -1,4 +1,4 @@
-"""A small answer that means much costs at most the limit and a bounded rest."""
+"""A small answer that expands a lot needs at most the limit and a bounded amount more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before a tunnel stands nothing has left for the service: no outcome is unknown, and every wait ends."""
+"""Before a tunnel exists, nothing was sent to the service: no outcome is unknown, and every wait ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def proxied(trusted, monkeypatch):
 
 @WIRES
 async def test_relay(connect, proxied, trusted):
-    """Through a proxy that does its work, calls arrive."""
+    """Calls arrive through a working proxy."""
     with (
         RawServer(lambda peer, request: peer.send(answer({"asked": request.path})), context=trusted.context()) as api,
         RawServer(relay) as proxy,

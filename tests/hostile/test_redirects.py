@@ -57,7 +57,7 @@ async def test_forms_of_the_address(connect, location):
 
 @WIRES
 async def test_circle(connect):
-    """To and fro between two addresses has an end."""
+    """A loop between two addresses ends."""
 
     def script(peer, request):
         other = request.path.rstrip("/") if request.path.endswith("/") else request.path + "/"

@@ -199,7 +199,7 @@ WORDS = {
 @WIRES
 @pytest.mark.parametrize("words", WORDS)
 async def test_signature_in_the_words_of_a_refusal(connect, words):
-    """Whoever answers, and wherever in the answer: it is in no error."""
+    """No error contains it, whichever host answers, and wherever in the answer it is."""
     with RawServer(lambda peer, _: peer.send(WORDS[words])) as server, within(5):
         async with connect(server.url, retry=ONCE, timeout=0.3) as client:
             with pytest.raises(SegmentsError) as of_api:

@@ -112,7 +112,7 @@ TOO_LONG = {
 @WIRES
 @pytest.mark.parametrize("first", TOO_LONG)
 async def test_body_that_is_longer_than_it_says(connect, first, wire):
-    """However the end of an answer is told, what comes behind it is not the next one."""
+    """However the end of an answer is marked, bytes after it are not the next answer."""
 
     def script(peer, request):
         peer.send(TOO_LONG[first] if request.number == 0 else answer({"asked": request.path}))
@@ -158,7 +158,7 @@ async def test_head_of_a_body(connect, stray):
 
 @WIRES
 async def test_file_with_a_stray_answer(connect):
-    """Files are told apart as answers are."""
+    """The same for downloads of files."""
 
     def script(peer, request):
         peer.send(answer(request.path.encode()) + (answer(b"else") if request.number == 0 else b""))

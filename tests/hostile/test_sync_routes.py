@@ -1,4 +1,4 @@
-"""Sync routes of FastAPI hold all threads of anyio while they wait for a client: it has its own."""
+"""Sync routes of FastAPI occupy all threads of anyio while they wait for a client, which has its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RELEASE = b'{"name": "v1"}'
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """Run uvicorn in a thread; gives its URL. A blocked application is left to itself."""
+    """Run uvicorn in a thread; gives its URL. A blocked application is abandoned."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

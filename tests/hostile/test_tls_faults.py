@@ -94,7 +94,7 @@ async def test_certificate_that_is_wanted(connect, trusted):
 @WIRES
 @FAULTS
 async def test_one_of_many(connect, trusted, fault):
-    """In a bulk run the struck item is sent again, and all are done."""
+    """In a bulk run the affected item is sent again, and all are done."""
 
     def script(peer, request):
         if request.number == 2:

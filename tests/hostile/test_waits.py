@@ -1,4 +1,4 @@
-"""Every wait ends: no server, however busy it looks, holds a call beyond its limits."""
+"""Every wait ends: no server, however active it seems, delays a call beyond its limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from segments_async import (
 pytestmark = pytest.mark.anyio
 
 READ = 0.3
-"""Patience with one answer; every server here says something more often, or nothing."""
+"""Seconds to wait for one answer; every server here sends something more often, or nothing."""
 SLACK = 1.0
 CONTINUE = head("100 Continue")
 SPACES = itertools.repeat(32)
@@ -108,7 +108,7 @@ async def test_write(connect, slow):
 @WIRES
 @pytest.mark.parametrize("slow", SOME)
 async def test_next_call(connect, slow):
-    """The place of a call that was cut off is free again."""
+    """The slot of a call that was cut off is free again."""
 
     def script(peer, request):
         if request.path == "/slow/":
@@ -188,7 +188,7 @@ SLOW_FILES = {
 @pytest.mark.parametrize("way", ["read", "download_many"])
 @pytest.mark.parametrize("slow", SLOW_FILES)
 async def test_slow_file(connect, tmp_path, slow, way):
-    """A file may take hours, but not for a byte a minute: there is a floor on the rate."""
+    """A file may take hours, but it has a minimum rate: a byte a minute is too slow."""
     with RawServer(lambda peer, _: SLOW_FILES[slow](peer)) as host, within(4):
         async with connect("http://127.0.0.1:1", timeout=2, retry=ONCE, clock=fast_clock()) as client:
             if way == "read":
@@ -202,7 +202,7 @@ async def test_slow_file(connect, tmp_path, slow, way):
 
 @WIRES
 async def test_slow_upload(connect):
-    """So there is for uploads."""
+    """Uploads have a minimum rate too."""
 
     def script(peer, request):
         while len(request.body) < request.length:

@@ -61,7 +61,7 @@ async def connected(wire: str, base_url: str, **options: Any) -> AsyncIterator[A
 
 
 PATIENCE = 3
-"""How many times slower than usual a shared machine may be; what these tests look for takes for ever."""
+"""How many times slower than usual a shared machine may be; the failures that these tests look for never end."""
 
 
 @contextmanager

@@ -37,14 +37,14 @@ STEPS = st.lists(
 
 @given(STEPS, st.sampled_from([None, 50.0]))
 @settings(max_examples=100)
-def test_the_script_follows_the_rules(redis_url, steps, told):
+def test_the_script_follows_the_rules(redis_url, steps, fixed):
     """Step by step, the same answers as those of `SharedRate`."""
     server = redis.Redis.from_url(redis_url)
     script, key = server.register_script(_SCRIPT), uuid.uuid4().hex
-    state, now = SharedRate(told), 1_000.0
+    state, now = SharedRate(fixed), 1_000.0
     for seconds, owner, (step, value) in steps:
         now += seconds
-        answer = script(keys=[key], args=[step, owner, repr(value), repr(told or 0), repr(now)])
+        answer = script(keys=[key], args=[step, owner, repr(value), repr(fixed or 0), repr(now)])
         if step == "reserve":
             calls, wait, spacing, measure = answer
             expected = state.reserve(now, owner, value)
@@ -63,7 +63,7 @@ async def limiter(redis_url):
 
 
 @pytest.mark.asyncio
-async def test_a_wait_named_to_one_client_holds_all(sandbox, redis_url):
+async def test_a_wait_requested_of_one_client_pauses_all(sandbox, redis_url):
     """Two clients of one key, each with a limiter of its own."""
     prefix = f"{uuid.uuid4().hex}:"
     one, other = (
@@ -206,7 +206,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
 
 
 def test_processes_keep_one_rate(redis_url):
-    """Three processes; one of them is killed, and the others go on."""
+    """Three processes; one of them is killed, and the others continue."""
     prefix = f"{uuid.uuid4().hex}:"
     command = [sys.executable, "-c", WORKER, redis_url, prefix]
     workers = [

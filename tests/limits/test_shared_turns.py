@@ -20,8 +20,8 @@ from segments_async._wire.shared_rate import SharedRate, Turns
 class Shared:
     """One state for all; each client has a view of its own, and every question takes a millisecond."""
 
-    def __init__(self, told=None):
-        self.state = SharedRate(told)
+    def __init__(self, fixed=None):
+        self.state = SharedRate(fixed)
         self.questions = 0
         self.keys = set()
 
@@ -90,7 +90,7 @@ def labels(count):
 
 
 def put_by_several(bucket, limiters, count):
-    """Seconds that *count* labels of each client take in all, and the labels of each in the middle of that time."""
+    """Seconds that *count* labels of each client take in total, and the labels of each in the middle of that time."""
     done_at = [[] for _ in limiters]
 
     async def put(number, limiter):
@@ -114,10 +114,10 @@ def put_by_several(bucket, limiters, count):
     ("latency", "burst"),
     [(0.02, 50), *(pytest.param(*case, marks=pytest.mark.full) for case in [(0.002, 10), (0.05, 100)])],
 )
-@pytest.mark.parametrize(("told", "at_most"), [(RATE, 1.03), (None, 1.25)])
-def test_four_clients(latency, burst, told, at_most):
-    """4,000 labels; a told rate is kept, another is measured. The shares are those of the second half."""
-    shared = Shared(told)
+@pytest.mark.parametrize(("fixed", "at_most"), [(RATE, 1.03), (None, 1.25)])
+def test_four_clients(latency, burst, fixed, at_most):
+    """4,000 labels; a fixed rate is kept, another is measured. The shares are those of the second half."""
+    shared = Shared(fixed)
     bucket = Bucket(burst=burst, latency=latency, whole_seconds=True, grace=latency + FRESH_SECONDS)
     seconds, shares = put_by_several(bucket, [shared.view(name) for name in "abcd"], 1000)
 
@@ -126,7 +126,7 @@ def test_four_clients(latency, burst, told, at_most):
     assert min(shares) >= 0.8 * max(shares)
     assert shared.questions <= 0.5 * 4000
     assert len(shared.keys) == 1
-    if told:
+    if fixed:
         assert bucket.refused == 0
         assert seconds >= 0.98 * 4000 / RATE
 
@@ -227,7 +227,7 @@ def test_cancelled_calls_give_their_turns_back():
 
 @pytest.mark.parametrize("answer", [None, (1, 0, -1), lambda: anyio.sleep(30)], ids=["error", "nonsense", "silence"])
 def test_a_limiter_that_cannot_be_reached_costs_little(answer, caplog):
-    """The client goes on with its own limiter, says so once, and asks again later."""
+    """The client continues with its own limiter, warns once, and asks again later."""
     lost = Lost(answer)
     bucket = Bucket(burst=50, latency=0.02)
     with caplog.at_level(logging.WARNING, logger="segments_async"):

@@ -19,7 +19,7 @@ MODELS = sorted(
     },
     key=lambda model: model.__name__,
 )
-TELLING = {
+DISTINGUISHING = {
     *("annotations", "attributes", "frames", "image", "pcd", "point_annotations", "segmentation_bitmap", "sensors"),
     *("input_type", "model", "name", "task_type", "type"),
 }
@@ -27,7 +27,7 @@ TELLING = {
 
 words = st.text(st.characters(codec="utf-8"), max_size=6)
 keys = st.sampled_from(["extra", "camelCase", "self", "get", "key", ""]) | words
-foreign_keys = keys.filter(lambda key: key not in TELLING)
+foreign_keys = keys.filter(lambda key: key not in DISTINGUISHING)
 integers = st.integers(-(2**63), 2**64 - 1)
 numbers = integers | st.floats(allow_nan=False, allow_infinity=False)
 anything = st.recursive(

@@ -1,4 +1,4 @@
-"""PCD files that are damaged, cut, or promise what they do not have: a `DecodeError`, without much memory or time."""
+"""PCD files that are damaged or cut, or state more points than they have: a `DecodeError`, soon and in little memory."""
 
 from __future__ import annotations
 

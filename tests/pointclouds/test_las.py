@@ -115,7 +115,7 @@ def test_cut_files(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", ["las", "laz"])
 def test_promised_points(tmp_path, suffix):
-    """A header that promises 10^12 points, of which the file has a thousand."""
+    """A header that states 10^12 points, of which the file has a thousand."""
     path = tmp_path / f"a.{suffix}"
     save(path, point_format=6, version="1.4")
     content = bytearray(path.read_bytes())
@@ -140,7 +140,7 @@ def test_damaged_bytes(tmp_path_factory, suffix, changes):
 
 @pytest.mark.parametrize("place", [96, 100, 243])
 def test_promised_records(tmp_path, place):
-    """A header that promises 4 billion records, which laspy would look for; it must not take minutes."""
+    """A header that states 4 billion records, which laspy would look for; it must not take minutes."""
     path = tmp_path / "a.las"
     save(path, point_format=6, version="1.4")
     content = bytearray(path.read_bytes())

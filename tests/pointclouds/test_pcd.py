@@ -49,7 +49,7 @@ def test_round_trip(encoding, content):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("count", [2, 200_001])
 def test_another_reader(tmp_path, encoding, count):
-    """pypcd4, which nobody here wrote, reads the same; beyond one chunk too."""
+    """pypcd4, an independent reader, reads the same; beyond one chunk too."""
     places = np.random.default_rng(1).normal(0, 50, (count, 3)).astype(np.float32)
     intensity = np.arange(count) % 65_536
     array_to_pcd(places, tmp_path / "a.pcd", intensity=intensity, rgb=[[1, 2, 3]] * count, encoding=encoding)

@@ -22,7 +22,7 @@ BOXES = {"annotations": [{"id": 1, "category_id": 1, "type": "bbox", "points": [
 TRACK = {"type": "track", "trackNumber": 7}
 SAMPLE = {"metadata": {"a": 1}, "priority": 2, "assigned_labeler": "joe", "assigned_reviewer": "joe", "readme": "x"}
 ONLY_OURS = {"use_timestamps_for_interpolation", "noncollaborator_can_label", "noncollaborator_can_review", "tags"}
-"""Settings that the SDK cannot give to a new dataset, or at all."""
+"""Settings that the SDK cannot give to a new dataset, or to any dataset."""
 
 
 def settings_of(*names_left_out):

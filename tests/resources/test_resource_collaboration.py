@@ -275,7 +275,7 @@ async def test_tags(client, sandbox):
 
 
 async def test_new_datasets_are_private(client, sandbox):
-    """Whatever the service does without the key, it is sent unless told otherwise."""
+    """`public` is sent with every new dataset, as the service's default is not documented."""
     for given, sent in [({}, False), ({"public": None}, False), ({"public": True}, True)]:
         dataset = await client.datasets.create(f"new-{given}", **given)
         assert dataset.public is sent

@@ -159,8 +159,8 @@ def test_httpx_has_a_module_for_its_command_line():
     assert httpx._main.__name__ == lean_import._COMMAND
 
 
-def test_aiohttp_session_repeats_by_itself_unless_told_not_to():
-    """The attribute that turns that off."""
+def test_aiohttp_session_has_a_switch_for_its_own_repetitions():
+    """The attribute that turns them off."""
     aiohttp = pytest.importorskip("aiohttp")
     assert "_retry_connection" in aiohttp.ClientSession.ATTRS
 

@@ -24,7 +24,7 @@ LONGEST = 0.03
 
 @pytest.fixture
 def peak(monkeypatch):
-    """What `SlotTransport.connections` ever was, at most."""
+    """The highest value that `SlotTransport.connections` had."""
     values = [0]
 
     def assign(transport, value):

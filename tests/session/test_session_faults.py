@@ -275,7 +275,7 @@ async def test_answer_that_is_not_http(method, open_client, options, serving):
     assert type(caught.value) is (OutcomeUnknownError if method == "POST" else TransportError)
 
 
-# httpx leaves its generators halfway then, which trio tells in a warning.
+# httpx then leaves its generators halfway, about which trio warns.
 @pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 async def test_answer_that_is_not_gzip(world):
     world.sandbox.fail("GET", "*", times=None, status=200, body=b"not compressed", headers={"Content-Encoding": "gzip"})

@@ -61,7 +61,7 @@ async def test_each_gets_its_own_error():
 
 
 async def test_one_that_goes_is_cancelled(anyio_backend):
-    """Those who went along are not left waiting, also where asyncio leaves the thread behind."""
+    """Other tasks of the batch do not wait for ever, also where asyncio abandons the thread."""
     batcher, started, go_on, taken = ThreadBatcher(), threading.Event(), threading.Event(), []
 
     def slow():

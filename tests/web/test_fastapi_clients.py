@@ -111,7 +111,7 @@ def test_without_a_key_it_does_not_start(monkeypatch):
 
 
 def test_a_client_instead_of_a_factory_is_refused(factory):
-    """The mistake that a test client would punish much later, by an error about event loops."""
+    """Otherwise a test client would fail much later, with an error about event loops."""
     with pytest.raises(InputError, match="factory: expected a function that creates a client"):
         lifespan(AsyncSegments("some-key"))
     with pytest.raises(InputError, match="expected it to return an AsyncSegments"), TestClient(open_app(lambda: 7)):

@@ -44,7 +44,7 @@ class World:
         async def flowers(upload: Upload, client: AsyncSegments, *, dataset: str, count: int) -> BulkReport[Any]:
             async def files():
                 for number in range(count):
-                    if number >= count // 2:  # the test holds back the second half
+                    if number >= count // 2:  # the test delays the second half
                         await anyio.to_thread.run_sync(world.held.wait, abandon_on_cancel=True)
                     world.handed += 1
                     yield f"{number}.png", b"..."

@@ -1,4 +1,4 @@
-"""Uploads under two hands at once, routers included in odd places, and events through proxies."""
+"""Concurrent operations on uploads, routers included in unusual places, and events through proxies."""
 
 import asyncio
 import functools
@@ -368,7 +368,7 @@ def test_events_pass_proxies(tmp_path, origin):
         assert web.get(f"/uploads/{job}/events", headers={"Last-Event-ID": found[-1]["id"]}).status_code == 204
 
 
-def test_a_stream_goes_on_after_the_last_event(tmp_path, monkeypatch):
+def test_a_stream_resumes_after_the_last_event(tmp_path, monkeypatch):
     """What the client has is not sent again."""
     monkeypatch.setattr(_routes, "STREAM_SECONDS", 0.1)
     server = Server(tmp_path / "uploads")

@@ -1,4 +1,4 @@
-"""What a queue of uploads keeps, whoever dies: in one process, on a real Redis."""
+"""What a queue of uploads keeps when its processes die: in one process, on a real Redis."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def state(store, name):
 
 
 async def die(client, backend, name):
-    """What is left of a worker that was killed, once its lease has ended."""
+    """The upload of a worker that was killed, once its lease has ended."""
     await client.delete(f"{backend.name}:lease:{name}")
 
 
@@ -212,7 +212,7 @@ async def test_a_lease_that_is_lost(site, store, client, backend):
 
 
 def waits_of(site):
-    """The waits of the upload function that go on."""
+    """The events for which the upload function waits."""
     return site.held._waiters
 
 

@@ -42,7 +42,7 @@ def test_refused_calls_go_first():
     assert calls.admitted == [0, 2]
 
 
-def test_a_hold_stops_all_calls_and_is_never_shortened():
+def test_a_pause_stops_all_calls_and_is_never_shortened():
     limiter = Limiter(4)
     calls = Calls(limiter)
     limiter.pause(7.0)
@@ -123,7 +123,7 @@ def test_back_at_four_fifths_within_ten_round_trips():
 
 
 def test_a_cancelled_call_wakes_the_next():
-    """The first in the queue watches for the end of a hold; when it leaves, the next is notified."""
+    """The first in the queue waits for the end of a pause; when it leaves, the next is notified."""
     limiter = Limiter(1)
     limiter.pause(5.0)
     notified: list[str] = []
@@ -136,8 +136,8 @@ def test_a_cancelled_call_wakes_the_next():
     assert limiter.is_head(second)
 
 
-def test_a_hold_wakes_the_next_call():
-    """It waited for a free place, and now has to watch for the end of the hold."""
+def test_a_pause_wakes_the_next_call():
+    """It waited for a free slot, and now has to wait for the end of the pause."""
     limiter = Limiter(1)
     notified: list[str] = []
     limiter.enter(Ticket(lambda: None), 0.0)
@@ -148,7 +148,7 @@ def test_a_hold_wakes_the_next_call():
 
 
 class Gate(RuleBasedStateMachine):
-    """Any mixture of calls that arrive, are cancelled, answered or refused, with holds between."""
+    """Any mixture of calls that arrive, are cancelled, answered or refused, with pauses between."""
 
     @initialize(capacity=st.integers(1, 6))
     def start(self, capacity: int) -> None:
@@ -191,7 +191,7 @@ class Gate(RuleBasedStateMachine):
         self.limiter.withdraw(ticket, self.now)
 
     @rule(seconds=st.floats(0, 5))
-    def hold(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         self.limiter.pause(self.now + seconds)
 
     @rule(seconds=st.floats(0, 10))

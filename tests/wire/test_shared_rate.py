@@ -32,9 +32,9 @@ def test_without_a_limit_everything_may_be_sent_at_once():
     assert SharedRate().reserve(5.0, "a", 32) == Turns(32)
 
 
-def test_a_told_rate_is_spread_over_the_processes():
+def test_a_fixed_rate_is_spread_over_the_processes():
     """Each gets a tenth of a second's turns, one lease after the other."""
-    state = SharedRate(told=100.0)
+    state = SharedRate(fixed=100.0)
     first, second, third = (state.reserve(50.0, owner, 32) for owner in "aba")
 
     assert first == Turns(10, 0.0, 0.01)
@@ -46,9 +46,9 @@ def test_a_told_rate_is_spread_over_the_processes():
     st.floats(1, 1000),
     st.lists(st.tuples(st.floats(0, 0.3), st.integers(0, 40), st.sampled_from("abcd")), min_size=1, max_size=60),
 )
-def test_a_told_rate_is_never_exceeded(rate, asked):
+def test_a_fixed_rate_is_never_exceeded(rate, asked):
     """In any time, beyond the turns that were late by `CATCH_UP_SECONDS` at most."""
-    state, now, sent = SharedRate(told=rate), 1000.0, []
+    state, now, sent = SharedRate(fixed=rate), 1000.0, []
     for seconds, most, owner in asked:
         now += seconds
         turns = state.reserve(now, owner, most)
@@ -61,9 +61,9 @@ def test_a_told_rate_is_never_exceeded(rate, asked):
 
 
 @given(st.floats(10, 1000), st.integers(1, 5))
-def test_a_told_rate_is_used(rate, processes):
+def test_a_fixed_rate_is_used(rate, processes):
     """If each process asks again when its turns are over, there is no gap."""
-    state, now, calls = SharedRate(told=rate), 0.0, 0
+    state, now, calls = SharedRate(fixed=rate), 0.0, 0
     free_at = dict.fromkeys(map(str, range(processes)), 0.0)
     while now < 20.0:
         owner = min(free_at, key=free_at.__getitem__)
@@ -75,8 +75,8 @@ def test_a_told_rate_is_used(rate, processes):
     assert calls == pytest.approx(rate * 20, rel=0.02, abs=33 * processes + 0.2 * rate)
 
 
-def test_a_wait_holds_every_process():
-    state = SharedRate(told=100.0)
+def test_a_wait_pauses_every_process():
+    state = SharedRate(fixed=100.0)
     state.refused(10.0, 3.0)
 
     assert state.reserve(11.0, "b", 5) == Turns(0, 2.0)
@@ -86,7 +86,7 @@ def test_a_wait_holds_every_process():
 
 
 def test_the_longest_wait_counts():
-    state = SharedRate(told=100.0)
+    state = SharedRate(fixed=100.0)
     state.refused(10.0, 30.0)
     state.refused(11.0, 1.0)
 
@@ -94,7 +94,7 @@ def test_the_longest_wait_counts():
 
 
 def test_turns_that_were_not_used_are_given_to_others():
-    state = SharedRate(told=100.0)
+    state = SharedRate(fixed=100.0)
     state.reserve(10.0, "a", 10)
     state.give_back(10.0, 10)
 
@@ -103,7 +103,7 @@ def test_turns_that_were_not_used_are_given_to_others():
 
 def test_a_process_that_died_takes_no_turns_with_it():
     """What it had is over when its time is over."""
-    state = SharedRate(told=100.0)
+    state = SharedRate(fixed=100.0)
     state.reserve(10.0, "dead", 10)
 
     assert state.reserve(10.2, "b", 10) == Turns(10, 0.0, 0.01)
@@ -212,7 +212,7 @@ def test_a_wait_of_two_seconds_and_its_jitter_is_measured():
 
 def test_a_clock_that_is_set_back_delays_nothing():
     """By an hour: turns and waits keep their distance from now."""
-    state = SharedRate(told=10.0)
+    state = SharedRate(fixed=10.0)
     state.refused(5000.0, 3.0)
     assert state.reserve(1400.0, "a", 1) == (0, pytest.approx(3.0), 0.0, False)
     state.reserve(1403.0, "a", 1)

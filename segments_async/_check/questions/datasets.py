@@ -99,9 +99,9 @@ async def ask_about_labelsets(ask: Asker) -> None:
 
 
 async def ask_about_collaborators(ask: Asker) -> None:
-    """Only about users that do not exist: nobody is invited."""
-    nobody = f"segments-async-{uuid4().hex}"
-    path = ask.path(f"collaborators/{nobody}")
+    """Only users that do not exist are named, so no one is invited."""
+    stranger = f"segments-async-{uuid4().hex}"
+    path = ask.path(f"collaborators/{stranger}")
     reply = await ask.api("GET", path)
     if is_redirect := adds_slash(reply):
         reply = await ask.api("GET", f"{path}/")
@@ -109,7 +109,7 @@ async def ask_about_collaborators(ask: Asker) -> None:
     question = "GET of a collaborator without a slash"
     ask.compare("collaborator-without-slash", question, expected="answered", found=found, handled=True)
     ask.refusal("unknown-collaborator", "an unknown collaborator", reply, NotFoundError, 404)
-    reply = await ask.api("POST", ask.path("collaborators/"), json={"user": nobody, "role": "labeler"})
+    reply = await ask.api("POST", ask.path("collaborators/"), json={"user": stranger, "role": "labeler"})
     raised = type(error_for(reply, now=0.0)) if reply.status >= 400 else None  # noqa: PLR2004
     is_right = raised is not None and issubclass(raised, (CollaboratorError, NotFoundError, ValidationError))
     found = answer_text(reply)

@@ -146,7 +146,7 @@ def unit_of_time(units: list[dict[str, Any]]) -> tuple[str | None, str]:
     """
     Find out from work units what the unit of their times is.
 
-    ``inactive_time`` adds up intervals of at least 5 minutes, and nobody works for 3 hours without a pause.
+    ``inactive_time`` adds up intervals of at least 5 minutes, and no one works for 3 hours without a pause.
     """
     inactive = [unit["inactive_time"] for unit in units if unit.get("inactive_time")]
     if inactive:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     Add = Callable[[AnyOutcome[Any]], None]
 
 _LABELS_PER_THREAD = 32
-"""Labels that are read per call of a worker thread; of bitmaps one, as they are large."""
+"""Labels read per call of a worker thread; only one with a bitmap, because bitmaps are large."""
 _NAMES_PER_CALL = 1000
 
 
@@ -133,7 +133,7 @@ class Import:
             self._progress = PhasedProgress(self._settings.progress, images.count() + missing)
 
     def _phase(self, **changes: Any) -> BulkSettings:
-        """Return the settings of the next bulk run, with what is left of the time."""
+        """Return the settings of the next bulk run, with the time that remains."""
         limit = self._settings.total_timeout
         if limit is not None:
             changes["total_timeout"] = max(0.001, limit - (time.monotonic() - self._started))

@@ -233,8 +233,8 @@ class Releases(Resource):
         async def get_url() -> str:
             return release_url(await self.get(dataset, name), identifier(dataset))
 
-        with byte_progress(progress) as tell:
-            await get_file(self._session, await get_url(), target, renew=get_url, on_progress=tell, resume=True)
+        with byte_progress(progress) as report:
+            await get_file(self._session, await get_url(), target, renew=get_url, on_progress=report, resume=True)
         return target
 
     def open(self, source: ReleaseSource, name: str | None = None) -> AbstractAsyncContextManager[ReleaseFile]:

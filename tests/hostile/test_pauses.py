@@ -1,4 +1,4 @@
-"""Silence that the service asks for: as long as makes sense, and for those whom it concerns."""
+"""Pauses that the service asks for: they are bounded, and apply only to the calls that they concern."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NO_WAITS = {
 @WIRES
 @pytest.mark.parametrize("wait", NO_WAITS)
 async def test_wait_that_is_none(connect, clock, wait):
-    """What is not finite does not exist: the call is sent again as usual, and no other call waits."""
+    """A wait that is not finite is ignored: the call is sent again as usual, and no other call waits."""
 
     def script(peer, request):
         peer.send(NO_WAITS[wait] if request.number == 0 else OK)
@@ -65,7 +65,7 @@ async def test_wait_that_is_none(connect, clock, wait):
 
 @WIRES
 @pytest.mark.parametrize("wait", NO_WAITS)
-async def test_wait_that_is_none_is_not_told(connect, clock, wait):
+async def test_an_invalid_wait_is_not_reported(connect, clock, wait):
     """Nor is it in the error."""
     with RawServer(lambda peer, _: peer.send(NO_WAITS[wait])) as api, within(3):
         async with connect(api.url, clock=clock.settings, retry=ONCE) as client:
@@ -80,8 +80,8 @@ async def test_wait_that_is_none_is_not_told(connect, clock, wait):
 
 @WIRES
 @pytest.mark.parametrize("seconds", [2 * QUARTER, DAY, 10**12, 10**30])
-async def test_hold_of_a_quarter_of_an_hour(connect, clock, seconds):
-    """Whatever the service asks for, after a quarter of an hour calls go again."""
+async def test_pause_of_a_quarter_of_an_hour(connect, clock, seconds):
+    """Whatever the service asks for, calls are sent again after a quarter of an hour."""
 
     def script(peer, request):
         peer.send(throttled(seconds) if request.number == 0 else OK)
@@ -100,7 +100,7 @@ async def test_hold_of_a_quarter_of_an_hour(connect, clock, seconds):
 
 @WIRES
 async def test_one_call_tries(connect, clock, together):
-    """After the hold one call finds out; refused again, the others are not sent."""
+    """After the pause one call tries; if it is refused again, the others are not sent."""
     with RawServer(lambda peer, _: peer.send(throttled(DAY))) as api, within(3):
         async with connect(api.url, clock=clock.settings) as client:
             with pytest.raises(RateLimitError):
@@ -114,7 +114,7 @@ async def test_one_call_tries(connect, clock, together):
 
 @WIRES
 async def test_wait_beyond_the_limits(connect, clock):
-    """What a call would have to wait beyond its `total` is told at once."""
+    """A wait beyond a call's `total` is raised at once."""
     with RawServer(lambda peer, _: peer.send(throttled(60))) as api, within(3):
         async with connect(api.url, clock=clock.settings, retry=RetryPolicy(total=5)) as client:
             for _ in range(2):
@@ -165,7 +165,7 @@ async def test_one_gate_for_each_storage_host(connect, clock, state):
 
 @WIRES
 async def test_budget_of_each_storage_host(connect, clock):
-    """What one host has used up of the repeats, another has still."""
+    """Each host has its own retry budget."""
 
     def flaky(peer, request):
         peer.send(PNG if request.number % 2 else answer(b"", 500))
@@ -197,8 +197,8 @@ async def test_downloads_from_several_hosts(connect, clock, tmp_path):
 
 
 @WIRES
-async def test_hold_and_cancellation(connect, clock):
-    """Whoever gives up waiting leaves the gate as it was."""
+async def test_pause_and_cancellation(connect, clock):
+    """A call that is cancelled while it waits leaves the gate as it was."""
 
     def script(peer, request):
         peer.send(throttled(DAY) if request.number == 0 else OK)
@@ -215,7 +215,7 @@ async def test_hold_and_cancellation(connect, clock):
 
 
 def test_the_limit_is_no_option():
-    """`max_wait` of a client is its own matter, and still refuses what is no number."""
+    """`max_wait` concerns its own client only, and must be a number."""
     from segments_async import AsyncSegments  # noqa: PLC0415
 
     with pytest.raises(InputError):

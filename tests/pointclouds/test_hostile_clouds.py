@@ -1,4 +1,4 @@
-"""PCD files that are damaged or cut, or state more points than they have: a `DecodeError`, soon and in little memory."""
+"""PCD files that are damaged or cut, or state more points than they have: a `DecodeError`, and little memory."""
 
 from __future__ import annotations
 

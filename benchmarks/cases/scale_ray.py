@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -150,20 +151,35 @@ def running_ray(url: str) -> Iterator[Any]:
 
 
 class Processes(Stopwatch):
-    """A stopwatch for the CPU time of this process and of all below it; those of Ray are."""
+    """
+    A stopwatch for the CPU time of this process and of all below it; those of Ray are.
+
+    It looks at them every quarter of a second, as Ray does not wait for the workers that it ends.
+    """
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._before = cpu_of_processes()
+        self._seen = cpu_of_processes()
+        self._before = sum(self._seen.values())
+        self._ended = Event()
+        self._thread = Thread(target=self._look)
+        self._thread.start()
         return self
 
     def __exit__(self, *details: object) -> None:
         super().__exit__(*details)
-        self._cpu = cpu_of_processes() - self._before
+        self._ended.set()
+        self._thread.join()
+        self._seen |= cpu_of_processes()
+        self._cpu = sum(self._seen.values()) - self._before
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.25):
+            self._seen |= cpu_of_processes()
 
 
-def cpu_of_processes() -> float:
-    """Return the CPU seconds of this process and of all below it, with those that have ended and were waited for."""
+def cpu_of_processes() -> dict[int, float]:
+    """Return the CPU seconds of this process and of all below it, by number."""
     parents: dict[int, int] = {}
     seconds: dict[int, float] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -173,8 +189,8 @@ def cpu_of_processes() -> float:
             continue  # it has just ended
         process = int(path.parent.name)
         parents[process] = int(fields[1])
-        seconds[process] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    return sum(seconds[process] for process in seconds if _is_below(process, os.getpid(), parents))
+        seconds[process] = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    return {process: spent for process, spent in seconds.items() if _is_below(process, os.getpid(), parents)}
 
 
 def _is_below(process: int, ancestor: int, parents: dict[int, int]) -> bool:

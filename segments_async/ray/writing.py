@@ -71,7 +71,8 @@ def write_samples(
         if_exists: ``"return"`` leaves samples that exist as they are, ``"update"`` changes them to what is sent.
         on_error: ``"raise"`` stops the job at the first failure.
         max_failures: Stop the job when more items than this have failed or are unknown.
-        actors: The number of workers. They need no CPU of the cluster, and one uses up to one core.
+        actors: The number of workers. They need no CPU of the cluster, and one uses up to one core. More of them than
+            the rows have blocks are of no use, and Ray warns.
         options: The arguments of the clients.
         ray_options: Passed to ``map_batches``, such as ``num_cpus``, ``compute`` or ``runtime_env``.
 
@@ -131,9 +132,10 @@ def write_labels(
         partitions: The rows are shuffled by sample into this many blocks, so that all rows of a label come together;
             a label whose rows are in two blocks would be put twice, each time in part. None does not shuffle, which is
             faster, and needs no disk: for rows each of which is a whole label.
-        actors: The number of workers. They need no CPU of the cluster, and one uses up to one core.
+        actors: The number of workers. They need no CPU of the cluster, and one uses up to one core. More of them than
+            the rows have blocks are of no use, and Ray warns.
         options: The arguments of the clients.
-        ray_options: Passed to ``map_batches``, such as ``num_cpus`` or ``runtime_env``.
+        ray_options: Passed to ``map_batches``, such as ``num_cpus``, ``compute`` or ``runtime_env``.
 
     Raises:
         AuthenticationError: The workers have no API key.

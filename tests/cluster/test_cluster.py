@@ -252,18 +252,23 @@ class Deadly(BlockWriter):
         os._exit(1)
 
 
-def kill_and_compare(service, monkeypatch, folder, *, count, rounds, seconds):
-    """Write samples and labels through 4 workers that are killed."""
+def kill_and_compare(service, monkeypatch, folder, *, count, rounds, of_samples, of_labels):
+    """Write samples and labels through 4 workers that are killed, after up to so many seconds each."""
     kills = folder / "kills"
-    monkeypatch.setattr(writing, "BlockWriter", type("DeadlyHere", (Deadly,), {"kills": kills, "seconds": seconds}))
+
+    def be_deadly(seconds):
+        monkeypatch.setattr(writing, "BlockWriter", type("DeadlyHere", (Deadly,), {"kills": kills, "seconds": seconds}))
+
     names = sample_table(count).column("name").to_pylist()
     for _ in range(rounds):
         service.sandbox.reset()
         service.create_dataset()
+        be_deadly(of_samples)
         rows = ray.data.from_arrow(sample_table(count)).repartition(16)
         report = write_samples(rows, DATASET, actors=4, batch_size=count // 16, options=OPTIONS)
         assert (report.counts, report.exhausted) == ({"created": count}, True)
         uuids = service.run(lambda client: client.samples.uuids(DATASET))
+        be_deadly(of_labels)
         labels = ray.data.from_arrow(predict(pa.table({"uuid": list(uuids.values())}))).repartition(4)
         report = write_labels(labels, partitions=16, actors=4, options=OPTIONS)
         assert (report.counts, report.exhausted) == ({"done": count}, True)
@@ -279,13 +284,13 @@ def kill_and_compare(service, monkeypatch, folder, *, count, rounds, seconds):
 
 @pytest.mark.full
 def test_workers_that_are_killed(service, monkeypatch, tmp_path):
-    kill_and_compare(service, monkeypatch, tmp_path, count=208, rounds=1, seconds=0.3)
+    kill_and_compare(service, monkeypatch, tmp_path, count=208, rounds=1, of_samples=0.3, of_labels=0.3)
 
 
 @pytest.mark.full
 def test_workers_that_are_killed_often(service, monkeypatch, tmp_path):
     rounds = int(os.environ.get("KILL_ROUNDS", "20"))
-    kill_and_compare(service, monkeypatch, tmp_path, count=20_000, rounds=rounds, seconds=10)
+    kill_and_compare(service, monkeypatch, tmp_path, count=20_000, rounds=rounds, of_samples=1.5, of_labels=8)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/scale.md"])

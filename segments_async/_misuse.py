@@ -46,6 +46,65 @@ OFFICIAL_CALLS = {
 """The calls of the official SDK's client, and those of this client."""
 
 
+OFFICIAL_METHODS = {
+    "Dataset": {
+        "add_collaborator": "datasets.add_collaborator(dataset, ...)",
+        "add_labelset": "labelsets.create(dataset, ...)",
+        "add_release": "releases.create(dataset, ...)",
+        "add_sample": "samples.create(dataset, ...)",
+        "clone": "datasets.clone(dataset, ...)",
+        "delete": "datasets.delete(dataset)",
+        "delete_samples": "samples.delete_many(dataset, ...)",
+        "get_collaborator": "datasets.get_collaborator(dataset, ...)",
+        "get_issues": "issues.list(dataset)",
+        "get_labelset": "labelsets.get(dataset, ...)",
+        "get_labelsets": "labelsets.list(dataset)",
+        "get_release": "releases.get(dataset, ...)",
+        "get_releases": "releases.list(dataset)",
+        "get_samples": "samples.list(dataset)",
+        "get_workunits": "workunits.list(dataset)",
+        "update": "datasets.update(dataset, ...)",
+    },
+    "Sample": {
+        "add_issue": "issues.create(sample.uuid, ...)",
+        "add_label": "labels.put(sample.uuid, ...)",
+        "delete": "samples.delete(sample.uuid)",
+        "delete_label": "labels.delete(sample.uuid, ...)",
+        "get_issues": "issues.list(dataset)",
+        "get_label": "labels.get(sample.uuid)",
+        "update": "samples.update(sample.uuid, ...)",
+        "update_label": "labels.update(sample.uuid, ...)",
+    },
+    "Label": {
+        "delete": "labels.delete(label.sample_uuid, ...)",
+        "update": "labels.update(label.sample_uuid, ...)",
+    },
+    "Issue": {"delete": "issues.delete(issue.uuid)", "update": "issues.update(issue.uuid, ...)"},
+    "Collaborator": {
+        "delete": "datasets.remove_collaborator(dataset, ...)",
+        "update": "datasets.update_collaborator(dataset, ...)",
+    },
+    "Labelset": {"delete": "labelsets.delete(dataset, labelset.name)"},
+    "Release": {"delete": "releases.delete(dataset, release.name)"},
+}
+"""The methods of the official SDK's objects, and what to write instead."""
+
+
+class OfficialNames:
+    """Says what to write where a method of the official SDK's object is looked for; models have no client."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            for cls in type(self).__mro__:
+                call = OFFICIAL_METHODS.get(cls.__name__, {}).get(name)
+                if call is not None:
+                    raise _no_method(self, name, call)
+            return object.__getattribute__(self, name)  # raises what it raised
+
+
 class NeedsAsyncWith:
     """Raises an error that recommends ``async with`` where an object is used with ``with``."""
 
@@ -70,6 +129,12 @@ class NeedsAsyncFor:
         def __getitem__(self, _: object) -> NoReturn:
             name = type(self).__name__
             raise TypeError(f"write 'async for' instead of 'for': {name} is asynchronous, and has no items by index")
+
+
+def _no_method(owner: object, name: str, call: str) -> AttributeError:
+    message = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    hint = f"the official SDK's {name}() is 'await client.{call}' here"
+    return AttributeError(f"{message}; {hint}", name=name, obj=owner)
 
 
 def no_attribute(owner: object, name: str) -> AttributeError:

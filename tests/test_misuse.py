@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
+import re
 from collections.abc import Iterable
 from operator import attrgetter
 
@@ -10,8 +13,21 @@ import httpx
 import pytest
 import segments
 
-from segments_async import AsyncSegments, Pages, open_release
-from segments_async._misuse import OFFICIAL_CALLS
+from segments_async import (
+    AsyncSegments,
+    Collaborator,
+    Dataset,
+    Issue,
+    Label,
+    Labelset,
+    Pages,
+    Release,
+    Sample,
+    WrongTypeError,
+    open_release,
+    structure,
+)
+from segments_async._misuse import OFFICIAL_CALLS, OFFICIAL_METHODS
 
 ITEM = {"name": "a", "attributes": {"image": {"url": "https://example.com/a.png"}}}
 
@@ -122,6 +138,43 @@ async def created(client):
     dataset = await client.datasets.create("flowers")
     await client.samples.create_many(dataset, [{**ITEM, "name": f"{number}"} for number in range(5)])
     return dataset
+
+
+OBJECTS = {
+    "Dataset": Dataset(name="flowers"),
+    "Sample": structure({"uuid": "u-1", **ITEM}, Sample),
+    "Label": structure({"sample_uuid": "u-1", "labelset": "ground-truth", "attributes": {"annotations": []}}, Label),
+    "Issue": structure({"uuid": "u-1", "description": "", "status": "OPEN"}, Issue),
+    "Collaborator": structure({"user": {"username": "joe"}, "role": "labeler"}, Collaborator),
+    "Labelset": Labelset(name="predictions"),
+    "Release": structure({"uuid": "u-1", "name": "v1"}, Release),
+}
+
+
+@pytest.mark.parametrize("kind", OFFICIAL_METHODS)
+def test_methods_of_official_objects(kind):
+    """They name the call of the client; what else is missing is reported as ever, and tools find nothing new."""
+    value = OBJECTS[kind]
+    for name, call in OFFICIAL_METHODS[kind].items():
+        with pytest.raises(AttributeError, match=re.escape(f"'await client.{call}'")) as caught:
+            getattr(value, name)
+        assert (caught.value.name, caught.value.obj) == (name, value)
+        assert not hasattr(value, name)
+        assert name not in dir(value)
+    with pytest.raises(AttributeError, match=rf"^'{kind}' object has no attribute 'nmae'$"):
+        value.nmae  # noqa: B018
+    assert not any(hasattr(value, name) for name in ("_repr_html_", "_ipython_display_", "__array__", "model_dump"))
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_objects_are_copied_and_pickled(kind):
+    value = OBJECTS[kind]
+    assert copy.copy(value) == copy.deepcopy(value) == pickle.loads(pickle.dumps(value)) == value
+
+
+def test_another_type_of_sample_is_said_as_before():
+    with pytest.raises(WrongTypeError, match="use 'image'"):
+        OBJECTS["Sample"].pointcloud  # noqa: B018
 
 
 def test_asyncio_run_of_a_list():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from attrs import field, frozen
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Path as PathParameter, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -138,8 +138,12 @@ def make_app(settings: Settings, factory: Callable[[], AsyncSegments]) -> FastAP
         return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     @app.post("/images", status_code=202, dependencies=[SAME_ORIGIN_ONLY])
-    async def receive(request: Request) -> Accepted:
-        return await uploads.receive(request)
+    async def receive(request: Request, x_form: Annotated[str | None, Header(max_length=64)] = None) -> Accepted:
+        return await uploads.receive(request, x_form)
+
+    @app.delete("/images/{form}", status_code=204, dependencies=[SAME_ORIGIN_ONLY])
+    async def withdraw(form: Annotated[str, PathParameter(max_length=64)]) -> None:
+        await uploads.withdraw(form)
 
     return app
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from anyio import to_thread
@@ -34,6 +34,14 @@ class Accepted(BaseModel):
     refused: list[RejectedFile]
 
 
+class StartedUpload(NamedTuple):
+    """An upload, and where its images came from."""
+
+    id: str
+    folder: Path
+    form: str | None
+
+
 class PictureUploads:
     """
     Receive images and upload them to one dataset.
@@ -48,13 +56,17 @@ class PictureUploads:
         self.jobs = UploadJobs(QueueBackend(redis_url) if redis_url else folder / "jobs")
         self._dataset = dataset
         self._folder = folder / "pictures"
-        self._started: deque[tuple[str, Path]] = deque()
+        self._started: deque[StartedUpload] = deque()
+        self._withdrawn: deque[str] = deque(maxlen=MAX_UPLOADS)
         self.jobs.kind(upload_pictures)
 
-    async def receive(self, request: Request) -> Accepted:
-        """Store the images of a form and start uploading them."""
+    async def receive(self, request: Request, form: str | None = None) -> Accepted:
+        """Store the images of a form and start uploading them, unless it is withdrawn; *form* is its name."""
         folder = self._folder / uuid4().hex
         pictures, refused = await receive(request, folder)
+        if form in self._withdrawn:
+            await _remove(folder)
+            pictures = []
         if not pictures:
             return Accepted(upload=None, refused=refused)
         upload = await self.jobs.start(
@@ -63,15 +75,23 @@ class PictureUploads:
             folder=str(folder),
             pictures=[picture.model_dump() for picture in pictures],
         )
-        self._started.append((upload.id, folder))
+        self._started.append(StartedUpload(upload.id, folder, form))
+        if form in self._withdrawn:  # while it was started
+            upload = await self.jobs.cancel(upload.id)
         await self._forget_old()
         return Accepted(upload=upload, refused=refused)
 
+    async def withdraw(self, form: str) -> None:
+        """Cancel the upload of a form that the page no longer waits for; the form may be here, on its way or lost."""
+        self._withdrawn.append(form)
+        for upload in [upload for upload in self._started if upload.form == form]:
+            await self.jobs.cancel(upload.id)
+
     async def _forget_old(self) -> None:
-        while len(self._started) > MAX_UPLOADS and _has_ended(self.jobs.status(self._started[0][0])):
-            name, folder = self._started.popleft()
-            await self.jobs.forget(name)
-            await _remove(folder)
+        while len(self._started) > MAX_UPLOADS and _has_ended(self.jobs.status(self._started[0].id)):
+            oldest = self._started.popleft()
+            await self.jobs.forget(oldest.id)
+            await _remove(oldest.folder)
 
 
 def _has_ended(status: UploadStatus) -> bool:

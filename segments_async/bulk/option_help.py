@@ -54,6 +54,8 @@ OPTION_HELP: dict[str, str] = {
 }
 """The options: what each means, its default, and its unit."""
 
+_listed = re.compile(r"(?<=explained there): +``concurrency``[^.]*``dry_run``")
+"""For editors, which show the docstring as it is written; `help` has the whole list instead."""
 _parameter = re.compile(r"^( *)bulk: Keys of `BulkOptions`.*(?:\n\1 +.*)*", re.MULTILINE)
 
 
@@ -66,7 +68,10 @@ def with_option_help(resource: C) -> C:
 
 
 def _with_options(found: re.Match[str]) -> str:
-    return f"{found[0]}\n\n{list_options(found[1] + '    ')}"
+    words = fill(
+        _listed.sub("", " ".join(found[0].split())), 120, initial_indent=found[1], subsequent_indent=f"{found[1]}    "
+    )
+    return f"{words}\n\n{list_options(found[1] + '    ')}"
 
 
 @cache

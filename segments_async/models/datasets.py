@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import define
 
+from segments_async._misuse import OfficialNames
 from segments_async.errors import InputError
 from segments_async.models._base import Model
 from segments_async.models.task_attributes import TaskAttributes
@@ -15,7 +16,7 @@ GROUND_TRUTH = "ground-truth"
 
 
 @define(kw_only=True)
-class Labelset(Model):
+class Labelset(OfficialNames, Model):
     """A set of labels of a dataset, such as ``ground-truth``. Source: API documentation, "GET /datasets"."""
 
     name: str
@@ -29,7 +30,7 @@ class Labelset(Model):
 
 
 @define(kw_only=True)
-class Dataset(Model):
+class Dataset(OfficialNames, Model):
     """A dataset. Source: API documentation, "GET /datasets", and the official SDK."""
 
     name: str

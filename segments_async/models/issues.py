@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from attrs import define, field
 
+from segments_async._misuse import OfficialNames
 from segments_async.models._base import Model, Tagged, wire_name
 
 
@@ -131,7 +132,7 @@ class IssueComment(Model):
 
 
 @define(kw_only=True)
-class Issue(Model):
+class Issue(OfficialNames, Model):
     """An issue that was reported about a sample. Source: the official SDK."""
 
     uuid: str

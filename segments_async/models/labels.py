@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
+from segments_async._misuse import OfficialNames
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.annotations import Annotation
 from segments_async.models.image_labels import ImageSegmentationAnnotation
@@ -42,7 +43,7 @@ class LabelSummary(Model):
 
 
 @define(kw_only=True)
-class Label(HasLabelAttributes, Model):
+class Label(OfficialNames, HasLabelAttributes, Model):
     """A label of one sample in one labelset. Source: API documentation, "GET /labels"; the official SDK."""
 
     sample_uuid: str | None = None

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from attrs import define
 
+from segments_async._misuse import OfficialNames
 from segments_async.models._base import Model
 
 
@@ -16,7 +17,7 @@ class ReleaseAttributes(Model):
 
 
 @define(kw_only=True)
-class Release(Model):
+class Release(OfficialNames, Model):
     """A release. Source: API documentation, "GET .../releases", and the official SDK."""
 
     name: str

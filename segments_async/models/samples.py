@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import define, field
 
+from segments_async._misuse import OfficialNames
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.issues import Issue
 from segments_async.models.labels import Label, LabelSummary
@@ -17,7 +18,7 @@ def _choose_label(_sample: Mapping[str, Any], label: Any) -> type[Model]:
 
 
 @define(kw_only=True)
-class Sample(HasSampleAttributes, Model):
+class Sample(OfficialNames, HasSampleAttributes, Model):
     """A sample. Source: API documentation, "GET /samples", and the official SDK."""
 
     uuid: str

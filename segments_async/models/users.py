@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import define
 
+from segments_async._misuse import OfficialNames
 from segments_async.models._base import Model
 
 
@@ -43,7 +44,7 @@ class User(Model):
 
 
 @define(kw_only=True)
-class Collaborator(Model):
+class Collaborator(OfficialNames, Model):
     """A collaborator of a dataset. Source: API documentation, "POST .../collaborators"."""
 
     user: User | str

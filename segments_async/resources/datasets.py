@@ -302,8 +302,10 @@ class Datasets(Resource):
             create: Create the dataset with the categories of the file, and the labelset, unless they exist.
             lossy: Also convert what changes in the process: masks become polygons along their contours, or boxes.
             task_type: The task type of a new dataset; None chooses the one that loses least.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`, for the samples and for the labels. The
-                *checkpoint* records labels; samples that exist are found by their names.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``; for the samples and for the labels. The *checkpoint* records labels;
+                samples that exist are found by their names.
 
         Raises:
             InputError: The file cannot be recognized, the dataset has none of its categories, or has a task type that

@@ -39,6 +39,15 @@ def test_every_option_is_explained():
     assert docstrings_of_keys() == OPTION_HELP
 
 
+def test_editors_show_the_names():
+    """They show docstrings as they are written: each names all options, as `help` explains them all."""
+    names = ", ".join(f"``{name}``" for name in OPTION_HELP)
+    for path in sorted(Path(resources.__file__).parent.rglob("*.py")):
+        text = " ".join(path.read_text(encoding="utf-8").split())
+        assert text.count("bulk: Keys of `BulkOptions`") == text.count(f"explained there: {names}")
+    assert "``dry_run``" not in resources.Samples.create_many.__doc__
+
+
 @pytest.mark.parametrize("name", OPTION_HELP)
 def test_the_default_is_the_real_one(name):
     default = getattr(BulkSettings(), name)

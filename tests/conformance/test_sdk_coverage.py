@@ -13,6 +13,7 @@ from segments import SegmentsClient, dataset, export, resource_api, utils
 
 import segments_async
 from segments_async import AsyncSegments
+from segments_async._misuse import OFFICIAL_METHODS
 
 CLIENT = AsyncSegments("some-key")
 SMALL = {"IdGenerator", "get_bbox", "get_color", "id2rgb", "rgb2id"}
@@ -60,6 +61,8 @@ def test_every_object_has_its_calls():
     assert set(classes) == theirs
     methods = {f"{cls.__name__}.{name}" for cls in classes for name in public_functions(cls)}
     assert set(OBJECTS) == {method for method in methods if ".model_" not in method}  # which are pydantic's
+    hints = {f"{kind}.{name}": call for kind, calls in OFFICIAL_METHODS.items() for name, call in calls.items()}
+    assert {name: call.partition("(")[0] for name, call in hints.items()} == OBJECTS
     for ours in OBJECTS.values():
         assert callable(attrgetter(ours)(CLIENT))
 

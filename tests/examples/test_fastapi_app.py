@@ -8,6 +8,7 @@ import socket
 
 import anyio
 import pytest
+from anyio import to_thread
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -15,6 +16,7 @@ from examples.fastapi_app import __main__ as command, live, pictures, uploads
 from examples.fastapi_app.app import STATIC, Settings, from_environment, make_app
 from examples.fastapi_app.views import MAX_SHAPES, SampleRemoved, label_view
 from segments_async import AsyncSegments
+from segments_async.fastapi import UploadJobs
 from segments_async.models import ImageVectorAnnotation, ImageVectorLabelAttributes, Label
 from segments_async.webhooks import sign
 
@@ -43,8 +45,8 @@ def images(*files):
     return [("images", file) for file in files]
 
 
-def send(web, *files):
-    return web.post("/images", files=images(*files))
+def send(web, *files, headers=None):
+    return web.post("/images", files=images(*files), headers=headers)
 
 
 def finished(web, id, until):
@@ -242,6 +244,40 @@ def test_an_upload_is_cancelled(web, sandbox, png, until):
     web.post(f"/uploads/{upload['id']}/resume")
     assert finished(web, upload["id"], until)["state"] == "done"
     assert names(sandbox) == {"rose.png", "violet.png"}
+
+
+@pytest.mark.parametrize("when", ["before", "while", "after"])
+def test_a_form_is_withdrawn(web, sandbox, png, until, tmp_path, monkeypatch, when):
+    """The page no longer waits for its form: whether that is here, on its way or lost, nothing goes on."""
+    fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
+    start = UploadJobs.start
+
+    async def start_while_withdrawn(self, *args, **arguments):
+        status = await start(self, *args, **arguments)
+        await to_thread.run_sync(withdraw)
+        return status
+
+    def withdraw():
+        assert web.delete("/images/f0rm").status_code == 204
+
+    if when == "before":
+        withdraw()
+    elif when == "while":
+        monkeypatch.setattr(UploadJobs, "start", start_while_withdrawn)
+    upload = send(web, ("rose.png", png(1)), headers={"X-Form": "f0rm"}).json()["upload"]
+    if when == "after":
+        until(lambda: fault.hits)
+        withdraw()
+
+    if when == "before":
+        assert upload is None
+        assert not list((tmp_path / "kept" / "pictures").glob("*"))
+    else:
+        assert finished(web, upload["id"], until)["state"] == "cancelled"
+    assert names(sandbox) == set()
+    sandbox.clear_faults()
+    other = send(web, ("violet.png", png(2)), headers={"X-Form": "other"}).json()["upload"]
+    assert finished(web, other["id"], until)["state"] == "done"
 
 
 def test_what_failed_is_tried_again(web, sandbox, png, until):

@@ -10,7 +10,7 @@ import threading
 import anyio
 import pytest
 import uvicorn
-from anyio import to_thread
+from anyio import sleep_forever, to_thread
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
@@ -281,8 +281,8 @@ def test_cancel_while_the_server_accepts_the_images(own_page, sandbox, png, monk
     """The images have arrived, but the page does not know their upload yet."""
     receive, clicked, received = PictureUploads.receive, threading.Event(), threading.Event()
 
-    async def receive_slowly(self, request):
-        accepted = await receive(self, request)
+    async def receive_slowly(self, *form):
+        accepted = await receive(self, *form)
         received.set()
         await to_thread.run_sync(clicked.wait, 20)
         return accepted
@@ -294,6 +294,30 @@ def test_cancel_while_the_server_accepts_the_images(own_page, sandbox, png, monk
     own_page.until(lambda: own_page.text("#percent") == "20 %")  # the page knows it too, and no longer aborts the form
     own_page.all("#cancel")[0].click()
     clicked.set()
+    own_page.until(lambda: own_page.text("#status") == "Cancelled; 0 images of 2 uploaded.")
+
+    states = "return fetch('uploads/').then((response) => response.json())"
+    own_page.until(lambda: [upload["state"] for upload in own_page.driver.execute_script(states)] == ["cancelled"])
+    assert fault.hits <= 2
+    assert sandbox.samples("sandbox/flowers") == []
+
+
+def test_cancel_before_the_page_knows_that_the_images_arrived(own_page, sandbox, png, monkeypatch):
+    """The page aborts a form that the server has whole: what it began with is cancelled too."""
+    receive, received = PictureUploads.receive, threading.Event()
+
+    async def receive_and_wait(self, *form):
+        await receive(self, *form)
+        received.set()
+        await sleep_forever()
+
+    monkeypatch.setattr(PictureUploads, "receive", receive_and_wait)
+    unnoticed = "Object.defineProperty(XMLHttpRequestUpload.prototype, 'onload', { set() {} });"
+    own_page.driver.execute_script(unnoticed)
+    fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
+    own_page.drop(("rose.png", png(1)), ("violet.png", png(2)))
+    own_page.until(received.is_set)
+    own_page.all("#cancel")[0].click()
     own_page.until(lambda: own_page.text("#status") == "Cancelled; 0 images of 2 uploaded.")
 
     states = "return fetch('uploads/').then((response) => response.json())"

@@ -98,6 +98,8 @@ export class Uploads {
     return new Promise((resolve, reject) => {
       const request = (this.request = new XMLHttpRequest()); // fetch does not report upload progress
       request.open("POST", "images");
+      const name = randomName();
+      request.setRequestHeader("X-Form", name);
       request.responseType = "json";
       this.sending = true;
       request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
@@ -107,7 +109,8 @@ export class Uploads {
         else reject(new Error(detailOf(request.response) ?? `The server responded with status ${request.status}.`));
       };
       request.onerror = () => reject(new Error(UNREACHABLE));
-      request.onabort = () => resolve({ upload: null, refused: [] });
+      // The server may have had the whole form already, and have begun with its images.
+      request.onabort = () => this.withdraw(name).then(() => resolve({ upload: null, refused: [] }));
       request.send(body);
     });
   }
@@ -174,8 +177,16 @@ export class Uploads {
     if (this.current) this.stop(this.current);
   }
 
-  async stop(id) {
-    const response = await fetch(`uploads/${id}`, { method: "DELETE" }).catch(() => null);
+  stop(id) {
+    return this.delete(`uploads/${id}`);
+  }
+
+  withdraw(form) {
+    return this.delete(`images/${form}`);
+  }
+
+  async delete(path) {
+    const response = await fetch(path, { method: "DELETE" }).catch(() => null);
     if (response?.ok) return;
     problem("", response ? `The upload cannot be cancelled: status ${response.status}.` : UNREACHABLE);
     byId("cancel").disabled = false;
@@ -194,6 +205,11 @@ function problem(name, text) {
   line.textContent = name ? `${name}: ${text}` : text;
   byId("problems").querySelector("ul").append(line);
   byId("problems").hidden = false;
+}
+
+function randomName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs https
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function countImages(number) {

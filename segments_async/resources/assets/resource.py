@@ -89,7 +89,9 @@ class Assets(Resource):
                 ``attributes``, whose files are all downloaded. An iterable or async iterable, read only as fast as the
                 files are downloaded.
             folder: Where to write; it is created if it does not exist.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the items in flight.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``. `concurrency` limits the items in flight.
 
         Returns:
             One `Outcome` for each item: ``created``; ``existing`` if all its files already existed; or ``failed``, such

@@ -181,7 +181,9 @@ class Labels(Resource):
                 fast as the labels are sent. A mapping is checked and sent as given; a mistyped key fails the item.
             labelset: For labels that do not name one.
             dataset: As in `put`: labels with category ids that it does not have fail.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``.
@@ -213,7 +215,9 @@ class Labels(Resource):
             labels: As in `put_many`.
             labelset: For labels that do not name one.
             dataset: As in `put_many`.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
         """
         settings = BulkSettings.from_options(bulk)
         return BulkStream(PutLabels(self._session, labelset, settings, dataset=dataset), labels, settings)
@@ -243,7 +247,9 @@ class Labels(Resource):
                 ``uuid``; or their labels, as `Label`. An iterable or async iterable, read only as fast as the labels
                 arrive.
             labelset: The labelset.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each sample, with its label as `value`; None if the sample exists but has no label, which
@@ -277,7 +283,9 @@ class Labels(Resource):
         Args:
             sample_uuids: As in `get_many`.
             labelset: The labelset.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
         """
         settings = BulkSettings.from_options(bulk)
         return BulkStream(GetLabels(self._session, labelset, settings), sample_uuids, settings)
@@ -306,7 +314,9 @@ class Labels(Resource):
                 as null; a mapping is checked and sent as given. A mistyped key, or no key of `LabelChanges`, fails the
                 item.
             labelset: For changes that do not name one.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each item; statuses are ``done``, ``failed`` (with a NotFoundError if there is no such
@@ -338,7 +348,9 @@ class Labels(Resource):
             sample_uuids: The samples, as in `get_many`; an iterable or async iterable, read only as fast as the labels
                 are deleted.
             labelset: The labelset.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each sample; statuses are ``done``, ``failed`` (with a NotFoundError if there is no such
@@ -436,7 +448,9 @@ class Labels(Resource):
             bitmaps: `BitmapPut`, or mappings with the same keys; an iterable or async iterable.
             labelset: For items that do not name one.
             check: As in `put_bitmap`.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each item; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The `item` of a

@@ -328,7 +328,9 @@ class Samples(Resource):
             samples: `SampleCreate`, `Sample`, or mappings with the same keys; an iterable or async iterable, read only
                 as fast as the samples are sent. A mapping is checked and sent as given; a mistyped key fails
                 the item.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each item; statuses are ``created``, ``existing`` (if the answer shows that the sample is
@@ -358,7 +360,9 @@ class Samples(Resource):
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
             samples: As in `create_many`.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
         """
         settings = BulkSettings.from_options(bulk)
         return BulkStream(CreateSamples(self._session, dataset, settings), samples, settings)
@@ -381,7 +385,9 @@ class Samples(Resource):
             changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
                 iterable, read only as fast as the changes are sent. None is sent as null, which unassigns; a mapping is
                 checked and sent as given. A mistyped key, or no key of `SampleChanges`, fails the item.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each item; statuses are ``updated``, ``failed`` (with a NotFoundError if there is no such
@@ -413,7 +419,9 @@ class Samples(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
                 ``uuid``; an iterable or async iterable, read only as fast as the samples are deleted.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``.
 
         Returns:
             One `Outcome` for each sample; statuses are ``done``, ``failed``, ``unsent`` and ``unknown``. The service
@@ -461,8 +469,10 @@ class Samples(Resource):
                 are always uploaded again.
             ignore: Patterns of what is left out of a folder or pattern, such as ``["*.tmp", "raw/*"]``: of names, or of
                 paths below the folder if they contain ``/``. A folder that matches is left out with its files.
-            bulk: Keys of `BulkOptions`, explained in `BulkSettings`; `concurrency` limits the uploads. The *checkpoint*
-                also records the uploaded files, and these are not sent again.
+            bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
+                ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
+                ``on_outcome``, ``dry_run``. `concurrency` limits the uploads. The *checkpoint* also records the
+                uploaded files, and these are not sent again.
 
         Returns:
             One `Outcome` for each item, as from `create_many`. A file that is missing, empty or larger than 100 MB

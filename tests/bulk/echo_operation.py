@@ -32,14 +32,14 @@ class Echo(Operation[int]):
             raise InputError(f"expected a number, got {item!r}")
         return Prepared(str(item), item, size=1)
 
-    async def preprocess(self, job, trace, note):
+    async def preprocess(self, job, stats, note):
         await self._begin(job.item)
         return job.prepared
 
-    async def send(self, jobs, trace):
+    async def send(self, jobs, stats):
         numbers = [job.item for job in jobs]
-        trace.calls += 1
-        trace.attempts += 1
+        stats.calls += 1
+        stats.attempts += 1
         self.requests.append(numbers)
         self.running += 1
         self.most_running = max(self.running, self.most_running)
@@ -49,7 +49,7 @@ class Echo(Operation[int]):
                 if given is not None:
                     return given
         except SegmentsError as error:
-            trace.throttles += getattr(error, "status", None) == 429
+            stats.throttles += getattr(error, "status", None) == 429
             raise
         finally:
             self.running -= 1

@@ -10,7 +10,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 from bulk_checks import check_report, drain
 from echo_operation import Echo, bulk
-from waiting import HOUR, expire
+from waiting import HOUR, LIMIT, expire
 
 from segments_async import (
     BulkError,
@@ -423,8 +423,8 @@ class TestStops:
         cut = anyio.Event()
 
         class Throttled(Echo):
-            async def send(self, jobs, trace):
-                trace.calls, trace.attempts, trace.throttles = 1, 3, 3
+            async def send(self, jobs, stats):
+                stats.calls, stats.attempts, stats.throttles = 1, 3, 3
                 cut.set()
                 await anyio.sleep_forever()
 
@@ -696,7 +696,7 @@ class TestNativeCancellation:
             yield 2
 
         stream = bulk(items())
-        with anyio.fail_after(5):
+        with anyio.fail_after(LIMIT):
             await stream.collect()
         check_report(stream.report)
         assert (stream.report.total, stream.report.exhausted, stream.report.stopped) == (1, False, "cancelled")
@@ -735,10 +735,10 @@ class TestFaultsOfTheProgram:
         """So that an item that cannot be sent fails alone."""
 
         class Unsendable(Echo):
-            async def send(self, jobs, trace):
+            async def send(self, jobs, stats):
                 if any(job.item == 4 for job in jobs):
                     raise error
-                return await super().send(jobs, trace)
+                return await super().send(jobs, stats)
 
         error = ZeroDivisionError("no")
         report = await bulk(range(10), Unsendable(batch_size=10)).collect()
@@ -922,10 +922,10 @@ class TestProgress:
         seen = anyio.Event()
 
         class Refused(Echo):
-            async def send(self, jobs, trace):
-                trace.throttles, trace.bytes_sent = 3, 500
+            async def send(self, jobs, stats):
+                stats.throttles, stats.bytes_sent = 3, 500
                 await seen.wait()
-                return await super().send(jobs, trace)
+                return await super().send(jobs, stats)
 
             def limit(self):
                 return 7
@@ -936,7 +936,7 @@ class TestProgress:
                 seen.set()
 
         reported = []
-        with anyio.fail_after(5):
+        with anyio.fail_after(LIMIT):
             report = await bulk(range(1), Refused(), progress=observe).collect()
         assert (reported[0].done, reported[0].limit) == (0, 7)
         assert (reported[-1].done, reported[-1].throttled, reported[-1].bytes_sent) == (1, 3, 500)

@@ -50,7 +50,7 @@ SPEED = 20.0
 READ_SECONDS = 0.15
 SLOWEST = 0.3
 PATIENT = 20.0
-MOST_GROWTH = 5_000_000
+MAX_GROWTH = 5_000_000
 
 PAGE = "<html><title>Be right back</title></html>"
 LOSSES = (ServerError, RateLimitError, TransportError, DecodeError)
@@ -393,7 +393,7 @@ async def endure(sandbox: Sandbox, seconds: float, round_seconds: float, seed: i
                 tracemalloc.start()
         gc.collect()
         growth, _ = tracemalloc.get_traced_memory()  # of what was made since the middle, and is still there
-        assert growth < MOST_GROWTH
+        assert growth < MAX_GROWTH
         stats = client.stats()
     print(f"{number} rounds, {ended} calls, {lost} lost, {cancelled} cancelled, {growth:,} bytes more; {stats}")  # noqa: T201
     for transport in (client._session.pool.api._transport, client._session.pool.storage._transport):

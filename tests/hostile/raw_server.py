@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from attrs import define, field
 
-MOST_SECONDS = 10.0
+MAX_SECONDS = 10.0
 """Maximum seconds of a connection, so that no test hangs."""
 _NO_LINGER = struct.pack("ii", 1, 0)
 _CHUNK_BYTES = 256 * 1024
@@ -76,7 +76,7 @@ class Request:
 class Peer:
     """One connection, from the server's side; every method ends the script by an OSError once the client is gone."""
 
-    def __init__(self, plain: socket.socket, stopping: threading.Event, most_seconds: float) -> None:
+    def __init__(self, plain: socket.socket, stopping: threading.Event, max_seconds: float) -> None:
         self.requests: list[Request] = []
         """The requests of this connection."""
         self.closed = False
@@ -84,7 +84,7 @@ class Peer:
         """The socket, beneath TLS."""
         self._stream: socket.socket = plain
         self._stopping = stopping
-        self._end = time.monotonic() + most_seconds
+        self._end = time.monotonic() + max_seconds
         self._received = b""
 
     def speak_tls(self, context: ssl.SSLContext) -> None:
@@ -190,7 +190,7 @@ class RawServer:
         context: Speak TLS.
         early: Call the script before the body is read; `Peer.read_body` reads it, and what it leaves is read after.
         on_connect: Called with each connection before anything is read.
-        most_seconds: How long a connection lives at most.
+        max_seconds: How long a connection lives at most.
         receive_bytes: Size of the sockets' receive buffers, so that a large body cannot hide in them.
     """
 
@@ -202,7 +202,7 @@ class RawServer:
         early: bool = False,
         on_connect: Callable[[Peer], object] | None = None,
         receive_bytes: int | None = None,
-        most_seconds: float = MOST_SECONDS,
+        max_seconds: float = MAX_SECONDS,
     ) -> None:
         self.requests: list[Request] = []
         """The requests of all connections, in order."""
@@ -211,7 +211,7 @@ class RawServer:
         self._context = context
         self._early = early
         self._on_connect = on_connect
-        self._most_seconds = most_seconds
+        self._most_seconds = max_seconds
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []

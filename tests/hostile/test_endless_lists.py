@@ -17,7 +17,7 @@ LISTS = {
     "datasets": (lambda client: client.datasets.list("jane", per_page=2), {"name": "n"}),
     "workunits": (lambda client: client.workunits.list(DATASET, per_page=2), {"uuid": UUID}),
 }
-MOST_ROWS = 100
+MAX_ROWS = 100
 
 
 def rows_of(name, first=0):
@@ -38,14 +38,14 @@ async def row_by_row(pages):
     taken = 0
     async for _ in pages:
         taken += 1
-        assert taken < MOST_ROWS
+        assert taken < MAX_ROWS
 
 
 async def page_by_page(pages):
     taken = 0
     async for page in pages.pages():
         taken += len(page)
-        assert taken < MOST_ROWS
+        assert taken < MAX_ROWS
 
 
 async def ahead(pages):
@@ -53,7 +53,7 @@ async def ahead(pages):
     async with pages.prefetch(3) as rows:
         async for _ in rows:
             taken += 1
-            assert taken < MOST_ROWS
+            assert taken < MAX_ROWS
 
 
 @WIRES

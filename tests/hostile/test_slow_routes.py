@@ -47,7 +47,7 @@ def application(url, transport):
 @pytest.mark.parametrize("slow", SLOW)
 def test_gateway_timeout(transport, backend, slow):
     with (
-        RawServer(lambda peer, _: SLOW[slow](peer), most_seconds=3) as api,
+        RawServer(lambda peer, _: SLOW[slow](peer), max_seconds=3) as api,
         TestClient(application(api.url, transport), backend=backend, raise_server_exceptions=False) as web,
     ):
         started = time.monotonic()

@@ -172,7 +172,7 @@ def test_the_actor_follows_the_rules():
 
 
 def test_a_limiter_without_a_cluster(sandbox, caplog):
-    """The client goes on with its own limiter, and says why."""
+    """The client continues with its own limiter, and says why."""
 
     async def call():
         async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=RayLimiter("r")) as client:

@@ -248,7 +248,7 @@ def test_an_upload_is_cancelled(web, sandbox, png, until):
 
 @pytest.mark.parametrize("when", ["before", "while", "after"])
 def test_a_form_is_withdrawn(web, sandbox, png, until, tmp_path, monkeypatch, when):
-    """The page no longer waits for its form: whether that is here, on its way or lost, nothing goes on."""
+    """The page no longer waits for its form: whether that has arrived, is in flight or is lost, nothing continues."""
     fault = sandbox.fail("POST", "/assets/", times=None, delay=30)
     start = UploadJobs.start
 

@@ -253,7 +253,7 @@ class Deadly(BlockWriter):
 
 
 def kill_and_compare(service, monkeypatch, folder, *, count, rounds, of_samples, of_labels):
-    """Write samples and labels through 4 workers, each of which is killed after at most *of_samples* or *of_labels* seconds."""
+    """Write samples and labels through 4 workers, each killed after at most *of_samples* or *of_labels* seconds."""
     kills = folder / "kills"
 
     def be_deadly(seconds):

@@ -1,5 +1,6 @@
 """
 Check the built site: links and images lead to a file and an anchor of it, and pages load nothing from elsewhere.
+What language models are given, ``llms.txt`` and one page of it all, has every page, and no link that leads nowhere.
 
 Example:
     ::
@@ -9,6 +10,7 @@ Example:
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from html.parser import HTMLParser
@@ -17,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("source", "src"), ("iframe", "src")}
 """Attributes whose address a browser loads without a click."""
+LINK = re.compile(r"\]\(<?([^)>\s]+)>?\)")
+"""The address of a link in Markdown."""
 POINTERS = {"alternate", "canonical", "next", "prev", "describedby"}
 """Kinds of ``<link>`` that a browser does not load."""
 
@@ -68,11 +72,31 @@ def _leads_somewhere(link: str, path: Path, site: Path) -> bool:
     return target.suffix != ".html" or unquote(parts.fragment) in read(target).anchors
 
 
+def problems_for_language_models(site: Path) -> list[str]:
+    """Describe each page of the site that ``llms.txt`` lacks, and each of its links that leads nowhere."""
+    listed = site / "llms.txt"
+    if not listed.is_file() or not (site / "llms-full.txt").is_file():
+        return [f"{site}: lacks llms.txt or llms-full.txt"]
+    links = {unquote(urlsplit(link).path) for link in LINK.findall(listed.read_text(encoding="utf-8"))}
+    root = min(links, key=len, default="/").rpartition("/")[0]
+    named = {(site / link.removeprefix(root).lstrip("/")).resolve() for link in links}
+    return [
+        *(f"{listed}: {page} leads nowhere" for page in sorted(named) if not page.is_file()),
+        *(f"{listed}: lacks {page}" for page in sorted(site.rglob("index.md")) if page not in named),
+        *(f"{page}: has no text for language models" for page in sorted(site.rglob("index.html")) if _is_bare(page)),
+    ]
+
+
+def _is_bare(page: Path) -> bool:
+    return not page.with_suffix(".md").is_file()
+
+
 def main(folder: str) -> int:
     """Print the problems of the site in *folder*; return 1 if there are any."""
     site = Path(folder).resolve()
     pages = [path for path in sorted(site.rglob("*.html")) if path.name != "404.html"]
     problems = [problem for path in pages for problem in problems_of(path, site)]
+    problems += problems_for_language_models(site)
     print(f"{len(pages)} pages, {len(problems)} broken links", *problems, sep="\n")
     return 1 if problems or not pages else 0
 

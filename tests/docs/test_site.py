@@ -9,7 +9,7 @@ import pytest
 from doc_pages import ROOT, text_of
 
 from docs_build.blocks import PARTS, files_of, pages
-from docs_build.links import problems_of
+from docs_build.links import problems_for_language_models, problems_of
 
 CONFIG = text_of("mkdocs.yml")
 NAVIGATION = re.findall(r": ([\w/-]+\.md)$", CONFIG, re.MULTILINE)
@@ -55,6 +55,25 @@ def test_broken_links_are_found(tmp_path):
         "loads https://cdn.example.com/a.js",
         "no.png leads nowhere",
     ]
+
+
+def test_language_models_get_every_page(tmp_path):
+    assert len(problems_for_language_models(tmp_path)) == 1
+    for page in ("index.html", "index.md", "labels/index.html", "labels/index.md", "bulk/index.html", "bulk/index.md"):
+        (tmp_path / page).parent.mkdir(exist_ok=True)
+        (tmp_path / page).write_text("")
+    (tmp_path / "llms-full.txt").write_text("")
+    links = "- [Home](<http://localhost/docs/index.md>)\n- [Labels](<http://localhost/docs/labels/index.md>)\n"
+    (tmp_path / "llms.txt").write_text(f"{links}- [None](<http://localhost/docs/none/index.md>)\n")
+
+    missing, lacking = problems_for_language_models(tmp_path)
+
+    assert missing.endswith("none/index.md leads nowhere")
+    assert lacking.endswith("lacks " + str(tmp_path / "bulk/index.md"))
+    (tmp_path / "llms.txt").write_text(f"{links}- [Bulk](<http://localhost/docs/bulk/index.md>)\n")
+    assert problems_for_language_models(tmp_path) == []
+    (tmp_path / "bulk/index.md").unlink()
+    assert len(problems_for_language_models(tmp_path)) == 2
 
 
 def test_docstrings_link_to_pages():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 logger = logging.getLogger("segments_async")
+_httpx_logger = logging.getLogger("httpx")
 
 _SOCKS_LOGIN = re.compile(r"\bauth=\(.*\)$")
 """The name and the password for a SOCKS proxy, in httpcore's records of its handshake."""
@@ -105,10 +106,28 @@ def _no_proxy() -> NoProxy:
 
 
 class _PlainClient(httpx.AsyncClient):
-    """A client that does not parse the ``Location`` of a redirect, because httpx raises if it is malformed."""
+    """
+    A client that sends a request and does no more.
 
-    def _build_redirect_request(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
-        return request
+    httpx wraps each request in generators for authentication and redirects, and each body in another one. Requests of
+    this package need none of them. Instrumentations of ``AsyncClient.send`` and of the transports see every request.
+    """
+
+    async def _send_handling_auth(
+        self, request: httpx.Request, auth: object, follow_redirects: object, history: object
+    ) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        if _httpx_logger.isEnabledFor(logging.INFO):
+            _httpx_logger.info(
+                'HTTP Request: %s %s "%s %d %s"',
+                request.method,
+                request.url,
+                response.http_version,
+                response.status_code,
+                response.reason_phrase,
+            )
+        return response
 
 
 class ProxyRouter(httpx.AsyncBaseTransport):

@@ -11,6 +11,7 @@ import httpx
 
 from segments_async._http.call_stats import CallStats
 from segments_async._http.request_body import BytesStream
+from segments_async._serialization.collector import without_collections
 from segments_async._serialization.converter import structure
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync
@@ -49,6 +50,8 @@ GZIP_FROM_BYTES = 1400
 GZIP_LEVEL = 1
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose requests have a ``Content-Length`` even without a body (RFC 9110, 8.6)."""
+PAUSE_FROM_BYTES = 32 * 1024
+"""Minimum size of a body that is parsed without collections of garbage."""
 THREAD_FROM_BYTES = 512 * 1024
 """Minimum size of a body that is compressed or parsed in a worker thread, so as not to block the event loop."""
 
@@ -181,10 +184,14 @@ class Session:
             return None
         # Even an ignored response is parsed: an HTML page means that it did not come from the API.
         expected = Any if model is None else model
-        if len(reply.content) < THREAD_FROM_BYTES:
+        if len(reply.content) < PAUSE_FROM_BYTES:
             answer = self._result(reply, expected, endpoint)
+        elif len(reply.content) < THREAD_FROM_BYTES:
+            answer = without_collections(self._result, reply, expected, endpoint)
         else:
-            answer = await run_sync(self._result, reply, expected, endpoint, abandon_on_cancel=True)
+            answer = await run_sync(
+                without_collections, self._result, reply, expected, endpoint, abandon_on_cancel=True
+            )
         return None if model is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:

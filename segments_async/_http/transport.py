@@ -206,7 +206,10 @@ class SlotTransport(httpx.AsyncBaseTransport):
 
     async def _release(self, slot: _Slot, origin: Origin, *, clean: bool) -> None:
         if clean and not self._closed and _is_drained(slot):
-            _innermost(slot.connection)._state_lock = NoLock()  # noqa: SLF001 (likewise)
+            innermost: Any = _innermost(slot.connection)
+            innermost._state_lock = NoLock()  # noqa: SLF001 (likewise)
+            if self._proxy is None:
+                slot.transport._pool = innermost  # noqa: SLF001 (the one around it only opens it)
             slot.idle_since = time.monotonic()
             self._idle.setdefault(origin, deque()).append(slot)
             self._free.release()

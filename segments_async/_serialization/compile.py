@@ -34,7 +34,7 @@ class Field:
     call: Callable[..., Any] | None
     """Reads or writes values of other types; None takes all values as they are."""
     nullable: bool = False
-    """Whether None is written as null."""
+    """Whether None is written as null, and read."""
     default: Callable[[], Any] | None = None
     """Makes the value of a field that is missing or null, where its type has no None."""
 
@@ -100,23 +100,22 @@ def compile_reader(
     reads = ""
     slots = ""
     for i, field in enumerate(fields):
-        reads += f"        v{i} = get({field.key!r})\n"
+        reads += f"        v{i} = value.get({field.key!r})\n"
+        tests = [f"type(v{i}) is not {passing.__name__}" for passing in field.passes]
         branch = "if"
-        if field.default is not None:
-            reads += f"        if v{i} is None:\n            v{i} = default{i}()\n"
+        if not field.required:
+            reads += f"        if v{i} is None:\n            absent += 1\n"
+            reads += "" if field.default is None else f"            v{i} = default{i}()\n"
             branch = "elif"
-        if field.call is not None:
-            tests = [] if field.required or field.default is not None else [f"v{i} is not None"]
-            tests += [f"type(v{i}) is not {passing.__name__}" for passing in field.passes]
-            reads += f"        {branch} {' and '.join(tests) or 'True'}:\n"
-            reads += f"            key = {field.key!r}\n"
-            reads += f"            v{i} = call{i}(v{i}, value)\n"
+        reads += f"        {branch} {' and '.join(tests) or 'True'}:\n"
+        reads += f"            key = {field.key!r}\n"
+        reads += f"            v{i} = call{i}(v{i}, value)\n"
         slots += f"    instance.{field.name} = v{i}\n"
     source = f"""
 def read(value, parent):
     if type(value) is not dict:
         raise refuse(value)
-    get = value.get
+    absent = 0
     try:
 {reads or "        pass"}
     except StructureError as error:
@@ -128,7 +127,10 @@ def read(value, parent):
         raise
     instance = new(model)
 {slots}
-    instance.extra = {{}} if knows(value) else {{k: v for k, v in value.items() if k not in known}}
+    if len(value) + absent == {len(fields)} or knows(value):
+        instance.extra = {{}}
+    else:
+        instance.extra = {{k: v for k, v in value.items() if k not in known}}
     return instance
 """
     known = frozenset(field.key for field in fields)
@@ -155,7 +157,7 @@ def compile_writer(model: type[Model], fields: Collection[Field], write_extra: W
     writes = ""
     for i, field in enumerate(fields):
         new = f"v{i}" if field.call is None else f"call{i}(v{i})"
-        if field.passes:
+        if field.passes and field.call is not None:
             tests = " or ".join(f"type(v{i}) is {passing.__name__}" for passing in field.passes)
             new = f"v{i} if {tests} else {new}"
         writes += f"        v{i} = instance.{field.name}\n"

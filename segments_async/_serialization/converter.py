@@ -175,9 +175,16 @@ def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
         key=key_of(attribute),
         required=is_required(attribute),
         passes=_unconverted_types(kind) if choose is None else (),
-        call=converter.get_structure_hook(kind) if choose is None else _chosen_reader(kind, choose),
+        call=_read_of(attribute) if choose is None else _chosen_reader(kind, choose),
         default=default_of(attribute),
     )
+
+
+def _read_of(attribute: attrs.Attribute[Any]) -> Read:
+    arms = arms_of(attribute.type) - {NoneType}
+    if len(arms) == 1 and not is_required(attribute):  # nobody asks for the union's reader with null
+        return converter.get_structure_hook(*arms)
+    return converter.get_structure_hook(attribute.type)
 
 
 def _chosen_reader(kind: Any, choose: Choose) -> Read:

@@ -254,7 +254,7 @@ _is_time = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d
 
 def read_time(text: str) -> datetime | str:
     """Read a time with a zone; return any other text unchanged, as it could not be written back."""
-    if _is_time(text) is None:
+    if text[4:20:3] + text[26:] != "--T::.Z" and _is_time(text) is None:  # the service's own form is the fastest
         return text
     try:
         moment = datetime.fromisoformat(text)
@@ -271,6 +271,8 @@ def _write_time(moment: datetime) -> str:
             moment = moment.astimezone(UTC)
         except OverflowError:
             raise StructureError("a time outside the years 1 to 9999") from None
+    if type(moment) is datetime:  # the same text, in a sixth of the time
+        return orjson.dumps(moment, None, orjson.OPT_UTC_Z)[1:-1].decode()
     return moment.isoformat().removesuffix("+00:00") + "Z"
 
 
@@ -318,7 +320,7 @@ def _make_plain(kind: type) -> Write:
 
 def _make_step(kind: type) -> Write:
     if issubclass(kind, Model):
-        return compile_writer(kind, [_writer_field(a, None) for a in fields_of(kind)], dict)
+        return compile_writer(kind, [_writer_field(a, _step_within(a)) for a in fields_of(kind)], dict)
     if kind.__name__ in _MISSING and kind.__module__.partition(".")[0] == "pandas":
         return _to_none
     for base, step in _BASES:
@@ -328,6 +330,19 @@ def _make_step(kind: type) -> Write:
         if hasattr(kind, name):
             return partial(_convert, name)
     return _refuse_kind
+
+
+def _step_within(attribute: Attribute[Any]) -> Write | None:
+    """Return what converts the models in a field at once, as orjson takes twice the time to ask for each."""
+    return _write_inner if any(map(_has_step, arms_of(attribute.type))) else None
+
+
+def _has_step(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Model | datetime)
+
+
+def _write_inner(value: Any) -> Any:
+    return _INNER_STEPS[type(value)](value)
 
 
 def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
@@ -417,3 +432,4 @@ _CONVERSIONS = ("model_dump", "as_py", "tolist")
 """Methods of Pydantic models, such as those of the official SDK; of Arrow scalars; of numpy and pandas."""
 _PLAIN = ByType(_make_plain)
 _STEPS = ByType(_make_step)
+_INNER_STEPS = ByType(lambda kind: _STEPS[kind] if _has_step(kind) else _identity)

@@ -7,6 +7,7 @@ import inspect
 import re
 import tomllib
 from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
 
 import anyio
@@ -142,6 +143,15 @@ def test_streams_of_anyio_have_their_queue():
     """What anyio's asyncio backend has read, and was not requested, belongs to no response."""
     assert "read_queue" in anyio_asyncio.StreamProtocol.__annotations__
     assert "self._protocol = " in inspect.getsource(anyio_asyncio.SocketStream.__init__)
+
+
+def test_client_sends_through_what_its_subclass_replaces():
+    """`_PlainClient` has its own `_send_handling_auth`, which sends over `_transport`."""
+    parameters = list(signature(httpx.AsyncClient._send_handling_auth).parameters)
+    assert parameters == ["self", "request", "auth", "follow_redirects", "history"]
+    transport = httpx.AsyncHTTPTransport()
+    assert httpx.AsyncClient(transport=transport)._transport is transport
+    assert "_send_handling_auth" in httpx.AsyncClient.send.__code__.co_names
 
 
 def test_url_has_its_parts():

@@ -82,10 +82,10 @@ class AsyncSegments(NeedsAsyncWith):
         limiter: A limiter that several processes share, such as `segments_async.limits.RedisLimiter`, so that they
             respect the rate limit of the service together. Its waits count against ``max_wait``; if it cannot be
             reached, a warning is logged, and the client uses its own limiter. It does not apply to storage hosts.
-        max_answer_mb: Maximum size of one response in megabytes (10^6 bytes), counted after decompression; a larger one
-            is a `DecodeError`. A page of 1000 samples with whole labels is the largest that is usual. The values
-            that JSON is decoded to take more memory than its text, up to about 25 times as much. Files have limits of
-            their own.
+        max_answer_mb: Maximum megabytes (10^6 bytes) of memory that one response may take; a larger one is a
+            `DecodeError`. Its text must fit after decompression. The text and the values that it is decoded to must fit
+            with 64 MB more; their size is estimated before, as up to 100 times that of the text. A page of 1000
+            samples or a label of 100,000 points takes less than 64 MB. Files have limits of their own.
 
     Raises:
         AuthenticationError: There is no API key.
@@ -124,7 +124,7 @@ class AsyncSegments(NeedsAsyncWith):
         hooks: Hooks = Hooks(),  # noqa: B008 (frozen)
         clock: Clock = Clock(),  # noqa: B008 (frozen)
         limiter: SharedLimiter | None = None,
-        max_answer_mb: float = 256,
+        max_answer_mb: float = 512,
     ) -> None:
         api_key = masked(api_key)  # before anything can raise
         # Importing the models is slow, so it happens with the first client: not at import time, and not in a call.

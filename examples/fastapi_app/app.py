@@ -168,7 +168,8 @@ def _is_own_origin(origin: str, host: str) -> bool:
     default_port = {"http": ":80", "https": ":443"}.get(scheme)
     if default_port is None:
         return False
-    return authority.removesuffix(default_port) == host.lower().removesuffix(default_port)
+    own = host.lower().removesuffix(default_port)
+    return own != "" and authority.removesuffix(default_port) == own
 
 
 SAME_ORIGIN_ONLY: Any = Depends(_check_origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import httpx
@@ -35,8 +36,7 @@ class Body:
     def __init__(self, max_bytes: int) -> None:
         self.problem: Exception | None = None
         self._limit = max_bytes
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._content = BytesIO()  # gives its content away without a copy
         self._is_success = True
 
     async def read(self, response: httpx.Response, scope: CancelScope) -> None:
@@ -67,7 +67,7 @@ class Body:
         """
         if self.problem is not None and self._is_success:
             raise self.problem
-        content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        content = self._content.getvalue()
         return content if len(content) <= self._limit else content[: self._limit]
 
     async def _read_plain(self, response: httpx.Response, scope: CancelScope) -> None:
@@ -108,8 +108,7 @@ class Body:
         """Add a piece of the content; return whether there may be more."""
         if self.problem is not None:
             return False
-        self._size += len(data)
-        self._parts.append(data)
-        if self._size > self._limit:
+        self._content.write(data)
+        if self._content.tell() > self._limit:
             self.problem = BodyTooLargeError()
         return self.problem is None

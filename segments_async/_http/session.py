@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import httpx
 
 from segments_async._http.call_stats import CallStats
+from segments_async._http.pool import MB
 from segments_async._http.request_body import BytesStream
 from segments_async._serialization.collector import without_collections
 from segments_async._serialization.converter import structure
+from segments_async._serialization.decoded_size import decoded_size, may_exceed
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync
 from segments_async._version import __version__
@@ -54,6 +56,8 @@ PAUSE_FROM_BYTES = 32 * 1024
 """Minimum size of a body that is parsed without collections of garbage."""
 THREAD_FROM_BYTES = 512 * 1024
 """Minimum size of a body that is compressed or parsed in a worker thread, so as not to block the event loop."""
+DECODING_BYTES = 64_000_000
+"""Bytes of memory beyond `max_answer_mb` that a response may take together with the values it is decoded to."""
 
 
 class Session:
@@ -255,6 +259,7 @@ class Session:
                     reply = await send(httpx.URL(target), seconds)
                 reply = self._redactor.redact(reply)
                 self._check_status(reply)
+            await self._check_size(reply)
             if may_be_throttled(reply.content):
                 self._check_throttling(reply)
             return reply
@@ -373,6 +378,24 @@ class Session:
         """
         if not 200 <= reply.status < 300:  # noqa: PLR2004
             raise error_for(reply, now=self.clock.time())
+
+    async def _check_size(self, reply: Reply) -> None:
+        """
+        Check that the values of a response fit in memory, before they are decoded.
+
+        Raises:
+            DecodeError: Together with the text, they may take more than `max_answer_mb` and 64 MB.
+        """
+        length, limit = len(reply.content), self.pool.max_answer_bytes
+        if not may_exceed(length, limit + DECODING_BYTES - length):
+            return
+        size = length + await run_sync(decoded_size, reply.content)
+        if size > limit + DECODING_BYTES:
+            problem = (
+                f"decoded, the answer of {length / MB:.3g} MB may take {size / MB:.3g} MB of memory, more than "
+                f"max_answer_mb={limit / MB:g} allows; {math.ceil((size - DECODING_BYTES) / MB)} would allow it"
+            )
+            raise self._decode_error(reply, problem, "", None)
 
     def _check_throttling(self, reply: Reply) -> None:
         """

@@ -47,6 +47,8 @@ _MAX_DIGITS = 4300
 _TOO_BIG = 10**_MAX_DIGITS
 _MAX_SHOWN = 40
 """Maximum characters of a number in an error."""
+_MAX_PAYLOAD = 1_000_000
+_PIECE_BYTES = 1024 * 1024
 _MASK = bytes.maketrans(b"123456789:[ \t\n\r", b"000000000,,,,,,")
 """Digits become zeros, and what may precede a number becomes a comma."""
 _LONG = b"," + b"0" * 20
@@ -105,12 +107,15 @@ def decode_json(body: bytes) -> Any:
         body: UTF-8.
 
     Raises:
-        DecodeError: It is not JSON; `payload` is the text.
+        DecodeError: It is not JSON; `payload` is the text, or the first million bytes of it.
     """
     text = body.removeprefix(codecs.BOM_UTF8)
     try:
         value = orjson.loads(text)
-        return _read_exactly(text) if _has_big_integer(text) else value
+        if not _has_big_integer(text):
+            return value
+        del value  # so that both readings are never in memory together
+        return _read_exactly(text)
     except orjson.JSONDecodeError as error:
         problem = str(error)
         if _has_big_integer(text):  # of more than 308 digits, which orjson refuses
@@ -120,7 +125,7 @@ def decode_json(body: bytes) -> Any:
                 pass
     except (ValueError, RecursionError) as error:
         problem = str(error)
-    raise DecodeError(f"not JSON: {problem}", payload=body.decode(errors="replace"))
+    raise DecodeError(f"not JSON: {problem}", payload=body[:_MAX_PAYLOAD].decode(errors="replace"))
 
 
 def _read_exactly(text: bytes) -> Any:
@@ -147,13 +152,20 @@ def _has_big_integer(text: bytes) -> bool:
     Every answer pays for the search, so it is done by two methods of `bytes`. Most documents have no 19 digits in a
     row. Of the others, only numbers of 20 digits, or 19 after a minus sign, are examined.
     """
-    zeros = text.translate(_MASK)
+    if len(text) <= _PIECE_BYTES:
+        return _has_big_integer_at(text, 0)
+    return any(_has_big_integer_at(text, start) for start in range(0, len(text), _PIECE_BYTES))
+
+
+def _has_big_integer_at(text: bytes, start: int) -> bool:
+    """Whether such an integer begins in the piece at *start*; of a large text, a masked copy would be large too."""
+    zeros = text[max(start - 1, 0) : start + _PIECE_BYTES + len(_LONG)].translate(_MASK)
     if b"0" * 19 not in zeros:
         return False
-    # After the added comma, a place in the masked text is where the number starts; a sign is one character before it.
-    masked = b"," + zeros
-    return any(_is_big(text, place) for place in _places(masked, _LONG)) or any(
-        _is_big(text, place - 1) for place in _places(masked, _LONG_NEGATIVE)
+    # After a comma is added, a place in the masked text is where the number starts; a sign is one character before it.
+    masked = zeros if start else b"," + zeros
+    return any(_is_big(text, start + place) for place in _places(masked, _LONG)) or any(
+        _is_big(text, start + place - 1) for place in _places(masked, _LONG_NEGATIVE)
     )
 
 

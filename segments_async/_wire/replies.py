@@ -126,13 +126,19 @@ _SECRET = re.compile(
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of *url*; an invalid URL is its own origin."""
+    """
+    Return scheme, host and port of *url*; an invalid URL is its own origin.
+
+    Example:
+        >>> origin_of("https://Files.test/a.png") == origin_of("https://files.test:443")
+        True
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return "", url, None
-    return parts.scheme, parts.hostname or "", port
+    return parts.scheme, parts.hostname or "", DEFAULT_PORTS.get(parts.scheme) if port is None else port
 
 
 def redact_url(url: str) -> str:

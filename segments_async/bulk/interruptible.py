@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import anyio
 from anyio import get_cancelled_exc_class
 from anyio.lowlevel import checkpoint_if_cancelled
-from anyio.to_thread import run_sync
+
+from segments_async._threads import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable

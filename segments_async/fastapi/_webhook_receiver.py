@@ -21,7 +21,7 @@ from segments_async._validators import is_number
 from segments_async.errors import WebhookError
 from segments_async.fastapi.problems import own_choice
 from segments_async.webhooks import MessageIds, ReplayGuard, WebhookEvent, message_id, verify
-from segments_async.webhooks._signatures import signers
+from segments_async.webhooks._signatures import check_secrets
 from segments_async.webhooks._stores import Claim, check_claim, check_new, check_store
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Receiver:
 
     def __init__(self, secret: SecretSource, replay: MessageIds | None, max_body: int) -> None:
         if not callable(secret):
-            signers(secret)
+            check_secrets(secret)
         if replay is not None:
             check_store(replay)
         self._secret = secret
@@ -119,7 +119,7 @@ class Receiver:
             return self._secret
         secret: Any = self._secret() if iscoroutinefunction(self._secret) else await run_sync(self._secret)
         secret = await secret if isawaitable(secret) else secret
-        signers(secret)
+        check_secrets(secret)
         return secret  # type: ignore[no-any-return]
 
     async def _read(self, request: Request) -> bytes:

@@ -42,8 +42,8 @@ class ClientOptions:
     """The transport for requests, as for `AsyncSegments`."""
     limiter: SharedLimiter | None = None
     """The rate limit that all workers share, such as a `RayLimiter`."""
-    max_answer_mb: float = 256
-    """Maximum size of one response in megabytes."""
+    max_answer_mb: float = 512
+    """Maximum megabytes of memory that one response may take."""
     key_variable: str = "SEGMENTS_API_KEY"
     """The environment variable of the workers that contains the API key."""
 

@@ -29,6 +29,7 @@ if find_spec("standardwebhooks") is None:
     raise ImportError('webhooks require standardwebhooks; install it with: pip install "segments-async[webhooks]"')
 
 from segments_async._serialization.converter import decode_json, structure
+from segments_async._serialization.decoded_size import decoded_size, may_exceed
 from segments_async.errors import DecodeError, InputError, WebhookError
 from segments_async.models.webhooks import (
     EVENTS,
@@ -79,6 +80,9 @@ __all__ = [
     "sign",
     "verify",
 ]
+
+_MAX_EVENT_BYTES = 256_000_000
+"""Maximum bytes of memory for a decoded event."""
 
 
 def verify(
@@ -151,6 +155,8 @@ def parse(body: bytes) -> WebhookEvent:
     Raises:
         WebhookError: The body is not an event.
     """
+    if may_exceed(len(body), _MAX_EVENT_BYTES) and decoded_size(body) > _MAX_EVENT_BYTES:
+        raise WebhookError("the webhook is not an event: decoded, it might take more than 256 MB of memory")
     try:
         payload = decode_json(body)
         kind = payload.get("event_type") if isinstance(payload, dict) else None

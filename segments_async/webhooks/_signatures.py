@@ -19,6 +19,8 @@ MIN_SECRET_BYTES = 24
 _HEADER_PREFIXES = ("svix", "webhook")
 """Prefixes of the header names: that of the service (Svix), and that of the specification."""
 _PLACEHOLDER = re.compile("changeme|example|placeholder|replaceme|secret", re.IGNORECASE)
+_PUBLISHED = frozenset({"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"})
+"""The examples in the documentation of Svix and in the specification of Standard Webhooks."""
 # Between spaces, or commas: a proxy may join several headers with those. They may overlap, as in v1,v1,AAAA.
 _SIGNATURE = re.compile(r"(?<![^\s,])(?=(\w+,([A-Za-z0-9+/]+={0,2}))(?![^\s,]))")
 _MAX_ID = 100
@@ -35,6 +37,21 @@ def signers(secret: str | Sequence[str]) -> list[Webhook]:
     if not secrets:
         raise InputError("expected at least one secret", path="secret")
     return [_signer(one) for one in secrets]
+
+
+def check_secrets(secret: str | Sequence[str]) -> None:
+    """
+    Check the secrets of an endpoint, which must not be known to everybody; `signers` takes those for tests.
+
+    Raises:
+        InputError: There is none, or one is not a secret, or one is printed in public documentation.
+    """
+    signers(secret)
+    for one in [secret] if isinstance(secret, str) else secret:
+        if one.strip().removeprefix("whsec_").rstrip("=") in _PUBLISHED:
+            raise InputError(
+                "is the example of a documentation; copy the secret from the page of the endpoint", path="secret"
+            )
 
 
 def _signer(secret: object) -> Webhook:

@@ -79,7 +79,7 @@ def test_tables(run_page):
 
 @pytest.mark.parametrize("page", ["fastapi.md", "webhooks.md", "testing.md"])
 def test_web(page, run_page, monkeypatch):
-    monkeypatch.setenv("SEGMENTS_WEBHOOK_SECRET", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")
+    monkeypatch.setenv("SEGMENTS_WEBHOOK_SECRET", "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM")
     assert len(blocks_of(f"docs/{page}")) >= 5
     run_page(f"docs/{page}")
 

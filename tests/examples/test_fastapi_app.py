@@ -20,7 +20,7 @@ from segments_async.fastapi import UploadJobs
 from segments_async.models import ImageVectorAnnotation, ImageVectorLabelAttributes, Label
 from segments_async.webhooks import sign
 
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SECRET = "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM"
 
 
 @pytest.fixture
@@ -184,6 +184,10 @@ def test_other_sites_are_refused(web, png):
         ("", "testserver", 403),
         ("testserver", "testserver", 403),
         ("file://", "", 403),
+        ("http://", "", 403),
+        ("http://testserver", "", 403),
+        ("http://:80", ":80", 403),
+        ("https://", ":443", 403),
     ],
 )
 def test_browsers_that_send_no_fetch_metadata(web, origin, host, status):

@@ -26,7 +26,7 @@ def start(sandbox, redis_url, tmp_path):
         "REDIS_URL": redis_url,
         "UPLOADS_FOLDER": str(tmp_path),
         "SEGMENTS_DATASET": "sandbox/flowers",
-        "SEGMENTS_WEBHOOK_SECRET": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+        "SEGMENTS_WEBHOOK_SECRET": "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM",
         "SEGMENTS_API_URL": sandbox.url,
         "SEGMENTS_API_KEY": sandbox.api_key,
     }

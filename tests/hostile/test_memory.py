@@ -8,10 +8,12 @@ import zlib
 from functools import cache
 
 import pytest
+from hostile_shapes import SHAPES
 from raw_server import RawServer, answer
 from wires import ONCE, WIRES, within
 
 from segments_async import ApiError, DecodeError, SegmentsError
+from segments_async._serialization.decoded_size import decoded_size
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -66,6 +68,45 @@ async def test_answer(connect, name):
     elif name != "twice":
         assert isinstance(caught.value, DecodeError)
         assert "max_answer_mb=8" in str(caught.value)
+
+
+@WIRES
+@pytest.mark.parametrize(("name", "status"), [*((name, 200) for name in SHAPES), ("empty lists", 400)])
+async def test_values(connect, name, status):
+    """8 kB that mean 8 MB of text, and up to 400 MB of values: refused before they are decoded, or small enough."""
+    text = SHAPES[name](LIMIT * MB - 100)
+    answered = answer(gzip.compress(text, 1), status, {"Content-Encoding": "gzip"})
+
+    with RawServer(lambda peer, _: peer.send(answered)) as api, within(20):
+        async with connect(api.url, retry=ONCE, max_answer_mb=LIMIT) as client:
+            tracemalloc.start()
+            try:
+                if status == 200 and decoded_size(text) < REST * MB:
+                    await client.request("GET", "/x/")
+                else:
+                    with pytest.raises(SegmentsError) as caught:
+                        await client.request("GET", "/x/")
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+
+    # Of the 12 bytes that orjson reserves for each of the text, it uses what its document needs.
+    assert peak - 12 * len(text) < (LIMIT + REST) * MB
+    if status == 200 and decoded_size(text) >= REST * MB:
+        assert isinstance(caught.value, DecodeError)
+        assert f"more than max_answer_mb={LIMIT} allows" in str(caught.value)
+
+
+@WIRES
+async def test_the_error_says_which_limit_would_do(connect):
+    text = SHAPES["pairs"](4 * MB - 100)
+    with RawServer(lambda peer, _: peer.send(answer(text))) as api, within(20):
+        async with connect(api.url, retry=ONCE, max_answer_mb=4) as client:
+            with pytest.raises(DecodeError, match=r"may take 111 MB of memory, .* 48 would allow it") as caught:
+                await client.request("GET", "/x/")
+        async with connect(api.url, retry=ONCE, max_answer_mb=48) as client:
+            assert len(await client.request("GET", "/x/")) == 400_000
+    assert caught.value.payload is None
 
 
 @WIRES

@@ -310,3 +310,11 @@ def test_numpy_is_not_imported():
         "assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 2**64 - 1, -(2**63)])
+@pytest.mark.parametrize("place", [*range(-24, 3)])
+def test_big_integers_where_a_large_text_is_cut(number, place):
+    """The search works on a megabyte at a time."""
+    start = b'["' + b"x" * (1024 * 1024 + place - 4) + b'",'
+    assert decode_json(start + b"%d,1]" % number)[1] == number

@@ -23,7 +23,7 @@ from segments_async.sandbox import Sandbox
 from segments_async.webhooks import sign
 
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SECRET = "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM"
 FILES = 60
 
 APPLICATION = """

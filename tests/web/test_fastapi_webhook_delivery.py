@@ -33,8 +33,8 @@ from segments_async.webhooks import (
     sign,
 )
 
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM"
+OTHER = "whsec_FYXIoW6G1POSnxv74vrMiuMf7s4Qi4eS"
 THIRD = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
 BODY = b'{"event_type": "sample.created", "dataset": "jane/flowers"}'
 
@@ -485,7 +485,7 @@ class Store:
     async def release(self, id):
         return await self.call("release", id)
 
-hooks = WebhookRouter("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", replay=Store())
+hooks = WebhookRouter("whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM", replay=Store())
 
 @hooks.on(WebhookEvent)
 async def handle(event):

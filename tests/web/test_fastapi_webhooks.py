@@ -14,8 +14,8 @@ from segments_async import InputError
 from segments_async.fastapi import WebhookRouter, verified_webhook
 from segments_async.webhooks import LabelUpdated, SampleCreated, UnknownEvent, WebhookEvent, sign
 
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM"
+OTHER = "whsec_FYXIoW6G1POSnxv74vrMiuMf7s4Qi4eS"
 # Spaces and order as no library of Python would write them: the route must look at the bytes.
 BODY = b'{ "event_type":"label.updated",\n"object" : {"sample_uuid":"u-1"} ,"dataset":"jane/flowers"}'
 
@@ -192,3 +192,12 @@ def test_handlers_of_any_kind(ran):
     app.include_router(hooks, prefix="/hooks")
     assert TestClient(app).post("/hooks", content=BODY, headers=by_svix()).status_code == 204
     assert [type(ran[0]), *ran[1:]] == [LabelUpdated, "object", "partial"]
+
+
+@pytest.mark.parametrize("published", ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"])
+@pytest.mark.parametrize("make", [verified_webhook, WebhookRouter])
+def test_secrets_that_everybody_knows(make, published):
+    """Those in Svix's documentation and in the specification are for tests, not for an endpoint."""
+    for secret in (f"whsec_{published}", f" {published}", [SECRET, f"whsec_{published}"]):
+        with pytest.raises(InputError, match="example of a documentation"):
+            make(secret)

@@ -16,7 +16,7 @@ from segments_async import InputError
 from segments_async.webhooks import Claim, RedisReplayGuard, ReplayGuard, SqliteReplayGuard, sign, verify
 from segments_async.webhooks._stores import check_store
 
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SECRET = "whsec_L5Xa8/0RPkedFxEkQwC2YHKkOLdGphFM"
 BODY = b'{"event_type": "sample.created", "dataset": "jane/flowers"}'
 
 

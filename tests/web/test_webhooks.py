@@ -411,3 +411,9 @@ def test_the_time_of_a_signature():
 def test_the_examples_of_the_docstrings():
     for module in (webhooks, webhooks._stores):
         assert doctest.testmod(module).failed == 0
+
+
+def test_an_event_of_too_many_objects():
+    """10 MB that the route lets through would become 300 MB or more."""
+    with pytest.raises(WebhookError, match="256 MB of memory"):
+        parse(b'{"event_type":"sample.created","object":[%s[]]}' % (b"[]," * 3_000_000))

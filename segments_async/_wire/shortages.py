@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from segments_async._wire.causes import causes_of
+from segments_async._wire.causes import all_causes_of
 
 _MORE_FILES = "raise the limit (ulimit -n) or lower max_connections"
 _SHORTAGES: dict[str, tuple[str, str]] = {
@@ -50,7 +50,7 @@ def shortage_advice(code: int) -> str:
 
 def shortage_code(error: BaseException) -> int | None:
     """Return the error number of the shortage that *error* reports; None if this machine lacks nothing."""
-    for cause in causes_of(error):
+    for cause in all_causes_of(error):
         if isinstance(cause, OSError) and cause.errno in _BY_CODE:
             return cause.errno
         if isinstance(cause, MemoryError):

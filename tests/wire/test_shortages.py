@@ -64,3 +64,11 @@ def test_it_is_worth_another_try():
     assert not is_throttled(error)
     assert str(error.under("samples[1]")) == "samples[1].files[3]: cannot be read (Too many open files)"
     assert error.under("samples[1]").errno == errno.EMFILE
+
+
+def test_a_cause_in_a_group_is_found():
+    """trio tries each address of a host, and raises from the group of what happened."""
+    failure = OSError("all attempts to connect to localhost:443 failed")
+    failure.__cause__ = ExceptionGroup("", [ConnectionRefusedError(), OSError(errno.EMFILE, "Too many open files")])
+    assert shortage_code(failure) == errno.EMFILE
+    assert shortage_hint(failure).startswith("too many open files")

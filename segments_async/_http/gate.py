@@ -84,14 +84,14 @@ class Gate:
         """Wait for a slot of this process, and then for a turn among all processes."""
         started = self._clock.monotonic()
         while True:
-            remaining = max_wait - (self._clock.monotonic() - started)
             ticket = self._queue(first)
             if not ticket.admitted:
-                await self._wait(ticket, remaining, max_pause)
+                await self._wait(ticket, max_wait - (self._clock.monotonic() - started), max_pause)
             has_turn = False
             try:
-                with self._at_most(max_wait - (self._clock.monotonic() - started), max_wait):
-                    has_turn = await turns.take()
+                remaining = max_wait - (self._clock.monotonic() - started)
+                with self._at_most(remaining, max_wait):
+                    has_turn = await turns.take(min(remaining, max_pause))
             finally:
                 if not has_turn:
                     self.limiter.withdraw(ticket, self._clock.monotonic())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
@@ -12,7 +13,7 @@ import anyio
 from segments_async._caller_errors import describe
 from segments_async._validators import is_count, is_number
 from segments_async._wire.shared_rate import ASK_AGAIN_SECONDS, Turns
-from segments_async.errors import InputError
+from segments_async.errors import InputError, RateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,15 +27,19 @@ T = TypeVar("T")
 logger = logging.getLogger("segments_async")
 
 FRESH_SECONDS = 0.05
-"""A turn is used only if the limiter was asked at most this long ago whether calls must wait."""
+"""A turn is used only if the limiter was asked at most this long ago, and the time of its answer, whether to wait."""
 ANSWER_SECONDS = 1.0
-"""Maximum seconds that the limiter takes to answer; then it cannot be reached."""
+"""Maximum seconds that the limiter takes to answer; the second time in a row, it cannot be reached."""
+MAX_LEAD_SECONDS = 0.25
+"""Maximum seconds by which the limiter is asked early because its answers take time."""
 ALONE_SECONDS = 5.0
 """Seconds before a limiter that could not be reached is asked again."""
 QUIET_SECONDS = 60.0
 """Seconds without a failure after which the next one is worth another warning."""
 IDLE_SECONDS = 3.0
-"""Seconds without a question after which another client of this process may measure instead."""
+"""Seconds after which a client that measures, but asks no more, leaves that to another one of this process."""
+LATE_SECONDS = 0.1
+"""A turn that nobody took by then is given back; a client that asks by then is busy."""
 
 
 class SharedTurns:
@@ -53,46 +58,83 @@ class SharedTurns:
         self._key = key
         self._own = own
         self._clock = clock
-        self._lock = anyio.Lock()
+        self._asking = anyio.Lock()
+        self._checking = anyio.Lock()
         self._wanted = 0
-        """Calls that ask for a turn now."""
-        self._left = 0
-        """Turns of the last answer that were not used."""
-        self._next_at = -math.inf
+        """Calls that have no turn yet."""
+        self._due: deque[float] = deque()
+        """When the turns are that no call has yet."""
+        self._last_due = -math.inf
+        self._given = 0
+        """Turns of the last answer."""
         self._spacing = 0.0
         self.asked_at = -math.inf
+        """When the last question was asked that was answered."""
+        self._lead = 0.0
+        """Seconds that an answer takes."""
         self._alone_until = -math.inf
         self._is_lost = False
         """Whether a warning says that the limiter cannot be reached."""
         self._is_measuring = False
 
-    async def take(self) -> bool:
-        """Wait for a turn; return False if calls must wait meanwhile, which the gate's own limiter then enforces."""
-        self._wanted += 1
+    async def take(self, at_most: float = math.inf) -> bool:
+        """
+        Wait for a turn; return False if calls must wait meanwhile, as the gate's own limiter then knows.
+
+        Raises:
+            RateLimitError: The turn is more than *at_most* seconds away.
+        """
+        due = None
+        is_used = False
+        started = self._clock.monotonic()
         try:
-            async with self._lock:
-                return await self._take()
+            due = await self._next_due()
+            if due is None:
+                return False
+            self._check_wait(due, at_most - (self._clock.monotonic() - started))
+            is_used = await self._wait_for(due)
+            return is_used
         finally:
-            self._wanted -= 1
-            if self._left and not self._wanted:
+            if due is not None and not is_used and not self._is_paused:
+                self._due.appendleft(due)
+            if self._due and not self._wanted and not self._is_busy:
                 await self._give_back()
 
-    async def _take(self) -> bool:
-        if self._own.paused_until > self._clock.monotonic():
-            return False
-        if not self._left and not await self._ask_for_turns():
-            return False
-        await self._sleep_until(self._next_at)
-        if not await self._is_still_valid():
-            self._left = 0
-            return False
-        self._left -= 1
-        self._next_at += self._spacing
-        return True
+    async def _next_due(self) -> float | None:
+        """Return the time of the next turn; one question at a time, so that all processes get their turns."""
+        self._wanted += 1
+        try:
+            async with self._asking:
+                if self._is_paused:
+                    return None
+                await self._give_late_ones_back()
+                if not self._due:
+                    await self._sleep_until(self._last_due - self._lead)
+                if not self._due and (self._is_paused or not await self._ask_for_turns()):
+                    return None
+                return self._due.popleft()
+        finally:
+            self._wanted -= 1
+
+    def _check_wait(self, due: float, at_most: float) -> None:
+        seconds = due - self._clock.monotonic()
+        if seconds > max(0.0, at_most):
+            detail = f"not sent: its turn in the shared limit is in {seconds:.3g} s"
+            raise RateLimitError(detail=detail, retry_after=seconds)
+
+    async def _wait_for(self, due: float) -> bool:
+        """Wait for a turn; return False if a process was asked to wait since it was given."""
+        await self._sleep_until(due - self._lead)
+        async with self._checking:  # the others use the answer
+            if max(due, self._clock.monotonic()) - self.asked_at > FRESH_SECONDS + self._lead:
+                turns = await self._reserve(0)
+                self._pause(turns.wait)
+        await self._sleep_until(due)
+        return not self._is_paused
 
     async def refused(self, seconds: float) -> None:
         """Tell the limiter that the service asked to wait for *seconds*."""
-        self._left = 0
+        self._forget_turns()
         if not self._is_alone:
             await self._reach(lambda: self._limiter.refused(self._key, seconds))
 
@@ -100,35 +142,49 @@ class SharedTurns:
     def _is_alone(self) -> bool:
         return self._clock.monotonic() < self._alone_until
 
+    @property
+    def _is_paused(self) -> bool:
+        return self._own.paused_until > self._clock.monotonic()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether other calls follow those that are in flight."""
+        return self._own.in_flight >= int(self._own.limit)
+
     async def _ask_for_turns(self) -> bool:
-        turns = await self._reserve(self._wanted)
+        """Ask for the turns of the calls that want one; a busy client, which used up the last ones, gets more."""
+        most = self._wanted
+        if self._is_busy and self._clock.monotonic() <= self._last_due + LATE_SECONDS:
+            most = max(most, 2 * self._given)
+        turns = await self._reserve(most)
         if turns.calls < 1:
             self._pause(max(turns.wait, FRESH_SECONDS))
             return False
-        self._left = turns.calls
-        self._next_at = self._clock.monotonic() + turns.wait
+        self._given = turns.calls
         self._spacing = turns.spacing
+        first = self._clock.monotonic() + turns.wait
+        self._due.extend(first + number * turns.spacing for number in range(turns.calls))
+        self._last_due = self._due[-1]
         return True
 
-    async def _is_still_valid(self) -> bool:
-        """Return whether the next turn may be used: no process was asked to wait since it was given."""
-        if self._clock.monotonic() - self.asked_at <= FRESH_SECONDS:
-            return True
-        turns = await self._reserve(0)
-        self._pause(turns.wait)
-        return not turns.wait
+    def _forget_turns(self) -> None:
+        self._due.clear()
+        self._last_due = -math.inf
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
+            self._forget_turns()
             self._own.pause(self._clock.monotonic() + seconds)
 
     async def _reserve(self, most: int) -> Turns:
         turns = None
         if not self._is_alone:
             await self._report_rate()
+            started = self._clock.monotonic()
             turns = await self._reach(lambda: self._ask(most))
-        self.asked_at = self._clock.monotonic()
+            self._note_answer(started)
         if turns is None:
+            self.asked_at = self._clock.monotonic()
             self._is_measuring = False
             return Turns(most)
         if turns.measure and not self._may_measure():
@@ -138,6 +194,12 @@ class SharedTurns:
                 self._own.forget_rate()
             self._is_measuring = turns.measure
         return turns
+
+    def _note_answer(self, started: float) -> None:
+        seconds = self._clock.monotonic() - started
+        known = self._lead or seconds
+        self._lead = min(MAX_LEAD_SECONDS, (3 * known + seconds) / 4)
+        self.asked_at = started
 
     async def _ask(self, most: int) -> Turns:
         return _checked(Turns(*await self._limiter.reserve(self._key, most)))
@@ -158,8 +220,19 @@ class SharedTurns:
             self._is_measuring = False
             await self._reach(lambda: self._limiter.learned(self._key, rate))
 
-    async def _give_back(self) -> None:
-        count, self._left = self._left, 0
+    async def _give_late_ones_back(self) -> None:
+        """Give back the turns that a busy client asked for, and could not use."""
+        late = [due for due in self._due if due < self._clock.monotonic() - LATE_SECONDS]
+        if late and self._spacing:
+            self._given = max(1, self._given - len(late))
+            await self._give_back(len(late))
+        elif late:
+            self._due.clear()
+
+    async def _give_back(self, count: int | None = None) -> None:
+        count = len(self._due) if count is None else count
+        for _ in range(count):
+            self._due.popleft()
         if not self._spacing or self._is_alone:
             return
         with anyio.CancelScope(shield=True):  # a cancelled call gives its turn back, too
@@ -168,8 +241,7 @@ class SharedTurns:
     async def _reach(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """Ask the limiter; return None, and continue without it for some time, if it cannot be reached."""
         try:
-            with anyio.fail_after(ANSWER_SECONDS):
-                answer = await call()
+            answer = await self._answer(call)
         except InputError:  # it cannot work here, for example on trio
             raise
         except Exception as error:  # noqa: BLE001 (a limiter is an aid; its failures must not stop a call)
@@ -181,6 +253,14 @@ class SharedTurns:
         if self._clock.monotonic() > self._alone_until + QUIET_SECONDS:
             self._is_lost = False
         return answer
+
+    async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask the limiter, a second time if no answer came: the event loop may have been blocked for as long."""
+        if not self._is_lost:
+            with anyio.move_on_after(ANSWER_SECONDS):
+                return await call()
+        with anyio.fail_after(ANSWER_SECONDS):
+            return await call()
 
     async def _sleep_until(self, time: float) -> None:
         seconds = time - self._clock.monotonic()

@@ -13,7 +13,14 @@ from typing import NamedTuple
 from attrs import define
 
 from segments_async._validators import is_number
-from segments_async._wire.pace import EXPIRY_SECONDS, MAX_USABLE_WAIT, MIN_RATE, MIN_USABLE_WAIT, growth_after
+from segments_async._wire.pace import (
+    EXPIRY_SECONDS,
+    MAX_USABLE_WAIT,
+    MIN_KEPT_SHARE,
+    MIN_RATE,
+    MIN_USABLE_WAIT,
+    growth_after,
+)
 from segments_async._wire.retry import RETRY_AFTER_JITTER
 from segments_async.errors import InputError
 
@@ -25,10 +32,15 @@ MEASURE_SECONDS = 4.0
 """Seconds without a refusal after which a process stops measuring, since it alone does not reach the limit."""
 MAX_MEASURE_SECONDS = 15.0
 """Maximum seconds for which one process alone sends."""
+SILENT_SECONDS = 1.0
+"""Seconds after which a process that measures, but asks no more, has ended or died; then another one measures."""
 ASK_AGAIN_SECONDS = 0.1
 """Seconds after which a process asks again while another one measures."""
 KEPT_SHARE = 0.95
-"""The share of a measured rate that is kept after a refusal."""
+"""
+The share of a rate that is kept after a refusal. Refusals may be random, so `MIN_KEPT_SHARE` of what was measured is
+kept in any case; once that is a minute old, it is measured again instead.
+"""
 MIN_SECONDS_BETWEEN_CUTS = 0.5
 """Refusals that follow within this time come from the same excess."""
 MAX_WAIT_TO_MEASURE = MAX_USABLE_WAIT * (1 + RETRY_AFTER_JITTER)
@@ -38,7 +50,17 @@ MAX_STEP_BACK_SECONDS = 1.0
 MIN_FIXED_RATE, MAX_FIXED_RATE = 1e-6, 1e9
 """Bounds of a fixed rate, in calls per second; beyond them, times lose their precision."""
 
-_TIMES = ("measured_at", "refused_at", "due", "held_until", "measuring_from", "measuring_until", "free_until")
+_TIMES = (
+    "learned_at",
+    "measured_at",
+    "refused_at",
+    "due",
+    "held_until",
+    "owner_at",
+    "measuring_from",
+    "measuring_until",
+    "free_until",
+)
 
 
 def check_fixed_rate(rate: object) -> None:
@@ -76,8 +98,11 @@ class SharedRate:
     """
 
     fixed: float | None = None
+    learnt: float = 0.0
+    """The rate that a process measured."""
+    learned_at: float = -math.inf
     measured: float | None = None
-    """The rate when it was measured or last cut; it grows from there."""
+    """The same, or what was left of it after the last cut; it grows from there."""
     measured_at: float = -math.inf
     refused_at: float = -math.inf
     """When the rate was last cut."""
@@ -87,6 +112,8 @@ class SharedRate:
     """The end of the longest wait that the service asked for."""
     owner: str = ""
     """The process that measures; empty until the first one asks."""
+    owner_at: float = -math.inf
+    """When it asked last."""
     measuring_from: float = -math.inf
     measuring_until: float = -math.inf
     free_until: float = -math.inf
@@ -121,10 +148,12 @@ class SharedRate:
     def _unspaced(self, now: float, owner: str, most: int) -> Turns:
         if now >= self.measuring_until:
             return Turns(most)
-        self.owner = self.owner or owner
         self.changed_at = now
+        if not self.owner or now > max(self.owner_at, self.held_until) + SILENT_SECONDS:
+            self.owner = owner
         if owner != self.owner:
             return Turns(0, min(ASK_AGAIN_SECONDS, self.measuring_until - now))
+        self.owner_at = now
         return Turns(most, measure=True)
 
     def give_back(self, now: float, count: int) -> None:
@@ -143,27 +172,34 @@ class SharedRate:
         self.held_until = max(self.held_until, now + seconds)
         if self.fixed is not None:
             return
-        if self.rate(now) is not None:
-            self._cut(now, held=held)
+        may_measure = now >= self.free_until and MIN_USABLE_WAIT <= seconds <= MAX_WAIT_TO_MEASURE
+        rate = self.rate(now)
+        if rate is not None and not (may_measure and self._is_outdated(now, rate)):
+            self._cut(now, rate, held=held)
         elif now < self.measuring_until:
             self.measuring_until = min(self.held_until + MEASURE_SECONDS, self.measuring_from + MAX_MEASURE_SECONDS)
             self.free_until = self.measuring_until + EXPIRY_SECONDS
-        elif now >= self.free_until and MIN_USABLE_WAIT <= seconds <= MAX_WAIT_TO_MEASURE:
-            self.owner, self.measured, self.measuring_from = "", None, now
+        elif may_measure:
+            self.owner, self.owner_at, self.measured, self.measuring_from = "", -math.inf, None, now
             self.measuring_until = self.held_until + MEASURE_SECONDS
             self.free_until = self.measuring_until + EXPIRY_SECONDS
 
-    def _cut(self, now: float, *, held: bool) -> None:
-        rate = self.rate(now)
-        if rate is not None and not held and now - self.refused_at >= MIN_SECONDS_BETWEEN_CUTS:
-            self.measured, self.measured_at = KEPT_SHARE * rate, self.held_until
+    def _is_outdated(self, now: float, rate: float) -> bool:
+        """Return whether cuts have made the rate so low that the limit must have changed, or was measured wrongly."""
+        return KEPT_SHARE * rate < MIN_KEPT_SHARE * self.learnt and now - self.learned_at > EXPIRY_SECONDS
+
+    def _cut(self, now: float, rate: float, *, held: bool) -> None:
+        if not held and now - self.refused_at >= MIN_SECONDS_BETWEEN_CUTS:
+            self.measured = max(KEPT_SHARE * rate, MIN_KEPT_SHARE * self.learnt)
+            self.measured_at = self.held_until
         self.refused_at = now
 
     def learned(self, now: float, owner: str, rate: float) -> None:
         """Record the rate that *owner* measured; ignored if it was not asked to."""
         self._follow_clock(now)
         if self.fixed is None and owner == self.owner and now < self.measuring_until:
-            self.measured, self.measured_at, self.refused_at = rate, now, now
+            self.learnt = self.measured = rate
+            self.learned_at = self.measured_at = self.refused_at = now
             self.due = self.measuring_until = -math.inf
             self.changed_at = now
 

@@ -3,9 +3,9 @@
 -- KEYS[1]  the state of one key, a hash
 -- ARGV     the step; the process that asks; the step's value; the fixed rate, or 0; the time, or "" for the server's
 
-local LEASE, CATCH_UP, ASK_AGAIN = 0.1, 0.05, 0.1
+local LEASE, CATCH_UP, ASK_AGAIN, SILENT = 0.1, 0.05, 0.1, 1
 local MEASURE, MAX_MEASURE = 4, 15
-local KEPT, MIN_BETWEEN_CUTS = 0.95, 0.5
+local KEPT, MIN_KEPT, MIN_BETWEEN_CUTS = 0.95, 0.85, 0.5
 local EXPIRY, MIN_USABLE, MAX_USABLE, MIN_RATE = 60, 0.5, 2.1, 4
 local HEADROOM, GROWTH, PLATEAU = 0.02, 0.01, 12
 local MAX_STEP_BACK, MAX_WAIT = 1, 1e9
@@ -18,14 +18,16 @@ if not now then
     now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
-local NAMES = {'measured', 'measured_at', 'refused_at', 'due', 'held_until', 'measuring_from', 'measuring_until', 'free_until',
-    'changed_at'}
+local TIMES = {'learned_at', 'measured_at', 'refused_at', 'due', 'held_until', 'owner_at', 'measuring_from',
+    'measuring_until', 'free_until'}
+local NAMES = {'learnt', 'measured', 'changed_at', unpack(TIMES)}
 local found = redis.call('HMGET', KEYS[1], 'owner', unpack(NAMES))
 local state = {owner = found[1] or ''}
 for index, name in ipairs(NAMES) do
     state[name] = tonumber(found[index + 1] or '-inf') or -math.huge
 end
-if state.measured < 0 then state.measured = 0 end -- 0: not measured
+state.learnt = math.max(0, state.learnt)
+state.measured = math.max(0, state.measured) -- 0: not measured
 
 local function rate()
     if fixed > 0 then return fixed end
@@ -52,9 +54,7 @@ end
 
 local back = state.changed_at - now
 if back > MAX_STEP_BACK then
-    for _, name in ipairs(NAMES) do
-        if name ~= 'measured' then state[name] = state[name] - back end
-    end
+    for _, name in ipairs(TIMES) do state[name] = state[name] - back end
     save()
 end
 
@@ -69,7 +69,9 @@ function steps.reserve()
     local allowed = rate()
     if not allowed then
         if now >= state.measuring_until then return answer(value, 0, 0, 0) end
-        if state.owner == '' then state.owner = owner end
+        local silent = now > math.max(state.owner_at, state.held_until) + SILENT
+        if state.owner == '' or silent then state.owner = owner end
+        if owner == state.owner then state.owner_at = now end
         save()
         if owner ~= state.owner then return answer(0, math.min(ASK_AGAIN, state.measuring_until - now), 0, 0) end
         return answer(value, 0, 0, 1)
@@ -94,16 +96,19 @@ function steps.refused()
     local held = now < state.held_until
     state.held_until = math.max(state.held_until, now + value)
     local allowed = rate()
-    if fixed == 0 and allowed then
+    local may_measure = now >= state.free_until and value >= MIN_USABLE and value <= MAX_USABLE
+    local least = MIN_KEPT * state.learnt
+    local function is_outdated() return KEPT * allowed < least and now - state.learned_at > EXPIRY end
+    if fixed == 0 and allowed and not (may_measure and is_outdated()) then
         if not held and now - state.refused_at >= MIN_BETWEEN_CUTS then
-            state.measured, state.measured_at = KEPT * allowed, state.held_until
+            state.measured, state.measured_at = math.max(KEPT * allowed, least), state.held_until
         end
         state.refused_at = now
     elseif fixed == 0 and now < state.measuring_until then
         state.measuring_until = math.min(state.held_until + MEASURE, state.measuring_from + MAX_MEASURE)
         state.free_until = state.measuring_until + EXPIRY
-    elseif fixed == 0 and now >= state.free_until and value >= MIN_USABLE and value <= MAX_USABLE then
-        state.owner, state.measured, state.measuring_from = '', 0, now
+    elseif fixed == 0 and may_measure then
+        state.owner, state.owner_at, state.measured, state.measuring_from = '', -math.huge, 0, now
         state.measuring_until = state.held_until + MEASURE
         state.free_until = state.measuring_until + EXPIRY
     end
@@ -112,7 +117,8 @@ end
 
 function steps.learned()
     if fixed == 0 and owner == state.owner and now < state.measuring_until then
-        state.measured, state.measured_at, state.refused_at = value, now, now
+        state.learnt, state.measured = value, value
+        state.learned_at, state.measured_at, state.refused_at = now, now, now
         state.due, state.measuring_until = -math.huge, -math.huge
         save()
     end

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from rate_limited import RATE, Bucket, Unavailable
 
-from segments_async import AsyncSegments, Clock, InputError, RateLimitError, RequestTimeoutError
+from segments_async import AsyncSegments, Clock, InputError, RateLimitError, RequestTimeoutError, RetryPolicy
 from segments_async._http.shared_turns import ALONE_SECONDS, FRESH_SECONDS
 from segments_async._wire.shared_rate import SharedRate, Turns
 
@@ -72,6 +72,20 @@ class Lost:
         return await self.answer() if callable(self.answer) else self.answer
 
     reserve = give_back = refused = learned = _fail
+
+
+class Late(View):
+    """Its third answer takes long."""
+
+    def __init__(self, state):
+        self.state, self.questions, self.keys = state, 0, set()
+        super().__init__(self, "a")
+
+    async def reserve(self, key, most, /):
+        turns = await super().reserve(key, most)
+        if self.questions == 3:
+            await anyio.sleep(5)
+        return turns
 
 
 def in_virtual_time(work):
@@ -196,6 +210,8 @@ def test_waiting_for_a_turn_counts_against_max_wait():
                     outcomes.append("done")
                 except RequestTimeoutError as error:
                     outcomes.append("sent" if error.sent else "late")
+                except RateLimitError:  # its turn was too far away
+                    outcomes.append("late")
 
             async with trio.open_nursery() as nursery:
                 for _ in range(20):
@@ -207,6 +223,36 @@ def test_waiting_for_a_turn_counts_against_max_wait():
     assert 4 <= outcomes.count("done") <= 6
     assert "sent" not in outcomes
     assert ended <= 1.1
+
+
+@pytest.mark.parametrize("options", [{"retry": RetryPolicy(total=5)}, {"max_wait": 5}], ids=["total", "max_wait"])
+def test_a_turn_that_is_too_far_away(options):
+    """The call fails at once, says how long it would take, and gives the turn back."""
+    shared = Shared(0.1)
+    bucket = Bucket(burst=1000, latency=0.01)
+
+    async def run():
+        async with connect(bucket, shared.view("a")) as client:
+            await client.labels.get("u-1")
+            with pytest.raises(RateLimitError, match="not sent: its turn") as caught:
+                await client.with_options(**options).labels.get("u-1")
+            failed = trio.current_time()
+            await client.labels.get("u-1")
+            return caught.value.retry_after, failed, trio.current_time()
+
+    retry_after, failed, ended = in_virtual_time(run)
+    assert retry_after == pytest.approx(10, abs=0.1)
+    assert failed < 0.1
+    assert ended == pytest.approx(10, abs=0.2)
+
+
+def test_an_answer_that_was_only_late_is_asked_for_again(caplog):
+    """As of a limiter that is there, while the event loop was blocked."""
+    late = Late(Shared(RATE).state)
+    seconds, _ = put_by_several(Bucket(burst=50, latency=0.02), [late], 200)
+
+    assert not [record for record in caplog.records if "cannot be reached" in record.message]
+    assert seconds <= 200 / RATE + 1.5
 
 
 def test_cancelled_calls_give_their_turns_back():

@@ -7,7 +7,8 @@ import sys
 
 from segments_async.cli import keys
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.statuses import KEY_REFUSED, CommandError
+from segments_async.cli.exit_statuses import KEY_REFUSED
+from segments_async.cli.statuses import CommandError
 
 
 async def login(*, context: ContextArgument) -> None:

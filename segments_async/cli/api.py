@@ -11,17 +11,18 @@ from cyclopts import App, Parameter
 
 from segments_async.cli import keys
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, check_source
-from segments_async.cli.options import pairs
+from segments_async.cli.lines import STDIN, check_source, read_stdin
+from segments_async.cli.options import command_app, pairs, read_text
 from segments_async.cli.statuses import CommandError
 
 if TYPE_CHECKING:
     from segments_async import AsyncSegments
     from segments_async.cli.printing import Printer
 
-app: App = App(name="api", help="Call any endpoint of the service.", default_parameter=Parameter(negative=""))
+app: App = command_app("api")
 
 PER_PAGE = 100
+_PAGING = frozenset({"page", "per_page"})
 
 
 @app.default
@@ -46,11 +47,12 @@ async def call(
         method: GET, POST, PUT, PATCH or DELETE.
         path: Such as /user/datasets/, or a URL of the service; it is sent as it is.
         field: key=value, as text: a parameter of the query for GET, otherwise a key of the body; may be repeated.
-        typed_field: key=value, where the value is JSON, such as 3, true, null or {"a": 1}; may be repeated.
+        typed_field: key=value, where the value is JSON, such as 3, true, null or {"a": 1}; or @ and a file, or @- for
+            standard input, which contains a JSON object or list, or else text. May be repeated.
         input: A file with the body, as JSON; - is standard input.
-        paginate: Get all pages of a list.
+        paginate: Get all pages of a list, from the page that PATH or a field names.
     """
-    fields = _fields(field, typed_field)
+    fields = _fields(field, typed_field, taken=input == STDIN)
     body = None if input is None else _read_body(input)
     in_query = method.upper() in {"GET", "HEAD", "OPTIONS", "DELETE"} or body is not None
     if paginate and method.upper() != "GET":
@@ -73,10 +75,11 @@ async def _print_pages(client: AsyncSegments, path: str, fields: dict[str, Any],
     """Print the pages of a list until one is empty, or the same as before: some lists do not come in pages."""
     from segments_async import NotFoundError
 
+    path, fields = _take_paging(path, fields)
     number, last = _first_page(fields), None
     while True:
         try:
-            rows = await client.request("GET", path, params={"per_page": PER_PAGE, **fields, "page": number})
+            rows = await client.request("GET", path, params={**fields, "page": number})
         except NotFoundError:
             if last is None:
                 raise
@@ -110,30 +113,70 @@ def _path(typed: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+def _take_paging(path: str, fields: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Move the page, and how many rows it has, from the query of a path to the fields."""
+    path, _, query = path.partition("?")
+    taken: dict[str, Any] = {}
+    kept = []
+    for part in query.split("&"):
+        key, _, value = part.partition("=")
+        if key not in _PAGING:
+            kept.append(part)
+        elif key in fields or key in taken:
+            raise CommandError(f"{key} is given twice: it is in the query of the path already")
+        else:
+            taken[key] = value
+    query = "&".join(filter(None, kept))
+    return f"{path}?{query}" if query else path, {"per_page": PER_PAGE, **taken, **fields}
+
+
 def _first_page(fields: dict[str, Any]) -> int:
     try:
         return int(fields.get("page", 1))
     except (TypeError, ValueError):
-        raise CommandError(f"--field: expected the number of a page, got {fields['page']!r}") from None
+        raise CommandError(f"--paginate: expected the number of a page, got {fields['page']!r}") from None
 
 
-def _fields(texts: list[str] | None, values: list[str] | None) -> dict[str, Any]:
+def _fields(texts: list[str] | None, values: list[str] | None, *, taken: bool) -> dict[str, Any]:
+    """
+    Return the fields that were given.
+
+    Args:
+        texts: ``key=value``, as text.
+        values: ``key=value``, as JSON, or ``key=@file``.
+        taken: Whether the body is read from standard input.
+    """
     fields: dict[str, Any] = pairs(texts, "--field") or {}
-    for key, value in _typed(values).items():
+    for key, value in _typed(values, taken=taken).items():
         if key in fields:
             raise CommandError(f"--typed-field: {key} is a --field already")
         fields[key] = value
     return fields
 
 
-def _typed(values: list[str] | None) -> dict[str, Any]:
-    typed = {}
-    for key, text in (pairs(values, "--typed-field") or {}).items():
-        try:
-            typed[key] = json.loads(text)
-        except ValueError:
-            raise CommandError(f"--typed-field: the value of {key} is not JSON; --field takes text") from None
-    return typed
+def _typed(values: list[str] | None, *, taken: bool) -> dict[str, Any]:
+    typed = pairs(values, "--typed-field") or {}
+    if [*typed.values()].count(f"@{STDIN}") + taken > 1:
+        raise CommandError("standard input can be read once only")
+    return {key: _value_of(key, text) for key, text in typed.items()}
+
+
+def _value_of(key: str, text: str) -> Any:
+    if text.startswith("@"):
+        return _structure_or_text(read_text(Path(text[1:]), f"--typed-field: {key}"))
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise CommandError(f"--typed-field: the value of {key} is not JSON; --field takes text") from None
+
+
+def _structure_or_text(text: str) -> Any:
+    """Return the JSON object or list that a file contains, or else its text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, dict | list) else text
 
 
 def _read_body(source: str) -> Any:
@@ -141,7 +184,7 @@ def _read_body(source: str) -> Any:
     from segments_async.errors import DecodeError
 
     check_source(source)
-    content = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
+    content = read_stdin() if source == STDIN else Path(source).read_bytes()
     try:
         return decode_json(content)
     except DecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from attrs import define, field, frozen
 from cyclopts import Parameter
 
+from segments_async.cli.exit_statuses import DONE, FAILED, NOT_FOUND
 from segments_async.cli.lines import FAILURE, STDIN, BadLine, is_source
 from segments_async.cli.printing import json_line
-from segments_async.cli.statuses import DONE, FAILED, CommandError, common_status
+from segments_async.cli.statuses import CommandError, common_status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,6 +70,7 @@ async def run_bulk(
     show: Callable[[AnyOutcome[Any]], Any] | None = None,
     line_of: Callable[[Any], dict[str, Any]] | None = None,
     lines: LineNumbers | None = None,
+    deletes: bool = False,
 ) -> int:
     """
     Run a bulk call of the library, print how it ends, and return the exit status.
@@ -81,6 +84,7 @@ async def run_bulk(
         show: Returns what is printed for an outcome that succeeded; by default, ``--json`` prints the outcome.
         line_of: Returns the line of an item in the file of ``--failures``; by default the item, or its uuid.
         lines: On which line of the input each item is, if it is read from one.
+        deletes: Whether the service says how many items of a request it has deleted.
 
     Raises:
         SegmentsError: The run ended because of an error that concerns all items.
@@ -104,8 +108,10 @@ async def run_bulk(
             )
         except BaseException as error:
             if run.report.total or not isinstance(error, Exception):
-                run.print_end(error)
+                run.print_end(error, error)
             raise
+    if deletes:
+        run.note_deleted(report)
     return run.end(_stopped(report))
 
 
@@ -121,6 +127,13 @@ class _Run:
     lines: LineNumbers | None
     description: str
     file: BinaryIO | None = field(default=None, init=False)
+    not_found: int = field(default=0, init=False)
+    """Of the items that are done, those that were not there to be deleted; the service does not say which."""
+
+    def note_deleted(self, report: BulkReport[Any]) -> None:
+        """Count what was not there; after a lost response it may have been deleted by the first request."""
+        if not report.retries and not self.bulk.dry_run:
+            self.not_found = self.report.counts["done"] - report.deleted_count
 
     def note(self, outcome: AnyOutcome[Any]) -> None:
         """Count an outcome, and write it where it belongs."""
@@ -160,43 +173,63 @@ class _Run:
         text = str(outcome.error)
         return text if self.lines is None else re.sub(rf"^\w+\[{outcome.index}\](\.|: )?", "", text)
 
-    def _described(self, outcome: AnyOutcome[Any]) -> str:
-        """Return where an error happened, and its message."""
+    def _place_and_problem(self, outcome: AnyOutcome[Any], raised: BaseException | None) -> str:
+        """Return where an error happened, and its message unless it is that of *raised*."""
         where = outcome.key if self.lines is None else f"line {self.lines.of(outcome.index)}"
-        return self._problem(outcome) if where is None else f"{where}: {self._problem(outcome)}"
+        problem = None if outcome.error is raised else self._problem(outcome)
+        return ": ".join(filter(None, (where, problem)))
 
     def end(self, stopped: BulkReport[Any] | None) -> int:
-        """Print how the run ended, and return the exit status; *stopped* is the report of a run that was stopped."""
-        self.print_end(stopped)
-        failures = self.report.failures
-        sent = self.report.succeeded
-        unsent = 0 if self.bulk.dry_run else self.report.unsent
-        if not failures and not unsent:
-            return DONE if stopped is None else FAILED
-        errors = [outcome.error for outcome in failures]
-        status = FAILED if sent else common_status(errors)
-        if status != FAILED and errors and errors[0] is not None:
-            raise errors[0]  # it concerns all items, such as a dataset that does not exist
-        return status
+        """
+        Print how the run ended, and return the exit status; *stopped* is the report of a run that was stopped.
 
-    def print_end(self, stop: BaseException | BulkReport[Any] | None) -> None:
-        """Print the failures by kind, the counts, what is left after a *stop*, and how to go on."""
+        Raises:
+            SegmentsError: It concerns all items, such as a dataset that does not exist.
+        """
+        shared = self._shared_error()
+        self.print_end(stopped, shared)
+        if shared is not None:
+            raise shared
+        unsent = 0 if self.bulk.dry_run else self.report.unsent
+        if self.not_found:
+            return NOT_FOUND if self.not_found == self.report.total else FAILED
+        return FAILED if self.report.failures or unsent or stopped is not None else DONE
+
+    def _shared_error(self) -> BaseException | None:
+        """Return the first error if nothing succeeded and all errors have its exit status, other than 1."""
+        errors = [outcome.error for outcome in self.report.failures]
+        if not errors or self.report.succeeded or common_status(errors) == FAILED:
+            return None
+        return errors[0]
+
+    def print_end(self, stop: BaseException | BulkReport[Any] | None, raised: BaseException | None) -> None:
+        """
+        Print the failures by kind, the counts, what is left after a *stop*, and how to go on.
+
+        Args:
+            stop: What ended the run before its input did.
+            raised: The error that the command ends with, so that its message is printed once.
+        """
         from segments_async import BulkReport
 
         printer = self.context.printer
         for outcomes in list(self.report.error_groups.values())[:MAX_GROUPS]:
-            words = "1 failed" if len(outcomes) == 1 else f"{len(outcomes):,} failed, such as"
-            printer.message(f"{words}{':' if len(outcomes) == 1 else ''} {self._described(outcomes[0])}")
+            text = self._place_and_problem(outcomes[0], raised)
+            if text and (len(outcomes) > 1 or outcomes[0].error is not raised or self.lines is not None):
+                words = "1 failed:" if len(outcomes) == 1 else f"{len(outcomes):,} failed, such as"
+                printer.message(f"{words} {text}")
         if isinstance(stop, BulkReport) and (reason := _STOPS.get(stop.stopped or "")):
             printer.message(reason.format(bulk=self.bulk, error=stop.as_error().__cause__))
         printer.message(self._counts("nothing to do" if stop is None else "nothing was sent"))
         if stop is not None and (unread := self._not_read()):
             printer.message(unread)
-        if stop is not None or (self.report.unsent and not self.bulk.dry_run):
+        may_go_on = stop is not None or (self.report.unsent and not self.bulk.dry_run)
+        if may_go_on and (self.report.succeeded or getattr(stop, "stopped", None) != "fatal"):
             printer.message(self._how_to_go_on())
 
     def _counts(self, nothing: str) -> str:
-        counts = ", ".join(f"{number:,} {status}" for status, number in sorted(self.report.counts.items()) if number)
+        numbers = self.report.counts - Counter(done=self.not_found) + Counter({"not found": self.not_found})
+        counts = ", ".join(f"{number:,} {status}" for status, number in sorted(numbers.items()))
         if self.bulk.dry_run:
             counts = counts.replace("unsent", "would be sent")
         return f"{counts or nothing}{'; nothing was sent' if counts and self.bulk.dry_run else ''}"

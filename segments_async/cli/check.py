@@ -7,20 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from segments_async.cli import keys
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.statuses import DONE, FAILED, CommandError
+from segments_async.cli.exit_statuses import DONE, FAILED
+from segments_async.cli.options import command_app
+from segments_async.cli.statuses import CommandError
 
 if TYPE_CHECKING:
     from segments_async import CheckReport
 
-app: App = App(
-    name="check",
-    help="Compare the real service with what this package assumes.",
-    default_parameter=Parameter(negative=""),
-)
+app: App = command_app("check")
 
 
 @app.default

@@ -8,14 +8,10 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Yes, confirm
+from segments_async.cli.options import Yes, command_app, confirm
 from segments_async.cli.statuses import CommandError
 
-app: App = App(
-    name="collaborators",
-    help="Add, change and remove the collaborators of a dataset.",
-    default_parameter=Parameter(negative=""),
-)
+app: App = command_app("collaborators")
 
 Role = Annotated[str, Parameter(help="What the user may do: viewer, labeler, reviewer, manager or admin.")]
 

@@ -8,7 +8,9 @@ from typing import Literal
 
 from cyclopts import App
 
-app: App = App(name="completion", help="Print the completion script for a shell.")
+from segments_async.cli.options import command_app
+
+app: App = command_app("completion")
 
 _ZSH_END = """
 if [[ $funcstack[1] == _segments-async ]]; then

@@ -10,12 +10,10 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Yes, confirm, given, pairs, read_text
+from segments_async.cli.options import Yes, command_app, confirm, given, pairs, read_text
 from segments_async.cli.statuses import CommandError
 
-app: App = App(
-    name="datasets", help="List, create, change, copy and delete datasets.", default_parameter=Parameter(negative="")
-)
+app: App = command_app("datasets")
 
 COLUMNS = {
     "dataset": "identifier",

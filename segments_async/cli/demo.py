@@ -7,9 +7,11 @@ from pathlib import Path
 
 from cyclopts import App
 
-from segments_async.cli.statuses import USAGE, CommandError
+from segments_async.cli.exit_statuses import USAGE
+from segments_async.cli.options import command_app
+from segments_async.cli.statuses import CommandError
 
-app: App = App(name="demo", help="Upload, label, release and verify a dataset on a sandbox.")
+app: App = command_app("demo")
 
 
 @app.default

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
+from segments_async.cli.each import described, for_each
+from segments_async.cli.lines import Uuids
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Yes, confirm, given
+from segments_async.cli.options import Yes, command_app, confirm, given
 from segments_async.cli.statuses import CommandError
 
-app: App = App(name="issues", help="List, create, change and delete issues.", default_parameter=Parameter(negative=""))
+if TYPE_CHECKING:
+    from segments_async import AsyncSegments
+    from segments_async.cli.context import Context
+
+app: App = command_app("issues")
 
 STATUSES = ("OPEN", "CLOSED")
 COLUMNS = {
@@ -41,34 +48,34 @@ async def list_(dataset: DatasetName, /, *, status: IssueStatus = None, context:
 
 
 @app.command
-async def create(uuid: str, description: str, /, *, tag: list[str] | None = None, context: ContextArgument) -> None:
+async def create(uuid: str, description: str, /, *, tag: list[str] | None = None, context: ContextArgument) -> int:
     """
     Report an issue on a sample.
 
     Args:
-        uuid: The sample.
+        uuid: The sample; - reads samples from standard input, one a line, which all get the issue.
         description: The text of the issue.
         tag: A tag; may be repeated.
     """
     async with context.client() as client:
-        context.printer.print_object(await client.issues.create(uuid, description, tags=tag))
+        return await for_each(context, [uuid], partial(client.issues.create, description=description, tags=tag))
 
 
 @app.command
 async def update(
-    uuid: str,
+    uuids: Uuids,
     /,
     *,
     status: IssueStatus = None,
     description: str | None = None,
     tag: list[str] | None = None,
     context: ContextArgument,
-) -> None:
+) -> int:
     """
-    Change an issue; fields not named keep their value.
+    Change issues; fields not named keep their value.
 
     Args:
-        uuid: The issue.
+        uuids: Their uuids; - reads them from standard input, one a line.
         description: The text of the issue.
         tag: A tag; replaces what there is.
     """
@@ -76,21 +83,25 @@ async def update(
     if not changes:
         raise CommandError("nothing to change", hint="see `segments-async issues update --help`")
     async with context.client() as client:
-        context.printer.print_object(await client.issues.update(uuid, **changes))
+        return await for_each(context, uuids, partial(client.issues.update, **changes))
 
 
 @app.command
-async def delete(uuid: str, /, *, yes: Yes = False, context: ContextArgument) -> None:
+async def delete(uuids: Uuids, /, *, yes: Yes = False, context: ContextArgument) -> int:
     """
-    Delete an issue with its comments.
+    Delete issues with their comments.
 
     Args:
-        uuid: The issue.
+        uuids: Their uuids; - reads them from standard input, one a line.
     """
-    confirm(f"Delete the issue {uuid} with its comments?", yes=yes)
+    confirm(f"Delete {described(uuids, 'issue')} with their comments?", yes=yes)
     async with context.client() as client:
-        await client.issues.delete(uuid)
-        context.printer.remark(f"deleted {uuid}")
+        return await for_each(context, uuids, partial(_delete_one, context, client))
+
+
+async def _delete_one(context: Context, client: AsyncSegments, uuid: str) -> None:
+    await client.issues.delete(uuid)
+    context.printer.remark(f"deleted {uuid}")
 
 
 def _status(status: str | None) -> str | None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from segments_async.cli.statuses import KEY_REFUSED, CommandError
+from segments_async.cli.exit_statuses import KEY_REFUSED
+from segments_async.cli.statuses import CommandError
 
 SERVICE = "segments-async"
 DEFAULT_URL = "https://api.segments.ai"

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from segments_async.cli.bulk import Bulk, BulkArgument, run_bulk
 from segments_async.cli.context import ContextArgument
-from segments_async.cli.lines import STDIN, LineNumbers, Uuids, check_source, lines_of_stdin, read_items, read_uuids
+from segments_async.cli.each import described
+from segments_async.cli.lines import (
+    STDIN,
+    LineNumbers,
+    Uuids,
+    check_source,
+    lines_of_stdin,
+    read_items,
+    read_uuids,
+    whole_file,
+)
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Labelset, Yes, confirm
-from segments_async.cli.samples import described
+from segments_async.cli.options import Labelset, Yes, command_app, confirm
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,9 +32,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 20
 """Problems of an import that are printed."""
 
-app: App = App(
-    name="labels", help="Get, set, import, change and delete labels.", default_parameter=Parameter(negative="")
-)
+app: App = command_app("labels")
 
 
 @app.command
@@ -82,7 +88,7 @@ async def put(
 @app.command(name="import")
 async def import_(
     dataset: DatasetName,
-    file: Path,
+    file: str,
     /,
     *,
     format: str | None = None,
@@ -99,27 +105,28 @@ async def import_(
 
     Args:
         dataset: owner/name, or the name of one of your own.
-        file: The file or folder of annotations.
+        file: The file or folder of annotations; - is standard input.
         format: The format, such as coco-instance or yolo; by default it is found out.
         images: The folder of the images, or the start of their URLs.
         create: Create the dataset with the categories of the file, and the labelset, unless they exist.
         lossy: Also convert what changes in the process, such as masks to polygons along their contours.
         task_type: The task type of a new dataset; by default the one that loses least.
     """
-    async with context.client(dataset, concurrency=bulk.concurrency) as client:
-        call = partial(
-            client.datasets.import_annotations,
-            context.dataset,
-            file,
-            format=format,
-            images=images,
-            labelset=labelset,
-            create=create,
-            lossy=lossy,
-            task_type=task_type,
-        )
-        described_call = partial(_import_and_describe, context, call)
-        return await run_bulk(context, bulk, described_call, description="import", line_of=_image_of)
+    with whole_file(file) as path:
+        async with context.client(dataset, concurrency=bulk.concurrency) as client:
+            call = partial(
+                client.datasets.import_annotations,
+                context.dataset,
+                path,
+                format=format,
+                images=images,
+                labelset=labelset,
+                create=create,
+                lossy=lossy,
+                task_type=task_type,
+            )
+            described_call = partial(_import_and_describe, context, call)
+            return await run_bulk(context, bulk, described_call, description="import", line_of=_image_of)
 
 
 async def _import_and_describe(context: Context, call: Callable[..., Awaitable[Any]], **options: Any) -> Any:
@@ -182,7 +189,7 @@ async def delete(
         uuids: The uuids of samples; - reads them from standard input, one a line.
     """
     if not bulk.dry_run:
-        confirm(f"Delete the labels of {described(uuids)} in {labelset}?", yes=yes)
+        confirm(f"Delete the labels of {described(uuids, 'sample')} in {labelset}?", yes=yes)
     lines = lines_of_stdin(uuids)
     async with context.client(concurrency=bulk.concurrency) as client:
         call = partial(client.labels.delete_many, read_uuids(uuids, lines), labelset=labelset)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Yes, confirm
+from segments_async.cli.options import Yes, command_app, confirm
 
-app: App = App(name="labelsets", help="List, create and delete labelsets.", default_parameter=Parameter(negative=""))
+app: App = command_app("labelsets")
 
 COLUMNS = {
     "name": "name",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from cyclopts import Parameter
 
 from segments_async.cli.statuses import CommandError
+from segments_async.cli.streams import closed
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def check_source(source: str) -> None:
         CommandError: It cannot.
     """
     if source == STDIN:
+        if "stdin" in closed:
+            raise CommandError("standard input is closed")
         return
     try:
         Path(source).open("rb").close()
@@ -78,12 +81,19 @@ def check_source(source: str) -> None:
         raise CommandError(f"cannot read {source}: {problem}", hint="- reads standard input") from error
 
 
+def read_stdin() -> bytes:
+    """Read all of standard input."""
+    check_source(STDIN)
+    return sys.stdin.buffer.read()
+
+
 @contextmanager
 def whole_file(source: str) -> Iterator[str]:
     """Return the path of a file that is read more than once; standard input is copied to one first."""
     if source != STDIN:
         yield source
         return
+    check_source(source)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "standard input"
         with path.open("wb") as file:
@@ -208,12 +218,13 @@ def lines_of_stdin(words: list[str], what: str = "uuids") -> LineNumbers | None:
     Return where to note the lines of standard input, if that is what is meant; None if it is not.
 
     Raises:
-        CommandError: Some of *words* are on standard input, but not all.
+        CommandError: Some of *words* are on standard input, but not all; or it is closed.
     """
     if STDIN not in words:
         return None
     if len(words) > 1:
         raise CommandError(f"- cannot be combined with {what}")
+    check_source(STDIN)
     return LineNumbers()
 
 

@@ -16,7 +16,8 @@ from urllib.parse import unquote
 from cyclopts import Parameter
 
 from segments_async.cli import keys
-from segments_async.cli.statuses import NOT_FOUND, CommandError
+from segments_async.cli.exit_statuses import NOT_FOUND
+from segments_async.cli.statuses import CommandError
 
 if TYPE_CHECKING:
     from cyclopts.completion import CompletionContext

@@ -7,12 +7,23 @@ from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from cyclopts import Parameter
+from cyclopts import App, Group, Parameter
 
-from segments_async.cli.lines import STDIN
+from segments_async.cli.commands import COMMANDS
+from segments_async.cli.lines import STDIN, read_stdin
 from segments_async.cli.statuses import CommandError
 
 T = TypeVar("T")
+
+
+def _shown_default(value: Any) -> str | None:
+    """Return what the help shows of a default value: nothing of a flag that is not set, an empty text and None."""
+    return None if value is None or value is False or value == "" else str(value)
+
+
+DEFAULTS = Parameter(negative="", show_default=_shown_default)
+"""What parameters of all commands have in common."""
+OPTIONS = Group("Options", sort_key=98)
 
 Yes = Annotated[bool, Parameter(alias="-y", negative="", help="Do not ask.")]
 Labelset = Annotated[str, Parameter(help="The labelset.")]
@@ -31,6 +42,11 @@ Conditions = Annotated[
         help='Only samples with this metadata: "city:Ghent", "height:>=3", "tags:|red"; may be repeated.',
     ),
 ]
+
+
+def command_app(name: str) -> App:
+    """Create the app of a command; its subcommands and parameters are added to it."""
+    return App(name=name, help=COMMANDS[name], default_parameter=DEFAULTS, group_parameters=OPTIONS)
 
 
 async def first(items: AsyncIterable[T], limit: int | None) -> AsyncIterator[T]:
@@ -68,7 +84,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, str] | None:
 def read_text(path: Path, option: str) -> str:
     """Read a file that an option names; ``-`` is standard input."""
     try:
-        content = sys.stdin.buffer.read() if str(path) == STDIN else path.read_bytes()
+        content = read_stdin() if str(path) == STDIN else path.read_bytes()
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "it is not UTF-8"

@@ -13,16 +13,14 @@ from cyclopts import App, Parameter
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.lines import STDIN, whole_file
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Conditions, Labelset, Statuses, Yes, confirm
+from segments_async.cli.options import Conditions, Labelset, Statuses, Yes, command_app, confirm
 
 if TYPE_CHECKING:
     from segments_async import AsyncSegments, ReleaseSummary
     from segments_async.cli.printing import Printer
     from segments_async.export import ExportFormat, ExportReport
 
-app: App = App(
-    name="releases", help="Create, download, export and delete releases.", default_parameter=Parameter(negative="")
-)
+app: App = command_app("releases")
 
 COLUMNS = {
     "name": "name",

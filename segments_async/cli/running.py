@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 import traceback
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
@@ -15,7 +13,9 @@ from cyclopts import CycloptsError
 from segments_async.cli import keys
 from segments_async.cli.app import app
 from segments_async.cli.dashes import hint_about, mark, unmark
-from segments_async.cli.statuses import BROKEN_PIPE, DONE, INTERRUPTED, USAGE, CommandError, status_of
+from segments_async.cli.exit_statuses import DONE, USAGE
+from segments_async.cli.statuses import CommandError, status_of
+from segments_async.cli.streams import leave_pipe
 from segments_async.errors import SegmentsError, printable
 
 if TYPE_CHECKING:
@@ -26,29 +26,13 @@ if TYPE_CHECKING:
 
 def run(tokens: list[str]) -> int:
     """Run the command that *tokens* name, and return its exit status."""
-    _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     debug = "--debug" in tokens
-    tokens = list(map(mark, tokens))
     try:
-        status = _run(tokens)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return _run(list(map(mark, tokens)))
     except BrokenPipeError:
-        return _leave_pipe()
+        raise
     except Exception as error:  # noqa: BLE001 (a command line never ends in a traceback)
         return _report(error, debug=debug)
-    return status
-
-
-def _open_closed_streams() -> None:
-    """Put the null device in the place of a stream that the shell closed, as with ``<&-``."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (open until the end)
 
 
 def _run(tokens: list[str]) -> int:
@@ -93,17 +77,10 @@ def app_words(words: list[str]) -> set[str]:
     return {name for name in current if not name.startswith("-")}
 
 
-def _leave_pipe() -> int:
-    """Nothing reads the output any more; without this, Python complains when it flushes it at the exit."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (not a path)
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    return BROKEN_PIPE
-
-
 def _report(error: Exception, *, debug: bool) -> int:
     cause = error.__cause__
     if isinstance(cause, BrokenPipeError):
-        return _leave_pipe()
+        return leave_pipe()
     if isinstance(cause, CommandError):  # raised while a bulk call read its input
         error = cause
     if debug:
@@ -116,9 +93,16 @@ def _report(error: Exception, *, debug: bool) -> int:
 def _lines_of(error: Exception, *, debug: bool) -> list[str]:
     from segments_async.cli.hints import hint_for
 
-    known = isinstance(error, SegmentsError | CommandError | ImportError)
-    text = str(error) if known else f"{type(error).__name__}: {error}"
+    known = isinstance(error, SegmentsError | CommandError | ImportError | OSError)
+    text = _text_of(error) if known else f"{type(error).__name__}: {error}"
     hint = hint_for(error) or ("" if known or debug else "`--debug` shows where")
     notes = getattr(error, "__notes__", ()) if isinstance(error, SegmentsError) else ()
     lines = [("error", text), *(("note", note) for note in notes), *([("hint", hint)] if hint else [])]
     return [f"{kind}: {printable(' '.join(words.split()))}" for kind, words in lines]
+
+
+def _text_of(error: Exception) -> str:
+    """Return the message of an error, without the number of an error of the operating system."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"

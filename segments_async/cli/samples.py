@@ -10,33 +10,24 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.bulk import Bulk, BulkArgument, BulkCreate, BulkCreateArgument, run_bulk
 from segments_async.cli.context import ContextArgument
+from segments_async.cli.each import described, for_each
 from segments_async.cli.lines import (
-    STDIN,
     Folders,
     LineNumbers,
     Uuids,
-    as_async,
     check_source,
     lines_of_stdin,
     read_items,
     read_uuids,
-    uuid_in,
 )
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import Conditions, Statuses, Yes, confirm, first
-from segments_async.cli.statuses import DONE, FAILED, CommandError, common_status
+from segments_async.cli.options import Conditions, Statuses, Yes, command_app, confirm, first
 from segments_async.cli.tables import TableFormat, write_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    pass
 
-    from segments_async.cli.context import Context
-
-app: App = App(
-    name="samples",
-    help="List, create, upload, download, change and delete samples.",
-    default_parameter=Parameter(negative=""),
-)
+app: App = command_app("samples")
 
 COLUMNS = {
     "name": "name",
@@ -114,7 +105,7 @@ async def get(
     """
     async with context.client() as client:
         get_one = partial(client.samples.get, labelset=labelset, include_signed_urls=signed_urls)
-        return await print_each(context, uuids, get_one)
+        return await for_each(context, uuids, get_one)
 
 
 @app.command
@@ -168,11 +159,11 @@ async def delete(
         uuids: Their uuids; - reads them from standard input, one a line.
     """
     if not bulk.dry_run:
-        confirm(f"Delete {described(uuids)} of {dataset} with their labels?", yes=yes)
+        confirm(f"Delete {described(uuids, 'sample')} of {dataset} with their labels?", yes=yes)
     lines = lines_of_stdin(uuids)
     async with context.client(dataset, concurrency=bulk.concurrency) as client:
         call = partial(client.samples.delete_many, context.dataset, read_uuids(uuids, lines))
-        return await run_bulk(context, bulk, call, description="delete", lines=lines)
+        return await run_bulk(context, bulk, call, description="delete", lines=lines, deletes=True)
 
 
 @app.command
@@ -231,31 +222,3 @@ async def download(
         samples = client.samples.list(context.dataset, name=name, label_status=label_status, metadata=metadata)
         call = partial(client.assets.download_many, samples, folder)
         return await run_bulk(context, bulk, call, description="download")
-
-
-async def print_each(context: Context, uuids: list[str], get_one: Callable[[str], Awaitable[Any]]) -> int:
-    """Print each object; those that do not exist are named, by their line if they are read from standard input."""
-    from segments_async import InputError, NotFoundError
-
-    lines = lines_of_stdin(uuids)
-    if len(uuids) == 1 and lines is None:
-        context.printer.print_object(await get_one(uuids[0]))
-        return DONE
-    errors: list[Exception] = []
-    printed = 0
-    async for uuid in as_async(read_uuids(uuids, lines)):
-        try:
-            context.printer.print_object(await get_one(uuid_in(uuid)))
-            printed += 1
-        except (InputError, NotFoundError, CommandError) as error:
-            errors.append(error)
-            where = uuid if lines is None else f"line {lines.last}"
-            context.printer.message(f"error: {where}: {error}")
-    return FAILED if errors and printed else common_status(errors) if errors else DONE
-
-
-def described(uuids: list[str]) -> str:
-    """Say how many samples are meant."""
-    if STDIN in uuids:
-        return "the samples of standard input"
-    return "1 sample" if len(uuids) == 1 else f"{len(uuids):,} samples"

@@ -11,18 +11,16 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from segments_async.cli.statuses import FAILED, CommandError
+from segments_async.cli.exit_statuses import FAILED
+from segments_async.cli.options import command_app
+from segments_async.cli.statuses import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-app: App = App(
-    name="sandbox",
-    help="Run the service in memory, for trying and testing.",
-    default_parameter=Parameter(negative=""),
-)
+app: App = command_app("sandbox")
 
 START_SECONDS = 30.0
 

@@ -1,10 +1,11 @@
-"""Exit statuses, and the errors of commands."""
+"""The errors of commands, and the exit statuses of all errors."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from segments_async.cli.exit_statuses import FAILED, KEY_REFUSED, NOT_FOUND, TRY_LATER, UNREACHABLE, USAGE
 from segments_async.errors import (
     ApiError,
     AuthenticationError,
@@ -20,17 +21,6 @@ from segments_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-DONE = 0
-FAILED = 1
-USAGE = 2
-KEY_REFUSED = 4
-NOT_FOUND = 5
-UNREACHABLE = 69
-TRY_LATER = 75
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""As if the signal SIGPIPE had ended the process: the reader of a pipe, such as ``head``, has left."""
 
 _TIMEOUTS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT})
 _BY_CLASS: tuple[tuple[type[BaseException], int], ...] = (

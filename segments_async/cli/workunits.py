@@ -8,11 +8,9 @@ from cyclopts import App, Parameter
 
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.names import DatasetName
-from segments_async.cli.options import first
+from segments_async.cli.options import command_app, first
 
-app: App = App(
-    name="workunits", help="List the time that people spent on samples.", default_parameter=Parameter(negative="")
-)
+app: App = command_app("workunits")
 
 COLUMNS = {
     "created": "created_at",

@@ -157,6 +157,24 @@ def test_issues(command, samples):
     assert command.json("issues", "list", "flowers")[0]["description"] == "Too large."
     assert command("issues", "list", "flowers", "--status", "opne")[0] == 2
     assert command("issues", "delete", issue["uuid"], "--yes")[0] == 0
+    assert command("issues", "delete", issue["uuid"], "--yes")[0] == 5
+
+
+def test_issues_on_standard_input(command, samples):
+    """Their uuids come from the command before; one that does not exist is named by its line."""
+    script = """
+segments-async samples list flowers --json |
+segments-async issues create - "Too dark." --json |
+segments-async issues update - --status closed --json
+"""
+    done = command.shell(script)
+    issues = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {issue["sample_uuid"] for issue in issues} == set(samples.values()), done.stderr
+    assert {(issue["status"], issue["description"]) for issue in issues} == {("CLOSED", "Too dark.")}
+    text = "".join(f"{uuid}\n" for uuid in (issues[0]["uuid"], "nonsense", issues[1]["uuid"]))
+    done = command.process("issues", "delete", "-", "--yes", text=text)
+    assert (done.returncode, "error: line 2: 404" in done.stderr) == (1, True)
+    assert [row["uuid"] for row in command.json("issues", "list", "flowers")] == [issues[2]["uuid"]]
 
 
 def test_collaborators(command, flowers):
@@ -220,6 +238,11 @@ def test_api(command, flowers):
         (["/user", "-f", "a=1", "-f", "a=2"], "a is given twice"),
         (["/user", "-f", "a=1", "-F", "a=2"], "a is a --field already"),
         (["/user/datasets/", "-f", "page=x", "--paginate"], "expected the number of a page, got 'x'"),
+        (["/user/datasets/?page=x", "--paginate"], "expected the number of a page, got 'x'"),
+        (["/user/datasets/?page=2", "-f", "page=1", "--paginate"], "page is given twice"),
+        (["/user", "-F", "a=@nowhere"], "a: cannot read nowhere: No such file"),
+        (["/user", "-F", "a=@-", "-F", "b=@-"], "can be read once only"),
+        (["/user", "-F", "a=@-", "--input", "-"], "can be read once only"),
         (["https://example.org/user"], "expected a path, or a URL that starts with http://127.0.0.1"),
     ],
 )
@@ -228,6 +251,27 @@ def test_api_refuses(command, arguments, says):
     command.sandbox.clear_calls()
     status, _, errors = command("api", "GET", *arguments)
     assert (status, says in errors, len(errors.splitlines()), command.sandbox.calls) == (2, True, 1, ())
+
+
+def test_api_starts_at_the_page_of_the_path(command, samples):
+    """As a field can name it; other parameters of the path are sent as they are."""
+    path = "/datasets/sandbox/flowers/samples/?page=2&sort=name&per_page=1"
+    assert [row["name"] for row in command.json("api", "GET", path, "--paginate")] == ["s1.png", "s2.png"]
+    assert [call.query.count("per_page=1") for call in command.sandbox.calls if "sort" in call.query] == [1, 1, 1]
+    assert [row["name"] for row in command.json("api", "GET", path)] == ["s1.png"]
+
+
+def test_api_reads_fields_from_files(command, flowers, tmp_path):
+    """JSON objects and lists as such, other files as text; only with -F, as a text may begin with @."""
+    (tmp_path / "readme.md").write_text("[Flowers](x)\n")
+    (tmp_path / "metadata.json").write_text('{"a": 1}')
+    files = [f"readme=@{tmp_path / 'readme.md'}", f"metadata=@{tmp_path / 'metadata.json'}"]
+    arguments = ["api", "PATCH", "/datasets/sandbox/flowers/", "-f", "description=@jane"]
+    [changed] = command.json(*arguments, "-F", files[0], "-F", files[1])
+    assert (changed["readme"], changed["metadata"]) == ("[Flowers](x)\n", {"a": 1})
+    assert changed["description"] == "@jane"
+    done = command.process(*arguments, "-F", "readme=@-", text="2026")
+    assert json.loads(done.stdout)["readme"] == "2026"
 
 
 def test_help_is_the_same_after_a_command(command):
@@ -274,7 +318,7 @@ def test_files_that_are_standard_input_or_output(command, flowers, tmp_path):
     assert json.loads(release)["name"] == "v1"
     counted = command.process("releases", "summary", "-", "--json", text=release)
     assert (counted.returncode, json.loads(counted.stdout)["samples"]) == (0, 0), counted.stderr
-    closed = command.shell("segments-async labels put - <&-; segments-async datasets list >&-")
-    assert (closed.returncode, closed.stderr) == (0, "nothing to do\n")
+    empty = command.shell("segments-async labels put - </dev/null; segments-async datasets list >&-")
+    assert (empty.returncode, empty.stderr) == (0, "nothing to do\n")
     for option in ("--failures", "--checkpoint"):
         assert command("samples", "upload", "flowers", tmp_path, option, "-")[0] == 2

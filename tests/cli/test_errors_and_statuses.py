@@ -125,6 +125,48 @@ def test_throttled_in_a_bulk_run(command, samples, tmp_path):
         assert (status, "429" in errors, "Traceback" in errors) == (expected, True, False)
 
 
+def test_samples_that_are_not_there_to_be_deleted(command, samples):
+    """They are counted apart; the service only says how many it deleted."""
+    first, second, third = samples.values()
+    assert command("samples", "delete", "flowers", first, "--yes")[::2] == (0, "1 done\n")
+    assert command("samples", "delete", "flowers", first, "--yes")[::2] == (5, "1 not found\n")
+    assert command("samples", "delete", "flowers", first, second, "--yes")[::2] == (1, "1 done, 1 not found\n")
+    path = "/datasets/sandbox/flowers/samples_bulk/"
+    command.sandbox.fail("DELETE", path, drop="after")
+    assert command("samples", "delete", "flowers", third, "--yes")[::2] == (0, "1 done\n")
+
+
+def test_a_message_is_printed_once(command, samples, tmp_path):
+    """That of an error that all items share ends the command; the failures then only say where."""
+    labels = write_lines(tmp_path / "labels.jsonl", [label("x"), label("y")])
+    for arguments in (
+        ["labels", "put", labels],
+        ["labels", "delete", "x", "y", "--yes"],
+        ["labels", "delete", "x", "-y"],
+    ):
+        status, _, errors = command(*arguments)
+        assert (status, errors.count("404 Not Found"), errors.count("error: 404")) == (5, 1, 1)
+    status, _, errors = command("labels", "put", labels)
+    assert errors.splitlines()[0] == "2 failed, such as line 1"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "labels put -",
+        "samples get -",
+        "issues delete - --yes",
+        "datasets create x --categories -",
+        "releases summary -",
+        "api POST /user/datasets/ --input -",
+    ],
+)
+def test_standard_input_is_closed(command, flowers, arguments):
+    """That is an error, as nothing can be read; input that is empty is not."""
+    done = command.shell(f"segments-async {arguments} <&-")
+    assert (done.returncode, done.stderr) == (2, "error: standard input is closed\n")
+
+
 def test_failures_name_the_line(command, samples, tmp_path):
     """Also after empty lines, and whether the item was refused here or by the service."""
     good = json.dumps(label(samples["s0.png"]))

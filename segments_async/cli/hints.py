@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from segments_async.cli import keys
 from segments_async.cli.statuses import CommandError
 from segments_async.errors import (
@@ -30,6 +32,19 @@ def hint_for(error: Exception) -> str:
     if isinstance(error, AuthenticationError):
         key = keys.find_key()
         return f"the key of {key.place} was refused; `segments-async login` keeps another" if key else ""
+    if isinstance(error, ConnectError) and (variable := _proxy_variable(error.url or "")):
+        return f"does the proxy of {variable} work? NO_PROXY names the hosts that need none"
     if isinstance(error, ConnectError) and (error.url or "").startswith(keys.base_url()):
         return f"is {keys.base_url()} the right address? It is SEGMENTS_API_URL, or the service's own"
     return next((hint for cls, hint in _HINTS if isinstance(error, cls)), "")
+
+
+def _proxy_variable(url: str) -> str:
+    """Return the environment variable with the proxy that is used for *url*; empty if there is none."""
+    from urllib.request import getproxies_environment, proxy_bypass  # slow to import
+
+    parts = urlsplit(url)
+    proxies = getproxies_environment()
+    if proxy_bypass(parts.netloc):
+        return ""
+    return next((f"{name.upper()}_PROXY" for name in (parts.scheme, "all") if name in proxies), "")

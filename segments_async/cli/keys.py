@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from segments_async.cli.exit_statuses import KEY_REFUSED
+from segments_async.cli.exit_statuses import FAILED, KEY_REFUSED
 from segments_async.cli.statuses import CommandError
 
 SERVICE = "segments-async"
@@ -96,7 +96,11 @@ def keep_key(key: str) -> str:
             if keyring.get_password(SERVICE, base_url()) == key:
                 _change(base_url(), None)
                 return "the keyring"
-    _change(base_url(), key)
+    try:
+        _change(base_url(), key)
+    except OSError as error:
+        problem = f"the key is accepted, but cannot be kept in {key_file()}: {error.strerror}"
+        raise CommandError(problem, status=FAILED, hint="set SEGMENTS_API_KEY instead") from error
     return str(key_file())
 
 

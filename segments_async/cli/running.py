@@ -37,7 +37,9 @@ def run(tokens: list[str]) -> int:
 
 def _run(tokens: list[str]) -> int:
     try:
-        invocation = app.meta(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        invocation = app.meta(
+            _without_help_of_nothing(tokens), exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except CycloptsError as error:
         hint = hint_about(error, tokens) or _usage_hint(tokens)
         raise CommandError(unmark(" ".join(str(error).split())), hint=hint) from error
@@ -45,6 +47,13 @@ def _run(tokens: list[str]) -> int:
         return DONE
     status: int | None = _call(invocation)
     return status or DONE
+
+
+def _without_help_of_nothing(tokens: list[str]) -> list[str]:
+    """Return *tokens*, or only a command that does not exist: cyclopts would show the help of the program for it."""
+    name = next((token for token in tokens if not token.startswith("-")), None)
+    asks_for_help = {"--help", "-h"} & set(tokens)
+    return [name] if asks_for_help and name is not None and name not in app_words([]) else tokens
 
 
 def _call(invocation: Invocation) -> Any:

@@ -38,6 +38,9 @@ def test_done(command):
         (["demo", "nowhere"], "no such folder: nowhere"),
         (["demo", __file__], "not a folder, but a file"),
         (["completion", "tcsh"], "tcsh"),
+        (["dataset", "--help"], 'Unknown command "dataset". Did you mean "datasets"?'),
+        (["help", "nothing"], 'Unknown command "nothing"'),
+        (["-q", "nothing", "-h"], 'Unknown command "nothing"'),
     ],
 )
 def test_usage(command, arguments, says):
@@ -95,6 +98,15 @@ def test_unreachable(command, monkeypatch):
     monkeypatch.setenv("SEGMENTS_API_URL", "http://127.0.0.1:9")
     status, _, errors = command("whoami")
     assert (status, "SEGMENTS_API_URL" in errors) == (69, True)
+
+
+def test_a_proxy_is_unreachable(command, monkeypatch):
+    """It is doubted instead of the address of the service, without its password."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@127.0.0.1:9")
+    status, _, errors = command("whoami")
+    assert (status, "the proxy of HTTP_PROXY" in errors, "secret" in errors) == (69, True, False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert command("whoami")[0] == 0
 
 
 def test_the_server_of_a_file_is_unreachable(command, flowers, tmp_path):
@@ -281,6 +293,15 @@ def test_login(command, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGMENTS_API_URL", command.sandbox.url)
     assert command("logout")[0] == 0
     assert command("whoami")[0] == 4
+
+
+def test_a_key_that_cannot_be_kept(command, monkeypatch, tmp_path):
+    """It is checked first; the hint says what to do without a home that can be written."""
+    monkeypatch.delenv("SEGMENTS_API_KEY")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    done = command.process("login", text=f"{command.sandbox.api_key}\r\n")
+    assert (done.returncode, "cannot be kept" in done.stderr, "set SEGMENTS_API_KEY" in done.stderr) == (1, True, True)
 
 
 def test_login_with_a_keyring(command, monkeypatch, tmp_path):

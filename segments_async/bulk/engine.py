@@ -238,13 +238,13 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         parts: list[Sequence[Job]] = [batch]
         stats = CallStats(bulk=True)
         try:
-            if self._checkpoint is not None and self._operation.journal_before_send:
-                for job in batch:
-                    self._checkpoint.record(job, "unknown", job.prepared.uuid)
-                await self._checkpoint.flush()
             if self._operation.preprocess_limit:
                 await self._preprocess(batch)
                 parts = list(split_by_bytes(batch, lambda job: job.prepared.size))
+            if self._checkpoint is not None and self._operation.journal_before_send:
+                for job in batch:
+                    self._checkpoint.record(job, "unknown", job.prepared.uuid)
+                await self._checkpoint.flush()  # uploaded files too: the next run must send the same body
             while parts and self._report.stopped is None:
                 parts[-1:] = await self._send_part(parts[-1], stats)
                 stats = CallStats(bulk=True)

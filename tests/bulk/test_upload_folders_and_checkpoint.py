@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import os
+import shutil
 import sqlite3
 
 import pytest
 from bulk_checks import check_report, names_on
 
-from segments_async import Asset, FileSample, InputError
+from segments_async import Asset, AsyncSegments, FileSample, Hooks, InputError
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +137,24 @@ class TestResume:
         assert dict(report.counts) == {"created": 4}
         assert len(uploads(sandbox)) == 4
         assert set(urls(sandbox).values()) == set(sandbox.assets())
+
+    async def test_files_are_recorded_before_their_sample_is_sent(self, sandbox, flowers, folder, path, tmp_path):
+        """A killed process leaves them, so the next one sends the same sample, and a taken name is its own."""
+        left = tmp_path / "left.db"
+
+        def leave(event):
+            if event.method == "POST" and event.url.endswith("/samples/") and not left.exists():
+                for suffix in ("", "-wal"):
+                    if (file := path.with_name(f"{path.name}{suffix}")).exists():
+                        shutil.copy(file, f"{left}{suffix}")
+
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, hooks=Hooks(on_request=leave)) as client:
+            for checkpoint in (path, left):
+                report = await client.samples.upload_files(
+                    flowers, folder / "a.png", checkpoint=checkpoint, if_exists="error"
+                )
+                assert [outcome.status for outcome in report.results] == ["created"]
+        assert len(uploads(sandbox)) == 1
 
     async def test_uploaded_files_are_recorded_without_credentials(self, client, flowers, folder, path):
         await client.samples.upload_files(flowers, folder, checkpoint=path)

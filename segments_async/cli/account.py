@@ -9,6 +9,7 @@ from segments_async.cli import keys
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.exit_statuses import KEY_REFUSED
 from segments_async.cli.statuses import CommandError
+from segments_async.cli.streams import interruptible
 
 
 async def login(*, context: ContextArgument) -> None:
@@ -56,6 +57,7 @@ async def whoami(*, context: ContextArgument) -> None:
 
 
 def _read_key() -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(f"API key for {keys.base_url()}: ", stream=sys.stderr).strip()
-    return sys.stdin.readline().strip()
+    with interruptible():
+        if sys.stdin.isatty():
+            return getpass.getpass(f"API key for {keys.base_url()}: ", stream=sys.stderr).strip()
+        return sys.stdin.readline().strip()

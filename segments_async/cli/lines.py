@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import shutil
 import stat
 import sys
 from array import array
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from cyclopts import Parameter
 
 from segments_async.cli.statuses import CommandError
-from segments_async.cli.streams import closed
+from segments_async.cli.streams import closed, interruptible
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,8 +82,7 @@ def check_source(source: str) -> None:
 
 def read_stdin() -> bytes:
     """Read all of standard input."""
-    check_source(STDIN)
-    return sys.stdin.buffer.read()
+    return b"".join(_stdin_pieces())
 
 
 @contextmanager
@@ -97,8 +95,16 @@ def whole_file(source: str) -> Iterator[str]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "standard input"
         with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            file.writelines(_stdin_pieces())
         yield str(path)
+
+
+def _stdin_pieces() -> Iterator[bytes]:
+    """Yield standard input, as it arrives: between two pieces Python notices an interrupt."""
+    check_source(STDIN)
+    with interruptible():
+        while piece := os.read(sys.stdin.fileno(), PIECE_BYTES):
+            yield piece
 
 
 def is_source(path: Path, source: str) -> bool:

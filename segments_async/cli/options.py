@@ -12,6 +12,7 @@ from cyclopts import App, Group, Parameter
 from segments_async.cli.commands import COMMANDS
 from segments_async.cli.lines import STDIN, read_stdin
 from segments_async.cli.statuses import CommandError
+from segments_async.cli.streams import interruptible
 
 T = TypeVar("T")
 
@@ -102,6 +103,8 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"refused without a terminal to ask on: {question}", hint="`--yes` deletes without asking")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    with interruptible():
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    if answer.strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was deleted", status=1)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segments_async.cli.exit_statuses import BROKEN_PIPE, FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 closed: set[str] = set()
 """The names of the standard streams that the shell has closed, as with ``<&-``."""
@@ -33,6 +36,20 @@ def run_with_streams(command: Callable[[], int]) -> int:
         print(f"error: cannot write to standard output: {error.strerror}", file=sys.stderr)
         return status or FAILED
     return status
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the first Ctrl-C end a read that blocks the event loop, whose own handler waits until the read returns."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler == signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def leave_pipe() -> int:

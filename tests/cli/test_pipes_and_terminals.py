@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pyte
 import pytest
@@ -137,8 +138,46 @@ def test_missing_samples_name_their_line(command, samples):
     assert (done.returncode, "cannot be combined" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["labels", "import", "flowers", "-"],
+        ["api", "POST", "/user/datasets/", "--input", "-"],
+        ["datasets", "update", "flowers", "--categories", "-"],
+        ["releases", "summary", "-"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_interrupted_while_it_reads_a_whole_file(command, flowers, words):
+    """The first Ctrl-C ends a command that waits for the rest of its input."""
+    with subprocess.Popen([*PROGRAM, *words], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b" " * (1 << 20))  # more than a pipe holds: when all is written, it has begun to read
+        process.stdin.flush()
+        wait_until(lambda: waits_for_input(process))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+
+
+def waits_for_input(process):
+    """Return whether a process has read all of its standard input that is there, and sleeps."""
+    left = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, b"\0" * 4))[0]
+    state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return left == 0 and state == "S"
+
+
+def wait_until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def screen(arguments, *, width, answer="", **variables):
-    """Run a command on a terminal of *width* columns; return its status and the lines of the screen."""
+    """
+    Run a command on a terminal of *width* columns; return its status and the lines of the screen.
+
+    The *answer* is what is typed when it asks, or a signal that it is sent.
+    """
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     environment = os.environ | {"TERM": "xterm"} | variables
@@ -155,7 +194,10 @@ def screen(arguments, *, width, answer="", **variables):
         while piece := read(parent):
             output += piece
             if answer and output.rstrip().endswith((b"]", b":")):  # a question
-                os.write(parent, answer.encode())
+                if isinstance(answer, signal.Signals):
+                    process.send_signal(answer)
+                else:
+                    os.write(parent, answer.encode())
                 answer = ""
         status = process.wait(30)
     os.close(parent)
@@ -202,6 +244,13 @@ def test_the_key_is_not_echoed(command, monkeypatch):
     status, _, output = screen(["login"], width=80, answer=f"{command.sandbox.api_key}\n")
     assert status == 0
     assert command.sandbox.api_key.encode() not in output
+
+
+@pytest.mark.parametrize("words", [["login"], ["datasets", "delete", "flowers"]])
+def test_interrupted_while_it_asks(command, flowers, words):
+    """The first Ctrl-C ends a command that waits for an answer."""
+    assert screen(words, width=80, answer=signal.SIGINT)[0] == 130
+    assert len(command.json("datasets", "list")) == 1
 
 
 def test_a_sandbox_for_a_shell(command):

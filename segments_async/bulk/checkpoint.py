@@ -15,7 +15,7 @@ from segments_async._threads import run_sync
 from segments_async.bulk.interruptible import END_SECONDS, run_interruptible
 from segments_async.bulk.journal import FileRow, ItemRow, Journal
 from segments_async.bulk.redis_checkpoint import RedisCheckpoint, RedisJournal
-from segments_async.errors import InputError
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,7 @@ CANCEL_SECONDS = 5.0
 
 
 def checkpoint_of(
-    operation: Operation[Any], settings: BulkSettings, on_problem: Callable[[InputError], None]
+    operation: Operation[Any], settings: BulkSettings, on_problem: Callable[[InputError | OutOfResourcesError], None]
 ) -> Checkpoint | None:
     """Return the checkpoint that *settings* name, which is not open yet; None if there is none to use."""
     place = settings.checkpoint
@@ -59,7 +59,7 @@ class Checkpoint:
         self,
         place: str | os.PathLike[str] | RedisCheckpoint,
         operation: Operation[Any],
-        on_problem: Callable[[InputError], None],
+        on_problem: Callable[[InputError | OutOfResourcesError], None],
         *,
         read_only: bool = False,
     ) -> None:
@@ -85,6 +85,7 @@ class Checkpoint:
 
         Raises:
             InputError: The file is in use, damaged, or was written by another run, another program or a newer version.
+            OutOfResourcesError: The disk is full, or this machine has too many open files.
         """
         self._writing = anyio.CancelScope(shield=True)
         interrupted = Event()
@@ -111,7 +112,7 @@ class Checkpoint:
             return await run_interruptible(
                 partial(self._look_up, jobs), self._journal.interrupt, patience=CANCEL_SECONDS
             )
-        except InputError as error:
+        except (InputError, OutOfResourcesError) as error:
             self._on_problem(error)
             return [*jobs]
 
@@ -141,7 +142,7 @@ class Checkpoint:
                         continue
                     await self._write_all()
                 await run_sync(self._journal.check_place, abandon_on_cancel=True)
-            except InputError as error:
+            except (InputError, OutOfResourcesError) as error:
                 self._on_problem(error)
             finally:
                 self._closed.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from segments_async._caller_errors import describe
+from segments_async._wire.shortages import shortage_advice, shortage_code
 from segments_async.bulk.place import problem_of_place
-from segments_async.errors import InputError
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +38,7 @@ _TABLES = (
 
 _SETTINGS = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0")
 """SQLite's advice for files that anyone may have written; see https://sqlite.org/security.html."""
+_SHORTAGES = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_NOMEM: errno.ENOMEM}
 _WRONG_TYPES = (
     """
     SELECT 1 FROM items WHERE typeof(key) != 'text' OR typeof(status) != 'text'
@@ -89,6 +92,7 @@ class Journal:
     Raises:
         InputError: The file cannot be opened, is not a regular file, is in use or damaged, or was written by another
             run, another program or a newer version.
+        OutOfResourcesError: The disk is full, or this machine has too many open files.
     """
 
     def __init__(self, path: Path, header: Mapping[str, str], interrupted: Event | None = None) -> None:
@@ -231,13 +235,19 @@ class Journal:
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
-        """Raise errors of SQLite, of the file system and of values that SQLite cannot store as `InputError`."""
+        """
+        Raise errors of SQLite, of the file system and of values that SQLite cannot store as `InputError`.
+
+        A shortage, such as a full disk, is an `OutOfResourcesError`.
+        """
         try:
             yield
-        except InputError:
+        except (InputError, OutOfResourcesError):
             raise
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _SHORTAGES:
+                raise self._shortage(str(error), _SHORTAGES[code]) from error
             if code in _REFUSED and (reason := problem_of_place(self._place)) is not None:
                 raise self._error(reason) from error
             problem = {
@@ -247,16 +257,21 @@ class Journal:
                 sqlite3.SQLITE_CORRUPT: "is damaged",
                 sqlite3.SQLITE_CANTOPEN: "cannot be opened",
                 sqlite3.SQLITE_READONLY: "cannot be written",
-                sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
                 sqlite3.SQLITE_INTERRUPT: "was not used to the end, because the run was cancelled",
             }.get(code, "cannot be used")
             raise self._error(f"{problem} ({error})") from error
         except Exception as error:
             reason = getattr(error, "strerror", None) or describe(error)
+            if (short := shortage_code(error)) is not None:
+                raise self._shortage(reason, short) from error
             raise self._error(f"cannot be used ({reason})") from error
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self._path} {problem}", path="checkpoint")
+
+    def _shortage(self, reason: str, code: int) -> OutOfResourcesError:
+        problem = f"{self._path} cannot be used ({reason}); {shortage_advice(code)}"
+        return OutOfResourcesError(problem, path="checkpoint", errno=code)
 
 
 def _identity(path: Path) -> tuple[int, int]:

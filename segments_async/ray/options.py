@@ -43,7 +43,7 @@ class ClientOptions:
     limiter: SharedLimiter | None = None
     """The rate limit that all workers share, such as a `RayLimiter`."""
     max_answer_mb: float = 512
-    """Maximum megabytes of memory that one response may take."""
+    """Maximum megabytes (10^6 bytes) of memory that one response may take, as for `AsyncSegments`."""
     key_variable: str = "SEGMENTS_API_KEY"
     """The environment variable of the workers that contains the API key."""
 

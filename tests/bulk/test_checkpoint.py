@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 from itertools import count
@@ -12,7 +13,7 @@ from bulk_checks import check_report, names_on, posts, sample, samples
 from echo_operation import Echo, bulk
 from waiting import HOUR, cancel_once
 
-from segments_async import AsyncSegments, InputError, LabelPut, RetryPolicy
+from segments_async import AsyncSegments, BulkError, InputError, LabelPut, OutOfResourcesError, RetryPolicy
 from segments_async.bulk.journal import VERSION, ItemRow, Journal
 from segments_async.sandbox import Sandbox
 from segments_async.testing import ManualClock
@@ -303,8 +304,37 @@ class TestDiskTrouble:
         assert report.stopped == "checkpoint"
         assert report.total == 5000
         assert report.unsent > 0
-        with pytest.raises(Exception, match="disk is full"):
+        with pytest.raises(BulkError, match=r"disk is full\); free some space") as caught:
             report.raise_if_failed()
+        assert isinstance(caught.value.__cause__, OutOfResourcesError)
+
+    @pytest.mark.parametrize(
+        ("error", "code", "words"),
+        [
+            (OSError(errno.EMFILE, "Too many open files"), errno.EMFILE, "ulimit -n"),
+            (OSError(errno.ENOSPC, "No space left on device"), errno.ENOSPC, "free some space"),
+            (MemoryError(), errno.ENOMEM, "lower concurrency"),
+            (None, errno.ENOSPC, "disk is full"),
+        ],
+    )
+    async def test_a_shortage_at_the_start(self, client, sandbox, flowers, path, monkeypatch, error, code, words):
+        """It is not bad input: the same call succeeds later. Nothing is sent."""
+
+        def short(self, header):
+            if error is not None:
+                raise error
+            self._db.execute("PRAGMA max_page_count = 1")
+            self._db.execute("CREATE TABLE more (filler)")
+
+        monkeypatch.setattr(Journal, "_open", short)
+        with pytest.raises(OutOfResourcesError, match=words) as caught:
+            await client.samples.create_many(flowers, samples(3), checkpoint=path)
+        assert (caught.value.path, caught.value.errno) == ("checkpoint", code)
+        assert str(path) in str(caught.value)
+        assert sandbox.samples("sandbox/flowers") == []
+        monkeypatch.undo()
+        path.unlink(missing_ok=True)
+        assert (await client.samples.create_many(flowers, samples(3), checkpoint=path)).succeeded == 3
 
     @pytest.mark.parametrize("how", ["deleted", "replaced", "folder deleted"])
     async def test_a_file_that_is_deleted_during_the_run(self, client, flowers, path, how):

@@ -1,10 +1,11 @@
-"""Hooks, the logger, and OpenTelemetry's instrumentation of httpx."""
+"""Hooks, the logger, and OpenTelemetry's instrumentations of httpx and aiohttp."""
 
 from __future__ import annotations
 
 import logging
 
 import pytest
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -134,3 +135,28 @@ async def test_opentelemetry_sees_each_request(sandbox, open_client, clock):
     status = [{"http.status_code", "http.response.status_code"} & set(span.attributes) for span in spans]
     assert [span.attributes[names.pop()] for span, names in zip(spans, status, strict=True)] == [503, 200]
     assert "traceparent" in sandbox.calls[-1].headers
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("entered", [False, True])
+async def test_opentelemetry_sees_requests_over_aiohttp(sandbox, open_client, entered):
+    """If it is activated before the first request; also those to the storage host."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    instrumentor = AioHttpClientInstrumentor()
+    client = open_client(transport="aiohttp")
+    if entered:
+        await client.__aenter__()
+    instrumentor.instrument(tracer_provider=provider)
+    try:
+        if not entered:
+            await client.__aenter__()
+        await client.assets.upload(b"x", filename="a.png")
+    finally:
+        await client.__aexit__(None, None, None)
+        instrumentor.uninstrument()
+        provider.shutdown()
+
+    assert [span.name for span in exporter.get_finished_spans()] == ["POST", "POST"]
+    assert "traceparent" in sandbox.calls[0].headers

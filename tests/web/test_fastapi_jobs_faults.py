@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import anyio
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, HTTPException
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -393,6 +393,42 @@ def test_each_caller_has_its_own(folder, until):
     with Server(folder, owner=caller).web() as web:
         assert web.get(f"/uploads/{jane}", headers=of["jane"]).json()["state"] == "running"
         assert web.get(f"/uploads/{jane}", headers=of["john"]).status_code == 404
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_queued_uploads_of_several_callers(folder, until, backend):
+    """Also after a restart; a record whose id was edited is nobody's, and a name of an owner is no path."""
+
+    def caller(x_user: str = Header()) -> str:
+        if x_user == "blocked":
+            raise HTTPException(403, "blocked")
+        return x_user
+
+    def of(web, name):
+        return [(one["id"], one["state"]) for one in web.get("/uploads/", headers={"X-User": name}).json()]
+
+    server = Server(folder, owner=caller, max_running=1)
+    with server.web(backend) as web:
+        jane, john, odd = (begin(web, "waits", name, number=n) for n, name in enumerate(("jane", "john", "../x")))
+        assert [of(web, name) for name in ("jane", "john", "../x")] == [
+            [(jane, "running")],
+            [(john, "queued")],
+            [(odd, "queued")],
+        ]
+        assert web.delete(f"/uploads/{john}", headers={"X-User": "jane"}).status_code == 404
+        assert web.delete(f"/uploads/{john}", headers={"X-User": "john"}).json()["state"] == "cancelled"
+        assert web.post(f"/uploads/{john}/resume", headers={"X-User": "john"}).json()["state"] == "queued"
+        for method, path in [("GET", ""), ("GET", jane), ("GET", f"{jane}/events"), ("DELETE", jane)]:
+            assert web.request(method, f"/uploads/{path}", headers={"X-User": "blocked"}).status_code == 403
+    assert list(folder.parent.iterdir()) == [folder]
+    record = folder / f"{odd}.json"
+    record.write_text(record.read_text().replace(odd, jane))
+    server = Server(folder, owner=caller, max_running=1)
+    with server.web(backend) as web:
+        assert (of(web, "jane"), of(web, "john"), of(web, "../x")) == ([(jane, "running")], [(john, "queued")], [])
+        server.release.set()
+        until(lambda: of(web, "john") == [(john, "done")])
+        assert server.ran == [0, 1]
 
 
 def test_a_wrong_owner(folder):

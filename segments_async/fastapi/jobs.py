@@ -162,7 +162,8 @@ class UploadJobs(APIRouter):
                 pass API keys.
 
         Returns:
-            Its status: ``running``, or ``queued`` while `max_running` others run, or until a worker begins with it.
+            Its status, which is ``running``, or ``queued`` while `max_running` others run, or until a worker begins
+            with it.
 
         Raises:
             InputError: The function is not registered, it has no such argument, one is missing, or one is not

@@ -37,10 +37,11 @@ class QueueBackend:
             jobs = UploadJobs(QueueBackend("redis://localhost"))
 
     Args:
-        url: The URL of the server. Everyone who can write to it can run the functions of the uploads. name: The name of
-        the queue, and the start of its keys; each application has its own. takeover: Seconds after which another worker
-        takes over the uploads of one that no longer responds; at least 1. A function that blocks its event loop for
-        longer is considered dead, and loses its upload. options: Passed to redis-py's ``Redis.from_url``.
+        url: The URL of the server. Everyone who can write to it can run the functions of the uploads.
+        name: The name of the queue, and the start of its keys; each application has its own.
+        takeover: Seconds after which another worker takes over the uploads of one that no longer responds; at least 1.
+            A function that blocks its event loop for longer is considered dead, and loses its upload.
+        options: Passed to redis-py's ``Redis.from_url``.
 
     Raises:
         ImportError: The extra ``queue`` is not installed.

@@ -69,7 +69,7 @@ def semantic(
         unlabeled: The value of pixels that are not labelled, such as 255 for a loss that ignores it.
 
     Returns:
-        Height x width: each pixel's category id; *unlabeled* where nothing is labelled, or where no annotation has the
+        Each pixel's category id, height x width; *unlabeled* where nothing is labelled, or where no annotation has the
         pixel's id (`mismatch` lists such ids).
 
     Raises:

@@ -110,7 +110,7 @@ def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
         content: The PNG. Its alpha channel is ignored, and may be missing.
 
     Returns:
-        Height x width: each pixel's annotation id, 0 where nothing is labelled.
+        Each pixel's annotation id, height x width; 0 where nothing is labelled.
 
     Raises:
         DecodeError: It is not an image, is truncated or has a wrong checksum, is neither RGBA nor RGB, has 16 bits per

@@ -47,8 +47,8 @@ def cuboid_to_segmentation(
         ego_pose: The pose of the point cloud; without one, its coordinates are those of the world.
 
     Returns:
-        N: the id of the annotation of each point, 0 outside all cuboids. Where cuboids overlap, the later one counts.
-        Points on the surface are inside; points with NaN are outside.
+        The id of the annotation of each of N points, 0 outside all cuboids. Where cuboids overlap, the later one
+        counts. Points on the surface are inside; points with NaN are outside.
 
     Raises:
         InputError: The positions have another shape, an id is negative or beyond 32 bits, or a rotation is all zeros.

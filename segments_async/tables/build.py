@@ -51,8 +51,8 @@ def samples_table(samples: Any, *, labelset: str = GROUND_TRUTH) -> Any:
         labelset: For samples of a release, the labelset whose status and score are shown.
 
     Returns:
-        The table. It must be awaited if *samples* are read asynchronously: a list that comes in pages, a stream, a
-        release. Outcomes without a value, such as failures, have no row.
+        The table. It must be awaited if *samples* are read asynchronously, as from a list that comes in pages, a stream
+        or a release. Outcomes without a value, such as failures, have no row.
 
     Raises:
         InputError: An item is no sample, or contains what JSON cannot; `path` says where.

@@ -134,8 +134,8 @@ def boxes(item: ReleaseItem) -> Boxes:
         item: An item of a dataset of images.
 
     Returns:
-        The objects in the order of the annotations. What has no area is left out, as no detector can learn it: points,
-        horizontal and vertical lines, and annotations without pixels.
+        The objects in the order of the annotations. What has no area is left out, as no detector can learn it, such as
+        points, horizontal and vertical lines, and annotations without pixels.
     """
     found = [
         (corners, value_of(annotation, "category_id"), value_of(annotation, "id"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 HELPERS = {
     "utils.bitmap2file": "`images.encode_bitmap`, `client.labels.put_bitmap`",
     "utils.get_semantic_bitmap": "`images.semantic`",
-    "utils.load_image_from_url": "`images.load_image`",
+    "utils.load_image_from_url": "`client.assets.read`, then `images.load_image` of the bytes",
     "utils.load_label_bitmap_from_url": "`client.labels.get_bitmap`, `images.decode_bitmap`",
     "utils.handle_exif_rotation": "`images.load_image`",
     "utils.load_release": "`client.releases.open`, `client.releases.download`",

@@ -94,9 +94,9 @@ class Assets(Resource):
                 ``on_outcome``, ``dry_run``. `concurrency` limits the items in flight.
 
         Returns:
-            One `Outcome` for each item: ``created``; ``existing`` if all its files already existed; or ``failed``, such
-            as for a deleted file, an HTML page in its place, or a folder that has the file's name. `value` lists the
-            paths of the files. Expired signed addresses of a sample are renewed.
+            One `Outcome` for each item. Its status is ``created``, ``existing`` if all its files already existed, or
+            ``failed``, such as for a deleted file, an HTML page in its place, or a folder that has the file's name.
+            `value` lists the paths of the files. Expired signed addresses of a sample are renewed.
 
         Raises:
             InputError: *folder* can be neither created nor read.

@@ -483,7 +483,7 @@ class Labels(Resource):
             labelset: The labelset.
 
         Returns:
-            Height x width: each pixel's annotation id, 0 where nothing is labelled; and the annotations.
+            Each pixel's annotation id, height x width, 0 where nothing is labelled; and the annotations.
 
         Raises:
             DecodeError: The label has no bitmap, or the file is not a bitmap.

@@ -36,7 +36,7 @@ class Bulk:
 
     checkpoint: Annotated[
         Path | None,
-        Parameter(help="Record finished items in this file; the same command again goes on where it ended."),
+        Parameter(help="Record finished items in this file; the same command continues where it ended."),
     ] = None
     failures: Annotated[
         Path | None, Parameter(help="Write what failed to this file, as JSON Lines that the same command reads.")
@@ -243,7 +243,7 @@ class _Run:
     def _how_to_go_on(self) -> str:
         if self.bulk.checkpoint is not None:
             return f"to go on, run the same command again: {self.bulk.checkpoint} records what is done"
-        return "with --checkpoint FILE, the same command again would go on where it ended"
+        return "with --checkpoint FILE, the same command would continue where it ended"
 
 
 def _stopped(report: Any) -> BulkReport[Any] | None:

@@ -52,7 +52,7 @@ async def get(
     """
     lines = lines_of_stdin(uuids)
     async with context.client(concurrency=bulk.concurrency) as client:
-        if len(uuids) == 1 and uuids != [STDIN]:
+        if len(uuids) == 1 and uuids != [STDIN] and bulk == Bulk():
             context.printer.print_object(await client.labels.get(uuids[0], labelset))
             return 0
         call = partial(client.labels.get_many, read_uuids(uuids, lines), labelset=labelset)

@@ -95,6 +95,11 @@ def test_labels(command, samples, tmp_path):
 
     [stored] = command.json("labels", "get", samples["s0.png"])
     assert stored["attributes"] == good["attributes"]
+    command.sandbox.clear_calls()
+    status, output, errors = command("labels", "get", samples["s0.png"], "--dry-run")
+    assert (status, output, command.sandbox.calls) == (0, "", ()), errors
+    assert command("labels", "get", samples["s1.png"], "--failures", tmp_path / "missing.jsonl")[0] == 0
+    assert (tmp_path / "missing.jsonl").exists(), "options of bulk commands count for one label too"
     changes = write_lines(tmp_path / "c.jsonl", [{"sample_uuid": samples["s0.png"], "label_status": "reviewed"}])
     assert command("labels", "update", changes)[0] == 0
     assert command.json("labels", "get", *samples.values())[0]["label_status"] == "REVIEWED"

@@ -67,7 +67,7 @@ OF_A_DATASET = [
     lambda c, d: c.releases.create(d, "v1"),
     lambda c, d: c.releases.delete(d, "v1"),
     lambda c, d: c.releases.wait(d, "v1"),
-    lambda c, d: c.releases.download(d, "v1", "/tmp/release.json"),
+    lambda c, d: c.releases.download(d, "v1", "release.json"),
 ]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import httpx
 
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
-from segments_async._wire.proxies import NoProxy, proxies_in
+from segments_async._wire.proxies import NoProxy, no_proxy_in, proxies_in
 from segments_async._wire.redaction import redact_keys
 from segments_async._wire.replies import DEFAULT_PORTS, redact_url, redact_urls
 from segments_async.errors import InputError
@@ -99,7 +99,7 @@ def pooled_client(
 
 
 def _no_proxy() -> NoProxy:
-    no_proxy = NoProxy.parse(os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "")
+    no_proxy = no_proxy_in(os.environ)
     for entry in no_proxy.unreadable:
         logger.warning("ignored an entry of NO_PROXY that is not a host, an address or a range: %r", entry)
     return no_proxy

@@ -134,3 +134,8 @@ def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
         if value:
             found[scheme] = value if "://" in value else f"http://{value}"
     return found
+
+
+def no_proxy_in(environment: Mapping[str, str]) -> NoProxy:
+    """Read the hosts that are reached without a proxy from the environment."""
+    return NoProxy.parse(environment.get("no_proxy") or environment.get("NO_PROXY") or "")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
+from segments_async._wire.proxies import no_proxy_in, proxies_in
+from segments_async._wire.replies import DEFAULT_PORTS
 from segments_async.cli import keys
 from segments_async.cli.statuses import CommandError
 from segments_async.errors import (
@@ -41,10 +44,8 @@ def hint_for(error: Exception) -> str:
 
 def _proxy_variable(url: str) -> str:
     """Return the environment variable with the proxy that is used for *url*; empty if there is none."""
-    from urllib.request import getproxies_environment, proxy_bypass  # slow to import
-
     parts = urlsplit(url)
-    proxies = getproxies_environment()
-    if proxy_bypass(parts.netloc):
+    if no_proxy_in(os.environ).covers(parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)):
         return ""
+    proxies = proxies_in(os.environ)
     return next((f"{name.upper()}_PROXY" for name in (parts.scheme, "all") if name in proxies), "")

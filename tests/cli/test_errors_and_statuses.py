@@ -107,6 +107,10 @@ def test_a_proxy_is_unreachable(command, monkeypatch):
     assert (status, "the proxy of HTTP_PROXY" in errors, "secret" in errors) == (69, True, False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert command("whoami")[0] == 0
+    monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+    monkeypatch.setenv("SEGMENTS_API_URL", "http://127.0.0.1:9")
+    status, _, errors = command("whoami")
+    assert (status, "proxy" in errors, "the right address" in errors) == (69, False, True), "ranges need none either"
 
 
 def test_the_server_of_a_file_is_unreachable(command, flowers, tmp_path):

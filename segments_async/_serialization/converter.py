@@ -182,7 +182,7 @@ def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
 
 def _read_of(attribute: attrs.Attribute[Any]) -> Read:
     arms = arms_of(attribute.type) - {NoneType}
-    if len(arms) == 1 and not is_required(attribute):  # nobody asks for the union's reader with null
+    if len(arms) == 1 and not is_required(attribute):  # null never reaches the union's reader
         return converter.get_structure_hook(*arms)
     return converter.get_structure_hook(attribute.type)
 

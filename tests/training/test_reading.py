@@ -94,11 +94,14 @@ def test_garbage_collected_in_its_own_threads(service, in_worker):
     """A collection may start in the reader's event loop, or in a thread of it, which must not wait for the loop."""
     reader = read_items(service.build(2), client=service.client)
     next(reader)
-    close, closed = reader._close, threading.Event()
+    closed = threading.Event()
+
+    def close():
+        reader.close()
+        closed.set()  # here, as closing may cancel `collect` before it goes on
 
     async def collect():
         await anyio.to_thread.run_sync(close) if in_worker else close()
-        closed.set()
         return await anext(reader._thread.items, None)
 
     reader._thread._next_item = collect

@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from attrs import frozen
+from attrs import evolve, frozen
 from ray.data import DataContext
 
 from segments_async._arrow.batches import table_of
 from segments_async._arrow.columns import OUTCOME_COLUMNS
-from segments_async.bulk import BulkOptions, BulkSettings, BulkStream, Failed
+from segments_async.bulk import BulkOptions, BulkSettings, BulkStream, Failed, Unsent
 from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.errors import SegmentsError
 from segments_async.ray.report import BlockResult
 from segments_async.ray.worker import WorkerClient
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.tables import items_from_table
+from segments_async.tables.grouping import texts_of
+from segments_async.tables.reading import plain_types
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from segments_async._client import AsyncSegments
     from segments_async.bulk import AnyOutcome, BulkReport
+    from segments_async.models import LabelPut, SampleCreate
     from segments_async.ray.options import ClientOptions
     from segments_async.tables import TableItems
 
@@ -49,8 +52,12 @@ class RowsOf(Protocol):
         """Make the items of the rows; those that are not valid are skipped."""
         ...
 
-    async def write(self, client: AsyncSegments, items: TableItems[Any]) -> BulkReport[Any]:
-        """Write the items."""
+    def key_of(self, item: Any) -> str:
+        """Return the key of an item's outcome."""
+        ...
+
+    async def write(self, client: AsyncSegments, items: Iterator[Any]) -> BulkReport[Any]:
+        """Write the items, and leave those that a stop leaves over in the iterator."""
         ...
 
     def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
@@ -77,7 +84,11 @@ class SampleRows:
         """Make the samples of the rows."""
         return items_from_table(table, self.columns, items="samples", on_error="skip")
 
-    async def write(self, client: AsyncSegments, items: TableItems[Any]) -> BulkReport[Any]:
+    def key_of(self, item: SampleCreate) -> str:
+        """Return the name of a sample."""
+        return item.name
+
+    async def write(self, client: AsyncSegments, items: Iterator[SampleCreate]) -> BulkReport[Any]:
         """Create the samples."""
         settings = BulkSettings(if_exists=self.if_exists, max_failures=self.max_failures)
         session = client._session  # noqa: SLF001 (only here does a run start elsewhere)
@@ -118,7 +129,11 @@ class LabelRows:
             on_error="skip",
         )
 
-    async def write(self, client: AsyncSegments, items: TableItems[Any]) -> BulkReport[Any]:
+    def key_of(self, item: LabelPut) -> str:
+        """Return the sample and the labelset of a label."""
+        return f"{item.sample_uuid}/{item.labelset or self.labelset}"
+
+    async def write(self, client: AsyncSegments, items: Iterator[LabelPut]) -> BulkReport[Any]:
         """Put the labels."""
         options: BulkOptions = {"max_failures": self.max_failures}
         return await client.labels.put_many(items, labelset=self.labelset, **options)
@@ -185,8 +200,10 @@ class BlockWriter:
         # Created here, as an actor whose constructor fails is started again and again.
         self._worker = self._worker or WorkerClient(self._options)
         items = self._rows.items(table)
-        report = self._worker.call(lambda client: self._rows.write(client, items))
-        outcomes = [*report.results, *self._invalid(items, table, report.total)]
+        taken = iter(items)
+        report = self._worker.call(lambda client: self._rows.write(client, taken))
+        outcomes = [*map(self._with_key, report.results), *self._unsent(taken, report.total)]
+        outcomes += self._invalid(items, table, len(outcomes))
         return BlockResult(
             outcomes=outcomes,
             stopped=report.stopped,
@@ -196,6 +213,17 @@ class BlockWriter:
             bytes_sent=report.bytes_sent,
             retry_rows=self._rows_to_retry(table, outcomes),
         )
+
+    def _with_key(self, outcome: AnyOutcome[Any]) -> AnyOutcome[Any]:
+        """Add the key of an item that could not be encoded, as its index in this block does not identify it."""
+        if outcome.key is not None:
+            return outcome
+        return evolve(outcome, key=self._rows.key_of(outcome.item))
+
+    def _unsent(self, items: Iterator[Any], first: int) -> Iterator[AnyOutcome[Any]]:
+        """Yield the outcomes of the items that a stop has left over."""
+        for index, item in enumerate(items, first):
+            yield Unsent(index=index, key=self._rows.key_of(item), item=item, status="unsent", retryable=True)
 
     def _invalid(self, items: TableItems[Any], table: pa.Table, first: int) -> list[AnyOutcome[Any]]:
         """Return the outcomes of rows that are not valid."""
@@ -217,5 +245,6 @@ class BlockWriter:
         if not again:
             return None
         keys = sorted(key for key in self._rows.keys_of(again) if key is not None)
-        column = table.column(self._rows.key_column)
-        return table.filter(pc.is_in(column.cast(pa.string()), value_set=pa.array(keys, pa.string())))
+        table = plain_types(table)
+        texts = texts_of(table.column(self._rows.key_column))
+        return table.filter(pc.is_in(texts, value_set=pa.array(keys, pa.large_string())))

@@ -10,6 +10,8 @@ import ray
 from attrs import field, frozen
 
 from segments_async.bulk import BulkReport
+from segments_async.bulk.outcomes import SUCCESSES
+from segments_async.bulk.report import MAX_KEPT_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +28,8 @@ class BlockResult:
 
     outcomes: Sequence[AnyOutcome[Any]]
     """All outcomes; or, on the way to the driver, those that did not succeed."""
-    succeeded: Counter[str] = field(factory=Counter)
-    """Items that succeeded, by status, which are not among the outcomes."""
+    counted: Counter[str] = field(factory=Counter)
+    """Items that are not among the outcomes, by status."""
     stopped: str | None = None
     requests: int = 0
     retries: int = 0
@@ -37,10 +39,13 @@ class BlockResult:
     """The rows of the items that may succeed later."""
 
     def without_successes(self) -> BlockResult:
-        """Return the result as the driver needs it: successes are only counted."""
+        """Return the result as the driver needs it: successes, and failures that it would drop, are only counted."""
+        kept = [outcome for outcome in self.outcomes if not outcome.succeeded][:MAX_KEPT_FAILURES]
+        counted: Counter[str] = Counter(outcome.status for outcome in self.outcomes)
+        counted.subtract(outcome.status for outcome in kept)
         return BlockResult(
-            outcomes=[outcome for outcome in self.outcomes if not outcome.succeeded],
-            succeeded=Counter(outcome.status for outcome in self.outcomes if outcome.succeeded),
+            outcomes=kept,
+            counted=+counted,
             stopped=self.stopped,
             requests=self.requests,
             retries=self.retries,
@@ -75,7 +80,7 @@ class DistributedReport(BulkReport[Any]):
                 report = write_labels(report.retry_rows, labelset="predictions")
 
     `failures` and `results` have what did not succeed, 10,000 outcomes at most; `Outcome.index` is a position in a
-    block. `exhausted` says whether all rows were read: after a stop, rows that no worker has taken are not counted.
+    block. `exhausted` says whether all rows are counted: after a stop, those of blocks that were not finished are not.
     """
 
     def __init__(self) -> None:
@@ -89,7 +94,8 @@ class DistributedReport(BulkReport[Any]):
 
     def merge(self, block: BlockResult) -> None:
         """Add the result of a block."""
-        self.counts.update(block.succeeded)
+        self.counts.update(block.counted)
+        self.truncated = self.truncated or not block.counted.keys() <= SUCCESSES
         for outcome in block.outcomes:
             self.add(outcome)
         if block.stopped == "fatal":

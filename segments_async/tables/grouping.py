@@ -89,7 +89,7 @@ class LabelSource(_Rows):
         key: object = None
         for row in self.rows(table, numbers):
             row_key = row.values.get(self._key), row.values.get("labelset")
-            if group and row_key != key:
+            if group and (row_key != key or row_key[0] is None):  # a row without a sample is an error of its own
                 yield self._make(group, key, seen)
                 group = []
             key = row_key
@@ -124,14 +124,14 @@ class LabelSource(_Rows):
         """Return a number for the label of each row, in the order in which labels come first."""
         if self._codes is None:
             names = [self._reader.source[name] for name in (self._key, "labelset") if name in self._reader.source]
-            texts = [_texts(table.column(name)) for name in names]
+            texts = [texts_of(table.column(name)) for name in names]
             separator = pa.scalar("\0", pa.large_string())
             joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, separator)
             self._codes = joined.dictionary_encode().indices
         return self._codes
 
 
-def _texts(column: pa.ChunkedArray) -> pa.Array:
+def texts_of(column: pa.ChunkedArray) -> pa.Array:
     """Return the texts of a column in one array, a null as a text that is no name."""
     kind = column.type
     if pa.types.is_dictionary(kind):

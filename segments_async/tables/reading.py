@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from attrs import frozen
 
 from segments_async._caller_errors import caller_error, describe
@@ -45,7 +46,7 @@ def read_table(source: Any) -> Batches:
         if isinstance(source, pa.RecordBatchReader):
             return Batches(source.schema, None, iter(source))
         if (table := _table_in_memory(source)) is not None:
-            table = _without_views(table)
+            table = plain_types(table)
             return Batches(table.schema, table, iter(()))
         if hasattr(source, "__arrow_c_stream__"):
             return _from_stream(source)
@@ -79,12 +80,29 @@ def _arrow_errors() -> Iterator[None]:
         raise InputError(f"cannot be read as Arrow: {describe(error)}", path="table") from error
 
 
-def _without_views(table: pa.Table) -> pa.Table:
-    """Replace views of strings, whose rows Arrow cannot sort."""
+def plain_types(table: pa.Table) -> pa.Table:
+    """Replace views of strings and lengths of runs, whose rows Arrow can neither sort nor select."""
     for place, field in enumerate(table.schema):
-        if pa.types.is_string_view(field.type):
-            table = table.set_column(place, field.name, table.column(place).cast(pa.large_string()))
+        column = table.column(place)
+        if pa.types.is_run_end_encoded(field.type):
+            column = pa.chunked_array(map(pc.run_end_decode, column.chunks), field.type.value_type)
+        if (plain := _plain_type(column.type)) != field.type:
+            table = table.set_column(place, field.with_type(plain), column.cast(plain))
     return table
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain_type(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_plain_type(kind.value_type)))
+    return kind
 
 
 def _from_stream(source: Any) -> Batches:
@@ -92,7 +110,7 @@ def _from_stream(source: Any) -> Batches:
     # What has a length is in memory already.
     if not hasattr(source, "__len__"):
         return Batches(reader.schema, None, iter(reader))
-    table = _without_views(reader.read_all())
+    table = plain_types(reader.read_all())
     return Batches(table.schema, table, iter(()))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +13,7 @@ pytest.importorskip("ray.data", reason="ray is not installed in this environment
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from attrs import evolve
 from flowers import DATASET
 from ray.data.block import BlockAccessor
@@ -98,7 +101,7 @@ def test_the_rows_to_retry(service, write):
     service.sandbox.fail("PUT", path, status=503, times=100)
     result = result_of(_with_few_tries(boxes([*uuids, uuids[1]]), LabelRows(**LABELS)))
 
-    assert result.succeeded == {"done": 2}
+    assert result.counted == {"done": 2}
     [outcome] = result.outcomes
     assert outcome.error.status == 503
     assert result.retry_rows.column("sample_uuid").to_pylist() == [uuids[1]] * 2
@@ -110,6 +113,152 @@ def _with_few_tries(table, rows):
         return writer(table)
     finally:
         writer.close()
+
+
+@pytest.mark.parametrize("kind", ["samples", "labels"])
+def test_a_stop_leaves_no_row_out(service, monkeypatch, kind):
+    """What a worker took of a block and did not send is unsent, and among the rows to retry."""
+    uuids = list(service.create_samples(60).values())
+    table = boxes(uuids) if kind == "labels" else names(5_000)
+    rows = LabelRows(**LABELS) if kind == "labels" else SampleRows(**SAMPLES)
+    monkeypatch.setenv("SEGMENTS_API_KEY", "wrong")
+    result = result_of(_with_few_tries(table, rows))
+
+    assert result.stopped == "fatal"
+    assert {outcome.status for outcome in result.outcomes} == {"failed", "unsent"}
+    assert sorted(outcome.index for outcome in result.outcomes) == list(range(table.num_rows))
+    assert result.retry_rows.equals(table)
+    keys = {outcome.key for outcome in result.outcomes}
+    assert keys == ({f"{uuid}/predictions" for uuid in uuids} if kind == "labels" else set(table["name"].to_pylist()))
+
+
+def test_the_block_stops_at_the_limit_of_the_job(service, write):
+    unknown = [str(UUID(int=number)) for number in range(100)]
+    result = result_of(write(LabelRows(**{**LABELS, "max_failures": 2}), boxes(unknown), counts_only=True))
+
+    statuses = Counter(outcome.status for outcome in result.outcomes)
+    assert result.stopped == "max_failures"
+    assert statuses.total() == 100
+    assert statuses["unsent"] == result.retry_rows.num_rows > 50
+
+
+def test_failures_that_the_report_would_drop_are_counted(service, write, monkeypatch):
+    """They are not sent to the driver."""
+    monkeypatch.setattr(report, "MAX_KEPT_FAILURES", 2)
+    table = boxes([str(UUID(int=number)) for number in range(5)], category_id=pa.nulls(5))
+    result = result_of(write(LabelRows(**LABELS), table, counts_only=True))
+    merged = DistributedReport()
+    merged.merge(result)
+
+    assert (len(result.outcomes), result.counted) == (2, {"failed": 3})
+    assert (merged.failed, merged.truncated) == (5, True)
+    assert [outcome.key for outcome in merged.failures] == table["sample_uuid"].to_pylist()[:2]
+
+
+NAN, POLYGON = float("nan"), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+BAD_LABELS = {
+    "NaN": {"x_min": [1.0, NAN, 1.0]},
+    "infinite": {"x_min": [1.0, float("inf"), 1.0]},
+    "null": {"x_min": [1.0, None, 1.0]},
+    "fraction": {"category_id": [1.0, 1.5, 1.0]},
+    "no category": {"category_id": [1, None, 1]},
+    "null point": {"points": [None, [*POLYGON, None], None]},
+    "NaN in a point": {"points": [None, [[NAN, 1.0], *POLYGON], None]},
+    "JSON": {"attributes": [None, "{", None]},
+    "score": {"score": [None, NAN, 0.5]},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_LABELS.values(), ids=BAD_LABELS)
+def test_a_bad_row_of_labels(service, write, changes):
+    """It is a failure of its label; the others are put."""
+    uuids = list(service.create_samples(3).values())
+    outcomes = write(LabelRows(**LABELS), boxes(uuids, **changes)).to_pylist()
+
+    assert {outcome["key"].partition("/")[0]: outcome["status"] for outcome in outcomes} == {
+        uuids[0]: "done",
+        uuids[1]: "failed",
+        uuids[2]: "done",
+    }
+    assert f"table[1].{next(iter(changes)).replace('x_min', '')}" in outcomes[2]["error"]
+
+
+@pytest.mark.parametrize("value", [None, 5, b"u"], ids=["null", "integer", "bytes"])
+def test_rows_without_a_sample(service, write, value):
+    """Each is a failure, as nothing says which of them belong together."""
+    bad = pa.array([value] * 3, pa.string() if value is None else None)
+    outcomes = write(LabelRows(**LABELS), boxes(bad)).to_pylist()
+
+    assert [outcome["status"] for outcome in outcomes] == ["failed"] * 3
+    assert [outcome["error"].partition(".")[0] for outcome in outcomes] == ["table[0]", "table[1]", "table[2]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("metadata", [{"x": 1.0}, {"x": NAN}, None]),
+        ("metadata", [None, {"x": b"\xff"}, None]),
+        ("metadata", [None, {"x": datetime(2026, 1, 1)}, None]),  # noqa: DTZ001 (without a zone, on purpose)
+        ("metadata", ["{}", "[1]", None]),
+        ("priority", [1.0, NAN, None]),
+        ("url", ["https://example.com/0.jpg", None, "https://example.com/2.jpg"]),
+        ("name", ["s0", "s0", "s2"]),
+    ],
+)
+def test_a_bad_row_of_samples(service, write, name, value):
+    table = pa.table({**dict(zip(("name", "url"), names(3), strict=True)), name: value})
+    outcomes = write(SampleRows(**SAMPLES), table).to_pylist()
+
+    assert sorted(outcome["status"] for outcome in outcomes) == ["created", "created", "failed"]
+    [failed] = [outcome for outcome in outcomes if not outcome["succeeded"]]
+    assert failed["key"] == table["name"][1].as_py()
+    assert failed["error_type"] == "InputError"
+    assert len(service.samples()) == 2
+
+
+KINDS_OF_TEXT = {
+    "dictionary": lambda texts: pa.array(texts).dictionary_encode(),
+    "large": lambda texts: pa.array(texts, pa.large_string()),
+    "view": lambda texts: pa.array(texts, pa.string_view()),
+    "run-ends": lambda texts: pc.run_end_encode(pa.array(texts)),
+    "uuid": lambda texts: pa.array([UUID(text).bytes for text in texts], pa.uuid()),
+    "chunks": lambda texts: pa.chunked_array([texts[:1], [], texts[1:]], pa.string()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_TEXT)
+def test_uuids_in_other_types_of_arrow(service, write, kind):
+    """They are read, and their rows are found again for a retry."""
+    uuids = list(service.create_samples(3).values())
+    table = boxes(KINDS_OF_TEXT[kind](uuids))
+    assert write(LabelRows(**LABELS), table).column("status").to_pylist() == ["done"] * 3
+
+    service.sandbox.fail("PUT", f"/labels/{uuids[1]}/predictions/", status=503, times=100)
+    again = result_of(_with_few_tries(table, LabelRows(**LABELS))).retry_rows
+    assert [str(uuid) for uuid in again["sample_uuid"].to_pylist()] == uuids[1:2]
+
+
+@pytest.mark.parametrize("columns", [["sample_uuid", "sample_uuid"], ["other"], []])
+def test_columns_that_no_row_can_have(service, write, columns):
+    """They end the job, as they are the same in all blocks."""
+    table = pa.Table.from_arrays([pa.array(["a"])] * len(columns), names=columns)
+    table = table if columns else pa.table({"a": [1]}).select([])
+    for counts_only in (False, True):
+        with pytest.raises(InputError, match="sample_uuid"):
+            result_of(write(LabelRows(**LABELS), table, counts_only=counts_only))
+
+
+@pytest.mark.parametrize("kind", ["equal", "ragged", "objects"])
+def test_rows_of_ray_to_retry(service, kind):
+    """The columns that Ray has types of its own for can be selected."""
+    values = [np.ones((3, 2)), np.ones((3 + (kind == "ragged"), 2)), np.ones((3, 2))]
+    column = tensors([{1, 2}, {"x"}, None] if kind == "objects" else values)
+    uuids = list(service.create_samples(3).values())
+    service.sandbox.fail("PUT", f"/labels/{uuids[1]}/predictions/", status=503, times=100)
+    again = result_of(_with_few_tries(boxes(uuids, other=column), LabelRows(**LABELS))).retry_rows
+
+    assert again["sample_uuid"].to_pylist() == uuids[1:2]
+    assert again["other"].type == column.type
 
 
 def tensors(values):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from segments_async import AsyncSegments, InputError, SampleCreate
@@ -152,6 +153,31 @@ def test_a_wrong_row_leaves_out_the_whole_label():
     items = items_from_table(table, on_error="skip")
     assert [item.sample_uuid for item in items] == ["b"]
     assert [error.path for error in items.skipped] == ["table[2].x_min"]
+
+
+@pytest.mark.parametrize("kind", ["view", "run-ends", "nested"])
+def test_types_that_arrow_cannot_sort(kind):
+    """Also if the rows of a label are apart."""
+    columns = {"sample_uuid": pa.array(["a", "b", "a"]), "attributes": pa.nulls(3)}
+    if kind == "view":
+        columns["sample_uuid"] = columns["sample_uuid"].cast(pa.string_view())
+    elif kind == "run-ends":
+        columns["sample_uuid"] = pc.run_end_encode(columns["sample_uuid"])
+    else:
+        kind = pa.struct([("colours", pa.list_(pa.string_view()))])
+        columns["attributes"] = pa.array([{"colours": ["red"]}] * 3, kind)
+    items = list(items_from_table(pa.table({**BOXES, **columns})))
+
+    assert [(item.sample_uuid, len(item.attributes["annotations"])) for item in items] == [("a", 2), ("b", 1)]
+
+
+@pytest.mark.parametrize("keys", [[None, None, "a"], [1, 2, 3]])
+def test_each_row_without_a_sample_is_skipped(keys):
+    """As nothing says which of them belong together."""
+    items = items_from_table(pa.table({**BOXES, "sample_uuid": pa.array(keys)}), on_error="skip")
+    wrong = [number for number, key in enumerate(keys) if not isinstance(key, str)]
+    assert len(list(items)) == 3 - len(wrong)
+    assert [error.path for error in items.skipped] == [f"table[{number}].sample_uuid" for number in wrong]
 
 
 def test_scores_of_the_rows_of_a_label():

@@ -17,7 +17,7 @@ from segments_async._arrow.columns import OUTCOME_COLUMNS
 from segments_async.bulk import BulkOptions, BulkSettings, BulkStream, Failed, Unsent
 from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.errors import SegmentsError
-from segments_async.ray.report import BlockResult
+from segments_async.ray.report import BlockOutcomes, BlockResult
 from segments_async.ray.worker import WorkerClient
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.tables import items_from_table
@@ -25,11 +25,11 @@ from segments_async.tables.grouping import texts_of
 from segments_async.tables.reading import plain_types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from segments_async._client import AsyncSegments
-    from segments_async.bulk import AnyOutcome, BulkReport
+    from segments_async.bulk import BulkReport
     from segments_async.models import LabelPut, SampleCreate
     from segments_async.ray.options import ClientOptions
     from segments_async.tables import TableItems
@@ -56,12 +56,12 @@ class RowsOf(Protocol):
         """Return the key of an item's outcome."""
         ...
 
-    async def write(self, client: AsyncSegments, items: Iterator[Any]) -> BulkReport[Any]:
-        """Write the items, and leave those that a stop leaves over in the iterator."""
+    def stream(self, client: AsyncSegments, items: Iterator[Any]) -> BulkStream[Any]:
+        """Return the run that writes the items; those that a stop leaves over stay in the iterator."""
         ...
 
-    def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
-        """Return the values of the key column for some items."""
+    def column_keys(self, keys: set[str]) -> set[str]:
+        """Return the values of the key column for the keys of some outcomes."""
         ...
 
 
@@ -88,16 +88,17 @@ class SampleRows:
         """Return the name of a sample."""
         return item.name
 
-    async def write(self, client: AsyncSegments, items: Iterator[SampleCreate]) -> BulkReport[Any]:
-        """Create the samples."""
-        settings = BulkSettings(if_exists=self.if_exists, max_failures=self.max_failures)
+    def stream(self, client: AsyncSegments, items: Iterator[SampleCreate]) -> BulkStream[Any]:
+        """Return the run that creates the samples."""
+        settings = BulkSettings(if_exists=self.if_exists, max_failures=self.max_failures, keep="failures")
         session = client._session  # noqa: SLF001 (only here does a run start elsewhere)
         operation = CreateSamples(session, self.dataset, settings, since=self.since)
-        return await BulkStream(operation, items, settings).collect()
+        operation.needs_values = False
+        return BulkStream(operation, items, settings)
 
-    def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
+    def column_keys(self, keys: set[str]) -> set[str]:
         """Return the names of samples."""
-        return {outcome.key for outcome in outcomes}
+        return keys
 
 
 @frozen(kw_only=True)
@@ -133,14 +134,14 @@ class LabelRows:
         """Return the sample and the labelset of a label."""
         return f"{item.sample_uuid}/{item.labelset or self.labelset}"
 
-    async def write(self, client: AsyncSegments, items: Iterator[LabelPut]) -> BulkReport[Any]:
-        """Put the labels."""
-        options: BulkOptions = {"max_failures": self.max_failures}
-        return await client.labels.put_many(items, labelset=self.labelset, **options)
+    def stream(self, client: AsyncSegments, items: Iterator[LabelPut]) -> BulkStream[Any]:
+        """Return the run that puts the labels."""
+        options: BulkOptions = {"max_failures": self.max_failures, "keep": "failures"}
+        return client.labels.stream_put(items, labelset=self.labelset, **options)
 
-    def keys_of(self, outcomes: Sequence[AnyOutcome[Any]]) -> set[str | None]:
+    def column_keys(self, keys: set[str]) -> set[str]:
         """Return the uuids, or the names, of samples."""
-        uuids = {outcome.uuid or outcome.item.sample_uuid for outcome in outcomes}
+        uuids = {key.partition("/")[0] for key in keys}
         return uuids if self.uuids is None else {name for name, uuid in self.uuids.items() if uuid in uuids}
 
 
@@ -173,7 +174,7 @@ class BlockWriter:
 
     def _pickled_result(self, table: pa.Table) -> bytes:
         try:
-            return pickle.dumps(self._result(table).without_successes())
+            return pickle.dumps(self._result(table))
         except SegmentsError as error:
             return pickle.dumps(error)
 
@@ -186,7 +187,7 @@ class BlockWriter:
     def _result(self, table: pa.Table) -> BlockResult:
         """Write the rows; once more after an exception that is not about them, since this has no effect twice."""
         if not table.num_rows:
-            return BlockResult(outcomes=())
+            return BlockResult(outcomes=[])
         for _ in range(TRIES - 1):
             try:
                 return self._write(table)
@@ -199,52 +200,53 @@ class BlockWriter:
     def _write(self, table: pa.Table) -> BlockResult:
         # Created here, as an actor whose constructor fails is started again and again.
         self._worker = self._worker or WorkerClient(self._options)
+        outcomes = BlockOutcomes(counts_only=self._counts_only)
         items = self._rows.items(table)
         taken = iter(items)
-        report = self._worker.call(lambda client: self._rows.write(client, taken))
-        outcomes = [*map(self._with_key, report.results), *self._unsent(taken, report.total)]
-        outcomes += self._invalid(items, table, len(outcomes))
+        report = self._worker.call(lambda client: self._run(client, taken, outcomes))
+        self._add_unsent(taken, outcomes)
+        self._add_invalid(items, table, outcomes)
         return BlockResult(
-            outcomes=outcomes,
+            outcomes=outcomes.kept,
+            counted=outcomes.counted,
             stopped=report.stopped,
             requests=report.requests,
             retries=report.retries,
             throttled=report.throttled,
             bytes_sent=report.bytes_sent,
-            retry_rows=self._rows_to_retry(table, outcomes),
+            retry_rows=self._rows_to_retry(table, outcomes.retry_keys),
         )
 
-    def _with_key(self, outcome: AnyOutcome[Any]) -> AnyOutcome[Any]:
-        """Add the key of an item that could not be encoded, as its index in this block does not identify it."""
-        if outcome.key is not None:
-            return outcome
-        return evolve(outcome, key=self._rows.key_of(outcome.item))
+    async def _run(self, client: AsyncSegments, items: Iterator[Any], outcomes: BlockOutcomes) -> BulkReport[Any]:
+        async with self._rows.stream(client, items) as stream:
+            async for outcome in stream:
+                if (
+                    outcome.key is None
+                ):  # an item that could not be encoded, which its index in a block does not identify
+                    outcomes.add(evolve(outcome, key=self._rows.key_of(outcome.item)))
+                else:
+                    outcomes.add(outcome)
+        return stream.report
 
-    def _unsent(self, items: Iterator[Any], first: int) -> Iterator[AnyOutcome[Any]]:
-        """Yield the outcomes of the items that a stop has left over."""
-        for index, item in enumerate(items, first):
-            yield Unsent(index=index, key=self._rows.key_of(item), item=item, status="unsent", retryable=True)
+    def _add_unsent(self, items: Iterator[Any], outcomes: BlockOutcomes) -> None:
+        """Add the items that a stop has left over."""
+        for item in items:
+            key = self._rows.key_of(item)
+            outcomes.add(Unsent(index=outcomes.total, key=key, item=item, status="unsent", retryable=True))
 
-    def _invalid(self, items: TableItems[Any], table: pa.Table, first: int) -> list[AnyOutcome[Any]]:
-        """Return the outcomes of rows that are not valid."""
+    def _add_invalid(self, items: TableItems[Any], table: pa.Table, outcomes: BlockOutcomes) -> None:
+        """Add the rows that are not valid."""
         keys = table.column(self._rows.key_column)
-        outcomes: list[AnyOutcome[Any]] = []
-        for index, error in enumerate(items.skipped, first):
+        for error in items.skipped:
             row = _ROW.match(error.path or "")
             key = None if row is None else keys[int(row[1])].as_py()
             text = None if key is None else str(key)
-            outcomes.append(Failed(index=index, key=text, item=None, status="failed", error=error))
-        return outcomes
+            outcomes.add(Failed(index=outcomes.total, key=text, item=None, status="failed", error=error))
 
-    def _rows_to_retry(self, table: pa.Table, outcomes: list[AnyOutcome[Any]]) -> pa.Table | None:
-        again = [
-            outcome
-            for outcome in outcomes
-            if outcome.status in {"unsent", "unknown"} or (outcome.status == "failed" and outcome.retryable)
-        ]
-        if not again:
+    def _rows_to_retry(self, table: pa.Table, keys: set[str]) -> pa.Table | None:
+        if not keys:
             return None
-        keys = sorted(key for key in self._rows.keys_of(again) if key is not None)
         table = plain_types(table)
         texts = texts_of(table.column(self._rows.key_column))
-        return table.filter(pc.is_in(texts, value_set=pa.array(keys, pa.large_string())))
+        found = pa.array(sorted(self._rows.column_keys(keys)), pa.large_string())
+        return table.filter(pc.is_in(texts, value_set=found))

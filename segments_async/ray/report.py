@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import ray
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from segments_async.bulk import BulkReport
 from segments_async.bulk.outcomes import SUCCESSES
@@ -27,7 +27,7 @@ class BlockResult:
     """What became of the rows of one block."""
 
     outcomes: Sequence[AnyOutcome[Any]]
-    """All outcomes; or, on the way to the driver, those that did not succeed."""
+    """All outcomes; or, on the way to the driver, those that did not succeed, 10,000 at most."""
     counted: Counter[str] = field(factory=Counter)
     """Items that are not among the outcomes, by status."""
     stopped: str | None = None
@@ -38,21 +38,45 @@ class BlockResult:
     retry_rows: pa.Table | None = None
     """The rows of the items that may succeed later."""
 
-    def without_successes(self) -> BlockResult:
-        """Return the result as the driver needs it: successes, and failures that it would drop, are only counted."""
-        kept = [outcome for outcome in self.outcomes if not outcome.succeeded][:MAX_KEPT_FAILURES]
-        counted: Counter[str] = Counter(outcome.status for outcome in self.outcomes)
-        counted.subtract(outcome.status for outcome in kept)
-        return BlockResult(
-            outcomes=kept,
-            counted=+counted,
-            stopped=self.stopped,
-            requests=self.requests,
-            retries=self.retries,
-            throttled=self.throttled,
-            bytes_sent=self.bytes_sent,
-            retry_rows=self.retry_rows,
-        )
+
+class BlockOutcomes:
+    """
+    What is kept of the outcomes of a block, which may have millions of rows.
+
+    Args:
+        counts_only: Whether to only count successes, and the failures that the driver would drop.
+
+    Attributes:
+        kept: The other outcomes, those of successes without their items.
+        counted: How many there are of those that are not kept, by status.
+        retry_keys: The keys of all items that may succeed later.
+    """
+
+    def __init__(self, *, counts_only: bool) -> None:
+        self._counts_only = counts_only
+        self.kept: list[AnyOutcome[Any]] = []
+        self.counted: Counter[str] = Counter()
+        self.retry_keys: set[str] = set()
+
+    @property
+    def total(self) -> int:
+        """The number of outcomes."""
+        return len(self.kept) + self.counted.total()
+
+    def add(self, outcome: AnyOutcome[Any]) -> None:
+        """Add an outcome."""
+        if outcome.key is not None and _may_succeed_later(outcome):
+            self.retry_keys.add(outcome.key)
+        if self._counts_only and (outcome.succeeded or len(self.kept) >= MAX_KEPT_FAILURES):
+            self.counted[outcome.status] += 1
+        elif outcome.succeeded:
+            self.kept.append(evolve(outcome, item=None, value=None, retry_item=None))
+        else:
+            self.kept.append(outcome)
+
+
+def _may_succeed_later(outcome: AnyOutcome[Any]) -> bool:
+    return outcome.status in {"unsent", "unknown"} or (outcome.status == "failed" and outcome.retryable)
 
 
 def result_of(pickled: bytes) -> BlockResult:

@@ -318,7 +318,8 @@ class OutOfResourcesError(SegmentsError):
     """
     This machine ran out of open files, sockets, memory or disk space; the same call may succeed later.
 
-    The message says what to raise or lower, such as ``ulimit -n`` or `max_connections`.
+    So may a run whose checkpoint is in a Redis that is full. The message says what to raise or lower, such as
+    ``ulimit -n`` or `max_connections`.
 
     Attributes:
         problem: What failed and why, without `path`.

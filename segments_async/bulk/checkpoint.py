@@ -15,7 +15,7 @@ from segments_async._threads import run_sync
 from segments_async.bulk.interruptible import END_SECONDS, run_interruptible
 from segments_async.bulk.journal import FileRow, ItemRow, Journal
 from segments_async.bulk.redis_checkpoint import RedisCheckpoint, RedisJournal
-from segments_async.errors import InputError, OutOfResourcesError
+from segments_async.errors import SegmentsError
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,7 @@ CANCEL_SECONDS = 5.0
 
 
 def checkpoint_of(
-    operation: Operation[Any], settings: BulkSettings, on_problem: Callable[[InputError | OutOfResourcesError], None]
+    operation: Operation[Any], settings: BulkSettings, on_problem: Callable[[SegmentsError], None]
 ) -> Checkpoint | None:
     """Return the checkpoint that *settings* name, which is not open yet; None if there is none to use."""
     place = settings.checkpoint
@@ -59,7 +59,7 @@ class Checkpoint:
         self,
         place: str | os.PathLike[str] | RedisCheckpoint,
         operation: Operation[Any],
-        on_problem: Callable[[InputError | OutOfResourcesError], None],
+        on_problem: Callable[[SegmentsError], None],
         *,
         read_only: bool = False,
     ) -> None:
@@ -85,7 +85,8 @@ class Checkpoint:
 
         Raises:
             InputError: The file is in use, damaged, or was written by another run, another program or a newer version.
-            OutOfResourcesError: The disk is full, or this machine has too many open files.
+            OutOfResourcesError: The disk is full, this machine has too many open files, or Redis is full.
+            ConnectError: Redis cannot be reached, or cannot be written now.
         """
         self._writing = anyio.CancelScope(shield=True)
         interrupted = Event()
@@ -112,7 +113,7 @@ class Checkpoint:
             return await run_interruptible(
                 partial(self._look_up, jobs), self._journal.interrupt, patience=CANCEL_SECONDS
             )
-        except (InputError, OutOfResourcesError) as error:
+        except SegmentsError as error:
             self._on_problem(error)
             return [*jobs]
 
@@ -142,7 +143,7 @@ class Checkpoint:
                         continue
                     await self._write_all()
                 await run_sync(self._journal.check_place, abandon_on_cancel=True)
-            except (InputError, OutOfResourcesError) as error:
+            except SegmentsError as error:
                 self._on_problem(error)
             finally:
                 self._closed.set()

@@ -37,7 +37,6 @@ from segments_async.errors import (
     InputError,
     NotFoundError,
     OutcomeUnknownError,
-    OutOfResourcesError,
     SegmentsError,
     TransportError,
 )
@@ -421,7 +420,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             self._feed_scope.cancel()
             self._work_scope.deadline = min(self._work_scope.deadline, anyio.current_time() + GRACE_SECONDS)
 
-    def _stop_unrecorded(self, error: InputError | OutOfResourcesError) -> None:
+    def _stop_unrecorded(self, error: SegmentsError) -> None:
         """Stop the run because outcomes can no longer be recorded."""
         self._report.note_error(error)
         self._stop("checkpoint")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import uuid
 from base64 import b64decode, b64encode
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from segments_async._caller_errors import describe
 from segments_async._redis import check_redis_url
 from segments_async._threads import run_sync
 from segments_async._validators import is_number
 from segments_async.bulk.journal import FileRow, ItemRow
+from segments_async.bulk.redis_errors import translated_errors
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from redis import Redis
 
@@ -30,10 +30,11 @@ _POLL_SECONDS = 0.05
 _ROWS_PER_WRITE = 1000
 _WRITE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
 for index = 3, #ARGV, 3 do redis.call('HSET', KEYS[tonumber(ARGV[index])], ARGV[index + 1], ARGV[index + 2]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+"""HSET is the first to write, because Redis obeys its `maxmemory` only until a script has written."""
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 _LOST = "was taken over by another run, or deleted, so the outcomes of this run are not recorded any more"
 
@@ -57,6 +58,10 @@ class RedisCheckpoint:
         prefix: The start of its keys in Redis.
         lease: Seconds after which a run that no longer responds loses the checkpoint; at least 1.
         options: Passed to ``redis.Redis.from_url``.
+
+    If Redis cannot be used, a run raises a `ConnectError`, a `RequestTimeoutError`, an `OutOfResourcesError` if Redis
+    is full, or an `InputError`, such as for a wrong password. Once the run has begun, it stops, and its report has the
+    error.
 
     Raises:
         ImportError: The extra ``redis`` is not installed.
@@ -96,11 +101,15 @@ class RedisCheckpoint:
             ::
 
                 await checkpoint.delete()
+
+        Raises:
+            ConnectError: Redis cannot be reached, or cannot be written now.
+            InputError: The user may not do this, or the password is wrong.
         """
         await run_sync(self._delete)
 
     def _delete(self) -> None:
-        with self._connect() as client:
+        with translated_errors(self.name), self._connect() as client:
             client.delete(*_keys(self._prefix, self.name))
 
     def _connect(self) -> Redis:
@@ -144,13 +153,13 @@ class RedisJournal:
         self._lock, self._header, self._items, self._files = self._keys
         self._closed = Event()
         try:
-            with self._translated_errors():
+            with translated_errors(self._name):
                 if not self._read_only:
                     self._acquire()
                 self._check({"version": VERSION, **header})
                 if not self._read_only:
                     self.write([], [])  # a user may be allowed less than this needs
-                self.is_new: bool = not client.exists(self._items, self._files)
+                self.is_new: bool = not any(client.hlen(key) for key in (self._items, self._files))
         except BaseException:
             self.close()
             raise
@@ -162,7 +171,7 @@ class RedisJournal:
         keys = list(keys)
         if not keys:
             return {}
-        with self._translated_errors():
+        with translated_errors(self._name):
             items = self._client.hmget(self._items, keys)
             files = self._client.hmget(self._files, keys)
             return {
@@ -172,7 +181,7 @@ class RedisJournal:
 
     def write(self, items: Iterable[ItemRow], files: Iterable[FileRow]) -> None:
         """Record *items* and uploaded *files*, unless another run has taken the checkpoint over."""
-        with self._translated_errors():
+        with translated_errors(self._name):
             rows = [(3, row.key, json.dumps([_text(row.digest), row.status, row.uuid])) for row in items]
             rows += [(4, key, value) for key, value in self._merged(files).items()]
             for start in range(0, max(1, len(rows)), _ROWS_PER_WRITE):
@@ -182,7 +191,7 @@ class RedisJournal:
 
     def check_place(self) -> None:
         """Check that no other run has taken the checkpoint over."""
-        with self._translated_errors():
+        with translated_errors(self._name):
             if not self._read_only and self._client.get(self._lock) != self._owner.encode():
                 raise self._error(_LOST)
 
@@ -241,15 +250,6 @@ class RedisJournal:
             key: json.dumps((json.loads(text) if text else {}) | changed[key])
             for key, text in zip(keys, known, strict=True)
         }
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError:
-            raise
-        except Exception as error:
-            raise self._error(f"cannot be used ({describe(error)})") from error
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self._name} {problem}", path="checkpoint")

@@ -15,7 +15,7 @@ from bulk_checks import names_on, samples
 from hypothesis import given, settings, strategies as st
 from waiting import cancel_once, wait_until
 
-from segments_async import AsyncSegments, BulkError, InputError
+from segments_async import AsyncSegments, BulkError, ConnectError, InputError
 from segments_async.bulk import RedisCheckpoint
 from segments_async.bulk.journal import FileRow, ItemRow
 
@@ -122,7 +122,7 @@ async def test_a_run_that_lost_it_stops(client, flowers, checkpoint):
 async def test_a_server_that_is_gone(client, flowers, closed_port):
     """Nothing is sent; the error does not show the password."""
     checkpoint = RedisCheckpoint(f"redis://:hunter2@127.0.0.1:{closed_port}", "run")
-    with pytest.raises(InputError, match="run cannot be used") as caught:
+    with pytest.raises(ConnectError, match="run cannot be used") as caught:
         await client.samples.create_many(flowers, samples(3), checkpoint=checkpoint)
 
     assert "hunter2" not in str(caught.value) + repr(checkpoint)

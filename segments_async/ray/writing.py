@@ -130,8 +130,9 @@ def write_labels(
         on_error: ``"raise"`` stops the job at the first failure.
         max_failures: Stop the job when more items than this have failed or are unknown.
         partitions: The rows are shuffled by sample into this many blocks, so that all rows of a label come together;
-            a label whose rows are in two blocks would be put twice, each time in part. None does not shuffle, which is
-            faster, and needs no disk: for rows each of which is a whole label.
+            a label whose rows are in two blocks would be put twice, each time in part. A lost worker repeats its block,
+            so use more of them for more than a million labels. None does not shuffle, which is faster, and needs no
+            disk: for rows each of which is a whole label.
         actors: The number of workers. They need no CPU of the cluster, and one uses up to one core. More of them than
             the rows have blocks are of no use, and Ray warns.
         options: The arguments of the clients.

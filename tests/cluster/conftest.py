@@ -16,6 +16,7 @@ os.environ |= {
     "RAY_gcs_server_request_timeout_seconds": "300",
     "RAY_health_check_failure_threshold": "60",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_worker_niceness": "0",  # by default 15, so that other processes starve them
     "RAY_worker_register_timeout_seconds": "300",
 }
 

@@ -101,4 +101,4 @@ def test_scale(run_page, redis_url, monkeypatch):
         )
 
     printed = run_page("docs/scale.md")
-    assert printed == [["sandbox"], ["{'created': 100} {'skipped': 100}"], [], ["done"], ["sandbox"]]
+    assert printed == [["sandbox"], ["{'created': 100} {'skipped': 100}"], [], ["done"], [], ["sandbox"]]

@@ -1,7 +1,8 @@
-"""What to write instead, for the usual slips: a forgotten ``async``, and the names of the official SDK."""
+"""What to write instead, for the usual slips: a forgotten ``async`` or ``await``, and the names of the official SDK."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 OFFICIAL_CALLS = {
@@ -105,8 +106,25 @@ class OfficialNames:
             return object.__getattribute__(self, name)  # raises what it raised
 
 
+_UNAWAITED = re.compile(r"(\bgot |^)(?:coroutine|<coroutine object .*>)( is not JSON|)$")
+
+
+def with_await(problem: str) -> str:
+    """
+    Return the words about an argument; one that is a coroutine lacks an ``await``.
+
+    Example:
+        >>> with_await("expected a Dataset, got coroutine")
+        "expected a Dataset, got a coroutine; write 'await' before the call that returns it"
+    """
+    return _UNAWAITED.sub(r"\1a coroutine\2; write 'await' before the call that returns it", problem)
+
+
 class NeedsAsyncWith:
-    """Raises an error that recommends ``async with`` where an object is used with ``with``."""
+    """Raises an error that recommends ``async with`` where an object is used with ``with``; its repr does too."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: write 'async with' to use it>"
 
     if not TYPE_CHECKING:  # type checkers report it themselves
 

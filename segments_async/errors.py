@@ -40,6 +40,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from segments_async._misuse import with_await
 from segments_async._pickling import can_be_pickled, picklable
 
 if TYPE_CHECKING:
@@ -305,9 +306,9 @@ class InputError(SegmentsError, ValueError):
     _pickles_cause = True
 
     def __init__(self, problem: str, *, path: str = "") -> None:
-        self.problem = problem
+        self.problem: str = with_await(problem)
         self.path = path
-        super().__init__(f"{path}: {problem}" if path else problem)
+        super().__init__(f"{path}: {self.problem}" if path else self.problem)
 
     def under(self, parent: str) -> Self:
         """Return a copy whose `path` is prefixed with *parent*, such as ``samples[3]``."""

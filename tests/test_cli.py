@@ -26,7 +26,7 @@ def test_demo_of_a_folder(images, capsys):
     assert main(["demo", str(images)]) == 0
 
     shown = capsys.readouterr().out
-    assert "all 3 samples and 0 labels match what was sent" in shown
+    assert "Verified: 3 samples and 0 labels match what was sent" in shown
     assert "retries" in shown
 
 

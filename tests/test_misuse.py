@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import pickle
 import re
 from collections.abc import Iterable
 from operator import attrgetter
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +19,7 @@ from segments_async import (
     AsyncSegments,
     Collaborator,
     Dataset,
+    InputError,
     Issue,
     Label,
     Labelset,
@@ -29,6 +32,7 @@ from segments_async import (
 )
 from segments_async._misuse import OFFICIAL_CALLS, OFFICIAL_METHODS
 
+ERRORS_PAGE = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
 ITEM = {"name": "a", "attributes": {"image": {"url": "https://example.com/a.png"}}}
 
 
@@ -107,6 +111,113 @@ async def test_a_slip_says_what_to_write(client, slip, words):
         slip(client)
 
     assert str(caught.value) == words
+
+
+async def not_awaited():
+    return Dataset(name="flowers")
+
+
+@pytest.fixture
+def coroutine():
+    made = not_awaited()
+    yield made
+    made.close()
+
+
+async def async_for(coroutine):
+    async for _ in coroutine:
+        pass
+
+
+async def async_with(coroutine):
+    async with coroutine:
+        pass
+
+
+async def twice(coroutine):
+    await coroutine
+    await coroutine
+
+
+async def result(coroutine):
+    await (await coroutine)
+
+
+async def run_in_a_loop(coroutine):
+    asyncio.run(coroutine)
+
+
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        (lambda coroutine: coroutine.name, "'coroutine' object has no attribute 'name'"),
+        (list, "'coroutine' object is not iterable"),
+        (lambda coroutine: coroutine[0], "'coroutine' object is not subscriptable"),
+        (len, "object of type 'coroutine' has no len()"),
+        (
+            lambda coroutine: asyncio.run(async_for(coroutine)),
+            "'async for' requires an object with __aiter__ method, got",
+        ),
+        (
+            lambda coroutine: asyncio.run(async_with(coroutine)),
+            "'coroutine' object does not support the asynchronous context manager protocol",
+        ),
+        (json.dumps, "Object of type coroutine is not JSON serializable"),
+        (lambda coroutine: asyncio.run(result(coroutine)), "object Dataset can't be used in 'await' expression"),
+        (lambda coroutine: asyncio.run(twice(coroutine)), "cannot reuse already awaited coroutine"),
+        (lambda _: compile("await x", "", "exec"), "'await' outside function"),
+        (lambda _: compile("def f(): await x", "", "exec"), "'await' outside async function"),
+        (
+            lambda coroutine: asyncio.run(run_in_a_loop(coroutine)),
+            "asyncio.run() cannot be called from a running event loop",
+        ),
+        (asyncio.create_task, "no running event loop"),
+        (lambda _: asyncio.run(not_awaited), "a coroutine was expected, got <"),
+    ],
+)
+def test_the_page_of_errors_has_the_words_of_python(coroutine, slip, words):
+    """A search for what Python says about a forgotten ``await`` finds what to write."""
+    with pytest.raises((AttributeError, TypeError, RuntimeError, SyntaxError, ValueError), match=re.escape(words)):
+        slip(coroutine)
+
+    assert f"`{words}" in ERRORS_PAGE
+
+
+def test_a_call_that_is_never_awaited():
+    client = AsyncSegments("some-key")
+    with pytest.warns(RuntimeWarning) as caught:
+        client.datasets.get("jane/flowers")
+
+    assert str(caught[0].message) == "coroutine 'Datasets.get' was never awaited"
+    assert f"`{caught[0].message}`" in ERRORS_PAGE
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, coroutine: client.datasets.get(coroutine),
+        lambda client, coroutine: client.samples.create_many(coroutine, [ITEM]),
+        lambda client, coroutine: client.samples.create_many("jane/flowers", coroutine),
+        lambda client, coroutine: client.labels.get(coroutine),
+        lambda client, coroutine: client.labels.put("u-1", "ground-truth", coroutine),
+        lambda client, coroutine: client.datasets.create("flowers", task_attributes=coroutine),
+        lambda client, coroutine: client.datasets.update("jane/flowers", public=coroutine),
+    ],
+)
+async def test_a_coroutine_as_argument(client, coroutine, call):
+    with pytest.raises(InputError, match=r"a coroutine(| is not JSON); write 'await' before the call that returns it$"):
+        await call(client, coroutine)
+
+
+def test_what_is_not_awaited_says_so_in_a_notebook():
+    client = AsyncSegments("some-key")
+    pages = "'await' it for a list of all rows, or write 'async for'>"
+    assert repr(client.samples.list("jane/flowers")) == f"<Pages of client.samples.list(...): {pages}"
+    assert repr(client.releases.list("jane/flowers")) == f"<Pages: {pages}"
+    assert repr(client.samples.list("jane/flowers").prefetch()) == "<Prefetch: write 'async with' to use it>"
+    assert repr(client.labels.stream_put([])) == "<BulkStream: write 'async with' to use it>"
+    assert repr(client.releases.iterate("v1.json")) == "<ReleaseItems: write 'async with' to use it>"
 
 
 @pytest.mark.anyio

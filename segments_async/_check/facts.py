@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from attrs import Factory, define, frozen
 
+from segments_async._counting import counted
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
@@ -91,7 +93,8 @@ class CheckReport:
         counts = self.counts
         handled = sum(fact.handled is True for fact in self.differences)
         differences = f"{counts['DIFF']} DIFF" + (f" ({handled} of them handled)" if handled else "")
-        return f"{counts['ok']} ok, {differences}, {counts['note']} notes; {self.requests} requests to {self.base_url}"
+        notes, requests = counted(counts["note"], "note"), counted(self.requests, "request")
+        return f"{counts['ok']} ok, {differences}, {notes}; {requests} to {self.base_url}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain JSON, to be attached to a bug report."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from segments_async._counting import counted
 from segments_async._http.shared_turns import SharedTurns
 from segments_async._wire.limiter import Budget, Limiter, Ticket
 from segments_async._wire.retry import RETRY_AFTER_JITTER, is_throttled
@@ -172,7 +173,7 @@ class Gate:
                 yield
         except TimeoutError:
             raise RequestTimeoutError(
-                f"not sent: {self.limiter.in_flight} calls were in flight for {max_wait:g} s", sent=False
+                f"not sent: {counted(self.limiter.in_flight, 'call')} in flight for {max_wait:g} s", sent=False
             ) from None
 
     async def _wait_for_change(self, ticket: Ticket) -> None:

@@ -98,6 +98,10 @@ class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
         self._runs: dict[Any, Coroutine[Any, Any, list[T]]] = {}
         """Its coroutines, by the task of asyncio that was created of it."""
 
+    def __repr__(self) -> str:
+        call = self._tracking.call if self._tracking is not None else ""
+        return f"<Pages{f' of {call}' if call else ''}: 'await' it for a list of all rows, or write 'async for'>"
+
     @property
     def skipped(self) -> list[DecodeError]:
         """

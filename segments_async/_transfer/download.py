@@ -8,6 +8,7 @@ import anyio
 import httpx
 from anyio.lowlevel import checkpoint
 
+from segments_async._counting import counted
 from segments_async._http.call_stats import CallStats
 from segments_async._http.network import close_if_not_drained
 from segments_async._http.session import USER_AGENT
@@ -185,7 +186,7 @@ class _Download:
         pace = Pace(self._session.clock.monotonic, answer_seconds(self._session))
         await pace.run(lambda: self._exchange(pace), method="GET", url=redact_url(self._url))
         if self._total is not None and self._sink.size != self._total:
-            raise self._error(f"received {self._sink.size} of {self._total} bytes")
+            raise self._error(f"received {self._sink.size} of {counted(self._total, 'byte')}")
 
     async def _exchange(self, pace: Pace) -> None:
         """Send one request, and write its response to the sink."""

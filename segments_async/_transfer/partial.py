@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 import anyio
 from attrs import frozen
 
+from segments_async._counting import counted
 from segments_async._threads import run_sync
 from segments_async._transfer.file_errors import file_error
 from segments_async.errors import InputError
@@ -104,7 +105,7 @@ class MemorySink:
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
-            raise InputError(f"is larger than {self._max_bytes} bytes", path="url")
+            raise InputError(f"is larger than {counted(self._max_bytes, 'byte')}", path="url")
 
 
 class AtomicFile:

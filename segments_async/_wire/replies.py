@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 from attrs import field, frozen
 
+from segments_async._counting import counted
 from segments_async._wire.retry import parse_retry_after
 from segments_async.errors import (
     AlreadyExistsError,
@@ -302,7 +303,7 @@ def _page_message(text: str) -> str:
         return ": ".join(messages)
     if title := _TITLE.search(text):
         return title[1]
-    return text if "<" not in text else f"a page of {len(text)} characters instead of JSON"
+    return text if "<" not in text else f"a page of {counted(len(text), 'character')} instead of JSON"
 
 
 def _one_line(text: str) -> str:

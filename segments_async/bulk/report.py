@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from attrs import frozen
 
+from segments_async._counting import counted
 from segments_async.bulk.error_groups import group_of
 from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.bulk.outcomes import SUCCESSES, is_success
@@ -273,7 +274,7 @@ class BulkReport(Generic[T]):
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {status}" for status, count in sorted(self.counts.items()) if count)
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
-        return f"{self.total:,} items: {counts or 'none'}{stopped}"
+        return f"{counted(self.total, 'item')}: {counts or 'none'}{stopped}"
 
     def __repr__(self) -> str:
         return f"<BulkReport {self}>"

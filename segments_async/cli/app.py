@@ -14,6 +14,7 @@ from segments_async.cli.dashes import unmark
 from segments_async.cli.help_page import HelpFormatter
 from segments_async.cli.options import OPTIONS
 from segments_async.cli.printing import Printer
+from segments_async.cli.wording import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,9 @@ def parse(
 ) -> Invocation:
     """Parse a command; it is called by `segments_async.cli.running`."""
     command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
-    context = Context(printer=Printer(json=json, quiet=quiet), verbosity=verbose, debug=debug)
+    context = Context(
+        printer=Printer(json=json, quiet=quiet), verbosity=verbose, debug=debug, options=options_of(command)
+    )
     return Invocation(
         command=command,
         arguments=unmark(bound.args),

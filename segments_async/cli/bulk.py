@@ -94,7 +94,7 @@ async def run_bulk(
     bulk = bulk or Bulk()
     _check_written(bulk)
     run = _Run(context, bulk, BulkReport(keep="failures"), show, line_of or _line_of, lines, description)
-    with _failures_file(run.bulk.failures, source) as run.file:
+    with _failures_file(run.bulk, source) as run.file:
         try:
             report = await call(
                 keep="failures",
@@ -138,7 +138,7 @@ class _Run:
     def note(self, outcome: AnyOutcome[Any]) -> None:
         """Count an outcome, and write it where it belongs."""
         self.report.add(outcome)
-        if not outcome.succeeded and not self.bulk.dry_run and self.file is not None:
+        if not outcome.succeeded and self.file is not None:
             self.file.write(json_line(self._failure(outcome)).encode())
         shown = self._shown(outcome)
         if shown is not None:
@@ -170,7 +170,7 @@ class _Run:
         """Return the message of an error, without the position of the item if its line is known."""
         if isinstance(outcome.item, BadLine):
             return outcome.item.problem
-        text = str(outcome.error)
+        text = self.context.worded(str(outcome.error))
         return text if self.lines is None else re.sub(rf"^\w+\[{outcome.index}\](\.|: )?", "", text)
 
     def _place_and_problem(self, outcome: AnyOutcome[Any], raised: BaseException | None) -> str:
@@ -258,12 +258,15 @@ def _check_written(bulk: Bulk) -> None:
             raise CommandError(f"{option}: expected a file to write to, got -")
 
 
-def _failures_file(path: Path | None, source: str | None) -> Any:
-    """Open the file of ``--failures``, before anything is sent."""
+def _failures_file(bulk: Bulk, source: str | None) -> Any:
+    """Open the file of ``--failures``, before anything is sent; a dry run writes none."""
+    path = bulk.failures
     if path is None:
         return nullcontext()
     if source is not None and is_source(path, source):
         raise CommandError(f"--failures: {path} is the input, and would be overwritten")
+    if bulk.dry_run:
+        return nullcontext()
     try:
         return path.open("wb", buffering=0)
     except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from typing import Literal
 from cyclopts import App
 
 from segments_async.cli.options import command_app
+from segments_async.cli.streams import output
 
 app: App = command_app("completion")
 
@@ -38,4 +39,5 @@ def print_script(shell: Literal["bash", "zsh", "fish"], /) -> None:
     script = commands.generate_completion(shell=shell)
     if shell == "zsh" and (found := re.search(r"^(\S+)\(\) \{", script, re.MULTILINE)):
         script += _ZSH_END.format(function=found[1])
-    sys.stdout.write(script)
+    with output():
+        sys.stdout.write(script)

@@ -28,6 +28,8 @@ class Context:
     printer: Printer = field(factory=Printer)
     verbosity: int = 0
     debug: bool = False
+    options: frozenset[str] = frozenset()
+    """The options of the command, which stand in messages for the arguments of the library."""
     dataset: str = ""
     """The dataset of the command, as ``owner/name``, once it is known: a missing one is looked up for the error."""
 
@@ -56,6 +58,12 @@ class Context:
                 yield client
             except NotFoundError as error:
                 raise await explain_missing(client, self.dataset, error) from error
+
+    def worded(self, text: str) -> str:
+        """Return a message of the library with the options of the command for arguments of Python."""
+        from segments_async.cli.wording import with_options
+
+        return with_options(text, self.options)
 
     @contextmanager
     def logging(self) -> Iterator[None]:

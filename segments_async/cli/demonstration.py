@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextC
 from rich.table import Table
 
 from segments_async import AsyncSegments, BulkReport, LabelPut
+from segments_async._counting import counted
 from segments_async.cli.pictures import DIGITS, Picture, digits, pictures_in
 from segments_async.cli.statuses import CommandError
 from segments_async.errors import printable
@@ -65,17 +66,20 @@ def run(folder: Path | None) -> int:
 async def _run(pictures: list[Picture]) -> int:
     console = Console(markup=False, highlight=False)
     async with Sandbox() as sandbox, AsyncSegments(sandbox.api_key, base_url=sandbox.url) as client:
-        console.print(f"Sandbox at {sandbox.url}; {len(pictures):,} images")
+        console.print(f"Sandbox at {sandbox.url}; {counted(len(pictures), 'image')}")
         with tempfile.TemporaryDirectory() as folder:
             stages, problems = await _run_stages(client, sandbox, pictures, Path(folder) / "release.json", console)
     console.print(_table(stages, narrow=console.width < WIDTH_OF_TABLE))
     for problem in problems[:MAX_PRINTED_PROBLEMS]:
         console.print(printable(problem), style="red")
     if problems:
-        console.print(f"{len(problems):,} problems", style="bold red")
+        console.print(counted(len(problems), "problem"), style="bold red")
         return 1
     labels = sum(picture.label is not None for picture in pictures)
-    console.print(f"Verified: all {len(pictures):,} samples and {labels:,} labels match what was sent.", style="green")
+    console.print(
+        f"Verified: {counted(len(pictures), 'sample')} and {counted(labels, 'label')} match what was sent.",
+        style="green",
+    )
     console.print(NEXT)
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async.cli.exit_statuses import DONE, FAILED
 from segments_async.cli.lines import STDIN, as_async, lines_of_stdin, read_uuids, uuid_in
 from segments_async.cli.statuses import CommandError, common_status
@@ -46,7 +47,7 @@ def described(uuids: list[str], what: str) -> str:
     """Say how many there are of what the uuids name."""
     if STDIN in uuids:
         return f"the {what}s of standard input"
-    return f"1 {what}" if len(uuids) == 1 else f"{len(uuids):,} {what}s"
+    return counted(len(uuids), what)
 
 
 def _print(context: Context, answer: Any) -> None:

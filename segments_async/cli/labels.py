@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
+from segments_async._counting import counted
 from segments_async.cli.bulk import Bulk, BulkArgument, run_bulk
 from segments_async.cli.context import ContextArgument
 from segments_async.cli.each import described
@@ -129,17 +130,37 @@ async def import_(
             return await run_bulk(context, bulk, described_call, description="import", line_of=_image_of)
 
 
-async def _import_and_describe(context: Context, call: Callable[..., Awaitable[Any]], **options: Any) -> Any:
+async def _import_and_describe(
+    context: Context,
+    call: Callable[..., Awaitable[Any]],
+    *,
+    on_outcome: Callable[[AnyOutcome[Any]], object],
+    **options: Any,
+) -> Any:
     """Import, and print what is not in the outcomes."""
-    report = await call(**options)
+    report = await call(**options, on_outcome=_without_labels_of_missing_images(on_outcome))
     for problem in report.problems[:MAX_PROBLEMS]:
-        context.printer.message(str(problem))
+        context.printer.message(context.worded(str(problem)))
     if report.problem_count > MAX_PROBLEMS:
-        context.printer.message(f"and {report.problem_count - MAX_PROBLEMS:,} more problems")
+        context.printer.message(f"and {counted(report.problem_count - MAX_PROBLEMS, 'more problem')}")
     for title, counts in (("left out", report.left_out), ("changed", report.changed)):
         for words, count in counts.items():
-            context.printer.message(f"{title}: {count:,} {words}")
+            context.printer.message(f"{title}: {context.worded(words)} ({count:,})")
     return report
+
+
+def _without_labels_of_missing_images(note: Callable[[AnyOutcome[Any]], object]) -> Callable[[AnyOutcome[Any]], None]:
+    """Return a callback that passes on each outcome, unless it is of a label whose image has failed already."""
+    failed: set[int] = set()
+
+    def note_once(outcome: AnyOutcome[Any]) -> None:
+        if outcome.status == "failed":
+            failed.add(outcome.index)
+        elif outcome.status == "unsent" and outcome.index in failed:
+            return
+        note(outcome)
+
+    return note_once
 
 
 def _image_of(item: Any) -> dict[str, Any]:

@@ -29,6 +29,8 @@ COMPLETION_SECONDS = 3.0
 """Seconds to wait for the service while a name is completed."""
 _PART = re.compile(r"/(release|labelset)s/([^/?]+)/?(?:\?|$)")
 """What a URL names in a dataset."""
+_OWNER = re.compile(r"/users/([^/?]+)/datasets/?(?:\?|$)")
+"""Whose datasets a URL lists."""
 
 
 async def full_name(client: AsyncSegments, dataset: str) -> str:
@@ -41,7 +43,7 @@ async def explain_missing(client: AsyncSegments, dataset: str, error: NotFoundEr
     from segments_async import NotFoundError, SegmentsError
 
     if not dataset:
-        return error
+        return await _explain_missing_owner(client, error)
     with suppress(SegmentsError):
         try:
             await client.datasets.get(dataset)
@@ -54,6 +56,20 @@ async def explain_missing(client: AsyncSegments, dataset: str, error: NotFoundEr
             if name not in names:
                 return _missing(kind, name, names, f"{kind}s list {dataset}")
     return error
+
+
+async def _explain_missing_owner(client: AsyncSegments, error: NotFoundError) -> Exception:
+    """Return a better error if what does not exist is the owner of the datasets to list."""
+    from segments_async import SegmentsError
+
+    found = _OWNER.search(error.url or "")
+    if not found:
+        return error
+    names: set[str] = set()
+    with suppress(SegmentsError):
+        names.add((await client.users.me()).username)
+        names.update([dataset.identifier.partition("/")[0] async for dataset in client.datasets.list()])
+    return _missing("user or organization", unquote(found[1]), sorted(names), "datasets list")
 
 
 def _missing(kind: str, name: str, names: list[str], command: str) -> CommandError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, frozen
 
 from segments_async.cli.lines import as_async
+from segments_async.cli.streams import output
 from segments_async.errors import printable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Printer:
                 self._write("".join(map(json_line, chunk)))
             else:
                 self._print_rows([[cell(value_of(item, get)) for get in columns.values()] for item in chunk], table)
-            sys.stdout.flush()
+            self._flush()
 
     def print_rows(self, rows: Iterable[Sequence[Any]], headings: Sequence[str]) -> None:
         """Print a short table."""
@@ -77,7 +78,7 @@ class Printer:
             self.print_line(asdict(fact))
         else:
             self.print_text(str(fact))
-        sys.stdout.flush()
+        self._flush()
 
     def print_path(self, path: Path) -> None:
         """Print the path of a file that was written."""
@@ -120,7 +121,12 @@ class Printer:
             table.print(rows)
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text)
+        with output():
+            sys.stdout.write(text)
+
+    def _flush(self) -> None:
+        with output():
+            sys.stdout.flush()
 
 
 def json_line(value: Any) -> str:

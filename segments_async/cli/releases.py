@@ -14,6 +14,7 @@ from segments_async.cli.context import ContextArgument
 from segments_async.cli.lines import STDIN, whole_file
 from segments_async.cli.names import DatasetName
 from segments_async.cli.options import Conditions, Labelset, Statuses, Yes, command_app, confirm
+from segments_async.cli.streams import output
 
 if TYPE_CHECKING:
     from segments_async import AsyncSegments, ReleaseSummary
@@ -51,6 +52,7 @@ async def create(
     /,
     *,
     description: str = "",
+    exist_ok: bool = False,
     wait: bool = False,
     timeout: float = WAIT_SECONDS,
     context: ContextArgument,
@@ -62,11 +64,12 @@ async def create(
         dataset: owner/name, or the name of one of your own.
         name: Unique in its dataset.
         description: A short text for readers.
+        exist_ok: Show the release if there is one of this name already; it stays as it is.
         wait: Wait until it is built.
         timeout: Seconds to wait at most.
     """
     async with context.client(dataset) as client:
-        release = await client.releases.create(context.dataset, name, description=description)
+        release = await client.releases.create(context.dataset, name, description=description, exist_ok=exist_ok)
         if wait:
             context.printer.remark(f"waiting for {name}")
             release = await client.releases.wait(context.dataset, name, timeout=timeout)
@@ -197,10 +200,10 @@ async def _print_file(client: AsyncSegments, dataset: str, name: str) -> None:
     """Write the file of a release to standard output, once it is here as a whole."""
     with TemporaryDirectory() as folder:
         path = await client.releases.download(dataset, name, Path(folder) / "release.json")
-        sys.stdout.flush()
-        with path.open("rb") as file:
+        with path.open("rb") as file, output():
+            sys.stdout.flush()
             shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+            sys.stdout.buffer.flush()
 
 
 def _print_report(report: ExportReport, printer: Printer) -> None:
@@ -219,7 +222,7 @@ def _print_report(report: ExportReport, printer: Printer) -> None:
         where = report.file or report.folder
         printer.print_text(f"{report.samples:,} exported to {where}, {report.unlabeled:,} without a label")
         for reason, count in report.left_out.items():
-            printer.print_text(f"left out: {count:,} {reason}")
+            printer.print_text(f"left out: {reason} ({count:,})")
     for failure in report.failures:
         printer.message(str(failure))
 

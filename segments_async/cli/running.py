@@ -15,8 +15,8 @@ from segments_async.cli.app import app
 from segments_async.cli.dashes import hint_about, mark, unmark
 from segments_async.cli.exit_statuses import DONE, USAGE
 from segments_async.cli.statuses import CommandError, status_of
-from segments_async.cli.streams import leave_pipe
-from segments_async.errors import SegmentsError, printable
+from segments_async.cli.streams import OutputError, leave_pipe, output
+from segments_async.errors import InputError, SegmentsError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,27 +26,30 @@ if TYPE_CHECKING:
 
 def run(tokens: list[str]) -> int:
     """Run the command that *tokens* name, and return its exit status."""
-    debug = "--debug" in tokens
+    options: frozenset[str] = frozenset()
     try:
-        return _run(list(map(mark, tokens)))
-    except BrokenPipeError:
+        invocation = _parse(list(map(mark, tokens)))
+        if invocation is None:  # the help or the version was shown
+            return DONE
+        options = invocation.context.options
+        status: int | None = _call(invocation)
+    except (BrokenPipeError, OutputError):
         raise
     except Exception as error:  # noqa: BLE001 (a command line never ends in a traceback)
-        return _report(error, debug=debug)
+        return _report(error, options, debug="--debug" in tokens)
+    return status or DONE
 
 
-def _run(tokens: list[str]) -> int:
+def _parse(tokens: list[str]) -> Invocation | None:
     try:
-        invocation = app.meta(
-            _without_help_of_nothing(tokens), exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        with output():  # of a help page
+            invocation: Invocation | None = app.meta(
+                _without_help_of_nothing(tokens), exit_on_error=False, print_error=False, result_action="return_value"
+            )
     except CycloptsError as error:
         hint = hint_about(error, tokens) or _usage_hint(tokens)
         raise CommandError(unmark(" ".join(str(error).split())), hint=hint) from error
-    if invocation is None:  # the help or the version was shown
-        return DONE
-    status: int | None = _call(invocation)
-    return status or DONE
+    return invocation
 
 
 def _without_help_of_nothing(tokens: list[str]) -> list[str]:
@@ -86,26 +89,33 @@ def app_words(words: list[str]) -> set[str]:
     return {name for name in current if not name.startswith("-")}
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def _report(error: Exception, options: frozenset[str], *, debug: bool) -> int:
     cause = error.__cause__
     if isinstance(cause, BrokenPipeError):
         return leave_pipe()
+    if isinstance(cause, OutputError):
+        raise cause
     if isinstance(cause, CommandError):  # raised while a bulk call read its input
         error = cause
     if debug:
         print(keys.hide_keys("".join(traceback.format_exception(error))), file=sys.stderr)
-    for line in _lines_of(error, debug=debug):
+    for line in _lines_of(error, options, debug=debug):
         print(keys.hide_keys(line), file=sys.stderr)
     return status_of(error)
 
 
-def _lines_of(error: Exception, *, debug: bool) -> list[str]:
+def _lines_of(error: Exception, options: frozenset[str], *, debug: bool) -> list[str]:
     from segments_async.cli.hints import hint_for
+    from segments_async.cli.wording import with_options, with_place
 
     known = isinstance(error, SegmentsError | CommandError | ImportError | OSError)
     text = _text_of(error) if known else f"{type(error).__name__}: {error}"
     hint = hint_for(error) or ("" if known or debug else "`--debug` shows where")
     notes = getattr(error, "__notes__", ()) if isinstance(error, SegmentsError) else ()
+    if isinstance(error, SegmentsError):
+        text = with_options(text, options)
+    if isinstance(error, InputError):
+        text = with_place(text, options)
     lines = [("error", text), *(("note", note) for note in notes), *([("hint", hint)] if hint else [])]
     return [f"{kind}: {printable(' '.join(words.split()))}" for kind, words in lines]
 

@@ -60,8 +60,10 @@ def serve(
     with suppress(KeyboardInterrupt):
         try:
             serve_until_interrupted(Sandbox(host=host, port=port, storage_port=storage_port, api_key=api_key))
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(error.strerror or str(error), status=FAILED) from error
 
 
 def _start_in_background(options: list[str]) -> None:
@@ -80,7 +82,7 @@ def _start_in_background(options: list[str]) -> None:
             process.wait()
             errors.seek(0)
             problem = errors.read().decode(errors="replace").strip().splitlines() or ["it did not start"]
-            raise CommandError(f"the sandbox: {problem[-1]}", status=FAILED)
+            raise CommandError(f"the sandbox: {problem[-1].rpartition('error: ')[2]}", status=FAILED)
     for name, value in {**exports, "SEGMENTS_SANDBOX_PID": str(process.pid)}.items():
         print(f"export {name}={shlex.quote(value)};")
     print(f"a sandbox runs at {exports['SEGMENTS_API_URL']}; kill {process.pid} stops it", file=sys.stderr)

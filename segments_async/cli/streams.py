@@ -19,6 +19,10 @@ closed: set[str] = set()
 """The names of the standard streams that the shell has closed, as with ``<&-``."""
 
 
+class OutputError(OSError):
+    """Standard output cannot be written, as its disk is full or it is closed."""
+
+
 def run_with_streams(command: Callable[[], int]) -> int:
     """Run *command*, write all of its output, and return its exit status, or that of what prevented it."""
     _open_closed_streams()
@@ -50,6 +54,21 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def output() -> Iterator[None]:
+    """Raise `OutputError` where standard output cannot be written, so that it is named."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from segments_async.errors import SegmentsError
+
+        if isinstance(error, SegmentsError):  # a time-out of a call is an OSError too
+            raise
+        raise OutputError(error.errno, error.strerror) from error
 
 
 def leave_pipe() -> int:

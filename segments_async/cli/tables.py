@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from segments_async.cli.statuses import CommandError
+from segments_async.cli.streams import output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,11 +25,14 @@ async def write_samples(samples: AsyncIterator[Sample], kind: TableFormat) -> No
     if kind == "parquet" and sys.stdout.isatty():
         raise CommandError("--format parquet: send it to a file: segments-async samples list ... > samples.parquet")
     sys.stdout.flush()
-    output = sys.stdout.buffer
-    with _csv_writer(output, SAMPLE_SCHEMA) if kind == "csv" else _parquet_writer(output, SAMPLE_SCHEMA) as writer:
+    file = sys.stdout.buffer
+    with (
+        output(),
+        _csv_writer(file, SAMPLE_SCHEMA) if kind == "csv" else _parquet_writer(file, SAMPLE_SCHEMA) as writer,
+    ):
         async for batch in sample_batches(samples):
             writer.write_batch(_flat(batch) if kind == "csv" else batch)
-    output.flush()
+        file.flush()
 
 
 def _csv_writer(output: Any, schema: Any) -> Any:

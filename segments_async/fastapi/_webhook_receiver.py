@@ -16,6 +16,7 @@ from attrs import field, frozen
 from fastapi import HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 
+from segments_async._counting import counted
 from segments_async._threads import run_sync
 from segments_async._validators import is_number
 from segments_async.errors import WebhookError
@@ -129,7 +130,7 @@ class Receiver:
                 body += chunk
                 if len(body) > self._max_body:
                     raise HTTPException(
-                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"webhook larger than {self._max_body:,} bytes"
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"webhook larger than {counted(self._max_body, 'byte')}"
                     )
         except ClientDisconnect:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "the webhook was cut off") from None

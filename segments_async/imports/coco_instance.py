@@ -17,6 +17,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async._validators import is_number
 from segments_async.imports.coco_file import CocoFile
 from segments_async.imports.convert import BOXED, FEW_POINTS, MIN_POLYGON
@@ -93,7 +94,9 @@ class CocoInstance(CocoFile):
             return []
         numbers = numbers_of(given, "keypoints")
         if len(numbers) % _KEYPOINT_NUMBERS:
-            raise UnreadableError(f"keypoints: expected x, y and visibility of each, got {len(numbers)} numbers")
+            raise UnreadableError(
+                f"keypoints: expected x, y and visibility of each, got {counted(len(numbers), 'number')}"
+            )
         names = self._keypoint_names.get(category, [])
         found = []
         for index, (x, y, visibility) in enumerate(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async.imports.reading import UnreadableError, box_of, numbers_of
 from segments_async.imports.shapes import Box, Dot, Mask, Polygon, Polyline, Shape, SourceObject
 from segments_async.imports.turned import ELLIPSES, TURNED, corners_of, ellipse_points, turned
@@ -156,7 +157,9 @@ def _mask(element: Element, size: tuple[int, int] | None) -> Any:
     if size[0] * size[1] > MAX_PIXELS:
         raise UnreadableError(f"<mask>: an image of {size[0]} x {size[1]} pixels is too large")
     if sum(counts) > width * height:
-        raise UnreadableError(f"<mask>: {int(sum(counts))} pixels, but its size is {int(width)} x {int(height)}")
+        raise UnreadableError(
+            f"<mask>: {counted(int(sum(counts)), 'pixel')}, but its size is {int(width)} x {int(height)}"
+        )
     if left + width > size[0] + width or top + height > size[1] + height or width > size[0] or height > size[1]:
         raise UnreadableError(f"<mask>: it lies outside the image of {size[0]} x {size[1]} pixels")
     return partial(_decode, [int(count) for count in counts], Box(left, top, left + width, top + height), size)

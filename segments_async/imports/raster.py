@@ -96,7 +96,7 @@ def _size_of(image: SourceImage) -> tuple[int, int]:
     if size[0] * size[1] > MAX_PIXELS:
         raise UnreadableError(f"an image of {size[0]} x {size[1]} pixels is too large for a bitmap")
     if len(image.objects) > MAX_OBJECTS:
-        raise UnreadableError(f"{len(image.objects)} objects are too many for the ids of a bitmap")
+        raise UnreadableError(f"{len(image.objects):,} objects are too many for the ids of a bitmap")
     return size
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from segments_async._caller_errors import describe
+from segments_async._counting import counted
 from segments_async._validators import is_count, is_number
 from segments_async.errors import InputError
 from segments_async.imports.shapes import Box, ImportProblem
@@ -74,7 +75,7 @@ def key_of(value: Any) -> str | None:
 def numbers_of(value: Any, name: str, count: int | None = None) -> list[float]:
     """Return a list of finite numbers, *count* if that is given; numbers in strings are read too."""
     if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
-        expected = "a list of numbers" if count is None else f"{count} numbers"
+        expected = "a list of numbers" if count is None else counted(count, "number")
         got = "nothing" if value is None else f"{len(value)}" if isinstance(value, list) else type(value).__name__
         raise UnreadableError(f"{name}: expected {expected}, got {got}")
     if _are_finite(value):
@@ -103,7 +104,7 @@ def _number(value: Any, name: str) -> float:
 def points_of(numbers: Sequence[float], name: str) -> list[Point]:
     """Return the points of a flat list ``x, y, x, y``."""
     if len(numbers) % 2:
-        raise UnreadableError(f"{name}: expected pairs of x and y, got {len(numbers)} numbers")
+        raise UnreadableError(f"{name}: expected pairs of x and y, got {counted(len(numbers), 'number')}")
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 

@@ -76,7 +76,7 @@ class ImportReport:
             parts.append(f"problems: {self.problem_count:,}")
         for title, counts in (("left out", self.left_out), ("changed", self.changed)):
             if counts:
-                parts.append(f"{title}: {', '.join(f'{count:,} {words}' for words, count in counts.items())}")
+                parts.append(f"{title}: {', '.join(f'{words} ({count:,})' for words, count in counts.items())}")
         return "; ".join(parts)
 
     def _repr_html_(self) -> str:

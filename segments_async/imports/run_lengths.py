@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async.imports._numpy import np
 from segments_async.imports.reading import UnreadableError
 
@@ -30,7 +31,7 @@ def run_length_bits(counts: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]
     if lengths.size and lengths.min() < 0:
         raise UnreadableError("segmentation.counts: expected lengths of 0 or more")
     if (total := int(lengths.sum())) != width * height:
-        raise UnreadableError(f"segmentation.counts: {total} pixels, but its size is {width} x {height}")
+        raise UnreadableError(f"segmentation.counts: {counted(total, 'pixel')}, but its size is {width} x {height}")
     values = np.arange(lengths.size) % 2 == 1
     return np.repeat(values, lengths).reshape(width, height).T
 

@@ -6,6 +6,7 @@ import math
 
 from attrs import field, frozen
 
+from segments_async._counting import counted
 from segments_async.imports.reading import UnreadableError
 
 _BOX_NUMBERS = 4
@@ -61,7 +62,7 @@ def split_line(text: str, keypoints: tuple[int, int] | None = None) -> Line:
         )
     if keypoints or len(values) < _MIN_POLYGON_NUMBERS:
         raise UnreadableError(
-            f"expected a class and {expected} numbers, or the points of a polygon, got {len(rest)} numbers"
+            f"expected a class and {expected} numbers, or the points of a polygon, got {counted(len(rest), 'number')}"
         )
     points = list(zip(values[::2], values[1::2], strict=True))
     return Line(number=line.number, points=points, confidence=confidence, digits=line.digits)

@@ -7,6 +7,7 @@ from typing import IO, Any, BinaryIO, Protocol
 
 from attrs import define, field
 
+from segments_async._counting import counted
 from segments_async.models._base import Model, wire_name
 from segments_async.models.sample_attributes import SampleAttributes
 
@@ -70,7 +71,7 @@ class FileSample:
     name: str
     """Unique in its dataset."""
     files: FileSource | Asset | Sequence[FileSource | Asset] = field(
-        repr=lambda files: f"<{len(files)} bytes>" if isinstance(files, bytes) else repr(files)
+        repr=lambda files: f"<{counted(len(files), 'byte')}>" if isinstance(files, bytes) else repr(files)
     )
     """The file or files to upload; an `Asset` is already uploaded."""
     attributes: Callable[[list[Asset]], SampleAttributes | Mapping[str, Any]] | None = field(default=None, repr=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segments_async._counting import counted
 from segments_async.errors import DecodeError, InputError
 from segments_async.models import XYZ, XYZW, CameraExtrinsics, CameraIntrinsics, PCDType
 from segments_async.pointclouds.rigid import Rigid, quaternion, rotation_about_z, rotation_matrix
@@ -256,7 +257,7 @@ def _matrix(lines: Lines, names: str | tuple[str, ...], shape: tuple[int, int], 
     known = (names,) if isinstance(names, str) else names
     name = next((name for name in known if name in lines), known[0])
     if name not in lines or lines[name].size != shape[0] * shape[1]:
-        raise DecodeError(f"has no line {name!r} of {shape[0] * shape[1]} numbers", path=str(path))
+        raise DecodeError(f"has no line {name!r} of {counted(shape[0] * shape[1], 'number')}", path=str(path))
     return lines[name].reshape(shape)
 
 
@@ -278,10 +279,10 @@ def _numbers(path: Path, count: int) -> Matrix:
         except ValueError:
             row = []
         if line.strip() and len(row) != count:
-            raise DecodeError(f"line {number}: expected {count} numbers", path=str(path))
+            raise DecodeError(f"line {number}: expected {counted(count, 'number')}", path=str(path))
         rows += [row] if row else []
     if not rows:
-        raise DecodeError(f"has no line of {count} numbers", path=str(path))
+        raise DecodeError(f"has no line of {counted(count, 'number')}", path=str(path))
     return np.array(rows)
 
 

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from segments_async._counting import counted
 from segments_async._validators import as_path
 from segments_async.errors import DecodeError, SegmentsError
 from segments_async.pointclouds._extra import require
@@ -98,7 +99,7 @@ def read_las(file: IO[bytes]) -> PointCloud:
         count = int(reader.header.point_count)
         points = reader.read_points(count)
         if len(points) != count:
-            raise DecodeError(f"is truncated: it has {len(points):,} of {count:,} points")
+            raise DecodeError(f"is truncated: it has {len(points):,} of {counted(count, 'point')}")
         names = [name for name in reader.header.point_format.dimension_names if name not in _SORTED]
         fields = {name: np.asarray(points[name]) for name in names}
         return PointCloud(_positions(points), np.asarray(points["intensity"]), _colours(points, highest), fields)
@@ -147,7 +148,10 @@ def _check_records(file: IO[bytes]) -> None:
     size, points, records = bytes_left(file), *struct.unpack_from("<II", head, 96)
     later = struct.unpack_from("<I", head, 243)[0] if head[25] >= 4 and len(head) == _LAS_1_4_BYTES else 0  # noqa: PLR2004
     if points > size or records * _RECORD_BYTES > points or later * _RECORD_BYTES > size:
-        raise DecodeError(f"is truncated: its header promises {records + later:,} records, and it has {size:,} bytes")
+        raise DecodeError(
+            f"is truncated: its header promises {counted(records + later, 'record')}, and it has "
+            f"{counted(size, 'byte')}"
+        )
 
 
 def _check_header(header: Any, file: IO[bytes]) -> None:
@@ -161,7 +165,8 @@ def _check_header(header: Any, file: IO[bytes]) -> None:
     file.seek(position)
     if size < needed:
         raise DecodeError(
-            f"is truncated: its header promises {header.point_count:,} points, {needed:,} bytes, and it has {size:,}"
+            f"is truncated: its header promises {counted(header.point_count, 'point')}, {counted(needed, 'byte')}, "
+            f"and it has {size:,}"
         )
 
 

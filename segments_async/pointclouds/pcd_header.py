@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import numpy as np
 from attrs import field, frozen
 
+from segments_async._counting import counted
 from segments_async.errors import DecodeError
 from segments_async.pointclouds.files import excerpt
 
@@ -104,7 +105,7 @@ def _columns(entries: dict[str, list[str]], expected: int) -> list[tuple[str, st
     columns = entries.get("TYPE", []), entries.get("SIZE", []), entries.get("COUNT", ["1"] * expected)
     for name, values in zip(("TYPE", "SIZE", "COUNT"), columns, strict=True):
         if len(values) != expected:
-            raise DecodeError(f"has {expected} FIELDS, but {len(values)} values in {name}")
+            raise DecodeError(f"has {expected} FIELDS, but {counted(len(values), 'value')} in {name}")
     return list(zip(*columns, strict=True))
 
 
@@ -123,7 +124,7 @@ def _point_type(names: list[str], columns: list[tuple[str, str, str]]) -> np.dty
         raise DecodeError(f"has two fields of one name: {_join(names)}")
     dtype = np.dtype(fields)
     if dtype.itemsize > MAX_POINT_BYTES:
-        raise DecodeError(f"has points of {dtype.itemsize} bytes; expected {MAX_POINT_BYTES} at most")
+        raise DecodeError(f"has points of {counted(dtype.itemsize, 'byte')}; expected {MAX_POINT_BYTES:,} at most")
     return dtype
 
 

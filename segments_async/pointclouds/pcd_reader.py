@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from segments_async._counting import counted
 from segments_async.errors import DecodeError
 from segments_async.pointclouds._extra import require
 from segments_async.pointclouds.files import bytes_left
@@ -46,7 +47,8 @@ class PcdReader:
         # A value of a text takes two bytes at least, its separator among them; a point has at least one value.
         if left < (size if binary else 2 * self.header.points - 1 if self.header.encoding == "ascii" else 0):
             raise DecodeError(
-                f"is truncated: its header promises {self.header.points:,} points, and only {left:,} bytes follow"
+                f"is truncated: its header promises {counted(self.header.points, 'point')}, but is followed by "
+                f"{counted(left, 'byte')}"
             )
 
     def chunks(self, points: int = CHUNK_POINTS) -> Iterator[Points]:
@@ -70,7 +72,7 @@ class PcdReader:
             content = self._file.read(min(points, left) * dtype.itemsize)
             chunk = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype)
             if not len(chunk):
-                raise DecodeError(f"is truncated: {left:,} of {self.header.points:,} points are missing")
+                raise DecodeError(f"is truncated: {left:,} of {counted(self.header.points, 'point')} missing")
             left -= len(chunk)
             yield chunk
 
@@ -81,12 +83,12 @@ class PcdReader:
         while left:
             rows = list(islice(lines, min(points, left)))
             if not rows:
-                raise DecodeError(f"is truncated: {left:,} of {self.header.points:,} points are missing")
+                raise DecodeError(f"is truncated: {left:,} of {counted(self.header.points, 'point')} missing")
             chunk = _parse(rows, row_type, self.header.points - left)
             left -= len(chunk)
             yield chunk.view(self.header.dtype)
         if next(lines, None) is not None:
-            raise DecodeError(f"has more than the {self.header.points:,} points that its header promises")
+            raise DecodeError(f"has more than {counted(self.header.points, 'point')}, which its header promises")
 
     def _columns(self, points: int) -> Iterator[Points]:
         header = self.header
@@ -111,10 +113,12 @@ class PcdReader:
             raise DecodeError("is truncated: the sizes of its compressed points are missing")
         compressed, size = struct.unpack("<II", sizes)
         if size != expected:
-            raise DecodeError(f"has {size:,} bytes of points; its header promises {expected:,}")
+            raise DecodeError(f"has {counted(size, 'byte')} of points; its header promises {expected:,}")
         left = bytes_left(self._file)
         if compressed > left or size > compressed * _LZF_RATIO:
-            raise DecodeError(f"is truncated: {size:,} bytes of points in {min(compressed, left):,} compressed ones")
+            raise DecodeError(
+                f"is truncated: {counted(size, 'byte')} of points, compressed to {min(compressed, left):,}"
+            )
         lzf = require("lzf", "compressed PCD files")
         try:
             content: bytes | None = lzf.decompress(self._file.read(compressed), size)

@@ -7,6 +7,7 @@ import struct
 import tempfile
 from typing import IO, TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async.errors import DecodeError, InputError
 from segments_async.pointclouds._extra import require
 
@@ -76,7 +77,7 @@ class PcdWriter:
 
     def _finish(self) -> None:
         if self._written != self._header.points:
-            raise DecodeError(f"is truncated: it has {self._written:,} of {self._header.points:,} points")
+            raise DecodeError(f"is truncated: it has {self._written:,} of {counted(self._header.points, 'point')}")
         if self._header.encoding == "binary_compressed":
             self._compress()
 

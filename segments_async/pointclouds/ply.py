@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from segments_async._counting import counted
 from segments_async._validators import as_path
 from segments_async.errors import DecodeError
 from segments_async.pointclouds._extra import require
@@ -113,7 +114,9 @@ def _check_counts(file: IO[bytes]) -> None:
     size = bytes_left(file)
     for found in _counts.findall(head.partition(b"end_header")[0]):
         if int(found[:20]) > size:
-            raise DecodeError(f"is truncated: its header promises {int(found[:20]):,} elements in {size:,} bytes")
+            raise DecodeError(
+                f"is truncated: its header promises {counted(int(found[:20]), 'element')} in {counted(size, 'byte')}"
+            )
 
 
 def _chunks(fields: Fields, count: int) -> Iterator[dict[str, npt.NDArray[Any]]]:

@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from segments_async._counting import counted
 from segments_async.errors import DecodeError, InputError
 from segments_async.models import PCDType
 from segments_async.pointclouds.clouds import PointCloud, cloud_of
@@ -70,7 +71,7 @@ def _binary(dtype: np.dtype[np.void]) -> Callable[[IO[bytes]], PointCloud]:
     def read(file: IO[bytes]) -> PointCloud:
         size = bytes_left(file)
         if size % dtype.itemsize:
-            raise DecodeError(f"has {size:,} bytes, which is no multiple of the {dtype.itemsize} of a point")
+            raise DecodeError(f"has {counted(size, 'byte')}, which is no multiple of the {dtype.itemsize} of a point")
         return cloud_of(np.frombuffer(file.read(), dtype))
 
     return read

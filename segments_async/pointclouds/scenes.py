@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs import field, frozen
 
+from segments_async._counting import counted
 from segments_async._validators import is_count
 from segments_async.errors import DecodeError, InputError
 from segments_async.models import (
@@ -97,7 +98,7 @@ class Scene:
 
     name: str
     """The name of the sample."""
-    frames: list[SceneFrame] = field(repr=lambda frames: f"<{len(frames)} frames>")
+    frames: list[SceneFrame] = field(repr=lambda frames: f"<{counted(len(frames), 'frame')}>")
     """The frames, in order."""
     metadata: Mapping[str, Any] = field(factory=dict)
     """The metadata of the sample, such as the place."""

@@ -178,6 +178,28 @@ async def create_once(
     raise ambiguous
 
 
+async def create_or_find(
+    session: Session,
+    create: Callable[[], Awaitable[T]],
+    find: Callable[[], Awaitable[T]],
+    same: Callable[[T], bool],
+    *,
+    exist_ok: bool,
+) -> T:
+    """
+    Create something with a unique name, as `create_once` does; with *exist_ok*, return what has the name already.
+
+    Raises:
+        AlreadyExistsError: Something with this name exists, and *exist_ok* is False.
+    """
+    try:
+        return await create_once(session, create, find, same)
+    except AlreadyExistsError:
+        if not exist_ok:
+            raise
+    return await find()
+
+
 async def create_unrepeatable(create: Awaitable[T]) -> T:
     """
     Create something that cannot be looked up afterwards, so the request is never sent again.

@@ -26,10 +26,10 @@ from segments_async._wire.routes import (
 )
 from segments_async.bulk import BulkSettings
 from segments_async.bulk.option_help import with_option_help
-from segments_async.errors import AlreadyExistsError, InputError
+from segments_async.errors import InputError
 from segments_async.models import Collaborator, Dataset, DatasetChanges, DatasetSettings, User
 from segments_async.models.datasets import GROUND_TRUTH
-from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_unrepeatable
+from segments_async.resources._base import MAX_PER_PAGE, Resource, create_once, create_or_find, create_unrepeatable
 
 if TYPE_CHECKING:
     import os
@@ -168,12 +168,7 @@ class Datasets(Resource):
             sent: Mapping[str, Any] = unstructure(body)
             return all(json_contains(existing[key], value) for key, value in sent.items() if key in existing)
 
-        try:
-            return await create_once(self._session, create, find, same)
-        except AlreadyExistsError:
-            if not exist_ok:
-                raise
-        return await find()
+        return await create_or_find(self._session, create, find, same, exist_ok=exist_ok)
 
     async def update(self, dataset: str | Dataset, /, **changes: Unpack[DatasetChanges]) -> Dataset:
         """

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from segments_async._serialization.converter import check
 from segments_async._wire.arguments import check_name
 from segments_async._wire.routes import CREATE_LABELSET, DELETE_LABELSET, GET_LABELSET, LIST_LABELSETS
-from segments_async.errors import AlreadyExistsError
 from segments_async.models import Dataset, Labelset
-from segments_async.resources._base import Resource, create_once
+from segments_async.resources._base import Resource, create_or_find
 
 if TYPE_CHECKING:
     from segments_async._streams.pages import Pages
@@ -92,12 +91,7 @@ class Labelsets(Resource):
         def same(found: Labelset) -> bool:
             return (found.description or "") == description
 
-        try:
-            return await create_once(self._session, create, find, same)
-        except AlreadyExistsError:
-            if not exist_ok:
-                raise
-        return await find()
+        return await create_or_find(self._session, create, find, same, exist_ok=exist_ok)
 
     async def delete(self, dataset: str | Dataset, name: str) -> None:
         """

@@ -26,12 +26,12 @@ def main() -> None:
         signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         try:
-            sandbox = Sandbox(
-                host=options.host, port=options.port, storage_port=options.storage_port, api_key=options.api_key
-            )
+            ports = {"port": options.port, "storage_port": options.storage_port}
+            serve(Sandbox(host=options.host, api_key=options.api_key, **ports))
         except ValueError as error:
             parser.error(str(error))
-        serve(sandbox)
+        except OSError as error:
+            parser.exit(1, f"error: {error.strerror or error}\n")
 
 
 def serve(sandbox: Sandbox) -> None:

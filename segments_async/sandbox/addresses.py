@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,36 @@ class Address:
             raise ValueError(f"{self.argument}: expected a port from 0 to {MAX_PORT}, got {port!r}.")
 
     def listen(self) -> socket.socket:
-        """Return a socket that listens on it."""
+        """
+        Return a socket that listens on it.
+
+        Raises:
+            OSError: The port is in use or not permitted, or the host is not an address of this machine.
+            ValueError: The host is no name at all.
+        """
+        try:
+            return self._listen()
+        except OSError as error:
+            raise type(error)(error.errno, f"{self._described()}: {_problem_of(error)}") from None
+        except ValueError as error:
+            raise ValueError(f"{self._described()}: {error}.") from None
+
+    def _described(self) -> str:
+        port = f", {self.argument} {self.port}" if self.port else ""
+        return f"cannot listen on host {self.host!r}{port}"
+
+    def _listen(self) -> socket.socket:
         if ":" not in self.host:
             return socket.create_server((self.host, self.port))
         both = is_wildcard(self.host) and socket.has_dualstack_ipv6()
         return socket.create_server((self.host, self.port), family=socket.AF_INET6, dualstack_ipv6=both)
+
+
+def _problem_of(error: OSError) -> str:
+    """Return the words of the system, without the address that Python adds."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return str(error.strerror or error)
+    return os.strerror(error.errno)
 
 
 def is_wildcard(host: str) -> bool:

@@ -101,6 +101,7 @@ def default_content(status: int, headers: dict[str, str]) -> tuple[bytes, str | 
     detail = f"{phrase}."
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         retry_after = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-        expected = f" Expected available in {retry_after} seconds." if retry_after.isdecimal() else ""
+        unit = "second" if retry_after == "1" else "seconds"
+        expected = f" Expected available in {retry_after} {unit}." if retry_after.isdecimal() else ""
         detail = f"Request was throttled.{expected}"
     return bytes(json_response({"detail": detail}).body), "application/json"

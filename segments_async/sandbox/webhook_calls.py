@@ -50,7 +50,7 @@ class Deliveries(tuple[Delivery, ...]):  # noqa: SLOT001 (a tuple of any length 
             while self._webhooks.pending:  # noqa: ASYNC110 (another thread changes it)
                 await anyio.sleep(POLL_SECONDS)
             return self.of(self._webhooks)
-        raise TimeoutError(f"{self._webhooks.pending} webhooks are not delivered after {timeout:g} seconds.")
+        raise TimeoutError(f"Webhooks that are not delivered after {timeout:g} s: {self._webhooks.pending}.")
 
 
 class WebhookCalls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async.models import SampleCreate
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _attributes_of(row: TableRow) -> dict[str, Any]:
         urls = values["urls"]
         frames = attributes.setdefault("frames", [{} for _ in urls])
         if not isinstance(frames, list) or len(frames) != len(urls):
-            raise row.error(f"{len(urls)} urls, but another number of frames in attributes", "urls")
+            raise row.error(f"{counted(len(urls), 'url')}, but another number of frames in attributes", "urls")
         for frame, url in zip(frames, urls, strict=True):
             _set_file(frame, row, "urls", url)
     elif not attributes:

@@ -66,6 +66,6 @@ def test_import():
     report = ImportReport(dataset=Dataset(name="flowers"), samples=report_of(None), labels=report_of(None, None))
     report.left_out["<b> polygons"] = 1234
     texts = Cells(report._repr_html_()).texts
-    assert "1 items: 1 created, in 1.2 s" in texts
+    assert "1 item: 1 created, in 1.2 s" in texts
     assert "2 items: 2 created, in 1.2 s" in texts
     assert texts[texts.index("1,234") + 1] == "<b> polygons"

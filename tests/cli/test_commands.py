@@ -77,7 +77,7 @@ def test_statuses_are_taken_in_any_case(command, samples, tmp_path):
     listed = command.json("samples", "list", "flowers", "--label-status", "Reviewed", "--labelset", "ground-truth")
     assert [row["name"] for row in listed] == ["s1.png"]
     status, _, errors = command("samples", "list", "flowers", "--status", "labelled")
-    assert (status, errors) == (2, "error: label_status: 'LABELLED' is not a label status; did you mean 'LABELED'?\n")
+    assert (status, errors) == (2, "error: --label-status: 'LABELLED' is not a label status; did you mean 'LABELED'?\n")
 
 
 def test_labels(command, samples, tmp_path):

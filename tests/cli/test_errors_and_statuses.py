@@ -88,6 +88,12 @@ def test_not_found(command, flowers):
     assert command("samples", "create", "flowers", "/dev/null")[2] == "nothing to do\n"
 
 
+def test_owner_not_found(command, flowers):
+    for typed, hint in (("sandbx", "did you mean sandbox?"), ("nobodyx", "see `segments-async datasets list`")):
+        status, output, errors = command("datasets", "list", typed)
+        assert (status, output, errors) == (5, "", f"error: no such user or organization {typed}; {hint}\n")
+
+
 def test_a_bulk_command_without_its_dataset(command, flowers, photos):
     status, _, errors = command("samples", "upload", "flowrs", photos)
     assert status == 5

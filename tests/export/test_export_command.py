@@ -45,7 +45,7 @@ def test_export(release, tmp_path, capsys):
 
     shown = capsys.readouterr()
     assert "1 exported to" in shown.out
-    assert "left out: 1 annotations without pixels" in shown.out
+    assert "left out: annotations without pixels (1)" in shown.out
     assert "sample 'bad.jpg': its image is not an image" in shown.err
     assert (tmp_path / "out" / FOLDER / "good.jpg").exists()
 
@@ -65,7 +65,7 @@ def test_export_over_another(release, tmp_path, capsys):
     arguments = ["export", release, str(tmp_path / "out"), "semantic", "--no-images"]
 
     assert main(arguments) == 1
-    assert "was not written by an export; pass overwrite=True" in capsys.readouterr().err
+    assert "was not written by an export; pass --overwrite" in capsys.readouterr().err
     assert main([*arguments, "--overwrite"]) == 0
 
 

@@ -98,7 +98,7 @@ async def test_throttled_with_success(connect, run):
             items = [LabelPut("u", EMPTY, labelset="gt")] if run == "put_many" else ["u"]
             report = await getattr(client.labels, run)(items, **({"labelset": "gt"} if run == "delete_many" else {}))
 
-    assert str(report) == "1 items: 1 done"
+    assert str(report) == "1 item: 1 done"
     assert report.throttled == 2
     assert len(api.requests) == 3
 

@@ -98,7 +98,20 @@ def test_command_with_an_image_that_is_lost(sandbox, photos, tmp_path):
     )
     assert ended.returncode == 1, ended.stderr
     assert "1 failed: " in ended.stderr
-    assert "lost.jpg" in failures.read_text()
+    assert "is not in the folder of the images; pass --images" in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "1 created, 1 done, 1 failed"
+    [line] = failures.read_text().splitlines()
+    assert json.loads(line)["image"] == "lost.jpg"
+
+
+def test_dry_run_writes_no_failures(sandbox, photos, tmp_path):
+    path = write(tmp_path, coco([image(1, "rose.jpg"), image(2, "lost.jpg")], [box(), box(image_id=2)]))
+    failures = tmp_path / "failures.jsonl"
+    command = ["labels", "import", "flowers", path, "--images", photos("rose.jpg"), "--failures", failures]
+    assert run(sandbox, *command, "--create").returncode == 1
+    failures.unlink()
+    ended = run(sandbox, *command, "--dry-run")
+    assert (ended.returncode, failures.exists()) == (1, False), ended.stderr
 
 
 def test_command_refuses_an_unknown_format(sandbox, tmp_path):

@@ -32,16 +32,16 @@ BROKEN = {
     "unknown type": (head(1, "ascii").replace(b"F F F", b"F F S"), "has a field 'z' of TYPE 'S' and SIZE '4'"),
     "unknown size": (head(1, "ascii").replace(b"SIZE 4", b"SIZE 3"), "has a field 'x' of TYPE 'F' and SIZE '3'"),
     "no count": (head(1, "ascii").replace(b"COUNT 1", b"COUNT 0"), "has a field 'x' of COUNT '0'"),
-    "wide points": (head(1, "ascii").replace(b"COUNT 1", b"COUNT 1000000"), "has points of 4000008 bytes"),
+    "wide points": (head(1, "ascii").replace(b"COUNT 1", b"COUNT 1000000"), "has points of 4,000,008 bytes"),
     "two of one name": (head(1, "ascii").replace(b"x y", b"x x"), "has two fields of one name: x x z"),
     "no points": (head(1, "ascii").replace(b"POINTS", b"P").replace(b"WIDTH", b"W"), "has no POINTS"),
     "negative": (head(-1, "binary"), "has WIDTH '-1'; expected a whole number"),
     "disagreement": (head(2, "ascii").replace(b"WIDTH 2", b"WIDTH 3"), "has POINTS 2, but WIDTH 3 and HEIGHT 1"),
     "no z": (head(1, "ascii").replace(b"y z", b"y w") + b"1 2 3\n", "has no field 'z'; its fields are x, y, w"),
-    "promises": (head(HUGE, "binary") + bytes(24), "promises 1,000,000,000,000 points, and only 24 bytes follow"),
+    "promises": (head(HUGE, "binary") + bytes(24), "promises 1,000,000,000,000 points, but is followed by 24 bytes"),
     "promises in text": (
         head(HUGE, "ascii") + b"1 2 3\n",
-        "promises 1,000,000,000,000 points, and only 6 bytes follow",
+        "promises 1,000,000,000,000 points, but is followed by 6 bytes",
     ),
     "promises compressed": (
         head(HUGE, "binary_compressed") + struct.pack("<II", 8, 24) + bytes(8),
@@ -49,15 +49,15 @@ BROKEN = {
     ),
     "a bomb": (
         head(300_000_000, "binary_compressed") + struct.pack("<II", 8, 3_600_000_000) + bytes(8),
-        "is truncated: 3,600,000,000 bytes of points in 8 compressed ones",
+        "is truncated: 3,600,000,000 bytes of points, compressed to 8",
     ),
     "no sizes": (head(1, "binary_compressed") + bytes(3), "the sizes of its compressed points are missing"),
     "damaged": (
         head(2, "binary_compressed") + struct.pack("<II", 9, 24) + b"\xff" * 9,
         "has damaged compressed points",
     ),
-    "too few": (head(2, "ascii") + b"1.5 2 3\n", "is truncated: 1 of 2 points are missing"),
-    "too many": (head(1, "ascii") + b"1 2 3\n4 5 6\n", "has more than the 1 points that its header promises"),
+    "too few": (head(2, "ascii") + b"1.5 2 3\n", "is truncated: 1 of 2 points missing"),
+    "too many": (head(1, "ascii") + b"1 2 3\n4 5 6\n", "has more than 1 point, which its header promises"),
     "a cut line": (head(2, "ascii") + b"1 2 3\n4 5\n", "has a line that is not a point, after line 0 of its points"),
     "letters": (head(1, "ascii") + b"1 2 c\n", "has a line that is not a point"),
     "beyond its type": (

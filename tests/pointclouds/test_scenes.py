@@ -85,7 +85,7 @@ class TestKittiOdometry:
             ("poses/07.txt", "1 0 0 0 0 1 0 0 0 0 1 0\n1 2\n", "07.txt: line 2: expected 12 numbers"),
             ("poses/07.txt", "1 0 0 0 0 1 0 0 0 0 1 0\n", "000001.bin: is frame 1, but only 1 have a pose and a time"),
             ("poses/07.txt", "", "07.txt: has no line of 12 numbers"),
-            ("sequences/07/times.txt", "0\nnever\n2\n", "times.txt: line 2: expected 1 numbers"),
+            ("sequences/07/times.txt", "0\nnever\n2\n", "times.txt: line 2: expected 1 number"),
         ],
     )
     def test_damaged(self, tmp_path, name, content, message):

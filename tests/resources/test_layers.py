@@ -15,7 +15,7 @@ import segments_async
 
 ROOT = Path(segments_async.__file__).parent
 LAYERS = [
-    ["_version", "_pickling", "_logging", "_misuse"],
+    ["_version", "_counting", "_pickling", "_logging", "_misuse"],
     ["errors"],
     ["_threads", "_validators", "_caller_errors", "_redis"],
     ["hooks", "settings", "sync"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -69,6 +71,36 @@ def test_ipv6(host):
 def test_impossible_ports(argument, port):
     with pytest.raises(ValueError, match=f"^{argument}: expected a port from 0 to 65535"):
         Sandbox(**{argument: port})
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "no.such.host.invalid", "a" * 64])
+def test_a_host_that_is_not_here(host):
+    with pytest.raises((OSError, ValueError), match=f"cannot listen on host '{host}': "):
+        Sandbox(host=host).start()
+
+
+def test_a_port_that_is_not_permitted(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied (while attempting to bind on address ('127.0.0.1', 80))")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(PermissionError) as caught:
+        Sandbox(port=80).start()
+    assert caught.value.strerror == "cannot listen on host '127.0.0.1', port 80: Permission denied"
+
+
+@pytest.mark.parametrize("program", [["segments_async.sandbox"], ["segments_async", "sandbox"]])
+@pytest.mark.parametrize("option", ["--port", "--storage-port"])
+def test_a_port_in_use(program, option):
+    """The command ends with one line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", *program, option, str(port)], capture_output=True, text=True, check=False
+        )
+    name = option.removeprefix("--").replace("-", "_")
+    expected = f"error: cannot listen on host '127.0.0.1', {name} {port}: {os.strerror(errno.EADDRINUSE)}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
 
 
 def test_ports_of_the_command():

@@ -104,6 +104,17 @@ async def test_release_that_is_another(world):
         await world.client.releases.create("sandbox/flowers", "v1", description="Second")
 
 
+async def test_release_that_may_be_another(world):
+    created = await world.client.releases.create("sandbox/flowers", "v1", description="First")
+
+    for fault in (False, True):
+        if fault:
+            world.sandbox.fail("POST", "/releases/", drop="before")
+        again = await world.client.releases.create("sandbox/flowers", "v1", description="Second", exist_ok=True)
+        assert (again.uuid, again.description) == (created.uuid, "First")
+    assert len(await world.client.releases.list("sandbox/flowers")) == 1
+
+
 async def test_collaborator_with_another_role(world):
     await world.client.datasets.add_collaborator("sandbox/flowers", "jane", "reviewer")
     world.sandbox.fail("POST", "/collaborators/", drop="before")

@@ -150,7 +150,7 @@ async def test_max_wait_behind_other_calls(sandbox, open_client):
     async with open_client(max_connections=1) as client, anyio.create_task_group() as group:
         group.start_soon(client.request, "GET", "/user")
         await until(lambda: fault.hits)
-        with pytest.raises(RequestTimeoutError, match=r"not sent: 1 calls were in flight for 0\.02 s") as caught:
+        with pytest.raises(RequestTimeoutError, match=r"not sent: 1 call in flight for 0\.02 s") as caught:
             await client.with_options(max_wait=0.02).request("GET", "/user")
         group.cancel_scope.cancel()
 

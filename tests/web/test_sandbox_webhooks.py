@@ -226,7 +226,7 @@ async def test_waiting_for_deliveries_that_take_too_long(sandbox, closed_port):
     sandbox.add_webhook(f"http://127.0.0.1:{closed_port}/")
     for _ in range(10):
         sandbox.send_event("robot.created")
-    with pytest.raises(TimeoutError, match="webhooks are not delivered after 0 seconds"):
+    with pytest.raises(TimeoutError, match=r"not delivered after 0 s: \d+\."):
         await sandbox.deliveries(timeout=0)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from segments_async._check.asker import NotAskedError, answer_text, object_in, rows_in
 from segments_async._check.questions.samples import TOTAL
+from segments_async._counting import counted
 from segments_async._serialization.json import decode_json
 from segments_async.errors import AlreadyExistsError
 from segments_async.models import Asset, Release
@@ -101,7 +102,8 @@ def _range_text(part: Reply, whole: Reply) -> str:
         return "206"
     if part.status == 200 and part.content == whole.content:  # noqa: PLR2004
         return "200, the whole file"
-    return f"{answer_text(part)}, {len(part.content)} bytes, {part.headers.get('content-range', 'no Content-Range')}"
+    content_range = part.headers.get("content-range", "no Content-Range")
+    return f"{answer_text(part)}, {counted(len(part.content), 'byte')}, {content_range}"
 
 
 def _check_content(ask: Asker, file: Any) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from segments_async._check.asker import answer_text, object_in, rows_in
 from segments_async._check.questions.samples import FIRST, SECOND, THIRD, TOTAL
+from segments_async._counting import counted
 from segments_async._wire.page_lengths import MIN_LIMIT
 from segments_async.errors import NotFoundError
 from segments_async.models import Sample
@@ -152,7 +153,8 @@ def unit_of_time(units: list[dict[str, Any]]) -> tuple[str | None, str]:
     if inactive:
         return ("ms", "") if min(inactive) >= MIN_INACTIVE_MS else ("s", f"an inactive_time of {min(inactive)}")
     longest = max((unit.get("time") or 0 for unit in units), default=0)
-    return ("ms", "") if longest >= MAX_TIME_S else (None, f"unclear: {len(units)} units, the longest {longest}")
+    unclear = f"unclear: {counted(len(units), 'unit')}, the longest {longest}"
+    return ("ms", "") if longest >= MAX_TIME_S else (None, unclear)
 
 
 QUESTIONS = (

@@ -19,7 +19,7 @@ from segments_async.bulk.byte_progress import byte_progress
 from segments_async.errors import InputError, ReleaseFailedError, RequestTimeoutError
 from segments_async.models import Dataset, Release
 from segments_async.models.datasets import GROUND_TRUTH
-from segments_async.resources._base import Resource, create_once
+from segments_async.resources._base import Resource, create_or_find
 from segments_async.resources.releases.reading import ReleaseReader
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class Releases(Resource):
         """
         return await self._session.call(GET_RELEASE, Release, path={"dataset": dataset, "name": name})
 
-    async def create(self, dataset: str | Dataset, name: str, *, description: str = "") -> Release:
+    async def create(
+        self, dataset: str | Dataset, name: str, *, description: str = "", exist_ok: bool = False
+    ) -> Release:
         """
         Create a release. The service builds it in the background; see `wait`.
 
@@ -103,12 +105,14 @@ class Releases(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             name: Unique in its dataset.
             description: A short text for readers.
+            exist_ok: If a release with this name exists, return it unchanged, although samples and labels may have
+                changed since it was made.
 
         Returns:
-            The release, whose status is PENDING.
+            The release, whose status is PENDING; that of one that exists may be any.
 
         Raises:
-            AlreadyExistsError: A release with this name exists.
+            AlreadyExistsError: A release with this name exists, and *exist_ok* is False.
         """
         body = {"name": check_name(name), "description": description}
         GET_RELEASE.fill(dataset=dataset, name=name)  # refuses a name that no later call could use in a path
@@ -119,7 +123,10 @@ class Releases(Resource):
         async def find() -> Release:
             return await self.get(dataset, name)
 
-        return await create_once(self._session, create, find, lambda found: (found.description or "") == description)
+        def same(found: Release) -> bool:
+            return (found.description or "") == description
+
+        return await create_or_find(self._session, create, find, same, exist_ok=exist_ok)
 
     async def delete(self, dataset: str | Dataset, name: str) -> None:
         """

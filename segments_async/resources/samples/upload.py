@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from segments_async._caller_errors import caller_code
+from segments_async._counting import counted
 from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_name
@@ -73,7 +74,9 @@ class UploadFiles(CreateSamples):
         check_name(sample.name)
         upload = upload_of(sample)
         if sample.attributes is None and len(upload.files) > 1:
-            raise InputError(f"a sample of {len(upload.files)} files needs 'attributes', a function of their assets")
+            raise InputError(
+                f"a sample of {counted(len(upload.files), 'file')} needs 'attributes', a function of their assets"
+            )
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
         fields = {**settings_of(sample), "attributes": {}}

@@ -50,10 +50,11 @@ bench: ## Run benchmarks: make bench CASES="put json", by default all.
 	python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	python -m benchmarks $(CASES)
 
-docs: ## Build the site in build/site, and check its links. SITE_URL is the address at which it will be published.
+docs: ## Build the site in build/site, and check its links and its reference. SITE_URL is the address at which it will be published.
 	zensical build --strict --clean
 	python docs_build/diagrams.py build/site
 	python docs_build/links.py build/site
+	python docs_build/members.py build/site
 
 docs-check: ## Run the pages of the documentation, and check their links, map and tables.
 	pytest -q $(DOCS_TESTS)

@@ -241,6 +241,7 @@ class DecodeError(SegmentsError):
     The response has an unexpected form.
 
     Attributes:
+        problem: What is wrong.
         path: Location in the response, such as ``[3].attributes.image.url``; empty for the whole response.
         payload: The response as received: decoded JSON, or text if it was not JSON. If a row of a list is invalid,
             only that row.

@@ -69,10 +69,13 @@ class CheckReport:
     """
 
     base_url: str
+    """The URL of the service that was asked."""
     version: str
     """The version of this package."""
     started_at: datetime
+    """When the check began, in UTC."""
     facts: list[Fact] = Factory(list)
+    """The facts, in the order in which they were found."""
     requests: int = 0
     """Requests sent, including those to storage and those that were repeated."""
     left_behind: str | None = None

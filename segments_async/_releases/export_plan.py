@@ -33,6 +33,7 @@ ExportFormat = Literal[
     "semantic-color",
     "yolo",
 ]
+"""The formats of ``client.releases.export``."""
 PARQUET = "parquet"
 
 BITMAPS = frozenset({"segmentation-bitmap", "segmentation-bitmap-highres"})

@@ -60,16 +60,23 @@ class Upload:
     """An upload in progress, as passed to its function."""
 
     record: Record
+    """What is stored of it: its input, and when it was started."""
     folder: Path | None
     """The folder of the uploads; None on a queue."""
     status: UploadStatus
+    """The status now; `update` replaces it."""
     scope: anyio.CancelScope = field(factory=anyio.CancelScope)
+    """Cancels the function."""
     changed: anyio.Event = field(factory=anyio.Event)
+    """Set at the next change of the status, and then replaced."""
     ended: anyio.Event = field(factory=anyio.Event)
+    """Set when the function has ended."""
     parts: dict[str, Progress] = field(factory=dict)
+    """The progress of each part, by its name."""
     parts_named: set[str] = field(factory=set)
     """The parts whose options were asked for."""
     cancel_requested: bool = False
+    """Whether a user cancelled it, so that the next start does not continue it."""
     shared_checkpoint: Callable[[str], RedisCheckpoint] | None = None
     """Returns the checkpoint of a part, on a queue."""
 

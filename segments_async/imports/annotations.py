@@ -82,6 +82,10 @@ class Annotations:
                 print(annotations.format, len(annotations), [category.name for category in annotations.categories])
                 for image in annotations.labels("bboxes"):
                     print(image.name, image.attributes)
+
+    Attributes:
+        path: The file or the folder.
+        format: Its format, such as ``"yolo"``.
     """
 
     def __init__(self, path: Path, found: Format, images: ImagesFolder | None) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ImportFormat = Literal[
     "coco-instance", "coco-panoptic", "cvat", "label-studio", "labelme", "pascal-voc", "release", "yolo"
 ]
+"""The formats of annotations that can be imported."""
 
 
 class Reader(Protocol):

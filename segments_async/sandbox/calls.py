@@ -20,6 +20,7 @@ class Call:
     origin: Origin
     """The host it was sent to: the API, or the storage that emulates S3."""
     method: str
+    """The HTTP method, in upper case."""
     path: str
     """The path as sent, including percent-encoding."""
     query: str

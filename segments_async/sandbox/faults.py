@@ -28,6 +28,7 @@ class Fault:
     skip: int
     status: int | None
     content: bytes
+    """The body of the response."""
     content_type: str | None
     headers: dict[str, str]
     handled: bool
@@ -36,6 +37,7 @@ class Fault:
     stall: float
     rate: float | None
     matched: int = field(default=0, init=False)
+    """Number of requests that match so far, including those that `skip` lets through."""
 
     @property
     def hits(self) -> int:

@@ -75,9 +75,11 @@ class Remark:
     """
 
     method: str
+    """The HTTP method of the request."""
     path: str
-    """As sent."""
+    """The path as sent."""
     problem: str
+    """What should not have been sent."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}: {self.problem}"

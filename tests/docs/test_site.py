@@ -76,6 +76,26 @@ def test_language_models_get_every_page(tmp_path):
     assert len(problems_for_language_models(tmp_path)) == 2
 
 
+def test_members_that_the_reference_lacks_are_found():
+    """Those of bases that the site does not show too; arguments count as explained."""
+    members = pytest.importorskip("docs_build.members", reason="the extra docs is not installed here")
+    package = members.read_package()
+
+    lacking = members.Reference(package, {"segments_async.sandbox", "segments_async.sandbox.Sandbox"})
+
+    assert "segments_async.sandbox.Call" in lacking.missing_names()
+    assert {"segments_async.sandbox.Sandbox.fail", "segments_async.sandbox.Sandbox.url"} <= set(
+        lacking.missing_members()
+    )
+    assert "segments_async.sandbox.Sandbox.latency" not in lacking.missing_members()
+    anchors = {f"segments_async.sandbox.{name}" for name in ("Call", "Sandbox", "Sandbox.fail", "Sandbox.url")}
+    shown = members.Reference(package, anchors)
+    assert not {"segments_async.sandbox.Call", "segments_async.sandbox.Sandbox"} & set(shown.missing_names())
+    assert not {"segments_async.sandbox.Sandbox.fail", "segments_async.sandbox.Sandbox.url"} & set(
+        shown.missing_members()
+    )
+
+
 def test_docstrings_link_to_pages():
     to_markdown = pytest.importorskip(
         "docs_build.docstrings", reason="the extra docs is not installed here"

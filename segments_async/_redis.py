@@ -27,12 +27,22 @@ def check_redis_url(url: str, options: dict[str, Any], *, used_by: str) -> None:
     from redis import Redis  # noqa: PLC0415 (of an extra)
 
     try:
-        Redis.from_url(url, **options)
+        Redis.from_url(url, **options).connection_pool.make_connection()  # which does not connect
     except (ValueError, AttributeError, TypeError):
         pass  # its message could contain a password
     else:
         return
     raise InputError("expected a URL such as 'redis://localhost:6379/0', and options of redis-py", path="url")
+
+
+def check_prefix(prefix: object) -> None:
+    """Raise InputError if *prefix* cannot be the start of a key."""
+    try:
+        is_valid = isinstance(prefix, str) and prefix.encode() is not None
+    except UnicodeEncodeError:
+        is_valid = False
+    if not is_valid:
+        raise InputError(f"expected text, got {prefix!r}", path="prefix")
 
 
 class RedisClients:

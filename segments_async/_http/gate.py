@@ -91,7 +91,7 @@ class Gate:
             has_turn = False
             try:
                 remaining = max_wait - (self._clock.monotonic() - started)
-                with self._at_most(remaining, max_wait):
+                with self._at_most(remaining, f"the shared limiter gave it no turn within {max_wait:g} s"):
                     has_turn = await turns.take(min(remaining, max_pause))
             finally:
                 if not has_turn:
@@ -138,16 +138,16 @@ class Gate:
         else:
             self.succeeded(ticket)
 
-    async def notify_others(self, error: SegmentsError) -> None:
+    async def notify_others(self, error: SegmentsError, at_most: float) -> None:
         """
-        Tell the other processes that a call failed because the service asked to wait.
+        Tell the other processes, within *at_most* seconds, that a call failed because the service asked to wait.
 
         Short waits of a 503 are not reported: they are not caused by a rate limit, and would be mistaken for one.
         """
         wait = self.limiter.paused_until - self._clock.monotonic()
         is_reported = isinstance(error, RateLimitError) or (is_throttled(error) and wait > MAX_WAIT_TO_MEASURE)
         if self._turns is not None and is_reported and wait > 0:
-            await self._turns.refused(wait)
+            await self._turns.refused(wait, at_most)
 
     def _check_pause(self, max_pause: float) -> None:
         remaining = self.limiter.paused_until - self._clock.monotonic()
@@ -158,7 +158,7 @@ class Gate:
     async def _wait(self, ticket: Ticket, max_wait: float, max_pause: float) -> None:
         """Wait for a slot of this process."""
         try:
-            with self._at_most(max_wait, max_wait):
+            with self._at_most(max_wait, f"{counted(self.limiter.in_flight, 'call')} in flight for {max_wait:g} s"):
                 while not ticket.admitted:
                     self._check_pause(min(max_wait, max_pause))  # each time, as another call may be refused meanwhile
                     await self._wait_for_change(ticket)
@@ -167,14 +167,14 @@ class Gate:
             raise
 
     @contextmanager
-    def _at_most(self, seconds: float, max_wait: float) -> Iterator[None]:
+    def _at_most(self, seconds: float, reason: str) -> Iterator[None]:
         try:
             with anyio.fail_after(None if seconds == math.inf else max(0.0, seconds)):
                 yield
+        except RequestTimeoutError:
+            raise
         except TimeoutError:
-            raise RequestTimeoutError(
-                f"not sent: {counted(self.limiter.in_flight, 'call')} in flight for {max_wait:g} s", sent=False
-            ) from None
+            raise RequestTimeoutError(f"not sent: {reason}", sent=False) from None
 
     async def _wait_for_change(self, ticket: Ticket) -> None:
         """Wait until the call is notified. The call at the head of the queue sleeps until the next one is due."""

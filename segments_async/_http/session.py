@@ -318,7 +318,8 @@ class Session:
             except SegmentsError as caught:
                 error = caught
                 gate.failed(ticket, error)
-                await gate.notify_others(error)
+                remaining = self.retry.total - (self.clock.monotonic() - started)
+                await gate.notify_others(error, min(self.max_wait, remaining))
             else:
                 gate.succeeded(ticket)
                 return result

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import anyio
 
-from segments_async._caller_errors import describe
+from segments_async._http.shared_access import SharedAccess
 from segments_async._validators import is_count, is_number
 from segments_async._wire.shared_rate import ASK_AGAIN_SECONDS, Turns
-from segments_async.errors import InputError, RateLimitError
+from segments_async.errors import RateLimitError, RequestTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from segments_async._wire.limiter import Limiter
     from segments_async.limits import SharedLimiter
     from segments_async.settings import Clock
 
-T = TypeVar("T")
-
-logger = logging.getLogger("segments_async")
-
 FRESH_SECONDS = 0.05
 """A turn is used only if the limiter was asked at most this long ago, and the time of its answer, whether to wait."""
-ANSWER_SECONDS = 1.0
-"""Maximum seconds that the limiter takes to answer; the second time in a row, it cannot be reached."""
 MAX_LEAD_SECONDS = 0.25
 """Maximum seconds by which the limiter is asked early because its answers take time."""
-ALONE_SECONDS = 5.0
-"""Seconds before a limiter that could not be reached is asked again."""
-QUIET_SECONDS = 60.0
-"""Seconds without a failure after which the next one is worth another warning."""
 IDLE_SECONDS = 3.0
 """Seconds after which a client that measures, but asks no more, leaves that to another one of this process."""
+GIVE_BACK_SECONDS = 0.5
+"""Maximum seconds by which giving turns back delays a call that fails, or is cancelled."""
+MIN_REPORT_SECONDS = 0.1
+"""Seconds to report a refusal, also of a call that has no time left."""
 LATE_SECONDS = 0.1
 """A turn that nobody took by then is given back; a client that asks by then is busy."""
 
@@ -49,7 +40,7 @@ class SharedTurns:
     Args:
         limiter: The limiter.
         key: The name under which the limiter knows the service and the API key.
-        own: The gate's own limiter, which spaces calls when the shared one cannot be reached, or lets it measure.
+        own: The gate's own limiter, which spaces calls when the shared one cannot be used, or lets it measure.
         clock: The source of time.
     """
 
@@ -72,9 +63,7 @@ class SharedTurns:
         """When the last question was asked that was answered."""
         self._lead = 0.0
         """Seconds that an answer takes."""
-        self._alone_until = -math.inf
-        self._is_lost = False
-        """Whether a warning says that the limiter cannot be reached."""
+        self._access = SharedAccess(clock)
         self._is_measuring = False
 
     async def take(self, at_most: float = math.inf) -> bool:
@@ -83,16 +72,18 @@ class SharedTurns:
 
         Raises:
             RateLimitError: The turn is more than *at_most* seconds away.
+            RequestTimeoutError: The limiter did not answer within *at_most* seconds.
         """
         due = None
         is_used = False
         started = self._clock.monotonic()
         try:
-            due = await self._next_due()
+            due = await self._next_due(at_most)
             if due is None:
                 return False
-            self._check_wait(due, at_most - (self._clock.monotonic() - started))
-            is_used = await self._wait_for(due)
+            left = at_most - (self._clock.monotonic() - started)
+            self._check_wait(due, left)
+            is_used = await self._wait_for(due, left)
             return is_used
         finally:
             if due is not None and not is_used and not self._is_paused:
@@ -100,8 +91,10 @@ class SharedTurns:
             if self._due and not self._wanted and not self._is_busy:
                 await self._give_back()
 
-    async def _next_due(self) -> float | None:
+    async def _next_due(self, at_most: float) -> float | None:
         """Return the time of the next turn; one question at a time, so that all processes get their turns."""
+        if self._access.is_alone and not self._due:
+            return self._clock.monotonic()
         self._wanted += 1
         try:
             async with self._asking:
@@ -110,7 +103,7 @@ class SharedTurns:
                 await self._give_late_ones_back()
                 if not self._due:
                     await self._sleep_until(self._last_due - self._lead)
-                if not self._due and (self._is_paused or not await self._ask_for_turns()):
+                if not self._due and (self._is_paused or not await self._ask_for_turns(at_most)):
                     return None
                 return self._due.popleft()
         finally:
@@ -122,25 +115,26 @@ class SharedTurns:
             detail = f"not sent: its turn in the shared limit is in {seconds:.3g} s"
             raise RateLimitError(detail=detail, retry_after=seconds)
 
-    async def _wait_for(self, due: float) -> bool:
+    async def _wait_for(self, due: float, at_most: float) -> bool:
         """Wait for a turn; return False if a process was asked to wait since it was given."""
         await self._sleep_until(due - self._lead)
-        async with self._checking:  # the others use the answer
-            if max(due, self._clock.monotonic()) - self.asked_at > FRESH_SECONDS + self._lead:
-                turns = await self._reserve(0)
-                self._pause(turns.wait)
+        if not self._access.is_alone:
+            await self._check_for_waits(due, at_most)
         await self._sleep_until(due)
         return not self._is_paused
 
-    async def refused(self, seconds: float) -> None:
-        """Tell the limiter that the service asked to wait for *seconds*."""
-        self._forget_turns()
-        if not self._is_alone:
-            await self._reach(lambda: self._limiter.refused(self._key, seconds))
+    async def _check_for_waits(self, due: float, at_most: float) -> None:
+        async with self._checking:  # the others use the answer
+            if max(due, self._clock.monotonic()) - self.asked_at > FRESH_SECONDS + self._lead:
+                turns = await self._reserve(0, at_most)
+                self._pause(turns.wait)
 
-    @property
-    def _is_alone(self) -> bool:
-        return self._clock.monotonic() < self._alone_until
+    async def refused(self, seconds: float, at_most: float) -> None:
+        """Tell the limiter that the service asked to wait for *seconds*; the call has *at_most* seconds left."""
+        self._forget_turns()
+        if not self._access.is_alone:
+            at_most = max(MIN_REPORT_SECONDS, at_most)
+            await self._access.ask(lambda: self._limiter.refused(self._key, seconds), at_most)
 
     @property
     def _is_paused(self) -> bool:
@@ -151,12 +145,12 @@ class SharedTurns:
         """Whether other calls follow those that are in flight."""
         return self._own.in_flight >= int(self._own.limit)
 
-    async def _ask_for_turns(self) -> bool:
+    async def _ask_for_turns(self, at_most: float) -> bool:
         """Ask for the turns of the calls that want one; a busy client, which used up the last ones, gets more."""
         most = self._wanted
         if self._is_busy and self._clock.monotonic() <= self._last_due + LATE_SECONDS:
             most = max(most, 2 * self._given)
-        turns = await self._reserve(most)
+        turns = await self._reserve(most, at_most)
         if turns.calls < 1:
             self._pause(max(turns.wait, FRESH_SECONDS))
             return False
@@ -176,16 +170,20 @@ class SharedTurns:
             self._forget_turns()
             self._own.pause(self._clock.monotonic() + seconds)
 
-    async def _reserve(self, most: int) -> Turns:
+    async def _reserve(self, most: int, at_most: float) -> Turns:
         turns = None
-        if not self._is_alone:
-            await self._report_rate()
+        if not self._access.is_alone:
+            await self._report_rate(at_most)
             started = self._clock.monotonic()
-            turns = await self._reach(lambda: self._ask(most))
+            turns = await self._access.ask(lambda: self._ask(most), at_most)
             self._note_answer(started)
         if turns is None:
             self.asked_at = self._clock.monotonic()
             self._is_measuring = False
+            if not self._access.is_alone:
+                raise RequestTimeoutError(
+                    f"not sent: the shared limiter did not answer within {at_most:.3g} s", sent=False
+                )
             return Turns(most)
         if turns.measure and not self._may_measure():
             return Turns(0, ASK_AGAIN_SECONDS)
@@ -213,12 +211,12 @@ class SharedTurns:
         _measuring[place] = self
         return True
 
-    async def _report_rate(self) -> None:
+    async def _report_rate(self, at_most: float) -> None:
         """Tell the limiter the rate that this process measured, if it was asked to."""
         rate = self._own.measured_rate(self._clock.monotonic()) if self._is_measuring else None
         if rate is not None:
             self._is_measuring = False
-            await self._reach(lambda: self._limiter.learned(self._key, rate))
+            await self._access.ask(lambda: self._limiter.learned(self._key, rate), at_most)
 
     async def _give_late_ones_back(self) -> None:
         """Give back the turns that a busy client asked for, and could not use."""
@@ -233,34 +231,10 @@ class SharedTurns:
         count = len(self._due) if count is None else count
         for _ in range(count):
             self._due.popleft()
-        if not self._spacing or self._is_alone:
+        if not self._spacing or self._access.is_alone:
             return
         with anyio.CancelScope(shield=True):  # a cancelled call gives its turn back, too
-            await self._reach(lambda: self._limiter.give_back(self._key, count))
-
-    async def _reach(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Ask the limiter; return None, and continue without it for some time, if it cannot be reached."""
-        try:
-            answer = await self._answer(call)
-        except InputError:  # it cannot work here, for example on trio
-            raise
-        except Exception as error:  # noqa: BLE001 (a limiter is an aid; its failures must not stop a call)
-            if not self._is_lost:
-                logger.warning("the shared limiter cannot be reached; this client uses its own: %s", describe(error))
-            self._is_lost = True
-            self._alone_until = self._clock.monotonic() + ALONE_SECONDS
-            return None
-        if self._clock.monotonic() > self._alone_until + QUIET_SECONDS:
-            self._is_lost = False
-        return answer
-
-    async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Ask the limiter, a second time if no answer came: the event loop may have been blocked for as long."""
-        if not self._is_lost:
-            with anyio.move_on_after(ANSWER_SECONDS):
-                return await call()
-        with anyio.fail_after(ANSWER_SECONDS):
-            return await call()
+            await self._access.ask(lambda: self._limiter.give_back(self._key, count), GIVE_BACK_SECONDS)
 
     async def _sleep_until(self, time: float) -> None:
         seconds = time - self._clock.monotonic()

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from functools import partial
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._redis import check_redis_url
 from segments_async._threads import run_sync
 from segments_async._validators import is_number
 from segments_async.bulk.journal import FileRow, ItemRow
-from segments_async.bulk.redis_errors import translated_errors
-from segments_async.errors import InputError
+from segments_async.bulk.redis_errors import redis_error, translated_errors
+from segments_async.errors import ConnectError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from redis import Redis
+
+    T = TypeVar("T")
 
 VERSION = "1"
 LEASE_SECONDS = 30.0
@@ -152,6 +155,7 @@ class RedisJournal:
         self._keys = _keys(prefix, name)
         self._lock, self._header, self._items, self._files = self._keys
         self._closed = Event()
+        self._is_open = False
         try:
             with translated_errors(self._name):
                 if not self._read_only:
@@ -163,6 +167,7 @@ class RedisJournal:
         except BaseException:
             self.close()
             raise
+        self._is_open = True
         if lease is not None:
             Thread(target=self._renew, args=(lease / 3,), daemon=True).start()
 
@@ -172,8 +177,8 @@ class RedisJournal:
         if not keys:
             return {}
         with translated_errors(self._name):
-            items = self._client.hmget(self._items, keys)
-            files = self._client.hmget(self._files, keys)
+            items = self._lasting(lambda: self._client.hmget(self._items, keys))
+            files = self._lasting(lambda: self._client.hmget(self._files, keys))
             return {
                 key: (_item(key, item), _file_rows(key, file))
                 for key, item, file in zip(keys, items, files, strict=True)
@@ -181,18 +186,22 @@ class RedisJournal:
 
     def write(self, items: Iterable[ItemRow], files: Iterable[FileRow]) -> None:
         """Record *items* and uploaded *files*, unless another run has taken the checkpoint over."""
+        files = list(files)
         with translated_errors(self._name):
             rows = [(3, row.key, json.dumps([_text(row.digest), row.status, row.uuid])) for row in items]
-            rows += [(4, key, value) for key, value in self._merged(files).items()]
+            rows += [(4, key, value) for key, value in self._lasting(lambda: self._merged(files)).items()]
             for start in range(0, max(1, len(rows)), _ROWS_PER_WRITE):
                 part = [value for row in rows[start : start + _ROWS_PER_WRITE] for value in row]
-                if not self._client.eval(_WRITE, 4, *self._keys, self._owner, self._lease_milliseconds, *part):
+                if not self._lasting(partial(self._write_rows, part)):
                     raise self._error(_LOST)
+
+    def _write_rows(self, rows: list[Any]) -> Any:
+        return self._client.eval(_WRITE, 4, *self._keys, self._owner, self._lease_milliseconds, *rows)
 
     def check_place(self) -> None:
         """Check that no other run has taken the checkpoint over."""
         with translated_errors(self._name):
-            if not self._read_only and self._client.get(self._lock) != self._owner.encode():
+            if not self._read_only and self._lasting(lambda: self._client.get(self._lock)) != self._owner.encode():
                 raise self._error(_LOST)
 
     def close(self) -> None:
@@ -250,6 +259,17 @@ class RedisJournal:
             key: json.dumps((json.loads(text) if text else {}) | changed[key])
             for key, text in zip(keys, known, strict=True)
         }
+
+    def _lasting(self, call: Callable[[], T]) -> T:
+        """Call again while the server restarts, at most until the lease has ended."""
+        deadline = time.monotonic() + (self._lease_milliseconds / 1000 if self._is_open else 0)
+        while True:
+            try:
+                return call()
+            except Exception as error:
+                is_passing = isinstance(redis_error(self._name, error), ConnectError)
+                if not is_passing or time.monotonic() > deadline or self._interrupted.wait(_POLL_SECONDS):
+                    raise
 
     def _error(self, problem: str) -> InputError:
         return InputError(f"{self._name} {problem}", path="checkpoint")

@@ -11,7 +11,13 @@ from anyio.lowlevel import current_token
 from attrs import define
 
 from segments_async.errors import InputError, NotFoundError
-from segments_async.fastapi._queue_store import QueueStore, QueueUnavailableError, entry, translated, upload_key
+from segments_async.fastapi._queue_store import (
+    QueueStore,
+    QueueUnavailableError,
+    entry,
+    readable,
+    upload_key,
+)
 from segments_async.fastapi._records import Record, serialize
 from segments_async.fastapi._runner import NotStartedError
 from segments_async.fastapi.uploads import UploadStatus
@@ -71,15 +77,16 @@ class QueueRunner:
             asyncio.get_running_loop()
         except RuntimeError:
             raise InputError("QueueBackend works on asyncio only, as redis-py does") from None
-        queue = self._queue = self._backend.queue()
-        self._store = QueueStore(queue.redis, self._backend.name, self._backend.takeover)
+        client = self._backend.client()
+        self._queue = self._backend.queue(client)
+        self._store = QueueStore(client, self._backend.name, self._backend.takeover)
         self._loop = current_token()
         try:
             yield
         finally:
             self._queue = self._store = self._loop = None
             with anyio.CancelScope(shield=True):
-                await queue.redis.aclose()
+                await client.aclose()
 
     async def start(self, kind: str, arguments: dict[str, Any], owner: str | None, id: str) -> UploadStatus:
         """Start an upload."""
@@ -133,10 +140,11 @@ class QueueRunner:
 
     def find_now(self, id: str) -> tuple[Record, UploadStatus]:
         """Return an upload, after a blocking read."""
-        self._require_store()
-        with self._backend.blocking_client() as client:
-            fields: Any = client.hgetall(upload_key(self._backend.name, id))
-        return _found(id, entry(id, fields))
+        with self._require_store().errors(), self._backend.blocking_client() as client:
+            pipeline: Any = client.pipeline(transaction=False)
+            (fields,) = pipeline.hgetall(upload_key(self._backend.name, id)).execute(raise_on_error=False)
+            found = entry(id, readable(fields))
+        return _found(id, found)
 
     async def all(self) -> list[tuple[Record, UploadStatus]]:
         """Return all uploads, the least recently started or ended first."""
@@ -145,7 +153,7 @@ class QueueRunner:
     async def _enqueue(self, id: str, run: int) -> None:
         assert self._queue is not None
         with suppress(QueueUnavailableError):  # it is stored, so a worker queues it
-            await translated(self._backend.enqueue(self._queue, id, run))
+            await self._require_store().reach(self._backend.enqueue(self._queue, id, run))
 
     def _require_store(self) -> QueueStore:
         if self._store is None:

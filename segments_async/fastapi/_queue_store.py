@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException
 
+from segments_async._caller_errors import describe
 from segments_async.fastapi._records import DAMAGED, ID, Record, parse, unreadable
 from segments_async.fastapi.uploads import UploadStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Iterable, Iterator, Mapping
 
     from redis.asyncio import Redis
 
@@ -28,6 +31,8 @@ logger: logging.Logger = logging.getLogger("segments_async")
 MAX_LOST = 5
 """Number of workers that may die while they run an upload; with the next one it fails, as it may be the cause."""
 LOST = "This upload was interrupted several times."
+QUIET_SECONDS = 60.0
+"""Seconds for which the same failure is not logged again."""
 
 _PRELUDE = """
 local upload, lease, ids, open, id = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]
@@ -71,7 +76,7 @@ _SCRIPTS = {
         return tonumber(get('run'))
     """,
     "forget": """
-        if is_open() then return 0 end
+        if redis.call('TYPE', upload).ok == 'hash' and is_open() then return 0 end
         redis.call('DEL', upload)
         redis.call('ZREM', ids, id)
         return 1
@@ -133,6 +138,8 @@ class QueueStore:
         self._client = client
         self._name = name
         self._milliseconds = round(takeover * 1000)
+        self._logged: dict[str, float] = {}
+        """When a failure was logged."""
         self._scripts = {name: client.register_script(_PRELUDE + text) for name, text in _SCRIPTS.items()}
 
     async def create(self, id: str, text: str) -> int:
@@ -169,32 +176,75 @@ class QueueStore:
 
     async def reclaim(self) -> list[tuple[str, int]]:
         """Return the runs that no worker has: those that wait, and those whose worker died."""
-        names = [name.decode() for name in await translated(self._client.smembers(f"{self._name}:open"))]
-        runs = [(name, int(await self._call("reclaim", name, MAX_LOST, LOST))) for name in names]
+        names = _ids(await self.reach(self._client.smembers(f"{self._name}:open")))
+        runs = [(name, await self._reclaim(name)) for name in names]
         return [(name, run) for name, run in runs if run]
+
+    async def _reclaim(self, id: str) -> int:
+        try:
+            return int(await self._call("reclaim", id, MAX_LOST, LOST))
+        except (QueueUnavailableError, TypeError):  # a damaged one does not stop the others
+            return 0
 
     async def find(self, id: str) -> tuple[Record, UploadStatus] | None:
         """Return an upload; None if there is none."""
-        return entry(id, await translated(self._client.hgetall(upload_key(self._name, id))))
+        (fields,) = await self._fields([id])
+        return entry(id, fields)
 
     async def parts(self, id: str) -> list[str]:
         """Return the names of the parts of an upload, which have a checkpoint each."""
-        text = await translated(self._client.hget(upload_key(self._name, id), "parts"))
-        return json.loads(text) if text else []
+        (fields,) = await self._fields([id])
+        try:
+            return [str(part) for part in json.loads(fields.get(b"parts", b"[]"))]
+        except (AttributeError, TypeError, ValueError):  # damaged
+            return []
 
     async def all(self) -> list[tuple[Record, UploadStatus]]:
         """Return all uploads, the least recently started or ended first."""
-        names = [name.decode() for name in await translated(self._client.zrange(f"{self._name}:ids", 0, -1))]
-        pipeline = self._client.pipeline(transaction=False)
-        for name in names:
-            pipeline.hgetall(upload_key(self._name, name))
-        found = await translated(pipeline.execute()) if names else []
-        entries = [entry(name, fields) for name, fields in zip(names, found, strict=True)]
+        names = _ids(await self.reach(self._client.zrange(f"{self._name}:ids", 0, -1)))
+        entries = [entry(name, fields) for name, fields in zip(names, await self._fields(names), strict=True)]
         return [one for one in entries if one is not None]
+
+    async def _fields(self, ids: list[str]) -> list[Any]:
+        """Return the fields of uploads; an exception for a key that contains something else."""
+        pipeline = self._client.pipeline(transaction=False)
+        for name in ids:
+            pipeline.hgetall(upload_key(self._name, name))
+        found = await self.reach(pipeline.execute(raise_on_error=False)) if ids else []
+        with self.errors():
+            return [readable(fields) for fields in found]
 
     async def _call(self, script: str, id: str, *arguments: Any) -> Any:
         keys = [upload_key(self._name, id), *(f"{self._name}:{name}" for name in (f"lease:{id}", "ids", "open"))]
-        return await translated(self._scripts[script](keys=keys, args=[id, *arguments]))
+        return await self.reach(self._scripts[script](keys=keys, args=[id, *arguments]))
+
+    async def reach(self, answer: Awaitable[Any]) -> Any:
+        """
+        Return what Redis answers.
+
+        Raises:
+            QueueUnavailableError: It does not, or it refuses the command.
+        """
+        with self.errors():
+            return await answer
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise QueueUnavailableError for an error of Redis, and log it."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 (of an extra)
+
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            self._log(describe(error))
+            raise QueueUnavailableError from error
+
+    def _log(self, reason: str) -> None:
+        now = time.monotonic()
+        self._logged = {text: at for text, at in self._logged.items() if now - at < QUIET_SECONDS}
+        if reason not in self._logged:
+            self._logged[reason] = now
+            logger.error("the queue of the uploads cannot be used: %s", reason)
 
 
 def upload_key(name: str, id: str) -> str:
@@ -202,10 +252,23 @@ def upload_key(name: str, id: str) -> str:
     return f"{name}:upload:{id}"
 
 
-def entry(id: str, fields: Mapping[bytes, bytes]) -> tuple[Record, UploadStatus] | None:
+def _ids(names: Iterable[bytes]) -> list[str]:
+    return [name.decode() for name in names if ID.fullmatch(name.decode(errors="replace"))]
+
+
+def readable(fields: Any) -> Any:
+    """Return an answer; raise it if it is an error, unless it says that the key contains something else."""
+    if isinstance(fields, Exception) and "WRONGTYPE" not in str(fields):
+        raise fields
+    return fields
+
+
+def entry(id: str, fields: Mapping[bytes, bytes] | Exception) -> tuple[Record, UploadStatus] | None:
     """Return an upload from the fields of its hash; None if there is none."""
     if not fields or not ID.fullmatch(id):
         return None
+    if isinstance(fields, Exception):
+        return _damaged(id, fields)
     try:
         record = parse(id, fields[b"record"].decode())
         status = UploadStatus(
@@ -216,9 +279,13 @@ def entry(id: str, fields: Mapping[bytes, bytes]) -> tuple[Record, UploadStatus]
             **json.loads(fields.get(b"progress", b"{}")),
         )
     except Exception as error:  # noqa: BLE001 (a server may contain anything)
-        logger.warning("%s is not a readable record: %r", id, error)
-        return unreadable(id, DAMAGED), UploadStatus(id=id, kind="", state="failed", detail=DAMAGED)
+        return _damaged(id, error)
     return record, status
+
+
+def _damaged(id: str, error: Exception) -> tuple[Record, UploadStatus]:
+    logger.warning("%s is not a readable record: %s", id, describe(error))
+    return unreadable(id, DAMAGED), UploadStatus(id=id, kind="", state="failed", detail=DAMAGED)
 
 
 def _progress(status: UploadStatus) -> str:
@@ -227,19 +294,3 @@ def _progress(status: UploadStatus) -> str:
 
 def _parts(parts: Iterable[str]) -> str:
     return json.dumps(sorted(parts))
-
-
-async def translated(answer: Awaitable[Any]) -> Any:
-    """
-    Return what Redis answers.
-
-    Raises:
-        QueueUnavailableError: It does not, or it refuses the command.
-    """
-    from redis.exceptions import RedisError  # noqa: PLC0415 (of an extra)
-
-    try:
-        return await answer
-    except (RedisError, OSError) as error:
-        logger.error("the queue of the uploads cannot be used: %r", error)  # noqa: TRY400 (the message suffices)
-        raise QueueUnavailableError from error

@@ -17,7 +17,7 @@ from segments_async.errors import InputError
 from segments_async.fastapi._groups import background_task_group
 from segments_async.fastapi._queue_store import QueueStore, QueueUnavailableError
 from segments_async.fastapi._work import run_work, unaccepted
-from segments_async.fastapi.queue import FUNCTION
+from segments_async.fastapi.queue import FUNCTION, WAIT_SECONDS
 from segments_async.fastapi.uploads import Upload
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ BEAT_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 30.0
 """Seconds that a stopping worker waits for its uploads to close their checkpoints."""
+_NEVER = 10**6
+"""
+Seconds after which the queue would cancel what it takes for dead: it does so with a job that another worker has just
+taken, and with all of them after a pause of the server. The lease says who runs an upload.
+"""
 _DEQUEUE_SECONDS = 5.0
 """Seconds after which a worker without work asks again, so that a dead connection is noticed."""
 
@@ -57,8 +62,9 @@ class Worker:
         self._kinds = kinds
         self._factory = factory
         self._max_running = max_running
-        self._queue = backend.queue()
-        self._store = QueueStore(self._queue.redis, backend.name, backend.takeover)
+        self._queue = backend.queue(backend.client(WAIT_SECONDS))
+        self._redis = backend.client()
+        self._store = QueueStore(self._redis, backend.name, backend.takeover)
         self._client: AsyncSegments | None = None
         self._reclaiming: asyncio.Task[None] | None = None
 
@@ -70,7 +76,7 @@ class Worker:
             "concurrency": self._max_running,
             "startup": self.start,
             "shutdown": self.stop,
-            "timers": {"sweep": max(1, int(self._backend.takeover / 2))},
+            "timers": {"sweep": max(1, int(self._backend.takeover / 2)), "abort": _NEVER},
             "dequeue_timeout": _DEQUEUE_SECONDS,
             "cancellation_hard_deadline_s": _STOP_SECONDS,
         }
@@ -89,6 +95,7 @@ class Worker:
             self._reclaiming.cancel()
         if self._client is not None:
             await self._client.__aexit__(None, None, None)
+        await self._redis.aclose()
 
     async def work(self, context: dict[str, Any], *, id: str, run: int) -> None:
         """Run an upload; nothing happens if it has ended, or if another worker runs it."""

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Response
 from fastapi.responses import StreamingResponse
 
 from segments_async.errors import InputError, NotFoundError
+from segments_async.fastapi._queue_store import QueueUnavailableError
 from segments_async.fastapi.uploads import ACTIVE, UploadStatus
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ STREAM_SECONDS = 30.0
 """Maximum duration of an event stream, so that open streams do not block a server shutdown; browsers reconnect."""
 HEARTBEAT_SECONDS = 10.0
 """Seconds without a change after which a stream sends a comment, to keep the connection open."""
+_UNAVAILABLE_SECONDS = 1.0
 # Proxies must forward each event at once, and unchanged.
 STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
@@ -116,9 +118,18 @@ async def _stream(source: Followed | UploadStatus, last_event_id: str | None) ->
             yield _event("progress", status)
             sent = _event_id(status)
         with anyio.move_on_after(min(HEARTBEAT_SECONDS, left)) as waiting:
-            await source.wait_for_change(status)
+            await _wait_for_change(source, status)
         if waiting.cancelled_caught:
             yield ": still here\n\n"
+
+
+async def _wait_for_change(source: Followed, status: UploadStatus) -> None:
+    """Wait also while the uploads cannot be read: a browser whose stream is answered with 503 does not reconnect."""
+    while True:
+        try:
+            return await source.wait_for_change(status)
+        except QueueUnavailableError:
+            await anyio.sleep(_UNAVAILABLE_SECONDS)
 
 
 def _event(name: str, status: UploadStatus) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from segments_async._redis import check_redis_url
 from segments_async._validators import is_number
@@ -13,11 +13,16 @@ from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     import redis
+    import redis.asyncio
     from saq.queue.redis import RedisQueue
 
+    C = TypeVar("C", redis.Redis, redis.asyncio.Redis)
+
 TAKEOVER_SECONDS = 30.0
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 5.0
 """Seconds after which a server that does not answer cannot be used."""
+WAIT_SECONDS = 30.0
+"""The same, of the calls with which a worker waits for work."""
 FUNCTION = "upload"
 """The name of the queue's function that runs an upload."""
 _ENDED_JOB_SECONDS = 60
@@ -61,24 +66,29 @@ class QueueBackend:
         self.name = name
         self.takeover = takeover
         self._url = url
-        self._options = {"socket_timeout": ANSWER_SECONDS, **options, "decode_responses": False}
+        self._options = {**options, "decode_responses": False}
 
     def __repr__(self) -> str:
         return f"QueueBackend(name={self.name!r})"  # the URL may contain a password
 
-    def queue(self) -> RedisQueue:
-        """Create the queue for one event loop; it connects at the first call."""
-        from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
+    def queue(self, client: redis.asyncio.Redis) -> RedisQueue:
+        """Create the queue for one event loop."""
         from saq.queue.redis import RedisQueue  # noqa: PLC0415 (of an extra)
 
-        return RedisQueue(Redis.from_url(self._url, **self._options), name=self.name)
+        return RedisQueue(client, name=self.name)
+
+    def client(self, seconds: float = ANSWER_SECONDS) -> redis.asyncio.Redis:
+        """Create a client for one event loop; it waits for *seconds* for an answer."""
+        from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
+
+        return _with_bytes(Redis.from_url(self._url, **{"socket_timeout": seconds, **self._options}))
 
     def blocking_client(self) -> redis.Redis:
         """Create a client whose calls block."""
         from redis import Redis  # noqa: PLC0415 (of an extra)
 
-        client: Redis = Redis.from_url(self._url, **self._options)
-        return client
+        client: Redis = Redis.from_url(self._url, **{"socket_timeout": ANSWER_SECONDS, **self._options})
+        return _with_bytes(client)
 
     def checkpoint(self, id: str, part: str) -> RedisCheckpoint:
         """Return the checkpoint of a part of an upload."""
@@ -97,3 +107,9 @@ class QueueBackend:
             id=id,
             run=run,
         )
+
+
+def _with_bytes(client: C) -> C:
+    """Return *client*, whose answers are bytes, whatever its URL says."""
+    client.connection_pool.connection_kwargs["decode_responses"] = False
+    return client

@@ -9,11 +9,17 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-from segments_async._redis import RedisClients
+from segments_async._redis import RedisClients, check_prefix
 from segments_async._wire.shared_rate import Turns, check_fixed_rate
 
 _SCRIPT = files(__package__).joinpath("shared_rate.lua").read_text(encoding="ascii")
 _SCRIPT_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+ANSWER_SECONDS = 0.9
+"""
+Seconds after which Redis does not answer, less than those for which a client waits: redis-py closes a connection whose
+answer is late, but not one whose start is cancelled.
+"""
 
 
 class RedisLimiter:
@@ -21,7 +27,7 @@ class RedisLimiter:
     Share the rate limit of the service with all processes that use the same Redis server.
 
     If the service asks one process to wait, all of them wait. Turns are spread evenly over time, and over the processes
-    that ask for them. If Redis cannot be reached, a client continues with its own limiter and logs a warning. It works
+    that ask for them. If Redis cannot be used, a client continues with its own limiter and logs a warning. It works
     on asyncio only.
 
     Example:
@@ -39,11 +45,14 @@ class RedisLimiter:
 
     Raises:
         ImportError: The extra ``redis`` is not installed.
-        InputError: *url* is not the URL of a Redis server, or *rate* is not a number from 0.000001, below 1e9.
+        InputError: *url* is not the URL of a Redis server, *rate* is not a number from 0.000001, below 1e9, or
+            *prefix* is not text.
     """
 
     def __init__(self, url: str, rate: float | None = None, *, prefix: str = "segments-limit:", **options: Any) -> None:
         check_fixed_rate(rate)
+        check_prefix(prefix)
+        options = {"socket_timeout": ANSWER_SECONDS, **options}
         self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._arguments = (url, rate, prefix, options)
         self._rate = rate
@@ -82,7 +91,7 @@ class RedisLimiter:
             return await self._run(client, step, key, value)
 
     async def _run(self, client: Any, step: str, key: str, value: float) -> Any:
-        from redis.exceptions import NoScriptError  # noqa: PLC0415 (of an extra)
+        from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError  # noqa: PLC0415 (of an extra)
 
         owner = f"{self._owner}-{os.getpid()}"  # a copy in a forked process is another one
         call = (1, self._prefix + key, step, owner, repr(value), repr(self._rate or 0), "")
@@ -90,6 +99,8 @@ class RedisLimiter:
             return await client.evalsha(_SCRIPT_SHA, *call)
         except NoScriptError:  # the first call of all, or Redis was restarted
             return await client.eval(_SCRIPT, *call)
+        except RedisTimeoutError as error:
+            raise TimeoutError(str(error)) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         url, rate, prefix, options = self._arguments

@@ -13,6 +13,7 @@ import pytest
 import redis
 from bulk_checks import names_on, samples
 from hypothesis import given, settings, strategies as st
+from redis_servers import RedisServer
 from waiting import cancel_once, wait_until
 
 from segments_async import AsyncSegments, BulkError, ConnectError, InputError
@@ -42,6 +43,29 @@ async def test_a_second_run_skips_what_is_done(client, flowers, checkpoint):
     assert first.counts == {"created": 30}
     assert second.counts == {"skipped": 30, "created": 10}
     assert [outcome.uuid for outcome in second.results[:30]] == [outcome.uuid for outcome in first.results]
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_a_server_that_restarts(client, flowers):
+    """The run waits for it, and records what was done meanwhile."""
+    with RedisServer() as server:
+        checkpoint = RedisCheckpoint(server.url, "flowers")
+
+        async def items():
+            for number, sample in enumerate(samples(40)):
+                if number == 20:
+                    server.stop()
+                    await anyio.sleep(0.3)
+                    thread = threading.Timer(0.5, server.start)
+                    thread.start()
+                yield sample
+            thread.join()
+
+        report = await client.samples.create_many(flowers, items(), checkpoint=checkpoint)
+        again = await client.samples.create_many(flowers, samples(40), checkpoint=checkpoint)
+    assert report.counts == {"created": 40}
+    assert again.counts == {"skipped": 40}
 
 
 @pytest.mark.anyio

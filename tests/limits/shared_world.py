@@ -203,7 +203,7 @@ class Process:
                 return True
             error = RateLimitError(detail="throttled", retry_after=wait)
             self.gate.failed(ticket, error)
-            await self.gate.notify_others(error)
+            await self.gate.notify_others(error, math.inf)
             return False
         finally:
             self.gate.leave(ticket)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
+import os
 import pickle
 import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
 import pytest_asyncio
 import redis
 from hypothesis import given, settings, strategies as st
+from redis_servers import RedisServer
 
 from segments_async import AsyncSegments, InputError, RateLimitError
+from segments_async._http import shared_access
 from segments_async._wire.shared_rate import SharedRate, Turns
 from segments_async.limits import RedisLimiter
 from segments_async.limits._redis import _SCRIPT
@@ -149,6 +155,157 @@ async def test_a_server_that_is_gone(sandbox, closed_port, caplog):
     [warning] = [record.message for record in caplog.records if "shared limiter" in record.message]
     assert "hunter2" not in warning
     assert "hunter2" not in repr(limiter)
+    await limiter.aclose()
+
+
+@pytest.fixture
+def restricted_url(redis_url):
+    """The URL of a user who may use other keys only."""
+    with redis.Redis.from_url(redis_url) as server:
+        server.acl_setuser("restricted", enabled=True, passwords="+hunter2", keys=["other:*"], commands=["+@all"])
+        yield redis_url.replace("redis://", "redis://restricted:hunter2@")
+        server.acl_deluser("restricted")
+
+
+async def log_of(sandbox, limiter, caplog):
+    """What is logged of two calls, which go through."""
+    async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=limiter) as client:
+        await client.users.me()
+        await client.users.me()
+    await limiter.aclose()
+    (text,) = [record.message for record in caplog.records if "shared limiter" in record.message]
+    assert "hunter2" not in caplog.text
+    return text
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_refuses(sandbox, redis_url, restricted_url, caplog):
+    """A warning says why; the calls go through."""
+    for url, reason in [
+        (restricted_url, "NoPermissionError"),
+        (restricted_url.replace("hunter2", "hunter22"), "AuthenticationError"),
+        (redis_url.removesuffix("0") + "99", "DB index is out of range"),
+    ]:
+        caplog.clear()
+        assert reason in await log_of(sandbox, RedisLimiter(url), caplog)
+
+
+@pytest.mark.asyncio
+async def test_a_key_that_contains_something_else(sandbox, redis_url, caplog):
+    prefix = f"{uuid.uuid4().hex}:"
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        async with AsyncSegments(
+            sandbox.api_key, base_url=sandbox.url, limiter=(limiter := RedisLimiter(redis_url, 100, prefix=prefix))
+        ) as client:
+            await client.users.me()
+        await limiter.aclose()
+        (key,) = await server.keys(f"{prefix}*")
+        await server.set(key, "no hash")
+    assert "WRONGTYPE" in await log_of(sandbox, RedisLimiter(redis_url, 100, prefix=prefix), caplog)
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+async def test_a_server_that_restarts_and_freezes(sandbox, caplog, monkeypatch):
+    """Calls go through meanwhile, and then share the limit again; each change is said once."""
+    monkeypatch.setattr(shared_access, "ALONE_SECONDS", 0.2)
+    monkeypatch.setattr(shared_access, "QUIET_SECONDS", 0)
+    caplog.set_level(logging.INFO, logger="segments_async")
+    with RedisServer() as server:
+        limiter = RedisLimiter(server.url, rate=1000)
+        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=limiter) as client:
+
+            async def call_until(text):
+                with anyio.fail_after(60):
+                    while text not in caplog.text:
+                        await client.users.me()
+                        await anyio.sleep(0.02)
+                caplog.clear()
+
+            await client.users.me()
+            for stop, start in [(server.stop, server.start), (server.freeze, server.thaw)]:
+                stop()
+                await call_until("cannot be used")
+                for _ in range(3):
+                    await client.users.me()
+                start()
+                await call_until("can be used again")
+        await limiter.aclose()
+
+
+@pytest.mark.parametrize("prefix", [None, 5, b"limit:", "\ud800"])
+def test_an_invalid_prefix(prefix):
+    with pytest.raises(InputError, match="expected text") as caught:
+        RedisLimiter("redis://localhost", prefix=prefix)
+    assert caught.value.path == "prefix"
+
+
+@pytest.mark.parametrize(
+    ("url", "options"), [("redis://localhost?sockettimeout=5", {}), ("redis://localhost", {"x": 1})]
+)
+def test_an_option_that_does_not_exist(url, options):
+    """It is refused at once, not taken for a server that cannot be reached."""
+    with pytest.raises(InputError, match="options of redis-py"):
+        RedisLimiter(url, **options)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("prefix", ["", "a b:", "ключ:", "{x}:", "\n\0"])
+async def test_any_text_is_a_prefix(redis_url, prefix):
+    limiter = RedisLimiter(redis_url, 100, prefix=prefix)
+    assert (await limiter.reserve(uuid.uuid4().hex, 3)).calls == 3
+    await limiter.aclose()
+
+
+async def reserve(limiter):
+    turns = await limiter.reserve("k", 2)
+    await limiter.aclose()
+    return turns.calls
+
+
+def test_several_event_loops(redis_url):
+    """One after the other, and two at the same time in threads, with one limiter."""
+    limiter = RedisLimiter(redis_url, 100, prefix=f"{uuid.uuid4().hex}:")
+    with ThreadPoolExecutor(2) as pool:
+        found = [anyio.run(reserve, limiter), *pool.map(lambda _: anyio.run(reserve, limiter), range(4))]
+    assert found == [2] * 5
+
+
+def test_a_fork_after_use(redis_url):
+    """The child has connections of its own, and counts as another process."""
+    limiter = RedisLimiter(redis_url, 100, prefix=f"{uuid.uuid4().hex}:")
+    assert anyio.run(reserve, limiter) == 2
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os._exit(anyio.run(reserve, limiter))
+        os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert anyio.run(reserve, limiter) == 2
+
+
+@pytest.mark.asyncio
+async def test_two_rates_for_one_key(redis_url):
+    """As while a new version is started: each takes its turns at its own rate, so the total is between them."""
+    prefix = f"{uuid.uuid4().hex}:"
+    slow, fast = (RedisLimiter(redis_url, rate, prefix=prefix) for rate in (50, 100))
+    waits = [(await limiter.reserve("k", 5)).wait for limiter in [slow, fast] * 10]
+    assert 20 * 5 / 100 < waits[-1] + 0.1 < 20 * 5 / 50
+    await slow.aclose()
+    await fast.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_full_memory(redis_url):
+    """The limit is still shared: the state replaces what is there."""
+    limiter = RedisLimiter(redis_url, 100, prefix=f"{uuid.uuid4().hex}:")
+    async with redis.asyncio.Redis.from_url(redis_url) as server:
+        await server.config_set("maxmemory", 1)
+        try:
+            turns = [await limiter.reserve("k", 10) for _ in range(3)]
+        finally:
+            await server.config_set("maxmemory", 0)
+    assert turns[-1].wait > 0.1
     await limiter.aclose()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import random
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -13,7 +15,8 @@ import trio.testing
 from rate_limited import RATE, Bucket, Unavailable
 
 from segments_async import AsyncSegments, Clock, InputError, RateLimitError, RequestTimeoutError, RetryPolicy
-from segments_async._http.shared_turns import ALONE_SECONDS, FRESH_SECONDS
+from segments_async._http.shared_access import ALONE_SECONDS
+from segments_async._http.shared_turns import FRESH_SECONDS
 from segments_async._wire.shared_rate import SharedRate, Turns
 
 
@@ -251,7 +254,7 @@ def test_an_answer_that_was_only_late_is_asked_for_again(caplog):
     late = Late(Shared(RATE).state)
     seconds, _ = put_by_several(Bucket(burst=50, latency=0.02), [late], 200)
 
-    assert not [record for record in caplog.records if "cannot be reached" in record.message]
+    assert not [record for record in caplog.records if "cannot be used" in record.message]
     assert seconds <= 200 / RATE + 1.5
 
 
@@ -279,10 +282,121 @@ def test_a_limiter_that_cannot_be_reached_costs_little(answer, caplog):
     with caplog.at_level(logging.WARNING, logger="segments_async"):
         seconds, _ = put_by_several(bucket, [lost], 1000)
 
-    warnings = [record.message for record in caplog.records if "cannot be reached" in record.message]
+    warnings = [record.message for record in caplog.records if "cannot be used" in record.message]
     assert len(warnings) == 1
     assert seconds <= 1.35 * (1000 - 50) / RATE
     assert 1 < lost.asked <= 2 * seconds / ALONE_SECONDS + 2
+
+
+class Silent(View):
+    """Answers, but not between two times; it counts the questions."""
+
+    def __init__(self, state, start, end):
+        self.state, self.questions, self.keys = state, 0, set()
+        self.silent = start, end
+        super().__init__(self, "a")
+
+    async def _reach(self, key):
+        start, end = self.silent
+        if start <= trio.current_time() < end:
+            self.questions += 1
+            await trio.sleep(end - trio.current_time())
+            raise ConnectionError("closed")
+        return await super()._reach(key)
+
+
+def messages(caplog):
+    return [record.message for record in caplog.records if record.message.startswith("the shared limiter")]
+
+
+@pytest.mark.parametrize("limit", ["max_wait", "cancelled"])
+def test_impatient_calls_of_a_limiter_that_does_not_answer(limit, caplog):
+    """None takes longer than it may. They fail for two seconds in total, and then go without the limiter."""
+    silent = Silent(SharedRate(RATE), 0, 60)
+    outcomes, reasons = [], set()
+
+    async def get(client):
+        started = trio.current_time()
+        try:
+            with trio.move_on_after(0.4 if limit == "cancelled" else math.inf):
+                await client.labels.get("u-1")
+                outcomes.append("done")
+        except RequestTimeoutError as error:
+            reasons.add(str(error))
+        assert trio.current_time() - started < 0.41
+
+    async def run():
+        async with connect(Bucket(burst=100, latency=0.005), silent) as client:
+            for _ in range(40):
+                await get(client.with_options(max_wait=0.4) if limit == "max_wait" else client)
+                await trio.sleep(1)
+
+    in_virtual_time(run)
+    failed = 40 - len(outcomes)
+    assert all("shared limiter" in reason for reason in reasons)
+    assert failed == 5 if limit == "max_wait" else 5 <= failed <= 12
+    assert messages(caplog) == ["the shared limiter cannot be used; this client uses its own: no answer within 1 s"]
+
+
+def test_a_limiter_that_comes_back(caplog):
+    """Both are said once; meanwhile only the call that asks again waits for an answer."""
+    caplog.set_level(logging.INFO, logger="segments_async")
+    silent = Silent(SharedRate(RATE), 5, 30)
+    done_at = []
+
+    async def work(client):
+        while trio.current_time() < 40:
+            await client.labels.get("u-1")
+            done_at.append(trio.current_time())
+            await trio.sleep(0.25)
+
+    async def run():
+        async with connect(Bucket(burst=50, latency=0.005), silent) as client, trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(work, client)
+
+    in_virtual_time(run)
+    meanwhile = [time for time in done_at if 8 <= time < 30]
+    assert max(later - time for time, later in pairwise(meanwhile)) < 0.5
+    assert silent.state.due > 39
+    assert messages(caplog) == [
+        "the shared limiter cannot be used; this client uses its own: no answer within 1 s",
+        "the shared limiter can be used again",
+    ]
+
+
+def test_a_limiter_that_comes_and_goes_does_not_fill_the_log(caplog):
+    caplog.set_level(logging.INFO, logger="segments_async")
+
+    class Unsteady(View):
+        async def _reach(self, key):
+            if trio.current_time() % 12 < 6:
+                raise ConnectionError("no route to host")
+            return await super()._reach(key)
+
+    async def run():
+        async with connect(Bucket(burst=50, latency=0.005), Unsteady(Shared(RATE), "a")) as client:
+            while trio.current_time() < 115:
+                await client.labels.get("u-1")
+                await trio.sleep(0.5)
+
+    in_virtual_time(run)
+    assert len(messages(caplog)) == 4
+
+
+def test_a_refusal_is_told_within_the_time_of_its_call():
+    """Also if the limiter does not answer: the call does not wait for it."""
+    silent = Silent(SharedRate(RATE), 0.2, 60)
+    bucket = Bucket(burst=1, latency=0.3, whole_seconds=True)
+
+    async def run():
+        async with connect(bucket, silent, retry=RetryPolicy(total=1)) as client:
+            for _ in range(2):
+                with anyio.move_on_after(30), contextlib.suppress(RateLimitError, RequestTimeoutError):
+                    await client.labels.get("u-1")
+            return trio.current_time()
+
+    assert in_virtual_time(run) < 3.5
 
 
 @pytest.mark.parametrize(
@@ -290,7 +404,7 @@ def test_a_limiter_that_cannot_be_reached_costs_little(answer, caplog):
 )
 def test_an_answer_that_makes_no_sense_is_not_followed(answer, caplog):
     put_by_several(Bucket(burst=50, latency=0.02), [Lost(answer)], 20)
-    assert [record.message for record in caplog.records if "cannot be reached" in record.message]
+    assert [record.message for record in caplog.records if "cannot be used" in record.message]
 
 
 def test_a_limiter_without_turns_is_not_asked_all_the_time():

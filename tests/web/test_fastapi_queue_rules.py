@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import uuid
 from contextlib import asynccontextmanager
 
@@ -15,8 +16,8 @@ from saq import Worker
 from waiting import until
 
 from segments_async import AsyncSegments, InputError, NotFoundError
-from segments_async.fastapi import QueueBackend, Upload, UploadJobs, lifespan
-from segments_async.fastapi._queue_store import LOST, MAX_LOST, QueueStore
+from segments_async.fastapi import QueueBackend, Upload, UploadJobs, _routes, lifespan
+from segments_async.fastapi._queue_store import LOST, MAX_LOST, QueueStore, QueueUnavailableError
 from segments_async.fastapi._records import Record, serialize
 from segments_async.fastapi.uploads import UploadStatus
 
@@ -211,6 +212,22 @@ async def test_a_lease_that_is_lost(site, store, client, backend):
         assert await client.get(f"{backend.name}:lease:{name}") == b"another"
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # of saq
+@pytest.mark.asyncio
+async def test_what_the_queue_takes_for_dead_goes_on(site, backend):
+    """As after a pause of the server, or when it sweeps a job that a worker has just taken."""
+    async with site.app.router.lifespan_context(site.app), site.worker() as worker:
+        name = (await site.jobs.start("waits")).id
+        await until(lambda: site.jobs.status(name).done == 1)
+        (job,) = worker.job_task_contexts
+        await worker.queue.abort(job, error="swept")
+        await asyncio.sleep(0)
+        for _ in range(3):
+            await worker.abort(worker.timers["abort"])
+        site.held.set()
+        await until(lambda: site.jobs.status(name).state == "done")
+
+
 def waits_of(site):
     """The events for which the upload function waits."""
     return site.held._waiters
@@ -221,25 +238,110 @@ async def test_a_kind_that_this_version_does_not_have(site, store, backend):
     """It fails with the reason, and can be resumed by another version."""
     async with site.app.router.lifespan_context(site.app), site.worker():
         name = await create(store)
-        queue = backend.queue()
-        await backend.enqueue(queue, name, 1)
-        await queue.disconnect()
+        async with backend.client() as client:
+            await backend.enqueue(backend.queue(client), name, 1)
         await until(lambda: site.jobs.status(name).state == "failed")
         assert "kind 'boxes'" in site.jobs.status(name).detail
         with pytest.raises(InputError, match="boxes"):
             await site.jobs.resume(name)
 
 
-def test_a_server_that_cannot_be_reached(closed_port, sandbox):
-    """The application starts, and answers 503."""
-    backend = QueueBackend(f"redis://:secret@127.0.0.1:{closed_port}", retry=None)
-    jobs = UploadJobs(backend)
+ID = "0" * 32
+ROUTES = [("GET", "/"), ("GET", f"/{ID}"), ("GET", f"/{ID}/events"), ("POST", f"/{ID}/resume"), ("DELETE", f"/{ID}")]
+
+
+def answers(url, sandbox):
+    """The statuses of all routes, and of the calls that have none, with their texts."""
+    jobs = UploadJobs(QueueBackend(url))
+
+    @jobs.kind
+    async def nothing(upload: Upload, client: AsyncSegments) -> None: ...
+
     app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(sandbox.api_key, base_url=sandbox.url)))
     app.include_router(jobs)
+    app.add_api_route("/now/x", lambda: jobs.status(ID))
+
+    @app.post("/start/x")
+    async def start() -> UploadStatus:
+        return await jobs.start(nothing)
+
     with TestClient(app) as web:
-        answer = web.get("/")
-    assert answer.status_code == 503
-    assert "secret" not in answer.text
+        found = [web.request(*route) for route in [*ROUTES, ("GET", "/now/x"), ("POST", "/start/x")]]
+    return {answer.status_code for answer in found}, "".join(answer.text for answer in found)
+
+
+def test_a_server_that_cannot_be_reached(closed_port, sandbox, caplog):
+    """The application starts, and answers 503; each reason is logged once, without the password."""
+    statuses, text = answers(f"redis://:secret@127.0.0.1:{closed_port}", sandbox)
+    assert statuses == {503}
+    assert "secret" not in text + caplog.text
+    assert len([one for one in caplog.records if "cannot be used" in one.message]) <= 2  # two clients word it
+
+
+def test_a_server_that_refuses(redis_url, sandbox, caplog):
+    """A database that does not exist; likewise a wrong password, or a user that is allowed too little."""
+    assert answers(redis_url.removesuffix("0") + "99", sandbox)[0] == {503}
+    assert "DB index is out of range" in caplog.text
+
+
+def test_a_server_that_does_not_answer(sandbox, caplog):
+    """Such as one that is frozen: each call ends."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        statuses, _ = answers(f"redis://127.0.0.1:{silent.getsockname()[1]}?socket_timeout=0.1", sandbox)
+    assert statuses == {503}
+    assert "TimeoutError" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_an_outage_does_not_end_the_events(site, store, monkeypatch):
+    """A browser whose stream is answered with 503 would not reconnect."""
+    monkeypatch.setattr(_routes, "_UNAVAILABLE_SECONDS", 0.01)
+    async with site.app.router.lifespan_context(site.app):
+        name = (await site.jobs.start("waits")).id
+        outage = iter([QueueUnavailableError(), QueueUnavailableError()])
+
+        async def find(self, id, find=QueueStore.find):
+            if seen and (failure := next(outage, None)) is not None:
+                raise failure
+            return await find(self, id)
+
+        monkeypatch.setattr(QueueStore, "find", find)
+        seen = []
+        async for event in _routes._stream(site.jobs._runner.follow(name, site.jobs.status(name)), None):
+            seen.append(event)
+            if len(seen) == 2:
+                await store.cancel(name)
+        assert "event: end" in seen[-1]
+        assert next(outage, None) is None
+
+
+@pytest.mark.asyncio
+async def test_damaged_uploads_do_not_harm_the_others(store, client, backend):
+    """Each is listed and can be forgotten, whatever another program wrote; the others are queued again."""
+    good, odd, text = [await create(store) for _ in range(3)]
+    await client.hset(f"{backend.name}:upload:{odd}", mapping={"run": "x", "parts": "5", "progress": "[1]"})
+    await client.set(f"{backend.name}:upload:{text}", "no hash")
+    await client.sadd(f"{backend.name}:open", b"\xff")
+    await client.zadd(f"{backend.name}:ids", {b"\xff": 1})
+
+    assert await store.reclaim() == [(good, 1)]
+    assert {record.id: record.unreadable for record, _ in await store.all()} == {good: False, odd: True, text: True}
+    assert (await store.find(text))[1].state == "failed"
+    assert await store.parts(odd) == await store.parts(text) == []
+    assert await store.forget(text)
+    assert await store.find(text) is None
+
+
+@pytest.mark.asyncio
+async def test_text_answers_of_the_url(redis_url):
+    """An option of the URL does not change what the queue reads."""
+    backend = QueueBackend(f"{redis_url}?decode_responses=true", name=uuid.uuid4().hex)
+    async with backend.client() as client:
+        store = QueueStore(client, backend.name, backend.takeover)
+        name = await create(store)
+        assert [record.id for record, _ in await store.all()] == [name]
+    with backend.blocking_client() as client:
+        assert client.hget(f"{backend.name}:upload:{name}", "state") == b"queued"
 
 
 def test_trio(backend, sandbox):
@@ -254,6 +356,8 @@ def test_bad_arguments(redis_url):
     """Each is refused before anything is sent, and no password is shown."""
     with pytest.raises(InputError, match="url"):
         QueueBackend("http://:secret@localhost")
+    with pytest.raises(InputError, match="url"):
+        QueueBackend("redis://localhost", socket_timeot=5)
     with pytest.raises(InputError, match="takeover"):
         QueueBackend(redis_url, takeover=0.5)
     with pytest.raises(InputError, match="name"):

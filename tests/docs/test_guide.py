@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from doc_pages import blocks_of, on_sandbox
+from doc_pages import blocks_of, on_sandbox, text_of
+
+from segments_async import Label, Sample, TaskType
 
 PAGES = (
     "index",
@@ -22,6 +24,16 @@ PAGES = (
 )
 """Pages whose blocks need no preparation; each of the others has a test of its own."""
 PROMISE = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
+
+
+def test_table_of_task_types():
+    """It has every task type, and names the properties of samples and labels that return its models."""
+    rows = [row.split(" | ") for row in text_of("docs/datasets.md").splitlines() if row.startswith("| `")]
+    listed = [name for row in rows for name in re.findall(r"`([\w-]+)`", row[0])]
+    assert sorted(listed) == sorted(TaskType)[1:]
+    for row in rows:
+        for model, cell in ((Sample, row[3]), (Label, row[4])):
+            assert isinstance(getattr(model, cell.strip("`")), property)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -89,7 +89,7 @@ def test_blocks_that_are_tests(run_pytest):
     blocks = [block for block in blocks_of("docs/testing.md") if block[0] == "#"]
     outcomes, output = run_pytest({block.splitlines()[0].removeprefix("# "): block for block in blocks})
 
-    assert outcomes == {"passed": 2 * 6 + 2}, output
+    assert outcomes == {"passed": 2 * 6 + 3}, output
 
 
 def test_scale(run_page, redis_url, monkeypatch):

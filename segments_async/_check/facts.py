@@ -110,5 +110,10 @@ class CheckReport:
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report as a JSON file."""
+        """
+        Write the report as a JSON file.
+
+        Args:
+            path: Where to write; a file that exists is replaced.
+        """
         Path(path).write_text(json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -137,7 +137,17 @@ class ReleaseFile(NeedsAsyncWith):
     def select(
         self, sample_filter: SampleFilter, *, shard: tuple[int, int] = (0, 1), on_error: OnError = "raise"
     ) -> ReleaseSamples:
-        """Iterate over every *count*-th of the samples that pass a filter, as ``shard=(index, count)``."""
+        """
+        Iterate over every *count*-th of the samples that pass a filter, as ``shard=(index, count)``.
+
+        Args:
+            sample_filter: Which samples to take.
+            shard: ``(index, count)``: every *count*-th of them, from the one at *index*, from 0.
+            on_error: ``"skip"`` leaves out a sample that does not decode.
+
+        Returns:
+            An iterator over the samples.
+        """
         if self._closed:
             raise ClientStateError("this release file is closed; open it again")
         check_on_error(on_error)
@@ -154,6 +164,9 @@ class ReleaseFile(NeedsAsyncWith):
 
                 summary = await release.summary()
                 print(summary.labelsets["ground-truth"].statuses)
+
+        Returns:
+            The counts.
 
         Raises:
             DecodeError: The file is damaged.

@@ -196,7 +196,12 @@ class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
         return Prefetch(self._fetch, self._per_page, pages, self._reset_skipped, self._tracking)
 
     async def first(self) -> T | None:
-        """Fetch only the first row; None if the list is empty."""
+        """
+        Fetch only the first row; None if the list is empty.
+
+        Returns:
+            The row, or None.
+        """
         async for page in self._iterate(None if self._per_page is None else 1, 1):
             return page[0]
         return None

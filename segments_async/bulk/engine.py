@@ -106,7 +106,12 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         return self._report
 
     async def collect(self) -> BulkReport[T]:
-        """Run to the end and return the report."""
+        """
+        Run to the end and return the report.
+
+        Returns:
+            The report of all outcomes.
+        """
         if self._settings.keep == "failures" and self._settings.on_outcome is None:
             self._operation.needs_values = False  # no success is kept or passed on
         async with self:

@@ -117,6 +117,9 @@ def mismatch(array: npt.ArrayLike, annotations: Annotations) -> Mismatch:
         array: Height x width: each pixel's annotation id.
         annotations: As for `semantic`.
 
+    Returns:
+        The ids that are only in one of the two.
+
     Raises:
         InputError: An id is invalid, or two annotations have the same id.
     """

@@ -147,6 +147,9 @@ def from_masks(masks: Iterable[npt.ArrayLike], ids: Sequence[int] | None = None)
         masks: Boolean masks of equal shape, height x width each: true where the object is. May be an iterator.
         ids: The objects' ids; by default 1, 2, 3 and so on.
 
+    Returns:
+        The ids, height x width; 0 where no mask is true.
+
     Raises:
         InputError: There are no masks, a mask is not boolean or has another shape, or the number of ids differs.
     """

@@ -66,6 +66,16 @@ class FileSample:
         ...     ["0.png", "1.png"],
         ...     lambda assets: {"frames": [{"image": {"url": asset.url}} for asset in assets]},
         ... )
+
+    Args:
+        name: Unique in its dataset.
+        files: The file or files to upload: paths, bytes, open binary files; an `Asset` is already uploaded.
+        attributes: A function that creates the attributes from the list of uploaded files; not needed for one image.
+        metadata: Your own metadata, by key.
+        priority: Priority in the labelling queue: higher comes first; 0 if not given.
+        assigned_labeler: Username of the labeler it is assigned to.
+        assigned_reviewer: Username of the reviewer it is assigned to.
+        readme: Markdown text, displayed next to the sample.
     """
 
     name: str

@@ -154,6 +154,10 @@ class SampleUpdate(_Change):
         >>> SampleUpdate("602a3eec-a61c-4a77-9fcc-3037ce5e9606", priority=10, assigned_labeler=None).changes
         {'priority': 10, 'assigned_labeler': None}
 
+    Args:
+        uuid: The sample to change.
+        changes: Keys of `SampleChanges`.
+
     Raises:
         TypeError: A keyword argument is unknown.
     """
@@ -177,6 +181,11 @@ class LabelUpdate(_Change):
     Example:
         >>> LabelUpdate("602a3eec-a61c-4a77-9fcc-3037ce5e9606", label_status="REVIEWED").changes
         {'label_status': 'REVIEWED'}
+
+    Args:
+        sample_uuid: The sample whose label to change.
+        labelset: None uses the labelset of the call.
+        changes: Keys of `LabelChanges`.
 
     Raises:
         TypeError: A keyword argument is unknown.

@@ -108,6 +108,9 @@ class ImageVectorAnnotation(Annotation):
             category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
             track_id: In sequences, identifies the object in all frames.
+
+        Returns:
+            The annotation.
         """
         (left, right), (top, bottom) = (sorted(pair) for pair in zip(corner, opposite, strict=True))
         return cls(
@@ -145,6 +148,9 @@ class ImageVectorAnnotation(Annotation):
             category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
             track_id: In sequences, identifies the object in all frames.
+
+        Returns:
+            The annotation.
         """
         return cls(
             id=id,

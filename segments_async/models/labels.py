@@ -117,6 +117,13 @@ class LabelPut(Model):
         >>> box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56], [90, 34]]}
         >>> LabelPut("602a3eec-a61c-4a77-9fcc-3037ce5e9606", {"annotations": [box]}, score=0.9).score
         0.9
+
+    Args:
+        sample_uuid: The sample to label.
+        attributes: The label itself: a model, or JSON.
+        labelset: None uses the labelset of the call.
+        label_status: One of `LabelStatus`; None sets PRELABELED.
+        score: Confidence of a prediction.
     """
 
     sample_uuid: str
@@ -138,6 +145,15 @@ class BitmapPut:
 
     Example:
         >>> BitmapPut("602a3eec-a61c-4a77-9fcc-3037ce5e9606", [[0, 1]], [{"id": 1, "category_id": 7}]).score
+
+    Args:
+        sample_uuid: The sample to label.
+        array: Height x width: the annotation id of each pixel, 0 if unlabelled; or an `Asset`, once uploaded.
+        annotations: The objects of the ids: models, or mappings with ``id``, ``category_id`` and ``attributes``.
+        labelset: None uses the labelset of the call.
+        image_attributes: Values of the attributes of the whole image, by name.
+        label_status: One of `LabelStatus`; None sets PRELABELED.
+        score: Confidence of a prediction.
     """
 
     sample_uuid: str

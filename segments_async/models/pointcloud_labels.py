@@ -244,6 +244,9 @@ class PointcloudVectorAnnotation(Annotation):
             category_id: `TaskAttributeCategory.id` of its category.
             attributes: Values of the category's attributes, by name.
             track_id: In sequences, identifies the object in all frames.
+
+        Returns:
+            The annotation.
         """
         return cls(
             id=id,

@@ -62,6 +62,15 @@ class SampleCreate(Model):
         >>> violet = ImageSampleAttributes.from_url("https://example.com/violet.jpg")
         >>> SampleCreate("violet.jpg", violet, metadata={"city": "London"}, priority=10).name
         'violet.jpg'
+
+    Args:
+        name: Unique in its dataset.
+        attributes: The data to label: a model, or JSON.
+        metadata: Your own metadata, by key.
+        priority: Priority in the labelling queue: higher comes first; 0 if not given.
+        assigned_labeler: Username of the labeler it is assigned to.
+        assigned_reviewer: Username of the reviewer it is assigned to.
+        readme: Markdown text, displayed next to the sample.
     """
 
     name: str

@@ -50,6 +50,9 @@ class CameraRotation:
 
         Args:
             own: The rotation in `CameraExtrinsics`.
+
+        Returns:
+            The rotation of the camera in the world.
         """
         matrix = rotation_matrix(own)
         return quaternion(rotation_matrix(self.rotation) @ (matrix.T if self.inverted else matrix))

@@ -183,6 +183,9 @@ class Datasets(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             changes: Keys of `DatasetChanges`; None is sent as null. A new `name` changes the dataset's path.
 
+        Returns:
+            The dataset as it is now.
+
         Raises:
             AuthorizationError: The key may read this dataset but not manage it.
             TypeError: A keyword is not a field of `DatasetChanges`.
@@ -302,6 +305,9 @@ class Datasets(Resource):
                 ``on_outcome``, ``dry_run``; for the samples and for the labels. The *checkpoint* records labels;
                 samples that exist are found by their names.
 
+        Returns:
+            One outcome for each image and each label, and what was left out.
+
         Raises:
             InputError: The file cannot be recognized, the dataset has none of its categories, or has a task type that
                 the file cannot be converted to. Nothing is sent.
@@ -357,6 +363,9 @@ class Datasets(Resource):
             user: A username.
             role: What the user may do: one of `Role`.
 
+        Returns:
+            The collaborator.
+
         Raises:
             CollaboratorError: This user is already a collaborator, or cannot become one.
         """
@@ -390,6 +399,9 @@ class Datasets(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             user: A username.
             role: What the user may do: one of `Role`.
+
+        Returns:
+            The collaborator with the new role.
 
         Raises:
             NotFoundError: This user is not a collaborator, or there is no such dataset.

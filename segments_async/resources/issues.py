@@ -93,6 +93,9 @@ class Issues(Resource):
             uuid: The issue.
             changes: Keys of `IssueChanges`; None is sent as null.
 
+        Returns:
+            The issue as it is now.
+
         Raises:
             AuthorizationError: The key's user may not manage this dataset.
             NotFoundError: There is no such issue.

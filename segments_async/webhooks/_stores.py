@@ -55,13 +55,31 @@ class MessageIds(Protocol):
     """
 
     def claim(self, message_id: str, /) -> Claim | Awaitable[Claim]:
-        """Lease *message_id*, in one atomic step, unless it is leased already or done; return what it was."""
+        """
+        Lease *message_id*, in one atomic step, unless it is leased already or done; return what it was.
+
+        Args:
+            message_id: The ``svix-id`` of a webhook.
+
+        Returns:
+            What the message was before: new, leased or done.
+        """
 
     def finish(self, message_id: str, /) -> object:
-        """Mark *message_id* as done."""
+        """
+        Mark *message_id* as done.
+
+        Args:
+            message_id: The ``svix-id`` of a webhook.
+        """
 
     def release(self, message_id: str, /) -> object:
-        """End the lease of *message_id*, because its processing failed; one that is done stays done."""
+        """
+        End the lease of *message_id*, because its processing failed; one that is done stays done.
+
+        Args:
+            message_id: The ``svix-id`` of a webhook.
+        """
 
 
 @define
@@ -121,6 +139,12 @@ class ReplayGuard:
         Example:
             >>> ReplayGuard().claim("msg_1")
             <Claim.NEW: 'new'>
+
+        Args:
+            message_id: The ``svix-id`` of a webhook.
+
+        Returns:
+            What the message was before: new, leased or done.
         """
         with self._lock:
             now = self._clock()
@@ -140,6 +164,9 @@ class ReplayGuard:
 
         Example:
             >>> ReplayGuard().finish("msg_1")
+
+        Args:
+            message_id: The ``svix-id`` of a webhook.
         """
         with self._lock:
             self._remember(message_id, _Message(self._clock(), done=True))
@@ -150,6 +177,9 @@ class ReplayGuard:
 
         Example:
             >>> ReplayGuard().release("msg_1")
+
+        Args:
+            message_id: The ``svix-id`` of a webhook.
         """
         with self._lock:
             message = self._messages.get(message_id)

@@ -218,6 +218,9 @@ class Labels(Resource):
             bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
                 ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
                 ``on_outcome``, ``dry_run``.
+
+        Returns:
+            A context manager, whose value yields the outcomes.
         """
         settings = BulkSettings.from_options(bulk)
         return BulkStream(PutLabels(self._session, labelset, settings, dataset=dataset), labels, settings)

@@ -325,6 +325,9 @@ class Releases(Resource):
             source: As in `open`.
             name: As in `open`.
 
+        Returns:
+            The counts.
+
         Raises:
             DecodeError: The file is not a release; or as in `open`.
         """

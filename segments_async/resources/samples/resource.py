@@ -280,6 +280,9 @@ class Samples(Resource):
             uuid: The sample.
             changes: Keys of `SampleChanges`; None is sent as null, which unassigns.
 
+        Returns:
+            The sample as it is now.
+
         Raises:
             NotFoundError: There is no such sample.
             TypeError: A keyword is not a field of `SampleChanges`.

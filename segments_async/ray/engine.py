@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 try:
     import ray
     import ray.data
+    from ray.data.context import DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S
 except ImportError as _error:
     raise ImportError(
         f'segments_async.ray needs an extra: pip install "segments-async[ray]" ({_error})', name=_error.name
@@ -18,6 +19,8 @@ from segments_async.errors import SegmentsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from ray.data import DataContext
 
 TESTED = ("2.60",)
 """The minor versions of Ray that the tests run with."""
@@ -49,6 +52,23 @@ def errors_of_workers() -> Iterator[None]:
         if found is None:
             raise
         raise found from error
+
+
+@contextmanager
+def without_time_limit(context: DataContext) -> Iterator[None]:
+    """
+    Let an execution take as long as the service makes it wait.
+
+    Ray ends one in which no block is finished for half an hour; at the service's rate limit, a large block takes hours.
+    A limit that the user set remains.
+    """
+    limit = context.execution_no_progress_timeout_s
+    if limit == DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S:
+        context.execution_no_progress_timeout_s = -1
+    try:
+        yield
+    finally:
+        context.execution_no_progress_timeout_s = limit
 
 
 def _original(error: BaseException | None) -> SegmentsError | None:

@@ -16,7 +16,7 @@ from segments_async.errors import InputError
 from segments_async.models import Dataset as SegmentsDataset
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.ray.blocks import BlockWriter, LabelRows, RowsOf, SampleRows
-from segments_async.ray.engine import errors_of_workers, run_on_worker
+from segments_async.ray.engine import errors_of_workers, run_on_worker, without_time_limit
 from segments_async.ray.options import ClientOptions
 from segments_async.ray.report import DistributedReport, result_of
 from segments_async.ray.worker import WorkerClient
@@ -179,7 +179,8 @@ def put_labels(
             outcomes = put_labels(predictions, labelset="predictions")
             outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
 
-    Labels are put whenever the Dataset is executed; keep it with ``materialize()`` to use it twice.
+    Labels are put whenever the Dataset is executed, also by ``schema()`` and ``count()``. To use it twice, keep it with
+    ``materialize()``.
 
     Args:
         rows: As in `write_labels`, like the other arguments.
@@ -298,7 +299,7 @@ def _mapped(
 def _write(results: Dataset, limit: int | None, on_error: OnError) -> DistributedReport:
     """Execute the job, and merge its results as they arrive, until it has to stop."""
     report, started = DistributedReport(), time.monotonic()
-    with errors_of_workers():
+    with errors_of_workers(), without_time_limit(results.context):
         for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
             for pickled in batch.column("result").to_pylist():
                 report.merge(result_of(pickled))

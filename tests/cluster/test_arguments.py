@@ -16,7 +16,7 @@ import anyio
 import pyarrow as pa
 import ray
 from flowers import DATASET
-from ray.data.context import ShuffleStrategy
+from ray.data.context import DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S, ShuffleStrategy
 
 from segments_async import AsyncSegments, AuthenticationError, InputError, RateLimitError
 from segments_async._wire.shared_rate import Turns
@@ -31,7 +31,7 @@ from segments_async.ray import (
     write_samples,
 )
 from segments_async.ray.blocks import BlockWriter, SampleRows
-from segments_async.ray.engine import check_version, errors_of_workers
+from segments_async.ray.engine import check_version, errors_of_workers, without_time_limit
 from segments_async.ray.limiter import RateActor
 from segments_async.ray.sources import PageSource, ReleaseShards, ReleaseSource, learn_list
 from segments_async.resources.samples.page_range import SampleList
@@ -155,6 +155,15 @@ def test_errors_arrive_as_what_they_are(wrapped):
 def test_other_errors_stay():
     with pytest.raises(ZeroDivisionError), errors_of_workers():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("limit", [DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S, 60.0])
+def test_a_write_may_take_longer_than_rays_half_an_hour(limit):
+    """Unless the user has set a limit."""
+    context = SimpleNamespace(execution_no_progress_timeout_s=limit)
+    with without_time_limit(context):
+        assert context.execution_no_progress_timeout_s == (limit if limit == 60 else -1)
+    assert context.execution_no_progress_timeout_s == limit
 
 
 def test_the_actor_follows_the_rules():

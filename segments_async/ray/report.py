@@ -104,7 +104,7 @@ class DistributedReport(BulkReport[Any]):
                 report = write_labels(report.retry_rows, labelset="predictions")
 
     `failures` and `results` have what did not succeed, 10,000 outcomes at most; `Outcome.index` is a position in a
-    block. `exhausted` says whether all rows are counted: after a stop, those of blocks that were not finished are not.
+    block. `exhausted` says whether all rows are counted; after a stop, those of blocks that had not reported are not.
     """
 
     def __init__(self) -> None:

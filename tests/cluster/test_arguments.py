@@ -130,6 +130,19 @@ def test_arguments_that_are_wrong(call, words):
     assert not ray.is_initialized()
 
 
+def test_what_workers_claim():
+    """No CPU, as workers that claim CPUs starve the tasks that feed them; unless the user says so."""
+    calls = []
+    dataset = rows()
+    dataset.map_batches = lambda _, **options: calls.append(options)
+    put_labels(dataset, partitions=None, actors=3)
+    put_labels(dataset, partitions=None, num_cpus=0.5, compute=ray.data.ActorPoolStrategy(min_size=1, max_size=4))
+
+    assert [options["num_cpus"] for options in calls] == [0, 0.5]
+    assert [(options["compute"].min_size, options["compute"].max_size) for options in calls] == [(3, 3), (1, 4)]
+    assert [options["batch_size"] for options in calls] == [None, None]
+
+
 def test_versions():
     check_version(ray.__version__)
     with pytest.warns(UserWarning, match=r"not with 1\.0\.0"):

@@ -134,6 +134,7 @@ def running_ray(url: str) -> Iterator[Any]:
     ray = import_module("ray")
     import_module("ray.data")
     ray.init(
+        address="local",  # not a cluster that is running here
         num_cpus=CPUS,
         include_dashboard=False,
         log_to_driver=False,

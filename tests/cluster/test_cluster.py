@@ -54,6 +54,7 @@ def start_ray():
     for tries_left in (2, 1, 0):
         try:
             ray.init(
+                address="local",  # not a cluster that is running here
                 num_cpus=2,
                 include_dashboard=False,
                 log_to_driver=False,

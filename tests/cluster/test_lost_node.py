@@ -42,6 +42,7 @@ def two_nodes(service, monkeypatch):
 def small_store(service):
     """A node with room for 80 MB of objects."""
     ray.init(
+        address="local",
         num_cpus=2,
         include_dashboard=False,
         log_to_driver=False,

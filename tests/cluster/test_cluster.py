@@ -224,7 +224,8 @@ def test_errors_of_workers(service):
     with pytest.raises(NotFoundError, match="404"):
         read_samples("sandbox/other", options=OPTIONS)
     samples = read_samples(DATASET, options=OPTIONS)
-    service.sandbox.fail("GET", f"/datasets/{DATASET}/samples/", status=404, times=1)
+    # More than once, as Ray repeats a task whose worker it lost, which it does by itself on a busy machine.
+    service.sandbox.fail("GET", f"/datasets/{DATASET}/samples/", status=404, times=50)
     with pytest.raises(NotFoundError) as caught:
         samples.take_all()
     assert caught.value.status == 404

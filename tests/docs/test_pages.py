@@ -60,7 +60,8 @@ def test_import(run_page):
     assert "\n".join(printed[0]) in text
     assert "\n".join(printed[1]) in text
     assert "\n".join(printed[2]) in text
-    assert printed[4] == [
+    assert "\n".join(printed[3]) in text
+    assert printed[5] == [
         "[{'id': 1, 'category_id': 1, 'type': 'bbox', 'points': [[1.0, 2.0], [30.0, 40.0]]}]",
         "line 3 (rose.jpg): box[2]: expected a number, got ''",
     ]

@@ -40,6 +40,7 @@ async def build(url, key):
 
 LOOP = [f"s{number} (64, 48) 1" for number in range(COUNT)]
 ITEMS = [f"s{number} None None (64, 48) 1" for number in range(COUNT)]
+OBJECTS = ["[[0.0, 0.0, 64.0, 48.0]] [1]", "1 1"] * COUNT
 
 
 @pytest.mark.usefixtures("_reader")
@@ -50,7 +51,7 @@ def test_blocks_that_need_no_framework(sandbox, capsys):
     for number, block in enumerate(blocks_of(PAGE)):
         if not any(word in block for word in ("torch", "huggingface")):
             run_block(PAGE, number, names)
-    assert capsys.readouterr().out.splitlines() == [*LOOP, *["(64, 48) (48, 64) 1"] * COUNT, *ITEMS]
+    assert capsys.readouterr().out.splitlines() == [*LOOP, *["(64, 48) (48, 64) 1"] * COUNT, *ITEMS, *OBJECTS]
 
 
 @pytest.mark.slow
@@ -75,4 +76,5 @@ def test_the_page_as_a_script(sandbox, tmp_path):
         *LOOP,
         *["(64, 48) (48, 64) 1"] * COUNT,
         *ITEMS,
+        *OBJECTS,
     ]

@@ -1,4 +1,4 @@
-"""The log that the environment variable ``SEGMENTS_LOG`` asks for."""
+"""The log of this package: who sees it, and records whose handlers raise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import logging
 import os
 
 LEVELS = ("debug", "info", "warning", "error")
+
+
+def log_safely(logger: logging.Logger, level: int, message: str, *args: object, exc_info: bool = False) -> None:
+    """
+    Log a record where a call must not fail, nor lose a connection, because a handler or a filter raises.
+
+    The exception is printed, as logging does for those of its own handlers.
+    """
+    try:
+        logger.log(level, message, *args, exc_info=exc_info, stacklevel=2)
+    except Exception:  # noqa: BLE001 (raised by code of the application)
+        record = logging.LogRecord(logger.name, level, __file__, 0, message, args, None)
+        logging.Handler().handleError(record)
 
 
 def log_as_the_environment_says() -> None:

@@ -185,7 +185,9 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         exchange.is_queued = True
         token = _exchange.set(exchange)
         try:
-            return await super().handle_async_request(_in_pieces(request))
+            response = await super().handle_async_request(_in_pieces(request))
+            exchange.body = response.stream
+            return response
         finally:
             _exchange.reset(token)
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import httpx
 from anyio.lowlevel import checkpoint
 
+from segments_async._threads import run_sync
 from segments_async._wire.content_coding import PIECE_BYTES, BodyDecoder, CodingError, decoder_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio import CancelScope
+
+    from segments_async._wire.replies import Reply
+    from segments_async.errors import ApiError
 
 MAX_ERROR_BYTES = 64 * 1024
 """Maximum bytes of an unsuccessful response that are read; enough for its message."""
+
+
+THREAD_FROM_BYTES = 8 * 1024
+"""Minimum size of an unsuccessful body that is read in a worker thread: masking its URLs may take 50 ms."""
 
 
 class BodyTooLargeError(Exception):
@@ -112,3 +123,10 @@ class Body:
         if self._content.tell() > self._limit:
             self.problem = BodyTooLargeError()
         return self.problem is None
+
+
+async def error_of(read: Callable[..., ApiError], reply: Reply, *, now: float) -> ApiError:
+    """Return the error that *read* makes of an unsuccessful response, without blocking the event loop."""
+    if len(reply.content) < THREAD_FROM_BYTES:
+        return read(reply, now=now)
+    return await run_sync(partial(read, reply, now=now), abandon_on_cancel=True)

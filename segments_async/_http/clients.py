@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import httpx
 
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
+from segments_async._logging import log_safely
 from segments_async._wire.proxies import NoProxy, no_proxy_in, proxies_in
 from segments_async._wire.redaction import redact_keys
 from segments_async._wire.replies import DEFAULT_PORTS, redact_url, redact_urls
@@ -27,7 +28,8 @@ _httpx_logger = logging.getLogger("httpx")
 
 _SOCKS_LOGIN = re.compile(r"\bauth=\(.*\)$")
 """The name and the password for a SOCKS proxy, in httpcore's records of its handshake."""
-_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
+_SOCKS_LOGGER = "httpcore.socks"
+_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", _SOCKS_LOGGER)
 _ignores_proxies: ContextVar[bool] = ContextVar("_ignores_proxies", default=False)
 
 
@@ -52,8 +54,14 @@ class _SecretsFilter(logging.Filter):
     """Remove secrets from log records of httpx and httpcore, which contain full URLs and the headers of responses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if (redacted := _SOCKS_LOGIN.sub("auth=...", redact_keys(redact_urls(message)))) != message:
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 (its arguments do not fit; a handler reports that)
+            return True
+        redacted = redact_keys(redact_urls(message))
+        if record.name == _SOCKS_LOGGER:
+            redacted = _SOCKS_LOGIN.sub("auth=...", redacted)
+        if redacted != message:
             record.msg, record.args = redacted, ()
         return True
 
@@ -119,7 +127,9 @@ class _PlainClient(httpx.AsyncClient):
         response = await self._transport.handle_async_request(request)
         response.request = request
         if _httpx_logger.isEnabledFor(logging.INFO):
-            _httpx_logger.info(
+            log_safely(  # the caller does not have the response yet, so it could not close it
+                _httpx_logger,
+                logging.INFO,
                 'HTTP Request: %s %s "%s %d %s"',
                 request.method,
                 request.url,

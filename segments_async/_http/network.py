@@ -48,13 +48,22 @@ class Exchange:
         sent: Whether bytes of the request may have left for the server; a CONNECT to a proxy does not count. None if
             the transport does not say.
         is_queued: Whether the request waits until a connection is free. False if the transport does not say.
+        body: The body of the response, which releases the connection when it is closed, until the caller has it.
     """
 
-    __slots__ = ("is_queued", "sent")
+    __slots__ = ("body", "is_queued", "sent")
 
     def __init__(self) -> None:
         self.sent: bool | None = None
         self.is_queued = False
+        self.body: Any = None
+
+    async def abandon(self) -> None:
+        """Close the response, if there is one that the caller does not have."""
+        body, self.body = self.body, None
+        if body is not None:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                await body.aclose()
 
     async def observe(self, event: str, info: Mapping[str, Any]) -> None:
         """Handle the ``trace`` events of httpcore; for an `http_client`, whose sockets are not accessible."""
@@ -266,6 +275,19 @@ def _write_error(message: str) -> Exception:
     import httpcore  # noqa: PLC0415 (likewise)
 
     return httpcore.WriteError(message)
+
+
+async def send_over(
+    client: httpx.AsyncClient, request: httpx.Request, exchange: Exchange, *, stream: bool
+) -> httpx.Response:
+    """Send *request* unchanged; no connection is lost if an instrumentation or a log handler in between raises."""
+    try:
+        response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+    except BaseException:
+        await exchange.abandon()
+        raise
+    exchange.body = None
+    return response
 
 
 async def close_if_not_drained(response: httpx.Response) -> None:

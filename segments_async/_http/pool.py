@@ -21,7 +21,8 @@ from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_secrets, pooled_client
 from segments_async._http.gate import Gate
-from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained
+from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained, send_over
+from segments_async._logging import log_safely
 from segments_async._wire.causes import forget_frames
 from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
@@ -203,7 +204,7 @@ class Pool:
         response = None
         try:
             with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
-                response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+                response = await send_over(client, request, call.exchange, stream=True)
                 try:
                     await body.read(response, scope)
                     if client is self._http_client:
@@ -236,7 +237,7 @@ class Pool:
         """Send *request* once, unchanged; a failure raises an error that names it."""
         call = self._start(client, request)
         try:
-            response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+            response = await send_over(client, request, call.exchange, stream=stream)
         except SegmentsError:
             raise
         except Exception as error:  # noqa: BLE001 (raised as an error of this package)
@@ -278,7 +279,9 @@ class Pool:
 
     def _notify_response(self, response: httpx.Response, call: _Call) -> None:
         seconds = self.clock.monotonic() - call.started
-        logger.debug("%s %s: %d in %.3f s", call.method, call.url, response.status_code, seconds)
+        if logger.isEnabledFor(logging.DEBUG):
+            arguments = call.method, call.url, response.status_code, seconds
+            log_safely(logger, logging.DEBUG, "%s %s: %d in %.3f s", *arguments)
         if self.hooks.on_response is not None:
             event = CallEvent(
                 method=call.method,
@@ -297,7 +300,7 @@ class Pool:
 
     def notify_retry(self, error: SegmentsError, *, attempt: int, seconds: float) -> None:
         """Log that a request is retried in *seconds*, after *attempt* attempts, and call the hook."""
-        logger.info("%s; retrying in %.3g s, after %d attempts", error, seconds, attempt)
+        log_safely(logger, logging.INFO, "%s; retrying in %.3g s, after %d attempts", error, seconds, attempt)
         if self.hooks.on_retry is not None:
             _notify(self.hooks.on_retry, _event_of(error, attempt=attempt, seconds=seconds))
 
@@ -399,8 +402,8 @@ def _notify(hook: Hook, event: CallEvent) -> None:
     """Call a hook; what it raises must not affect the call."""
     try:
         hook(event)
-    except Exception:
-        logger.exception("a hook raised; the call continues")
+    except Exception:  # noqa: BLE001 (logged)
+        log_safely(logger, logging.ERROR, "a hook raised; the call continues", exc_info=True)
 
 
 def _event_of(error: SegmentsError, *, attempt: int | None = None, seconds: float | None) -> CallEvent:

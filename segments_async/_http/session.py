@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import httpx
 
+from segments_async._http.bodies import error_of
 from segments_async._http.call_stats import CallStats
 from segments_async._http.pool import MB
 from segments_async._http.request_body import BytesStream
@@ -258,7 +259,8 @@ class Session:
                 if target is not None:
                     reply = await send(httpx.URL(target), seconds)
                 reply = self._redactor.redact(reply)
-                self._check_status(reply)
+                if not 200 <= reply.status < 300:  # noqa: PLR2004
+                    raise await error_of(error_for, reply, now=self.clock.time())
             await self._check_size(reply)
             if may_be_throttled(reply.content):
                 self._check_throttling(reply)
@@ -369,16 +371,6 @@ class Session:
         if len(content) < THREAD_FROM_BYTES:
             return self._gzip_headers, _gzip(content)
         return self._gzip_headers, await run_sync(_gzip, content)
-
-    def _check_status(self, reply: Reply) -> None:
-        """
-        Check the status of a response.
-
-        Raises:
-            ApiError: It is not a success.
-        """
-        if not 200 <= reply.status < 300:  # noqa: PLR2004
-            raise error_for(reply, now=self.clock.time())
 
     async def _check_size(self, reply: Reply) -> None:
         """

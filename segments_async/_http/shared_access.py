@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 
 from segments_async._caller_errors import describe
+from segments_async._logging import log_safely
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class SharedAccess:
         self._alone_until = -math.inf
         if self._is_warned:
             self._is_warned = False
-            logger.info("the shared limiter can be used again")
+            log_safely(logger, logging.INFO, "the shared limiter can be used again")
 
     def _lose(self, reason: str) -> None:
         now = self._clock.monotonic()
@@ -120,4 +121,5 @@ class SharedAccess:
         if not self._is_warned and now - self._warned_at >= QUIET_SECONDS:
             self._is_warned = True
             self._warned_at = now
-            logger.warning("the shared limiter cannot be used; this client uses its own: %s", reason)
+            message = "the shared limiter cannot be used; this client uses its own: %s"
+            log_safely(logger, logging.WARNING, message, reason)

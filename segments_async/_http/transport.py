@@ -137,7 +137,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
             await self._discard(slot)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _SlotStream(response.stream, functools.partial(self._release, slot, origin))
+        response.stream = exchange.body = _SlotStream(response.stream, functools.partial(self._release, slot, origin))
         return response
 
     async def aclose(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
+from segments_async._logging import log_safely
 from segments_async._streams.page import Page
 from segments_async.errors import RequestTimeoutError, ServerError
 
@@ -104,9 +105,8 @@ class SmallerPages(Generic[T]):
             raise error
         if self._size is None or size < self._size:
             self._size = size
-            logger.warning(
-                "reading %d %s per page from now on, as a larger page failed: %s", size, self._rows_name, error
-            )
+            message = "reading %d %s per page from now on, as a larger page failed: %s"
+            log_safely(logger, logging.WARNING, message, size, self._rows_name, error)
 
 
 def _may_be_too_heavy(error: ServerError | RequestTimeoutError) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from segments_async._http.bodies import MAX_ERROR_BYTES, Body
+from segments_async._http.bodies import MAX_ERROR_BYTES, Body, error_of
 from segments_async._wire.replies import Reply, redact_url, storage_error_for
 from segments_async.errors import DecodeError
 
@@ -41,7 +41,7 @@ async def read_storage_error(session: Session, response: httpx.Response) -> ApiE
     request = response.request
     shown = redact_url(str(request.url))
     reply = Reply(response.status_code, request.method, shown, response.headers, body.content())
-    return storage_error_for(reply, now=session.clock.time())
+    return await error_of(storage_error_for, reply, now=session.clock.time())
 
 
 def answer_seconds(session: Session) -> float:

@@ -15,6 +15,7 @@ import httpx
 from attrs import frozen
 
 from segments_async._caller_errors import caller_code
+from segments_async._http.bodies import error_of
 from segments_async._http.session import USER_AGENT
 from segments_async._threads import run_sync
 from segments_async._transfer.file_errors import file_error
@@ -293,7 +294,7 @@ async def put_file(
             form.close()
         stats.bytes_sent += int(request.headers["Content-Length"])
         if not 200 <= reply.status < 300:  # noqa: PLR2004
-            raise storage_error_for(reply, now=session.clock.time())
+            raise await error_of(storage_error_for, reply, now=session.clock.time())
 
     state = session.retry_state(stats, may_repeat=True)
     await session.repeat(attempt, state, stats, session.pool.storage_gate_for(url))

@@ -41,6 +41,8 @@ MAX_MASKED_DEPTH = 100
 _TOO_DEEP = "(nested too deeply to show)"
 MAX_PROBLEMS = 1000
 """Maximum number of problems that are read from an error body."""
+MAX_PATH = 200
+"""Maximum characters of the path of a field that are kept: a long one would be repeated for each of its problems."""
 MAX_DETAIL = 500
 """Maximum characters of the service's message that an error shows; its `body` has the rest."""
 MAX_BODY = 100_000
@@ -76,10 +78,10 @@ _BY_PHRASE: tuple[tuple[str, type[ApiError], frozenset[int]], ...] = (
 _THROTTLED = "throttled"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_FIELDS = frozenset({"detail", "code", "messages"})
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_XML_SECRET = re.compile(r"<(\w*sign\w*|canonical\w*|token[\w-]*|awsaccesskeyid)>[^<]*<", re.IGNORECASE)
-"""What S3 repeats of a refused request: its signature, what was signed, and the session token."""
-_XML_MESSAGE = re.compile(r"<(?:Code|Message)>(.*?)</(?:Code|Message)>", re.DOTALL)
+# No pattern reads past the next tag, as one that looks for an end that is not there takes seconds for 64 KiB.
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+_XML_ELEMENT = re.compile(r"<([\w-]+)>[^<]*")
+_XML_MESSAGE = re.compile(r"<(?:Code|Message)>([^<]*)</")
 
 
 @frozen
@@ -178,7 +180,7 @@ def _masked_body(reply: Reply) -> Any:
 
 def _mask(value: Any, levels: int) -> Any:
     if isinstance(value, str):
-        return _XML_SECRET.sub(r"<\1>...<", redact_urls(value))
+        return _XML_ELEMENT.sub(_mask_element, redact_urls(value))
     if isinstance(value, dict | list) and not levels:
         return _TOO_DEEP
     if isinstance(value, dict):
@@ -186,6 +188,13 @@ def _mask(value: Any, levels: int) -> Any:
     if isinstance(value, list):
         return [_mask(inner, levels - 1) for inner in value]
     return value
+
+
+def _mask_element(found: re.Match[str]) -> str:
+    """Mask what S3 repeats of a refused request: its signature, what was signed, and the session token."""
+    name = found[1].lower()
+    is_secret = "sign" in name or name.startswith(("canonical", "token", "awsaccesskeyid"))
+    return f"<{found[1]}>..." if is_secret else found[0]
 
 
 def error_for(reply: Reply, *, now: float) -> ApiError:
@@ -287,11 +296,11 @@ def _flatten(value: Any, path: str, levels: int) -> Iterator[tuple[str, str]]:
         yield path, _TOO_DEEP
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flatten(inner, f"{path}.{key}" if path else str(key), levels - 1)
+            yield from _flatten(inner, (f"{path}.{key}" if path else str(key))[:MAX_PATH], levels - 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             # A list of strings has the messages of its field; a list of objects has one object per item sent.
-            inner_path = f"{path}[{index}]" if isinstance(inner, dict | list) else path
+            inner_path = f"{path}[{index}]"[:MAX_PATH] if isinstance(inner, dict | list) else path
             yield from _flatten(inner, inner_path, levels - 1)
     elif value is not None and value != "":
         yield path, str(value)

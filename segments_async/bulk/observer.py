@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from segments_async._logging import log_safely
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,7 +36,8 @@ class Observer(Generic[T]):
         """Call the function."""
         try:
             self._function(observed)
-        except Exception:
+        except Exception:  # noqa: BLE001 (logged)
             if not self._has_raised:
                 self._has_raised = True
-                logger.exception("%s raised; the call continues, and its further exceptions are not logged", self._name)
+                message = "%s raised; the call continues, and its further exceptions are not logged"
+                log_safely(logger, logging.ERROR, message, self._name, exc_info=True)

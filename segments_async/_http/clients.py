@@ -17,7 +17,7 @@ from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_s
 from segments_async._logging import log_safely
 from segments_async._wire.proxies import NoProxy, no_proxy_in, proxies_in
 from segments_async._wire.redaction import redact_keys
-from segments_async._wire.replies import DEFAULT_PORTS, redact_url, redact_urls
+from segments_async._wire.replies import DEFAULT_PORTS, redact_urls
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -184,13 +184,19 @@ def _proxy(url: str, transport: str | None) -> httpx.Proxy:
     try:
         proxy = httpx.Proxy(url)
     except Exception:  # noqa: BLE001 (and its message may contain the password of the proxy)
-        raise InputError(f"the environment names an invalid proxy: {redact_url(url)!r}", path="proxy") from None
+        raise InputError(f"the environment names an invalid proxy: {_without_login(url)!r}", path="proxy") from None
     if proxy.url.scheme.startswith("socks"):
         if transport == "aiohttp":
             raise InputError("the environment names a SOCKS proxy, which aiohttp cannot use", path="proxy")
         if find_spec("socksio") is None:
             raise InputError('the environment names a SOCKS proxy; pip install "httpx[socks]"', path="proxy")
     return proxy
+
+
+def _without_login(url: str) -> str:
+    """Drop all before the last @: for a parser, a password ends at an unescaped character such as ``#``."""
+    login, _, rest = url.rpartition("@")
+    return f"{login.partition('://')[0]}://{rest}" if "://" in login else rest
 
 
 def _slot_transport(max_connections: int, on_connect: Callable[[], None], proxy: httpx.Proxy | None) -> SlotTransport:

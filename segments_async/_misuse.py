@@ -164,6 +164,13 @@ def no_attribute(owner: object, name: str) -> AttributeError:
     return AttributeError(message, name=name, obj=owner)
 
 
+def not_a_row(pages: object, name: str) -> AttributeError:
+    """Return the error for an attribute that a list does not have: perhaps its rows do."""
+    message = f"{type(pages).__name__!r} object has no attribute {name!r}"
+    hint = "" if name.startswith("_") else "; write 'await' for a list of all rows, or 'async for' for each of them"
+    return AttributeError(f"{message}{hint}", name=name, obj=pages)
+
+
 def has_no_length(owner: Any) -> TypeError:
     """Return the error for ``len`` of a list that is not awaited."""
     return TypeError(f"{type(owner).__name__} has no length before it is awaited: write 'len(await ...)'")

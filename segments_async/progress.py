@@ -58,6 +58,8 @@ def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[P
         nonlocal bar
         if bar is None:
             bar = make(**{"desc": description, "total": progress.total, "unit": " items", **options})
+        if "unit" not in options:
+            bar.unit = " item" if progress.done == 1 else " items"
         bar.set_postfix_str(_format_remarks(progress), refresh=False)
         bar.update(progress.done - bar.n)
         if progress.finished:

@@ -129,6 +129,12 @@ async def async_for(coroutine):
         pass
 
 
+async def async_for_result(coroutine):
+    await coroutine
+    async for _ in [1]:
+        pass
+
+
 async def async_with(coroutine):
     async with coroutine:
         pass
@@ -162,6 +168,7 @@ async def run_in_a_loop(coroutine):
             lambda coroutine: asyncio.run(async_with(coroutine)),
             "'coroutine' object does not support the asynchronous context manager protocol",
         ),
+        (lambda one: asyncio.run(async_for_result(one)), "'async for' requires an object with __aiter__ method, got"),
         (json.dumps, "Object of type coroutine is not JSON serializable"),
         (lambda coroutine: asyncio.run(result(coroutine)), "object Dataset can't be used in 'await' expression"),
         (lambda coroutine: asyncio.run(twice(coroutine)), "cannot reuse already awaited coroutine"),
@@ -208,6 +215,23 @@ def test_a_call_that_is_never_awaited():
 async def test_a_coroutine_as_argument(client, coroutine, call):
     with pytest.raises(InputError, match=r"a coroutine(| is not JSON); write 'await' before the call that returns it$"):
         await call(client, coroutine)
+
+
+@pytest.mark.anyio
+async def test_an_attribute_of_a_row(client):
+    """A list that is not awaited has none of them; what tools look for is missing as ever."""
+    pages = client.datasets.list()
+    with pytest.raises(AttributeError) as caught:
+        pages.name  # noqa: B018
+    words = (
+        "'Pages' object has no attribute 'name'; write 'await' for a list of all rows, or 'async for' for each of them"
+    )
+    assert (str(caught.value), caught.value.name, caught.value.obj) == (words, "name", pages)
+    with pytest.raises(AttributeError, match=r"'_repr_html_'$"):
+        pages._repr_html_  # noqa: B018
+    with pytest.raises(TypeError, match="'Pages' object is not an iterator"):
+        next(pages)
+    assert await client.datasets.list().first() is None
 
 
 def test_what_is_not_awaited_says_so_in_a_notebook():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 import anyio
 from attrs import frozen
 
-from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith, has_no_length
+from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith, has_no_length, not_a_row
 from segments_async._streams.prefetch import Prefetcher
 from segments_async._wire.arguments import check_count
 from segments_async.errors import DecodeError, ListChangedError
@@ -154,6 +154,9 @@ class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
 
         def __len__(self) -> NoReturn:
             raise has_no_length(self)
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise not_a_row(self, name)
 
         def __bool__(self) -> bool:
             return True

@@ -119,7 +119,7 @@ class DistributedReport(BulkReport[Any]):
     def merge(self, block: BlockResult) -> None:
         """Add the result of a block."""
         self.counts.update(block.counted)
-        self.truncated = self.truncated or not block.counted.keys() <= SUCCESSES
+        self.truncated: bool = self.truncated or not block.counted.keys() <= SUCCESSES
         for outcome in block.outcomes:
             self.add(outcome)
         if block.stopped == "fatal":

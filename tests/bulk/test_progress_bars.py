@@ -168,6 +168,16 @@ def test_unknown_apart():
     assert "failed" not in bars.last
 
 
+@pytest.mark.parametrize(
+    ("done", "options", "words"), [(1, {}, "1 item ["), (2, {}, "2 items ["), (1, {"unit": " labels"}, "1 labels [")]
+)
+def test_one_item(done, options, words):
+    """Of a total that is not known, what is done is counted in words."""
+    bars = Tqdm()
+    bars.make("Numbers", **options)(Progress(done=done, failed=0, total=None, elapsed=1, finished=True))
+    assert words in bars.last
+
+
 NOTEBOOK = """
 import sys, types
 kernel = types.ModuleType("IPython")

@@ -27,7 +27,7 @@ def run(function: Callable[..., Awaitable[T]], *args: object) -> T:
 
     A client belongs to one event loop, so create it in *function*. Unlike `asyncio.run`, this works where an event loop
     is running; it blocks that loop until *function* is done. To use one client from several sync calls, keep a portal:
-    docs/migrating.md.
+    ``docs/migrating.md``.
 
     Args:
         function: An async function, without its parentheses.

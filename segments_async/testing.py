@@ -1,4 +1,4 @@
-"""Helpers for tests of code that uses this package; docs/testing.md describes the pytest fixtures."""
+"""Helpers for tests of code that uses this package; ``docs/testing.md`` describes the pytest fixtures."""
 
 from __future__ import annotations
 

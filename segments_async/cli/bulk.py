@@ -139,10 +139,17 @@ class _Run:
         """Count an outcome, and write it where it belongs."""
         self.report.add(outcome)
         if not outcome.succeeded and self.file is not None:
-            self.file.write(json_line(self._failure(outcome)).encode())
+            self._write_failure(self.file, outcome)
         shown = self._shown(outcome)
         if shown is not None:
             self.context.printer.print_line(shown)
+
+    def _write_failure(self, file: BinaryIO, outcome: AnyOutcome[Any]) -> None:
+        try:
+            file.write(json_line(self._failure(outcome)).encode())
+        except OSError as error:
+            problem = f"--failures: cannot write {self.bulk.failures}: {error.strerror}"
+            raise CommandError(problem, status=FAILED) from error
 
     def _shown(self, outcome: AnyOutcome[Any]) -> Any:
         if self.show is not None and outcome.succeeded:

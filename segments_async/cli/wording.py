@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 _GIVEN = re.compile(r"""(?<![^\s(])([a-z_]{2,})=(True\b|False\b|"[^"]*"|'[^']*'|[\d.]*\d)?(?=[\s,;:.)]|$)""")
 """An argument as it is passed, such as ``lossy=True`` or ``images=``."""
+_CALLS = {
+    "wait for it with releases.wait()": "`segments-async releases create DATASET NAME --exist-ok --wait` waits for it"
+}
+"""What messages say about calls, and the commands that do the same."""
 _QUOTED = re.compile(r"(?<=\bas )'([a-z_]{2,})'")
 _PLACE = re.compile(r"^([a-z_]{2,})(?=(?:\[\d+\])?: )")
 """What the message of an `InputError` begins with."""
@@ -31,7 +35,7 @@ def options_of(command: Callable[..., Any]) -> frozenset[str]:
 
 def with_options(text: str, options: Collection[str]) -> str:
     """
-    Return a message of the library with *options* in place of the arguments of Python that they stand for.
+    Return a message of the library with *options* in place of the arguments of Python, and commands in place of calls.
 
     Example:
         >>> with_options("not in the folder; pass images=, or lossy=True", {"--images", "--lossy"})
@@ -49,6 +53,8 @@ def with_options(text: str, options: Collection[str]) -> str:
         name = _option(found[1])
         return name if name in options else found[0]
 
+    for call, command in _CALLS.items():
+        text = text.replace(call, command)
     return _GIVEN.sub(of_given, _QUOTED.sub(of_name, text))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+from command_files import label, write_lines
 
 from segments_async.cli.app import app
 from segments_async.cli.wording import options_of, with_options, with_place
@@ -29,6 +32,11 @@ EXPORT = {"--overwrite", "--no-images", "--id-increment", "--label-status"}
         (EXPORT, "has no image; pass images=False", "has no image; pass --no-images"),
         (EXPORT, "its size is unknown; pass image_size=", "its size is unknown; pass image_size="),
         (IMPORT, "overwrite=True", "overwrite=True"),
+        (
+            EXPORT,
+            "release 'v1' is PENDING; wait for it with releases.wait()",
+            "release 'v1' is PENDING; `segments-async releases create DATASET NAME --exist-ok --wait` waits for it",
+        ),
         (EXPORT, "https://x.org/?overwrite=True", "https://x.org/?overwrite=True"),
         (EXPORT, "no file a.overwrite=True", "no file a.overwrite=True"),
     ],
@@ -75,6 +83,25 @@ def test_what_is_wrong_with_an_option(command, flowers):
     assert errors.startswith("error: --label-status: 'DONE' is not a label status")
     status, _, errors = command("labels", "get", "u-1", "--concurrency", "0")
     assert (status, errors.startswith("error: --concurrency: expected ")) == (2, True)
+
+
+def test_a_release_that_is_not_built(command, flowers, tmp_path):
+    """What the error recommends works: the release that there is, is waited for."""
+    command.sandbox.release_seconds = 0.2
+    command.json("releases", "create", "flowers", "v1")
+    status, _, errors = command("releases", "download", "flowers", "v1", tmp_path / "v1.json")
+    assert (status, "releases create DATASET NAME --exist-ok --wait" in errors) == (2, True), errors
+    [release] = command.json("releases", "create", "flowers", "v1", "--exist-ok", "--wait")
+    assert release["status"] == "SUCCEEDED"
+    assert command("releases", "create", "flowers", "v1")[0] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it has /dev/full")
+def test_failures_on_a_full_disk(command, samples, tmp_path):
+    labels = write_lines(tmp_path / "labels.jsonl", [label("no-such-sample")])
+    status, _, errors = command("labels", "put", labels, "--failures", "/dev/full")
+    assert status == 1
+    assert "error: --failures: cannot write /dev/full: No space left on device" in errors.splitlines()
 
 
 def test_a_folder_that_is_not_replaced(command, tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -19,33 +19,37 @@ T = TypeVar("T")
 
 
 class _Pause:
-    """Counts the functions that run while the garbage collector of this process is off."""
+    """
+    Counts the threads that need the garbage collector of this process off.
+
+    A thread is remembered by its number: an exception such as a KeyboardInterrupt, which can come between any two
+    lines, leaves at most an entry that the thread's next pause removes.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._running = 0
+        self._threads: set[int] = set()
 
-    def begin(self) -> bool:
-        """Switch the collector off; return False if the program itself has switched it off."""
+    def begin(self) -> None:
+        """Switch the collector off, unless the program itself has switched it off."""
         with self._lock:
-            if not self._running and not gc.isenabled():
-                return False
-            self._running += 1
-            gc.disable()
-            return True
+            if self._threads or gc.isenabled():
+                self._threads.add(get_ident())
+                gc.disable()
 
     def end(self) -> None:
         """Switch the collector on again, unless another thread still needs it off."""
         with self._lock:
-            self._running -= 1
-            if not self._running:
-                gc.enable()
+            if get_ident() in self._threads:
+                self._threads.remove(get_ident())
+                if not self._threads:
+                    gc.enable()
 
     def reset_after_fork(self) -> None:
         """Forget the threads of the parent process, which do not run in this one."""
         self._lock = Lock()
-        if self._running:
-            self._running = 0
+        if self._threads:
+            self._threads = set()
             gc.enable()
 
 
@@ -66,10 +70,8 @@ def without_collections(function: Callable[..., T], *arguments: object) -> T:
         function: It runs for a short time, as other threads are without collections too.
         arguments: Its arguments.
     """
-    paused = False
     try:
-        paused = _pause.begin()
+        _pause.begin()
         return function(*arguments)
     finally:
-        if paused:
-            _pause.end()
+        _pause.end()

@@ -153,7 +153,7 @@ def _check_changes_something(changes: Mapping[str, Any], known: type) -> None:
 
 
 def _check_sample_attributes(attributes: Any) -> None:
-    if isinstance(attributes, Mapping):
+    if type(attributes) is dict or isinstance(attributes, Mapping):  # an ABC is asked slowly
         _at("attributes", check_spelling, attributes, _SAMPLE_ATTRIBUTES_KEYS)
 
 

@@ -26,23 +26,22 @@ class DigestSet:
         if 3 * self._count >= 2 * len(self._slots):
             self._grow()
         value = int.from_bytes(digest[:8], "little") or 1  # 0 marks a free slot
-        place = self._place(value)
-        if self._slots[place] == value:
-            return False
-        self._slots[place] = value
+        slots, mask = self._slots, len(self._slots) - 1
+        place = value & mask
+        while found := slots[place]:
+            if found == value:
+                return False
+            place = (place + 1) & mask
+        slots[place] = value
         self._count += 1
         return True
 
-    def _place(self, value: int) -> int:
-        """Return where *value* is, or the free slot where it belongs."""
-        slots, mask = self._slots, len(self._slots) - 1
-        place = value & mask
-        while slots[place] not in (0, value):
-            place = (place + 1) & mask
-        return place
-
     def _grow(self) -> None:
         values, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
+        slots, mask = self._slots, len(self._slots) - 1
         for value in values:
             if value:
-                self._slots[self._place(value)] = value
+                place = value & mask
+                while slots[place]:
+                    place = (place + 1) & mask
+                slots[place] = value

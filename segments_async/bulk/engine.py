@@ -19,6 +19,7 @@ from attrs import evolve
 from segments_async._caller_errors import describe
 from segments_async._http.call_stats import CallStats
 from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
+from segments_async._serialization.collector import without_collections
 from segments_async._wire.chunks import halve, rejected_indices, split_by_bytes
 from segments_async._wire.replies import error_for_item
 from segments_async._wire.retry import is_retryable
@@ -26,7 +27,7 @@ from segments_async.bulk.checkpoint import MAX_UNWRITTEN, checkpoint_of
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.item_errors import error_of_send, first_in, is_fatal, item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, Success
-from segments_async.bulk.outcomes import SUCCESSES
+from segments_async.bulk.outcomes import CLASS_BY_STATUS, SUCCESSES
 from segments_async.bulk.report import BulkReport
 from segments_async.bulk.reporter import HEARTBEAT_SECONDS, ProgressReporter
 from segments_async.bulk.source import Source
@@ -115,8 +116,9 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         if self._settings.keep == "failures" and self._settings.on_outcome is None:
             self._operation.needs_values = False  # no success is kept or passed on
         async with self:
-            async for _ in self:
-                pass
+            while await self._wait_for_outcomes():
+                self._outcomes.clear()
+                self._consumer_ready.set()
         return self._report
 
     async def __aenter__(self) -> Self:
@@ -170,19 +172,23 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
     async def __anext__(self) -> AnyOutcome[T]:
         if not self._entered:
             raise ClientStateError("a bulk stream must be used with 'async with'")
+        if not await self._wait_for_outcomes():
+            raise StopAsyncIteration
+        outcome = self._outcomes.popleft()
+        if len(self._outcomes) < self._max_outcomes:
+            self._consumer_ready.set()
+        return outcome
+
+    async def _wait_for_outcomes(self) -> bool:
+        """Wait for an outcome; return whether there is one, or raise what ended the run after the last of them."""
         while not self._outcomes and not self._finished:
             if self._outcomes_changed.is_set():
                 self._outcomes_changed = anyio.Event()
             await self._outcomes_changed.wait()
-        if self._outcomes:
-            outcome = self._outcomes.popleft()
-            if len(self._outcomes) < self._max_outcomes:
-                self._consumer_ready.set()
-            return outcome
-        if self._error_to_raise is not None:
+        if not self._outcomes and self._error_to_raise is not None:
             error, self._error_to_raise = self._error_to_raise, None
             raise error
-        raise StopAsyncIteration
+        return bool(self._outcomes)
 
     async def _run(self) -> None:
         """Start the workers, wait for them, and account for items that were not sent."""
@@ -271,6 +277,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         async def preprocess(job: Job) -> None:
             stats = CallStats(bulk=True)
             self._reporter.in_flight.add(stats)
+            job.done = {}
             try:
                 async with self._preprocess_slots:
                     if self._report.stopped is None:
@@ -307,7 +314,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             locate = self._operation.locate
             self._emit([self._outcome(job, locate(error, job.index), stats, raised=True) for job in part])
         else:
-            self._emit([self._outcome(job, result, stats) for job, result in zip(part, results, strict=True)])
+            self._emit(without_collections(self._outcomes_of, part, results, stats))
         finally:
             self._add_stats(stats)
         return []
@@ -326,46 +333,66 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             return self._operation.missing_is_fatal and error.status == _NOT_FOUND
         return is_fatal(error)
 
+    def _outcomes_of(
+        self, part: Sequence[Job], results: Sequence[Success[T] | SegmentsError], stats: CallStats
+    ) -> list[AnyOutcome[T]]:
+        return [self._outcome(job, result, stats) for job, result in zip(part, results, strict=True)]
+
     def _outcome(
         self, job: Job, result: Success[T] | SegmentsError, stats: CallStats, *, raised: bool = False
     ) -> AnyOutcome[T]:
-        error = None if isinstance(result, Success) else strip_tracebacks(result)
+        if isinstance(result, Success):
+            return self._record(
+                job,
+                stats,
+                status=result.status,
+                uuid=result.uuid or job.prepared.uuid or "",
+                value=result.value,
+            )
+        error = strip_tracebacks(result)
         # After a lost or malformed response, it is unknown what the service did; not so after an error of one item.
         lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
-        fatal = error is not None and (self._concerns_all(error) if raised else is_fatal(error))
+        fatal = self._concerns_all(error) if raised else is_fatal(error)
         if fatal:
             self._stop("fatal")
-        return self._record(
-            job,
-            uuid=(result.uuid or job.prepared.uuid or "") if isinstance(result, Success) else job.prepared.uuid,
-            status=result.status if isinstance(result, Success) else "unknown" if lost else "failed",
-            value=result.value if isinstance(result, Success) else None,
-            error=error,
-            # An error that stopped the run does not rule out that its items succeed later.
-            retryable=error is not None and (lost or fatal or is_retryable(error)),
-            attempts=stats.attempts,
-            request_id=stats.request_id,
-        )
+        # An error that stopped the run does not rule out that its items succeed later.
+        retryable = lost or fatal or is_retryable(error)
+        return self._record(job, stats, status="unknown" if lost else "failed", error=error, retryable=retryable)
 
     def _cancelled(self, job: Job, stats: CallStats) -> AnyOutcome[T]:
-        return self._record(
-            job,
-            status="unknown",
-            error=OutcomeUnknownError("the run stopped before the response arrived"),
-            retryable=True,
-            attempts=stats.attempts,
-            request_id=stats.request_id,
-        )
+        error = OutcomeUnknownError("the run stopped before the response arrived")
+        return self._record(job, stats, status="unknown", error=error, retryable=True)
 
     def _unsent(self, job: Job) -> AnyOutcome[T]:
         return job.outcome(status="unsent", retryable=True, retry_item=self._retry_item(job))
 
-    def _record(self, job: Job, *, status: Status, **more: Any) -> AnyOutcome[T]:
+    def _record(
+        self,
+        job: Job,
+        stats: CallStats,
+        *,
+        status: Status,
+        uuid: str | None = None,
+        value: T | None = None,
+        error: SegmentsError | None = None,
+        retryable: bool = False,
+    ) -> AnyOutcome[T]:
         """Create the outcome of *job* that was sent, and record it in the checkpoint."""
-        item = self._operation.trim_item(job) if status in SUCCESSES else job.item
-        outcome = job.outcome(status=status, item=item, retry_item=self._retry_item(job), **more)
+        outcome = CLASS_BY_STATUS[status](
+            index=job.index,
+            key=job.prepared.key,
+            uuid=job.prepared.uuid if uuid is None else uuid,
+            item=self._operation.trim_item(job) if status in SUCCESSES else job.item,
+            status=status,
+            value=value,
+            error=error,
+            retryable=retryable,
+            attempts=stats.attempts,
+            request_id=stats.request_id,
+            retry_item=self._retry_item(job),
+        )
         if self._checkpoint is not None:
-            self._checkpoint.record(job, outcome.status, outcome.uuid)
+            self._checkpoint.record(job, status, outcome.uuid)
         return outcome
 
     def _retry_item(self, job: Job) -> Any:

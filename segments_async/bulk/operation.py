@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, setters
 
 from segments_async.bulk.outcomes import SUCCESSES, outcome_of
 from segments_async.errors import InputError, OutOfResourcesError, SegmentsError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_FILES: Mapping[int, FileRow] = {}
+_NOTHING_DONE: Any = MappingProxyType({})
+
 
 def digest_of(content: bytes | bytearray | memoryview) -> bytes:
     """Return a 16-byte digest of *content*, for comparisons."""
@@ -26,10 +30,13 @@ def digest_of(content: bytes | bytearray | memoryview) -> bytes:
 
 
 def _exact_text(text: str) -> str:
-    return str.__str__(text)
+    return text if type(text) is str else str.__str__(text)
 
 
-@frozen
+# The classes below are not frozen: that takes three times as long, for each item.
+
+
+@define(on_setattr=setters.NO_OP)
 class Prepared:
     """An item that is checked and ready to send."""
 
@@ -49,7 +56,7 @@ class Prepared:
     """
 
 
-@frozen(eq=False)
+@define(eq=False)
 class Job:
     """A prepared item and its position in the input."""
 
@@ -58,10 +65,10 @@ class Job:
     prepared: Prepared
     uncertain: bool = False
     """Whether an earlier run may have sent this same item without receiving the response."""
-    files: Mapping[int, FileRow] = field(factory=dict, repr=False)
+    files: Mapping[int, FileRow] = field(default=_NO_FILES, repr=False)
     """Its files that were uploaded before this run, from the checkpoint."""
-    done: dict[int, Any] = field(factory=dict, repr=False)
-    """The parts that `Operation.preprocess` finished, even if it failed in the end."""
+    done: dict[int, Any] = field(default=_NOTHING_DONE, repr=False)
+    """The parts that `Operation.preprocess` finished, even if it failed in the end; a new one where it is called."""
 
     def outcome(self, *, status: Status, **more: Any) -> AnyOutcome[Any]:
         """Create the outcome of this job."""
@@ -69,7 +76,7 @@ class Job:
         return outcome_of(status, index=self.index, key=self.prepared.key, **given)
 
 
-@frozen
+@define
 class Success(Generic[T]):
     """The result of one item that the service accepted."""
 

@@ -125,7 +125,7 @@ class Unsent(Outcome[T]):
 AnyOutcome = Succeeded[T] | Skipped[T] | Failed[T] | Unsent[T]
 """Any `Outcome`, as a union that type checkers narrow by `status`."""
 
-_CLASS_BY_STATUS: dict[Status, type[AnyOutcome[Any]]] = {
+CLASS_BY_STATUS: dict[Status, type[AnyOutcome[Any]]] = {
     "created": Succeeded,
     "existing": Succeeded,
     "updated": Succeeded,
@@ -144,7 +144,7 @@ def is_success(outcome: AnyOutcome[T]) -> TypeGuard[Succeeded[T] | Skipped[T]]:
 
 def outcome_of(status: Status, **details: Any) -> AnyOutcome[Any]:
     """Create the outcome of an item that ended with *status*."""
-    return _CLASS_BY_STATUS[status](status=status, **details)
+    return CLASS_BY_STATUS[status](status=status, **details)
 
 
 def _restore_outcome(values: dict[str, Any], kind: type[Outcome[Any]] = Outcome) -> Outcome[Any]:

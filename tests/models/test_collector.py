@@ -37,14 +37,30 @@ def test_stays_off_if_the_program_has_switched_it_off():
     assert not gc.isenabled()
 
 
-def test_within_another():
+def test_within_another_the_inner_one_ends_both():
     gc.enable()
 
     def outer():
         assert not without_collections(gc.isenabled)
         return gc.isenabled()
 
-    assert not without_collections(outer)
+    assert without_collections(outer)
+    assert gc.isenabled()
+
+
+def test_interrupted_as_it_begins(monkeypatch):
+    """A KeyboardInterrupt can come after any line, also after the collector was switched off."""
+    gc.enable()
+
+    def disable_and_interrupt():
+        disable()
+        raise KeyboardInterrupt
+
+    disable = gc.disable
+    with monkeypatch.context() as patch:
+        patch.setattr(gc, "disable", disable_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            without_collections(int, "7")
     assert gc.isenabled()
 
 

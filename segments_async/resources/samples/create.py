@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from segments_async._serialization.collector import without_collections
 from segments_async._serialization.converter import structure, unstructure
 from segments_async._serialization.json import decode_json, encode_json, read_time
 from segments_async._wire.arguments import check_name, json_contains, without_none
@@ -93,26 +94,43 @@ class CreateSamples(DatasetOperation[Sample]):
         rows = await self._session.call(CREATE_SAMPLES, list[Any], path=self._path, content=body, stats=stats)
         self._note_start(stats)
         by_name = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
-        return [await self._result(job, by_name.get(job.prepared.key), stats) for job in jobs]
+        results = without_collections(self._results, jobs, by_name, stats)
+        if self._if_exists == "update":
+            for index, job in enumerate(jobs):
+                results[index] = await self._update(job, by_name.get(job.prepared.key), results[index], stats)
+        return results
 
-    async def _result(self, job: Job, row: Any, stats: CallStats) -> Success[Sample] | SegmentsError:
+    def _results(
+        self, jobs: Sequence[Job], by_name: Mapping[str, Any], stats: CallStats
+    ) -> list[Success[Sample] | SegmentsError]:
+        return [self._result(job, by_name.get(job.prepared.key), stats) for job in jobs]
+
+    def _result(self, job: Job, row: Any, stats: CallStats) -> Success[Sample] | SegmentsError:
         if row is None:
             return DecodeError("missing in the answer", path=job.prepared.key, request_id=stats.request_id)
-        updates = self._if_exists == "update"
-        if not (updates or self.needs_values) and isinstance(row.get("uuid"), str):
+        if not self.needs_values and isinstance(row.get("uuid"), str):
             created_at = row.get("created_at")
             moment = read_time(created_at) if isinstance(created_at, str) else None
             return Success(self._status(moment), None, row["uuid"])
         try:
             sample = structure(row, Sample)
-            if updates and (changes := differences(row, decode_json(job.prepared.body))):
-                sample = await self._session.call(
-                    UPDATE_SAMPLE, Sample, path={"uuid": sample.uuid}, json=changes, stats=stats
-                )
-                return Success("updated", sample, sample.uuid)
         except SegmentsError as error:
             return error
         return Success(self._status(sample.created_at), sample, sample.uuid)
+
+    async def _update(
+        self, job: Job, row: Any, result: Success[Sample] | SegmentsError, stats: CallStats
+    ) -> Success[Sample] | SegmentsError:
+        """Send what differs in a sample that existed, if anything does."""
+        if not isinstance(result, Success) or not (changes := differences(row, decode_json(job.prepared.body))):
+            return result
+        try:
+            sample = await self._session.call(
+                UPDATE_SAMPLE, Sample, path={"uuid": result.uuid}, json=changes, stats=stats
+            )
+        except SegmentsError as error:
+            return error
+        return Success("updated", sample, sample.uuid)
 
     def _status(self, created_at: datetime | str | None) -> Status:
         """Return whether a sample of this time was created by this run, or existed before."""
@@ -184,7 +202,7 @@ def fields_of(item: Any) -> Mapping[str, Any]:
         given = without_none({name: getattr(item, name) for name in _FIELDS})
         # The other fields of a Sample were set by the service, not by the caller.
         return {**given, **(item.extra if isinstance(item, SampleCreate) else {})}
-    if isinstance(item, Mapping):
+    if type(item) is dict or isinstance(item, Mapping):  # an ABC is asked slowly
         return item
     if hasattr(item, "model_dump"):  # a sample of the official SDK
         return without_none({name: value for name, value in unstructure(item).items() if name in _FIELDS})

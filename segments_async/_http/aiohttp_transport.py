@@ -17,6 +17,7 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 from anyio.lowlevel import current_token
 from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
 
 from segments_async._http.network import EXCHANGE, Exchange, is_readable
 from segments_async._http.sockets import patient_socket
@@ -186,10 +187,20 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         token = _exchange.set(exchange)
         try:
             response = await super().handle_async_request(_in_pieces(request))
-            exchange.body = response.stream
-            return response
         finally:
             _exchange.reset(token)
+        stream: Any = response.stream
+        exchange.body = response.stream = _ResponseStream(stream._aiohttp_response)  # noqa: SLF001
+        return response
+
+
+class _ResponseStream(AiohttpResponseStream):
+    """A response body in parts as large as they arrive: a small one in one piece."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with map_aiohttp_exceptions():
+            while part := await self._aiohttp_response.content.readany():
+                yield part
 
 
 PIECE_BYTES = 256 * 1024

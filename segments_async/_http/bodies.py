@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from anyio.lowlevel import checkpoint
@@ -42,10 +42,12 @@ class Body:
 
     Attributes:
         problem: Why the body was not read to its end.
+        received: Bytes on the wire so far.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.problem: Exception | None = None
+        self.received = 0
         self._limit = max_bytes
         self._content = BytesIO()  # gives its content away without a copy
         self._is_success = True
@@ -82,7 +84,9 @@ class Body:
         return content if len(content) <= self._limit else content[: self._limit]
 
     async def _read_plain(self, response: httpx.Response, scope: CancelScope) -> None:
-        async for data in response.aiter_raw():
+        stream: Any = response.stream  # `aiter_raw` would pass each part through two more generators
+        async for data in stream:
+            self.received += len(data)
             if not self._add(data):
                 scope.cancel()
 
@@ -92,7 +96,9 @@ class Body:
         except CodingError as error:
             self.problem = error
             return
-        async for data in response.aiter_raw():
+        stream: Any = response.stream  # as above
+        async for data in stream:
+            self.received += len(data)
             if not await self._decode(decoder, data):
                 scope.cancel()
         if self.problem is None:

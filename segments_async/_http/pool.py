@@ -225,7 +225,7 @@ class Pool:
             raise
         if response is None or (scope.cancelled_caught and body.problem is None):
             raise self._too_slow(call, seconds)
-        self.counts.bytes_received += response.num_bytes_downloaded
+        self.counts.bytes_received += body.received or response.num_bytes_downloaded
         self._notify_response(response, call)
         return Reply(response.status_code, call.method, call.url, response.headers, content)
 

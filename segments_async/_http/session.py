@@ -448,11 +448,11 @@ def _request(
     method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, extensions: dict[str, Any]
 ) -> httpx.Request:
     """Build a request whose *headers* are complete but for the length of the body; httpx would look for others."""
-    headers = httpx.Headers(headers)
-    if content is not None or method.upper() in _WITH_LENGTH:
-        headers["Content-Length"] = str(len(content or b""))
     stream = BytesStream(content or b"")
     request = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
+    request.headers.encoding = "utf-8"  # httpx would try to decode each header to find it
+    if content is not None or method.upper() in _WITH_LENGTH:
+        request.headers["Content-Length"] = str(len(content or b""))
     request.read()  # so that a transport of the caller can look at its content
     return request
 

@@ -31,8 +31,8 @@ class Field:
     required: bool
     passes: Collection[type]
     """Types whose values are taken as they are."""
-    call: Callable[..., Any] | None
-    """Reads or writes values of other types; None takes all values as they are."""
+    call: Callable[..., Any] | Mapping[type, Callable[[Any], Any]] | None
+    """Reads values of other types, or has what writes them by type; None takes all values as they are."""
     nullable: bool = False
     """Whether None is written as null, and read."""
     default: Callable[[], Any] | None = None
@@ -156,7 +156,7 @@ def compile_writer(model: type[Model], fields: Collection[Field], write_extra: W
     """
     writes = ""
     for i, field in enumerate(fields):
-        new = f"v{i}" if field.call is None else f"call{i}(v{i})"
+        new = f"v{i}" if field.call is None else f"call{i}[type(v{i})](v{i})"
         if field.passes and field.call is not None:
             tests = " or ".join(f"type(v{i}) is {passing.__name__}" for passing in field.passes)
             new = f"v{i} if {tests} else {new}"

@@ -325,14 +325,14 @@ def _make_plain(kind: type) -> Write:
     if kind is list:
         return _plain_list
     if issubclass(kind, Model):
-        fields = [_writer_field(a, to_plain) for a in fields_of(kind)]
+        fields = [_writer_field(a, _PLAIN) for a in fields_of(kind)]
         return compile_writer(kind, fields, _plain_object)
     return lambda value: to_plain(simplify(value))
 
 
 def _make_step(kind: type) -> Write:
     if issubclass(kind, Model):
-        return compile_writer(kind, [_writer_field(a, _step_within(a)) for a in fields_of(kind)], dict)
+        return compile_writer(kind, [_writer_field(a, _steps_within(a)) for a in fields_of(kind)], dict)
     if kind.__name__ in _MISSING and kind.__module__.partition(".")[0] == "pandas":
         return _to_none
     for base, step in _BASES:
@@ -344,24 +344,20 @@ def _make_step(kind: type) -> Write:
     return _refuse_kind
 
 
-def _step_within(attribute: Attribute[Any]) -> Write | None:
+def _steps_within(attribute: Attribute[Any]) -> ByType | None:
     """Return what converts the models in a field at once, as orjson takes twice the time to ask for each."""
-    return _write_inner if any(map(_has_step, arms_of(attribute.type))) else None
+    return _INNER_STEPS if any(map(_has_step, arms_of(attribute.type))) else None
 
 
 def _has_step(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Model | datetime)
 
 
-def _write_inner(value: Any) -> Any:
-    return _INNER_STEPS[type(value)](value)
-
-
-def _writer_field(attribute: Attribute[Any], write: Write | None) -> Field:
+def _writer_field(attribute: Attribute[Any], write: ByType | None) -> Field:
     kinds = arms_of(attribute.type)
     passes = [kind for kind in (str, int, float, bool) if kind in kinds]
-    if write is not None and list[list[float]] in kinds:
-        write = _plain_points
+    if write is _PLAIN and list[list[float]] in kinds:
+        write = _PLAIN_POINTS
     return Field(
         name=attribute.name,
         key=key_of(attribute),
@@ -403,7 +399,7 @@ def _replace_items(plain: Any, items: Iterable[tuple[Any, Any]]) -> None:
 
 def _plain_points(value: Any) -> Any:
     """As `to_plain`, but fast for lists of lists of numbers."""
-    if type(value) is list and _LISTS.issuperset(map(type, value)):
+    if _LISTS.issuperset(map(type, value)):
         plain = list(map(list.copy, value))
         if ATOMS.issuperset(map(type, chain.from_iterable(plain))):
             return plain
@@ -443,5 +439,6 @@ _MISSING = frozenset({"NaTType", "NAType"})
 _CONVERSIONS = ("model_dump", "as_py", "tolist")
 """Methods of Pydantic models, such as those of the official SDK; of Arrow scalars; of numpy and pandas."""
 _PLAIN = ByType(_make_plain)
+_PLAIN_POINTS = ByType(lambda kind: _plain_points if kind is list else _PLAIN[kind])
 _STEPS = ByType(_make_step)
 _INNER_STEPS = ByType(lambda kind: _STEPS[kind] if _has_step(kind) else _identity)

@@ -46,7 +46,7 @@ class Context:
             key_needed: Whether the command cannot do without a key.
         """
         from segments_async import AsyncSegments, NotFoundError
-        from segments_async.cli.names import explain_missing, full_name
+        from segments_async.cli.names import explain_not_found, full_name
 
         key = keys.needed_key() if key_needed else keys.find_key()
         connections = max(CONNECTIONS, concurrency or 0)
@@ -57,7 +57,7 @@ class Context:
                     self.dataset = await full_name(client, dataset)
                 yield client
             except NotFoundError as error:
-                raise await explain_missing(client, self.dataset, error) from error
+                raise await explain_not_found(client, self.dataset, error) from error
 
     def worded(self, text: str) -> str:
         """Return a message of the library with the options of the command for arguments of Python."""

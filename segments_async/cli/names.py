@@ -38,7 +38,7 @@ async def full_name(client: AsyncSegments, dataset: str) -> str:
     return dataset if "/" in dataset else f"{(await client.users.me()).username}/{dataset}"
 
 
-async def explain_missing(client: AsyncSegments, dataset: str, error: NotFoundError) -> Exception:
+async def explain_not_found(client: AsyncSegments, dataset: str, error: NotFoundError) -> Exception:
     """Return a better error if it is the dataset, or a release or labelset of it, that does not exist."""
     from segments_async import NotFoundError, SegmentsError
 

@@ -13,7 +13,7 @@ from segments_async._wire.routes import GET_LABEL, PUT_LABEL
 from segments_async.errors import DecodeError
 from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, Sample
 from segments_async.resources.assets.upload_once import upload_asset
-from segments_async.resources.labels.missing import explain_missing, no_label, no_labelset
+from segments_async.resources.labels.missing import MissingExplained, no_label, no_labelset
 from segments_async.resources.labels.put_bitmaps import FILENAME, encoder, label_fields
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ async def put_bitmap(session: Session, put: BitmapPut, labelset: str, *, must_ag
     with caller_code("array"):
         content = await run_sync(encode, put.array, put.annotations)
     asset = await upload_asset(session, content, FILENAME, CallStats())
-    async with explain_missing(session, put.sample_uuid, no_labelset(labelset)):
+    async with MissingExplained(session, put.sample_uuid, no_labelset(labelset)):
         return await session.call(PUT_LABEL, Label, path=path, json=label_fields(put, asset.url))
 
 
@@ -43,7 +43,7 @@ async def get_bitmap(
     """Get a label and download its bitmap; see ``labels.get_bitmap``."""
     from segments_async.images import decode_bitmap  # noqa: PLC0415 (an extra)
 
-    async with explain_missing(session, sample_uuid, no_label(labelset)):
+    async with MissingExplained(session, sample_uuid, no_label(labelset)):
         label = await session.call(GET_LABEL, Label, path={"sample_uuid": sample_uuid, "labelset": labelset})
     if not isinstance(label.attributes, ImageSegmentationLabelAttributes):
         kind = label.label_type or "unknown"

@@ -14,7 +14,7 @@ from segments_async.resources._base import Resource
 from segments_async.resources.labels.bitmaps import get_bitmap, put_bitmap, uuid_of
 from segments_async.resources.labels.delete import DeleteLabels
 from segments_async.resources.labels.get import GetLabels
-from segments_async.resources.labels.missing import explain_missing, no_label, no_labelset
+from segments_async.resources.labels.missing import MissingExplained, no_label, no_labelset
 from segments_async.resources.labels.put import PutLabels
 from segments_async.resources.labels.put_bitmaps import PutBitmaps
 from segments_async.resources.labels.update import UpdateLabels, check_label_changes
@@ -62,7 +62,7 @@ class Labels(Resource):
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with explain_missing(self._session, sample_uuid, no_label(labelset)):
+        async with MissingExplained(self._session, sample_uuid, no_label(labelset)):
             return await self._session.call(GET_LABEL, Label, path=path)
 
     async def put(
@@ -105,7 +105,7 @@ class Labels(Resource):
         body = without_none({"attributes": attributes, "label_status": status, "score": score})
         check_label({"sample_uuid": "", **body}, dataset)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with explain_missing(self._session, sample_uuid, no_labelset(labelset)):
+        async with MissingExplained(self._session, sample_uuid, no_labelset(labelset)):
             return await self._session.call(PUT_LABEL, Label, path=path, json=body)
 
     async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
@@ -134,7 +134,7 @@ class Labels(Resource):
         check_label_changes(changes)
         body = with_upper_status(changes)
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with explain_missing(self._session, sample_uuid, no_label(labelset)):
+        async with MissingExplained(self._session, sample_uuid, no_label(labelset)):
             return await self._session.call(UPDATE_LABEL, Label, path=path, json=body)
 
     async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
@@ -154,7 +154,7 @@ class Labels(Resource):
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
         path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with explain_missing(self._session, sample_uuid, no_label(labelset)):
+        async with MissingExplained(self._session, sample_uuid, no_label(labelset)):
             await self._session.call(DELETE_LABEL, path=path)
 
     async def put_many(

@@ -191,6 +191,7 @@ class _Download:
     async def _exchange(self, pace: Pace) -> None:
         """Send one request, and write its response to the sink."""
         response = await self._request(pace)
+        receiver = None
         try:
             try:
                 receiver = await self._start_receiving(response, pace)
@@ -200,7 +201,8 @@ class _Download:
                     await close_if_not_drained(response)
             finally:
                 await response.aclose()
-                self._session.pool.counts.bytes_received += response.num_bytes_downloaded
+                if receiver is not None:
+                    self._session.pool.counts.bytes_received += receiver.received
         except SegmentsError:
             raise
         except Exception as error:  # noqa: BLE001 (raised as an error of this package)
@@ -317,6 +319,8 @@ class _Receiver:
         self._pace = pace
         self._report_progress = report_progress
         self._too_long = too_long
+        self.received = 0
+        """Bytes on the wire so far."""
 
     async def run(self, response: httpx.Response) -> Exception | None:
         """
@@ -341,7 +345,9 @@ class _Receiver:
         problem: Exception | None = None
         self._pace.start_body()
         with anyio.CancelScope() as reading:
-            async for data in response.aiter_raw():
+            stream: Any = response.stream  # `aiter_raw` would pass each part through two more generators
+            async for data in stream:
+                self.received += len(data)
                 if problem is None:
                     self._pace.moved(len(data))
                     self._pace.pause()

@@ -38,6 +38,7 @@ async def read_storage_error(session: Session, response: httpx.Response) -> ApiE
     body = Body(MAX_ERROR_BYTES)
     with anyio.CancelScope() as scope:
         await body.read(response, scope)
+    session.pool.counts.bytes_received += body.received
     request = response.request
     shown = redact_url(str(request.url))
     reply = Reply(response.status_code, request.method, shown, response.headers, body.content())

@@ -302,6 +302,13 @@ def test_methods_of_official_objects(kind):
 
 
 @pytest.mark.parametrize("kind", OBJECTS)
+def test_attributes_of_objects_are_looked_up_directly(kind):
+    """Python takes twice the time for each attribute of an object whose class has a ``__getattr__``."""
+    assert not hasattr(type(OBJECTS[kind]), "__getattr__")
+    assert all(not hasattr(type(OBJECTS[kind]), name) for name in OFFICIAL_METHODS[kind])
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
 def test_objects_are_copied_and_pickled(kind):
     value = OBJECTS[kind]
     assert copy.copy(value) == copy.deepcopy(value) == pickle.loads(pickle.dumps(value)) == value

@@ -643,6 +643,16 @@ class TestIfExists:
         patches = [call for call in sandbox.calls if call.method == "PATCH"]
         assert len(patches) == 2
 
+    async def test_update_without_the_values(self, old):
+        """The counts and the samples are the same where no outcome of a success is kept."""
+        sandbox, client = old
+        items = [{**samples(2)[1], "priority": 5}, samples(1)[0], sample("new", priority=2)]
+        report = await client.samples.create_many("sandbox/flowers", items, if_exists="update", keep="failures")
+
+        assert dict(report.counts) == {"existing": 1, "updated": 1, "created": 1}
+        stored = {record["name"]: record for record in sandbox.samples("sandbox/flowers")}
+        assert stored["00001.png"]["priority"] == 5
+
     async def test_update_that_is_refused(self, old):
         """One PATCH fails, the others do not."""
         sandbox, client = old

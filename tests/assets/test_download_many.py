@@ -267,7 +267,7 @@ class TestRead:
         assert await patient.assets.read(urls[5], max_bytes=3_000_000) == bytes(3_000_000)
 
     async def test_too_large(self, patient, urls):
-        with pytest.raises(InputError, match="is larger than 2999999 bytes") as caught:
+        with pytest.raises(InputError, match="is larger than 2,999,999 bytes") as caught:
             await patient.assets.read(urls[5], max_bytes=2_999_999)
         assert caught.value.path == "url"
 

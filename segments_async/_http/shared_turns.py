@@ -23,6 +23,8 @@ FRESH_SECONDS = 0.05
 """A turn is used only if the limiter was asked at most this long ago, and the time of its answer, whether to wait."""
 MAX_LEAD_SECONDS = 0.25
 """Maximum seconds by which the limiter is asked early because its answers take time."""
+MEASURING_SECONDS = 0.5
+"""Seconds without an answer for which a process sends while it measures; it asks again after half of them."""
 IDLE_SECONDS = 3.0
 """Seconds after which a client that measures, but asks no more, leaves that to another one of this process."""
 GIVE_BACK_SECONDS = 0.5
@@ -93,7 +95,7 @@ class SharedTurns:
 
     async def _next_due(self, at_most: float) -> float | None:
         """Return the time of the next turn; one question at a time, so that all processes get their turns."""
-        if self._access.is_alone and not self._due:
+        if self._needs_no_turn and not self._due:
             return self._clock.monotonic()
         self._wanted += 1
         try:
@@ -109,6 +111,14 @@ class SharedTurns:
         finally:
             self._wanted -= 1
 
+    @property
+    def _needs_no_turn(self) -> bool:
+        """Whether calls go without a question: no other process sends while this one measures, or it is alone."""
+        age = self._clock.monotonic() - self.asked_at
+        is_measuring = self._is_measuring and not self._is_paused
+        is_known = age < MEASURING_SECONDS / 2 or (age < MEASURING_SECONDS and self._asking.locked())
+        return self._access.is_alone or (is_measuring and is_known)
+
     def _check_wait(self, due: float, at_most: float) -> None:
         seconds = due - self._clock.monotonic()
         if seconds > max(0.0, at_most):
@@ -118,7 +128,7 @@ class SharedTurns:
     async def _wait_for(self, due: float, at_most: float) -> bool:
         """Wait for a turn; return False if a process was asked to wait since it was given."""
         await self._sleep_until(due - self._lead)
-        if not self._access.is_alone:
+        if not self._needs_no_turn:
             await self._check_for_waits(due, at_most)
         await self._sleep_until(due)
         return not self._is_paused
@@ -168,7 +178,7 @@ class SharedTurns:
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
             self._forget_turns()
-            self._own.pause(self._clock.monotonic() + seconds)
+            self._own.interrupt(self._clock.monotonic() + seconds)
 
     async def _reserve(self, most: int, at_most: float) -> Turns:
         turns = None

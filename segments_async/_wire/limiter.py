@@ -83,6 +83,11 @@ class Limiter:
         """Stop spacing calls, and forget what refusals showed, because another limiter spaces them."""
         self._pace = Pace()
 
+    def interrupt(self, until: float) -> None:
+        """Admit no call before *until*, because the service asked another process to wait."""
+        self._pace.interrupted()
+        self.pause(until)
+
     @property
     def waiting(self) -> int:
         """Calls in the queue."""

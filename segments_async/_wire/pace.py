@@ -127,6 +127,8 @@ class Pace:
         self._first_rate: float | None = None
         """None while the rate is a guess."""
         self._last_end = -math.inf
+        self._had_single_refusal = False
+        """Whether the last round of the probe had one, and one accepted call after it."""
 
     def rate(self, now: float) -> float:
         """Return the calls per second allowed now; infinite if calls are not spaced."""
@@ -159,6 +161,11 @@ class Pace:
         """Pass the turn of a call that was not sent to the next one."""
         self.due -= self._spacing
 
+    def interrupted(self) -> None:
+        """Start a new round, because calls wait for the refusal of another process."""
+        if self._round is not None and not self._round.refused:
+            self._round = None
+
     def succeeded(self, calls: Round, now: float, admitted_at: float) -> None:
         """Record a successful response to one of *calls*, which was sent at *admitted_at*."""
         if not calls.good:
@@ -184,11 +191,21 @@ class Pace:
         if not ended.good:
             return
         self._excess_refusals = min(MIN_EXCESS_REFUSALS, max(0.0, self._excess_refusals + ended.excess_refusals))
+        if self._first_round is not None and self._first_rate is None and self._is_random(ended):
+            return
         if self._first_round is not None:
             self._measure(ended, self._first_round, now)
         elif self._excess_refusals >= MIN_EXCESS_REFUSALS:
             self._first_round, self._rate = ended, ended.good / max(ended.last_answer - ended.start, ended.wait)
         self._last_end = ended.last_answer
+
+    def _is_random(self, ended: Round) -> bool:
+        """Whether the only refusal of a probe does not show the limit, which the probe soon exceeds by far."""
+        good_after = ended.good - ended.good_before
+        is_single = ended.refused == 1 and good_after == 1
+        is_first = is_single and not self._had_single_refusal
+        self._had_single_refusal = is_single
+        return is_first or (ended.refused == 1 and good_after > 1)
 
     def _measure(self, ended: Round, first_round: Round, now: float) -> None:
         """Set the rate to the highest lower bound that the round shows, or to slightly less than the pace."""

@@ -10,6 +10,7 @@ import anyio
 import trio
 import trio.testing
 from attrs import Factory, define, field
+from trio._core import _run
 
 from segments_async import Clock, RateLimitError
 from segments_async._http.gate import Gate
@@ -45,6 +46,7 @@ class Service:
         whole_seconds: Whether waits are rounded up to whole seconds.
         random_refusals: The share of calls that are refused although there are tokens.
         grace: Seconds after an answer in which other processes may not have heard of it yet.
+        seed: Decides which calls are refused at random.
     """
 
     rate: float = 100.0
@@ -52,6 +54,7 @@ class Service:
     whole_seconds: bool = True
     random_refusals: float = 0.0
     grace: float = 0.0
+    seed: int = 1
     accepted: int = 0
     refused: int = 0
     late: int = 0
@@ -60,7 +63,10 @@ class Service:
     _filled: float = field(default=-math.inf, init=False)
     _silent_from: float = field(default=-math.inf, init=False)
     _silent_until: float = field(default=-math.inf, init=False)
-    _chance: random.Random = field(factory=lambda: random.Random(7), init=False)
+    _chance: random.Random = field(init=False)
+
+    def __attrs_post_init__(self):
+        self._chance = random.Random(100 + self.seed)
 
     def take(self) -> float | None:
         """Accept a call, or return the seconds to wait."""
@@ -234,9 +240,14 @@ class World:
         self.processes.append(process)
         return process
 
-    def run(self):
-        """Run all processes to their ends."""
-        trio.run(self._run, clock=trio.testing.MockClock(autojump_threshold=0))
+    def run(self, seed=1):
+        """Run all processes to their ends; the same *seed* gives the same run."""
+        _run._r.seed(seed)  # trio's scheduler; there is no public way
+        before, _run._ALLOW_DETERMINISTIC_SCHEDULING = _run._ALLOW_DETERMINISTIC_SCHEDULING, True
+        try:
+            trio.run(self._run, clock=trio.testing.MockClock(autojump_threshold=0))
+        finally:
+            _run._ALLOW_DETERMINISTIC_SCHEDULING = before
 
     async def _run(self):
         started = trio.current_time()

@@ -11,14 +11,16 @@ from segments_async._wire.shared_rate import SharedRate
 CALLS = 500
 
 
-def run(told, *, redis=0.002, latency=0.02, burst=50, refusals=0.0, connections=(32,) * 4, calls=CALLS, **store):
+def run(
+    told, *, redis=0.002, latency=0.02, burst=50, refusals=0.0, connections=(32,) * 4, calls=CALLS, seed=1, **store
+):
     """Run processes to their ends."""
     grace = 1.5 * latency + 3 * redis + FRESH_SECONDS + 0.01
-    service = Service(burst=burst, random_refusals=refusals, grace=grace)
+    service = Service(burst=burst, random_refusals=refusals, grace=grace, seed=seed)
     world = World(service, Store(told, Network(redis), **store), latency)
     for count in connections:
         world.add(calls, connections=count)
-    world.run()
+    world.run(seed)
     return world
 
 
@@ -75,6 +77,22 @@ def test_refusals_at_random():
     """Each costs the second that the service names; the rate stays."""
     world = run(100.0, refusals=0.01)
     assert world.seconds <= (2000 / 100 + 1.05 * world.service.refused) * 1.05
+    assert world.service.late == 0
+
+
+@pytest.mark.parametrize("seed", [2, pytest.param(3, marks=pytest.mark.full), pytest.param(5, marks=pytest.mark.full)])
+def test_refusals_at_random_do_not_hide_the_rate(seed):
+    """While it is measured: a refusal of one call among others that are accepted does not show it."""
+    world = run(None, refusals=0.01, seed=seed)
+    assert 85 < world.store.state.learnt < 135
+    assert world.seconds <= (2000 / 100 + 30) * 1.1
+    assert world.service.late == 0
+
+
+def test_a_rate_is_learnt_over_a_slow_store():
+    """The process that measures does not wait for an answer before each call, as no other one sends."""
+    world = run(None, redis=0.2, calls=1000)
+    assert world.ratio <= 1.25
     assert world.service.late == 0
 
 

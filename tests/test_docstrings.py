@@ -18,6 +18,7 @@ from segments_async import (
     SampleCreate,
     SampleUpdate,
     images,
+    models,
     resources,
     sync,
 )
@@ -61,6 +62,19 @@ def test_calls(name):
     assert parameters(CALLS[name]) <= described(docstring)
     if inspect.signature(CALLS[name]).return_annotation not in {"None", None}:
         assert "\nReturns:\n" in docstring or SAYS_WHAT_IS_RETURNED.match(docstring)
+
+
+KEYS = re.compile(r"Unpack\[(?!BulkOptions)(\w+)\]")
+
+
+@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if KEYS.search(str(inspect.signature(call)))])
+def test_keys(name):
+    """Editors show the docstring as it is written, so it lists the keys that a keyword argument stands for."""
+    kind = getattr(models, KEYS.search(str(inspect.signature(CALLS[name])))[1])
+    listed = re.search(
+        rf"`{kind.__name__}`, explained there: ((?:``\w+``[,.]\s+)*``\w+``)", inspect.getdoc(CALLS[name])
+    )
+    assert re.findall(r"\w+", listed[1]) == list(kind.__annotations__)
 
 
 @pytest.mark.parametrize("item", ITEMS)

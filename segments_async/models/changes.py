@@ -156,7 +156,8 @@ class SampleUpdate(_Change):
 
     Args:
         uuid: The sample to change.
-        changes: Keys of `SampleChanges`.
+        changes: Keys of `SampleChanges`, explained there: ``metadata``, ``priority``, ``assigned_labeler``,
+            ``assigned_reviewer``, ``readme``, ``name``, ``attributes``.
 
     Raises:
         TypeError: A keyword argument is unknown.
@@ -185,7 +186,7 @@ class LabelUpdate(_Change):
     Args:
         sample_uuid: The sample whose label to change.
         labelset: None uses the labelset of the call.
-        changes: Keys of `LabelChanges`.
+        changes: Keys of `LabelChanges`, explained there: ``attributes``, ``label_status``, ``score``.
 
     Raises:
         TypeError: A keyword argument is unknown.

@@ -142,8 +142,15 @@ class Datasets(Resource):
             name: Unique among the datasets of its owner.
             organization: The organisation that will own it; None means the key's user.
             exist_ok: If a dataset with this name exists, return it unchanged.
-            settings: Keys of `DatasetSettings`; None is not sent. The default is a private ``segmentation-bitmap``
-                dataset with one category, "object".
+            settings: Keys of `DatasetSettings`, explained there: ``description``, ``task_type``, ``task_attributes``,
+                ``category``, ``public``, ``readme``, ``metadata``, ``tags``, ``archived``,
+                ``labeling_inactivity_timeout_seconds``, ``region_of_interest``, ``noncollaborator_can_label``,
+                ``noncollaborator_can_review``, ``enable_skip_labeling``, ``enable_skip_reviewing``, ``enable_ratings``,
+                ``enable_save_button``, ``enable_label_status_verified``, ``enable_confirm_on_submit``,
+                ``enable_same_dimensions_track_constraint``, ``enable_interpolation``, ``enable_extrapolation``,
+                ``use_timestamps_for_interpolation``, ``enable_3d_cuboid_rotation``, ``enable_3d_region_of_interest``,
+                ``enable_object_linking``, ``enable_object_link_category_restrictions``. None is not sent. The default
+                is a private ``segmentation-bitmap`` dataset with one category, "object".
 
         Raises:
             AlreadyExistsError: A dataset with this name exists, and *exist_ok* is False.
@@ -181,7 +188,15 @@ class Datasets(Resource):
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
-            changes: Keys of `DatasetChanges`; None is sent as null. A new `name` changes the dataset's path.
+            changes: Keys of `DatasetChanges`, explained there: ``description``, ``task_type``, ``task_attributes``,
+                ``category``, ``public``, ``readme``, ``metadata``, ``tags``, ``archived``,
+                ``labeling_inactivity_timeout_seconds``, ``region_of_interest``, ``noncollaborator_can_label``,
+                ``noncollaborator_can_review``, ``enable_skip_labeling``, ``enable_skip_reviewing``, ``enable_ratings``,
+                ``enable_save_button``, ``enable_label_status_verified``, ``enable_confirm_on_submit``,
+                ``enable_same_dimensions_track_constraint``, ``enable_interpolation``, ``enable_extrapolation``,
+                ``use_timestamps_for_interpolation``, ``enable_3d_cuboid_rotation``, ``enable_3d_region_of_interest``,
+                ``enable_object_linking``, ``enable_object_link_category_restrictions``, ``name``. None is sent as null.
+                A new `name` changes the dataset's path.
 
         Returns:
             The dataset as it is now.

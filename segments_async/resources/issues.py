@@ -91,7 +91,8 @@ class Issues(Resource):
 
         Args:
             uuid: The issue.
-            changes: Keys of `IssueChanges`; None is sent as null.
+            changes: Keys of `IssueChanges`, explained there: ``description``, ``status``, ``anchor``, ``tags``. None is
+                sent as null.
 
         Returns:
             The issue as it is now.

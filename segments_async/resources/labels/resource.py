@@ -120,7 +120,8 @@ class Labels(Resource):
         Args:
             sample_uuid: The sample.
             labelset: The labelset.
-            changes: Keys of `LabelChanges`; None is sent as null.
+            changes: Keys of `LabelChanges`, explained there: ``attributes``, ``label_status``, ``score``. None is sent
+                as null.
 
         Returns:
             The label as the service has stored it.

@@ -253,7 +253,8 @@ class Samples(Resource):
             dataset: ``"owner/name"``, or a `Dataset`.
             name: Unique in its dataset.
             attributes: Its files, as a model or as JSON, which is checked and sent as given.
-            settings: Keys of `SampleSettings`; None is not sent.
+            settings: Keys of `SampleSettings`, explained there: ``metadata``, ``priority``, ``assigned_labeler``,
+                ``assigned_reviewer``, ``readme``. None is not sent.
 
         Raises:
             AlreadyExistsError: A sample with this name exists.
@@ -278,7 +279,8 @@ class Samples(Resource):
 
         Args:
             uuid: The sample.
-            changes: Keys of `SampleChanges`; None is sent as null, which unassigns.
+            changes: Keys of `SampleChanges`, explained there: ``metadata``, ``priority``, ``assigned_labeler``,
+                ``assigned_reviewer``, ``readme``, ``name``, ``attributes``. None is sent as null, which unassigns.
 
         Returns:
             The sample as it is now.

@@ -26,14 +26,14 @@ PAGES = (
 PROMISE = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 
 
-def test_table_of_task_types():
-    """It has every task type, and names the properties of samples and labels that return its models."""
+def test_tables_of_task_types():
+    """Both have every task type, and the properties are those of samples and labels."""
     rows = [row.split(" | ") for row in text_of("docs/datasets.md").splitlines() if row.startswith("| `")]
-    listed = [name for row in rows for name in re.findall(r"`([\w-]+)`", row[0])]
-    assert sorted(listed) == sorted(TaskType)[1:]
-    for row in rows:
-        for model, cell in ((Sample, row[3]), (Label, row[4])):
-            assert isinstance(getattr(model, cell.strip("`")), property)
+    listed = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row[0])]
+    assert sorted(listed) == sorted(2 * [task_type for task_type in TaskType if task_type])
+    for _, of_sample, of_label in (row for row in rows if len(row) == 3):
+        assert isinstance(getattr(Sample, of_sample.removeprefix("`sample.").strip("` |")), property)
+        assert isinstance(getattr(Label, of_label.removeprefix("`label.").strip("` |")), property)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -23,13 +23,16 @@ class DatasetSettings(TypedDict, total=False):
     description: str | None
     """A short description."""
     task_type: str | None
-    """The type of labels: one of `TaskType`."""
+    """The type of labels: one of `TaskType`. ``create`` sends ``segmentation-bitmap`` if it is not given."""
     task_attributes: TaskAttributes | Mapping[str, Any] | None
-    """Categories and attributes."""
+    """
+    Categories and attributes, such as ``{"format_version": "0.1", "categories": [{"name": "rose", "id": 1}]}``.
+    ``create`` sends one category, "object" with the id 1, if it is not given.
+    """
     category: str | None
-    """One of `Category`, or ``custom-...``."""
+    """What it is about: one of `Category`, or ``custom-...``. ``create`` sends ``other`` if it is not given."""
     public: bool | None
-    """Whether everyone can see it."""
+    """Whether everyone can see it. ``create`` sends False if it is not given."""
     readme: str | None
     """Markdown text, displayed on the overview tab."""
     metadata: Mapping[str, Any] | None

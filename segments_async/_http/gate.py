@@ -56,7 +56,14 @@ class Gate:
         is_free = not limiter.in_flight and not limiter.waiting and limiter.limit == self._capacity
         return is_free and limiter.closed_until <= self._clock.monotonic() and not self.budget.is_empty
 
-    async def enter(self, *, first: bool = False, max_wait: float = math.inf, max_pause: float = math.inf) -> Ticket:
+    async def enter(
+        self,
+        *,
+        first: bool = False,
+        max_wait: float = math.inf,
+        max_pause: float = math.inf,
+        max_turn: float = math.inf,
+    ) -> Ticket:
         """
         Wait for a slot. Return the ticket with `leave`.
 
@@ -64,13 +71,15 @@ class Gate:
             first: Go to the head of the queue, for a retry after throttling.
             max_wait: Maximum seconds to wait.
             max_pause: Maximum seconds of a pause that the service asked for.
+            max_turn: Maximum seconds to wait for a turn of the shared limiter.
 
         Raises:
-            RateLimitError: The service asked for a longer pause; `retry_after` has its rest in seconds.
+            RateLimitError: The service asked for a longer pause, or the turn is further away; `retry_after` has the
+                seconds that are left.
             RequestTimeoutError: No slot became free within *max_wait*.
         """
         if self._turns is not None:
-            return await self._enter_shared(self._turns, first, max_wait, max_pause)
+            return await self._enter_shared(self._turns, first, max_wait, max_pause, max_turn)
         ticket = self._queue(first)
         if not ticket.admitted:
             await self._wait(ticket, max_wait, max_pause)
@@ -81,7 +90,14 @@ class Gate:
         self.limiter.enter(ticket, self._clock.monotonic(), first=first)
         return ticket
 
-    async def _enter_shared(self, turns: SharedTurns, first: bool, max_wait: float, max_pause: float) -> Ticket:  # noqa: FBT001
+    async def _enter_shared(
+        self,
+        turns: SharedTurns,
+        first: bool,  # noqa: FBT001
+        max_wait: float,
+        max_pause: float,
+        max_turn: float,
+    ) -> Ticket:
         """Wait for a slot of this process, and then for a turn among all processes."""
         started = self._clock.monotonic()
         while True:
@@ -89,14 +105,16 @@ class Gate:
             if not ticket.admitted:
                 await self._wait(ticket, max_wait - (self._clock.monotonic() - started), max_pause)
             has_turn = False
+            asked = self._clock.monotonic()
             try:
-                remaining = max_wait - (self._clock.monotonic() - started)
+                remaining = max_wait - (asked - started)
                 with self._at_most(remaining, f"the shared limiter gave it no turn within {max_wait:g} s"):
-                    has_turn = await turns.take(min(remaining, max_pause))
+                    has_turn = await turns.take(min(remaining, max_turn))
             finally:
                 if not has_turn:
                     self.limiter.withdraw(ticket, self._clock.monotonic())
             if has_turn:
+                ticket.turn_seconds = self._clock.monotonic() - asked
                 return ticket
             first = True  # it has waited longer than later calls
 

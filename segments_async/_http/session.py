@@ -309,9 +309,13 @@ class Session:
         while True:
             self.pool.check_usable()
             remaining = self.retry.total - (self.clock.monotonic() - started)
-            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_pause=remaining)
+            # Items of a bulk run wait for their turns, however many processes share the rate.
+            max_turn = math.inf if stats.bulk else remaining
+            ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_pause=remaining, max_turn=max_turn)
             try:
                 self.pool.check_open()
+                if stats.bulk:
+                    started += ticket.turn_seconds
                 if not state.attempts:
                     started = self.clock.monotonic()  # waiting for the first slot does not count
                 stats.attempts += 1

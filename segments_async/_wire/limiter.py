@@ -44,6 +44,8 @@ class Ticket:
     admitted_at: float = -math.inf
     round: Round | None = None
     """The calls it was admitted with."""
+    turn_seconds: float = 0.0
+    """How long it waited for its turn in a limit that is shared with other processes."""
 
 
 class Limiter:

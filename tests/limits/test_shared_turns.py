@@ -249,6 +249,38 @@ def test_a_turn_that_is_too_far_away(options):
     assert ended == pytest.approx(10, abs=0.2)
 
 
+def test_items_of_a_bulk_run_wait_for_their_turns():
+    """However far away they are: many processes may share a low rate. A wait that the caller limits is kept."""
+    shared = Shared(0.1)
+
+    async def run():
+        bucket = Bucket(burst=1000, latency=0.01)
+        async with connect(bucket, shared.view("a"), retry=RetryPolicy(total=5)) as client:
+            report = await client.labels.put_many(labels(3))
+            impatient = await client.with_options(max_wait=5).labels.put_many(labels(2))
+            return report.counts, impatient.failed, trio.current_time()
+
+    counts, failed, ended = in_virtual_time(run)
+    assert counts == {"done": 3}
+    assert failed == 2
+    assert ended == pytest.approx(20, abs=6)
+
+
+def test_turns_of_the_retries_of_an_item_do_not_count():
+    """Nor does a refusal, after which the item needs another turn."""
+    shared = Shared(0.1)
+
+    async def run():
+        bucket = Bucket(burst=1, latency=0.01)
+        bucket._tokens = -5 * RATE  # refused until second 5, and again after its second turn
+        async with connect(bucket, shared.view("a"), retry=RetryPolicy(total=8)) as client:
+            return (await client.labels.put_many(labels(1))).counts, bucket.refused
+
+    counts, refused = in_virtual_time(run)
+    assert counts == {"done": 1}
+    assert refused > 0
+
+
 def test_an_answer_that_was_only_late_is_asked_for_again(caplog):
     """As of a limiter that is there, while the event loop was blocked."""
     late = Late(Shared(RATE).state)

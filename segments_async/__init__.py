@@ -442,7 +442,9 @@ if not TYPE_CHECKING:  # with __getattr__, a type checker would accept any name
         if name in _SUBMODULES:
             return import_module(f"segments_async.{name}")
         if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            import segments_async._misuse as misuse  # noqa: PLC0415 (not a name of the package)
+
+            raise misuse.no_export(name)
         import segments_async._http.lean_import as httpx_import  # noqa: PLC0415 (not a name of the package)
 
         with httpx_import.without_command_line():

@@ -105,6 +105,19 @@ class _OfficialMethod:
         raise _no_method(owner, self._name, self._call)
 
 
+OFFICIAL_EXPORTS = {
+    "InvalidModelError": "InputError",
+    "NetworkError": "TransportError, and ApiError with a status",
+    "SegmentsClient": "AsyncSegments",
+    "SegmentsDataset": "client.releases.iterate(...)",
+    "TimeoutError": "RequestTimeoutError",
+    "export_dataset": "client.releases.export(...)",
+    "get_semantic_bitmap": "images.semantic",
+    "load_release": "open_release, or client.releases.open(...)",
+}
+"""What the official SDK's modules export under another name than this package."""
+
+
 class OfficialNames:
     """
     Says what to write where a method of the official SDK's object is looked for; models have no client.
@@ -167,6 +180,19 @@ class NeedsAsyncFor:
         def __getitem__(self, _: object) -> NoReturn:
             name = type(self).__name__
             raise TypeError(f"write 'async for' instead of 'for': {name} is asynchronous, and has no items by index")
+
+
+def no_export(name: str) -> Exception:
+    """
+    Return the error for a name that this package does not export; it names what replaces one of the official SDK.
+
+    For these it is an `ImportError`: an import statement would replace the words of an `AttributeError` by its own.
+    """
+    replacement = OFFICIAL_EXPORTS.get(name)
+    if replacement is None:
+        return AttributeError(f"module 'segments_async' has no attribute {name!r}")
+    words = f"cannot import name {name!r} from 'segments_async'; the official SDK's {name} is {replacement} here"
+    return ImportError(words, name="segments_async")
 
 
 def _no_method(owner: object, name: str, call: str) -> AttributeError:

@@ -14,7 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 import segments
+import segments.exceptions
+import segments.utils
 
+import segments_async
 from segments_async import (
     AsyncSegments,
     Collaborator,
@@ -30,7 +33,7 @@ from segments_async import (
     open_release,
     structure,
 )
-from segments_async._misuse import OFFICIAL_CALLS, OFFICIAL_METHODS
+from segments_async._misuse import OFFICIAL_CALLS, OFFICIAL_EXPORTS, OFFICIAL_METHODS
 
 ERRORS_PAGE = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
 ITEM = {"name": "a", "attributes": {"image": {"url": "https://example.com/a.png"}}}
@@ -267,6 +270,23 @@ async def test_names_of_the_official_sdk_name_the_call_that_replaces_them(client
 async def test_other_names_are_missing_as_ever(client):
     with pytest.raises(AttributeError, match=r"'AsyncSegments' object has no attribute 'sample'$"):
         client.sample  # noqa: B018
+
+
+@pytest.mark.parametrize("name", OFFICIAL_EXPORTS)
+def test_exports_of_the_official_sdk(name):
+    """An import statement says what replaces them, as far as that exists; other names are missing as ever."""
+    with pytest.raises(ImportError, match=f"the official SDK's {name} is ") as caught:
+        exec(f"from segments_async import {name}")
+    for word in re.findall(r"\w+Error|AsyncSegments|open_release", str(caught.value).partition(" is ")[2]):
+        assert hasattr(segments_async, word)
+    assert any(hasattr(module, name) for module in (segments, segments.exceptions, segments.utils))
+    assert name not in dir(segments_async)
+
+
+def test_other_exports_are_missing_as_ever():
+    assert not hasattr(segments_async, "no_such_name")
+    with pytest.raises(AttributeError, match=r"^module 'segments_async' has no attribute 'AsyncSegment'$"):
+        segments_async.AsyncSegment  # noqa: B018
 
 
 async def created(client):

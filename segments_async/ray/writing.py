@@ -180,7 +180,8 @@ def put_labels(
             outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
 
     Labels are put whenever the Dataset is executed, also by ``schema()`` and ``count()``. To use it twice, keep it with
-    ``materialize()``.
+    ``materialize()``. Ray ends an execution in which no block is finished for half an hour, unless
+    ``rows.context.execution_no_progress_timeout_s`` is set.
 
     Args:
         rows: As in `write_labels`, like the other arguments.

@@ -20,6 +20,7 @@ import ray
 from flowers import DATASET
 from ray.data.checkpoint import CheckpointConfig
 from ray.data.expressions import col
+from starting import start_node, started
 
 from segments_async import AuthenticationError, BulkError, InputError, NotFoundError, RetryPolicy
 from segments_async.ray import (
@@ -49,26 +50,6 @@ def sandbox():
         yield sandbox
 
 
-def start_ray():
-    """Start a node of two CPUs; once more if it did not come up within Ray's 30 seconds, as on a busy machine."""
-    for tries_left in (2, 1, 0):
-        try:
-            ray.init(
-                address="local",  # not a cluster that is running here
-                num_cpus=2,
-                include_dashboard=False,
-                log_to_driver=False,
-                object_store_memory=200 * 2**20,
-                _node_ip_address="127.0.0.1",
-            )
-        except Exception:
-            ray.shutdown()
-            if not tries_left:
-                raise
-        else:
-            return
-
-
 @pytest.fixture(scope="module")
 def cluster(sandbox):
     """Two CPUs. The workers of the cluster have the key in their environment."""
@@ -77,8 +58,7 @@ def cluster(sandbox):
         patch.setenv("SEGMENTS_API_KEY", sandbox.api_key)
         path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         patch.setenv("PYTHONPATH", path)
-        start_ray()
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        started(lambda: start_node(200))
         yield
         ray.shutdown()
 

@@ -12,19 +12,23 @@ import uuid
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from tempfile import TemporaryDirectory
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
+from benchmarks.cases.scale_ray import running_ray
 from benchmarks.harness import Case, Check, Contestant, Scale, Turn
 from benchmarks.payloads import SCORE, UUID, VECTOR
 from benchmarks.stopwatch import Run, Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from threading import Barrier
+
+    from segments_async.limits import SharedLimiter
 
 PROCESSES = 4
 RATE = 100.0
@@ -38,6 +42,11 @@ CONTESTANTS: dict[str, tuple[dict[str, Any], float | None]] = {
     "not shared": ({"shared": False, "rate": None}, None),
 }
 """The arguments of each contestant, and the target for its time as a multiple of the minimum."""
+WITH_RAY: dict[str, tuple[float | None, float | None]] = {
+    "Ray, rate given": (RATE, 1.10),
+    "Ray, rate measured": (None, 1.25),
+}
+"""The rate of each contestant whose limiter is an actor of Ray, and the same target."""
 
 
 def case(scale: Scale) -> Case:
@@ -57,8 +66,12 @@ def case(scale: Scale) -> Case:
                 programs=("redis-server",),
             )
             for name, (arguments, _) in CONTESTANTS.items()
+        ]
+        + [
+            Contestant(name=name, work=put_with_ray, arguments={"labels": labels, "rate": rate}, needs=("ray",))
+            for name, (rate, _) in WITH_RAY.items()
         ],
-        checks=[check for name, (_, at_most) in CONTESTANTS.items() for check in _checks(name, at_most)],
+        checks=[check for name, (_, at_most) in (CONTESTANTS | WITH_RAY).items() for check in _checks(name, at_most)],
         turns=min(2, scale.turns),
         delay=DELAY,
         limit=(RATE, BURST),
@@ -96,6 +109,41 @@ def put(url: str, labels: int, shared: bool, rate: float | None) -> Run:  # noqa
         refused, late = (now - then for now, then in zip(_refusals(url), before, strict=True))
     run = watch.run(labels)
     return evolve(run, wall=max(ends) - min(starts), cpu=sum(costs), refused=refused, refused_late=late)
+
+
+def put_with_ray(url: str, labels: int, rate: float | None) -> Run:
+    """Put labels from several actors of Ray, which share a limiter in another one."""
+    from segments_async.ray import RayLimiter
+
+    time.sleep(SECONDS_TO_REFILL)
+    shares = [labels // PROCESSES + (number < labels % PROCESSES) for number in range(PROCESSES)]
+    with running_ray(url) as ray, Stopwatch(url) as watch:
+        before = _refusals(url)
+        limiter = RayLimiter(uuid.uuid4().hex, rate)
+        actors = [ray.remote(num_cpus=0)(Putter).remote(url, limiter) for _ in shares]
+        ray.get([actor.prepare.remote() for actor in actors])
+        calls = [actor.put.remote(count) for actor, count in zip(actors, shares, strict=True)]
+        starts, ends, costs = zip(*ray.get(calls), strict=True)
+        refused, late = (now - then for now, then in zip(_refusals(url), before, strict=True))
+    run = watch.run(labels)
+    return evolve(run, wall=max(ends) - min(starts), cpu=sum(costs), refused=refused, refused_late=late)
+
+
+class Putter:
+    """An actor of Ray that puts labels."""
+
+    def __init__(self, url: str, limiter: SharedLimiter) -> None:
+        self._limiter = limiter
+        _place.update(barrier=Barrier(1), url=url, limiter=limiter)
+
+    def prepare(self) -> None:
+        """Import what it needs, and start the limiter's actor, before the time runs."""
+        import_module("segments_async.limits")
+        asyncio.run(self._limiter.reserve("another key", 0))
+
+    def put(self, count: int) -> tuple[float, float, float]:
+        """Put *count* labels; return the times of start and end, and the CPU seconds."""
+        return _put_share(count)
 
 
 @contextmanager

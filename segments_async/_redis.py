@@ -82,8 +82,12 @@ class RedisClients:
         return self._clients[loop]
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop."""
-        client = self._clients.pop(_running_loop(), None)
+        """Close the connections of this event loop; there are none on trio."""
+        try:
+            loop = _running_loop()
+        except RuntimeError:
+            return
+        client = self._clients.pop(loop, None)
         if client is not None:
             await client.aclose()
 

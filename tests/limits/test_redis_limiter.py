@@ -311,8 +311,12 @@ async def test_a_full_memory(redis_url):
 
 def test_it_works_on_asyncio_only(sandbox, redis_url):
     async def call():
-        async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=RedisLimiter(redis_url)) as client:
-            await client.users.me()
+        limiter = RedisLimiter(redis_url)
+        try:
+            async with AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=limiter) as client:
+                await client.users.me()
+        finally:
+            await limiter.aclose()
 
     with pytest.raises(InputError, match="asyncio only"):
         anyio.run(call, backend="trio")

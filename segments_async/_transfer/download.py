@@ -186,7 +186,7 @@ class _Download:
         pace = Pace(self._session.clock.monotonic, answer_seconds(self._session))
         await pace.run(lambda: self._exchange(pace), method="GET", url=redact_url(self._url))
         if self._total is not None and self._sink.size != self._total:
-            raise self._error(f"received {self._sink.size} of {counted(self._total, 'byte')}")
+            raise self._error(f"received {self._sink.size:,} of {counted(self._total, 'byte')}")
 
     async def _exchange(self, pace: Pace) -> None:
         """Send one request, and write its response to the sink."""

@@ -253,7 +253,7 @@ async def test_memory(connect, status):
     assert len(host.requests) == 1
     assert peak < (10 + 20) * MB
     if status == 200:
-        assert "is larger than 10000000 bytes" in str(caught.value)
+        assert "is larger than 10,000,000 bytes" in str(caught.value)
 
 
 @WIRES
@@ -266,7 +266,7 @@ async def test_too_large_by_its_length(connect):
 
     with RawServer(script) as host, within(2):
         async with connect(NO_API, retry=ONCE) as client:
-            with pytest.raises(InputError, match="is larger than 1000 bytes"):
+            with pytest.raises(InputError, match="is larger than 1,000 bytes"):
                 await client.assets.read(f"{host.url}/a.png", max_bytes=1000)
 
 

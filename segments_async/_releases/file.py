@@ -1,39 +1,36 @@
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from threading import Lock
-from typing import IO, TYPE_CHECKING, Any, Self
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
 from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
+from segments_async._releases.batches import BatchReader, add_readable, read_header
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
-from segments_async._releases.text import ReleaseText
+from segments_async._releases.text import MAX_VALUE_BYTES
 from segments_async._serialization.converter import structure
 from segments_async._threads import run_sync
-from segments_async._transfer.file_errors import file_error
-from segments_async._validators import as_path
+from segments_async._validators import as_path, is_number
 from segments_async._wire.arguments import OnError, check_on_error
 from segments_async.errors import ClientStateError, DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseDataset, ReleaseHeader, ReleaseSample
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
+MB = 1_000_000
 BATCH_CHARACTERS = 256 * 1024
 """Text read per call of a worker thread; a larger sample is read whole."""
 MAX_BATCH_SAMPLES = 500
 """Samples read per call of a worker thread, at most."""
-_USUAL_END = b"]}}"
-"""The end of a file whose samples come last, as in the files of the service."""
-_HEADER_KEYS = frozenset({"name", "dataset"})
-_DATASET_KEYS = frozenset({"name", "task_type", "task_attributes", "labelsets"})
 
 
 class ReleaseFile(NeedsAsyncWith):
@@ -56,8 +53,9 @@ class ReleaseFile(NeedsAsyncWith):
         path: The path of the file; a downloaded file is deleted at the end of the block.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_sample_bytes: int = MAX_VALUE_BYTES) -> None:
         self.path = path
+        self._max_sample_bytes = max_sample_bytes
         self._header: ReleaseHeader | None = None
         self._open_iterators: set[ReleaseSamples] = set()
         self._closed = False
@@ -85,7 +83,7 @@ class ReleaseFile(NeedsAsyncWith):
     async def __aenter__(self) -> Self:
         if self._closed:
             raise ClientStateError("this release file is closed; open it again")
-        self._header = await run_sync(_read_header, self.path)
+        self._header = await run_sync(read_header, self.path, self._max_sample_bytes)
         return self
 
     async def __aexit__(
@@ -152,7 +150,12 @@ class ReleaseFile(NeedsAsyncWith):
             raise ClientStateError("this release file is closed; open it again")
         check_on_error(on_error)
         return ReleaseSamples(
-            self.path, sample_filter, shard=shard, skip=on_error == "skip", open_iterators=self._open_iterators
+            self.path,
+            sample_filter,
+            shard=shard,
+            skip=on_error == "skip",
+            max_sample_bytes=self._max_sample_bytes,
+            open_iterators=self._open_iterators,
         )
 
     async def summary(self) -> ReleaseSummary:
@@ -173,9 +176,9 @@ class ReleaseFile(NeedsAsyncWith):
         """
         header = self.header
         count = SummaryCount(header)
-        reader = _BatchReader(self.path)
+        reader = BatchReader(self.path, self._max_sample_bytes)
         try:
-            while await run_sync(reader.read, BATCH_CHARACTERS, count.add):
+            while await run_sync(reader.read, BATCH_CHARACTERS, partial(add_readable, count.add)):
                 pass
         finally:
             with anyio.CancelScope(shield=True):
@@ -201,8 +204,10 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
         *,
         shard: tuple[int, int] = (0, 1),
         skip: bool,
+        max_sample_bytes: int,
         open_iterators: set[ReleaseSamples],
     ) -> None:
+        self._max_sample_bytes = max_sample_bytes
         self.skipped: list[DecodeError] = []
         self._path = path
         self._filter = sample_filter
@@ -210,7 +215,7 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
         self._statuses_checked = not sample_filter.unknown_statuses
         self._skip = skip
         self._open_iterators = open_iterators
-        self._reader = _BatchReader(path)
+        self._reader = BatchReader(path, max_sample_bytes)
         self._buffer: deque[ReleaseSample] = deque()
         self._error: SegmentsError | None = None
         self._ended = False
@@ -257,7 +262,7 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
                 found.add(self._filter.status(raw))
             return True
 
-        reader = _BatchReader(self._path)
+        reader = BatchReader(self._path, self._max_sample_bytes)
         try:
             while not (self._ended or self._filter.unknown_statuses <= found) and reader.read(BATCH_CHARACTERS, note):
                 pass
@@ -273,9 +278,10 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
         self._reader.close()
 
     def _add(self, index: int, raw: Any) -> bool:
-        problem: Exception | None = None
+        # In place of a sample that is too large, or cannot be read, comes its error.
+        problem: Exception | None = raw if isinstance(raw, DecodeError) else None
         try:
-            if not self._filter.matches(raw):
+            if problem is None and not self._filter.matches(raw):
                 return True
         except Exception as error:  # noqa: BLE001 (of whatever a sample contains)
             problem = error
@@ -287,7 +293,7 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
             except Exception as error:  # noqa: BLE001 (likewise)
                 problem = error
         if problem is not None:
-            located = _locate(problem, index, raw)
+            located = raw if isinstance(raw, DecodeError) else _locate(problem, index, raw)
             if not self._skip:
                 raise located from located.__cause__
             self.skipped.append(located)
@@ -302,42 +308,7 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
         return True
 
 
-class _BatchReader:
-    """Reads a file in batches, in worker threads. The lock is needed as a cancelled call's thread may still run."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-        self._closed = False
-        self._lock = Lock()
-
-    def read(self, characters: int, add: Callable[[int, Any], bool]) -> bool:
-        """
-        Pass samples with their index to *add*, until it returns False or this many characters are read.
-
-        Returns:
-            Whether there may be more samples.
-        """
-        with self._lock:
-            if self._closed:
-                return False
-            if self._file is None:
-                self._file = _open_file(self._path)
-                self._text = ReleaseText(self._file, self._path.name)
-                self._samples = enumerate(self._text)
-            until = self._text.position + characters
-            with _readable(self._path):
-                return any(not add(index, raw) or self._text.position >= until for index, raw in self._samples)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._closed = True
-            if self._file is not None:
-                self._file.close()
-
-
-def open_release(path: str | os.PathLike[str]) -> ReleaseFile:
+def open_release(path: str | os.PathLike[str], *, max_sample_mb: float = MAX_VALUE_BYTES / MB) -> ReleaseFile:
     """
     Open a release file on disk.
 
@@ -350,57 +321,18 @@ def open_release(path: str | os.PathLike[str]) -> ReleaseFile:
 
     Args:
         path: The file, as ``client.releases.download`` or the web page gives it.
+        max_sample_mb: Maximum megabytes (10^6 bytes) of memory that one sample may take, its text included; estimated
+            before it is decoded. A larger one is a `DecodeError`, which ``on_error="skip"`` leaves out.
 
     Returns:
         An async context manager. It raises InputError if there is no such file, and DecodeError if it is not a release.
+
+    Raises:
+        InputError: *max_sample_mb* is not a number above 0.
     """
-    return ReleaseFile(as_path(path))
-
-
-def _open_file(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except Exception as error:
-        raise file_error(error, "cannot be read", path, "path") from error
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Convert whatever the content of a file provokes into a `SegmentsError`."""
-    try:
-        yield
-    except SegmentsError:
-        raise
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror or error}): {path}", path="path") from error
-    except Exception as error:
-        raise DecodeError(f"{path.name} cannot be read: {type(error).__name__}: {error}") from error
-
-
-def _read_header(path: Path) -> ReleaseHeader:
-    """Read the header; the samples are parsed only if a part of the header may come after them."""
-    with _open_file(path) as file, _readable(path):
-        text = ReleaseText(file, path.name)
-        for _ in text:
-            if _is_complete(text.header) and _ends_with_samples(path):
-                break
-    try:
-        with _readable(path):
-            return structure(text.header, ReleaseHeader)
-    except DecodeError as error:
-        message = f"{path.name} is not a release: {error.problem}"
-        raise DecodeError(message, path=error.path, payload=text.header) from error.__cause__
-
-
-def _is_complete(header: Mapping[str, Any]) -> bool:
-    dataset = header.get("dataset")
-    return header.keys() >= _HEADER_KEYS and isinstance(dataset, dict) and dataset.keys() >= _DATASET_KEYS
-
-
-def _ends_with_samples(path: Path) -> bool:
-    with _open_file(path) as file:
-        file.seek(max(0, path.stat().st_size - 1024))
-        return b"".join(file.read().split()).endswith(_USUAL_END)
+    if not is_number(max_sample_mb) or not 0 < max_sample_mb < math.inf:
+        raise InputError(f"expected megabytes above 0, got {max_sample_mb!r}", path="max_sample_mb")
+    return ReleaseFile(as_path(path), max_sample_bytes=int(max_sample_mb * MB))
 
 
 def _locate(error: Exception, index: int, raw: Any) -> DecodeError:

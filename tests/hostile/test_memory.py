@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import tracemalloc
 import zlib
 from functools import cache
@@ -12,7 +13,7 @@ from hostile_shapes import SHAPES
 from raw_server import RawServer, answer
 from wires import ONCE, WIRES, within
 
-from segments_async import ApiError, DecodeError, SegmentsError
+from segments_async import ApiError, DecodeError, SegmentsError, open_release
 from segments_async._serialization.decoded_size import decoded_size
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -20,6 +21,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 MB = 1_000_000
 LIMIT = 8
 REST = 64
+DATASET = {"name": "flowers", "task_type": "bboxes", "task_attributes": {}, "labelsets": [{"name": "ground-truth"}]}
+SAMPLE = {"name": "a.png", "attributes": {"image": {"url": "https://x.test/a.png"}}, "labels": {}}
 
 
 @cache
@@ -118,3 +121,23 @@ async def test_answer_within_the_limit(connect):
         async with connect(api.url, retry=ONCE, max_answer_mb=0.999) as client:
             with pytest.raises(DecodeError, match="larger than max_answer_mb"):
                 await client.request("GET", "/x/")
+
+
+@WIRES
+async def test_sample_of_a_compressed_release(connect):
+    """A few kilobytes that mean one sample of 8 MB: it is left out before it is decoded."""
+    large = {**SAMPLE, "metadata": "HERE"}
+    written = json.dumps({"name": "v1", "dataset": {**DATASET, "samples": [SAMPLE, large, SAMPLE]}})
+    body = gzip.compress(written.replace('"HERE"', "[%s0]" % ("[]," * 3_000_000)).encode())
+    assert len(body) < 100_000
+    served = answer(body, headers={"Content-Encoding": "gzip"})
+    with RawServer(lambda peer, _: peer.send(served)) as host, within(20):
+        async with (
+            connect("http://127.0.0.1:1", retry=ONCE) as client,
+            client.releases.open(f"{host.url}/v1.json") as downloaded,
+            open_release(downloaded.path, max_sample_mb=LIMIT) as release,
+            client.releases.iterate(release, images=False, on_error="skip") as items,
+        ):
+            assert [item.sample.name async for item in items] == ["a.png", "a.png"]
+            [skipped] = items.skipped
+    assert "of at most 8" in str(skipped.error)

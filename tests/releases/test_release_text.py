@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from segments_async import DecodeError
-from segments_async._releases import text as module
 from segments_async._releases.text import ReleaseText
 
 JSON = st.recursive(
@@ -94,7 +93,6 @@ def test_text_that_is_wrong_is_not_read_to_its_end():
     assert data.tell() < 1_000_000
 
 
-def test_value_without_an_end_does_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(module, "MAX_VALUE_CHARACTERS", 1_000_000)
-    with pytest.raises(DecodeError, match="not a release"):
-        read(b'{"images": "' + b"x" * 5_000_000)
+def test_value_without_an_end_does_not_fill_the_memory():
+    with pytest.raises(DecodeError, match="MB of memory or more"):
+        list(ReleaseText(io.BytesIO(b'{"images": "' + b"x" * 5_000_000), "v1.json", max_bytes=1_000_000))

@@ -18,7 +18,7 @@ from segments_async import (
     open_release,
     unstructure,
 )
-from segments_async._releases import file as module
+from segments_async._releases import batches, file as module
 
 pytestmark = pytest.mark.anyio
 
@@ -309,9 +309,9 @@ async def test_several_readers_share_a_walk(files, monkeypatch):
 async def test_the_loop_reads_nothing(files, monkeypatch):
     """Opening, decoding and structuring happen in worker threads."""
     threads = set()
-    structure, opened = module.structure, module._open_file
+    structure, opened = module.structure, batches._open_file
     monkeypatch.setattr(module, "structure", lambda *a: (threads.add(threading.current_thread()), structure(*a))[1])
-    monkeypatch.setattr(module, "_open_file", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
+    monkeypatch.setattr(batches, "_open_file", lambda *a: (threads.add(threading.current_thread()), opened(*a))[1])
 
     assert len(await names(files.write_release([files.sample(number) for number in range(20)]))) == 20
 

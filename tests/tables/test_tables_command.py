@@ -63,7 +63,7 @@ def test_export(tmp_path):
     again = [sys.executable, "-m", "segments_async", *arguments, "--json"]
     refused = subprocess.run([*again, "--id-increment", "1"], cwd=tmp_path, text=True, capture_output=True, check=False)
     assert refused.returncode != 0
-    assert "id_increment: 'parquet' has neither images nor classes" in refused.stderr
+    assert "--id-increment: 'parquet' has neither images nor classes" in refused.stderr
     dataset["samples"].append({"name": 5})
     (tmp_path / "v1.json").write_text(json.dumps({"name": "v1", "dataset": dataset}), encoding="utf-8")
     skipped = subprocess.run(

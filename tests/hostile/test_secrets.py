@@ -223,3 +223,54 @@ async def test_signature_of_a_bad_address(connect):
             await client.assets.read(f"http://127.0.0.1:99999/a.png?sig={SIGNATURE}")
     assert SIGNATURE not in "".join(traceback.format_exception(caught.value))
     assert SIGNATURE.encode() not in pickle.dumps(caught.value)
+
+
+@WIRES
+async def test_what_an_instrumentation_sees(connect, monkeypatch):
+    """It cannot be masked there, as the security page says: the request is sent as it is."""
+    seen = []
+    send = httpx.AsyncClient.send
+
+    async def traced(client, request, **options):
+        seen.append((str(request.url), request.headers.get("authorization", "")))
+        return await send(client, request, **options)
+
+    monkeypatch.setattr(httpx.AsyncClient, "send", traced)
+    with RawServer(lambda peer, _: peer.send(answer({"done": True}))) as api, within(5):
+        async with connect(api.url) as client:
+            await client.request("GET", "/x/")
+            await client.assets.read(f"{api.url}/a.png?X-Amz-Signature={SIGNATURE}")
+
+    assert [KEY in header for _, header in seen] == [True, False]
+    assert [SIGNATURE in url for url, _ in seen] == [False, True]
+
+
+async def test_what_hooks_of_the_callers_client_see():
+    """Likewise."""
+    seen = []
+
+    async def look(request):
+        seen.append((str(request.url), request.headers.get("authorization", "")))
+
+    with RawServer(lambda peer, _: peer.send(answer({"done": True}))) as api, within(5):
+        async with (
+            httpx.AsyncClient(verify=False, event_hooks={"request": [look]}) as theirs,
+            AsyncSegments(KEY, base_url=api.url, http_client=theirs) as client,
+        ):
+            await client.request("GET", "/x/")
+            await client.assets.read(f"{api.url}/a.png?X-Amz-Signature={SIGNATURE}")
+
+    assert [KEY in header for _, header in seen] == [True, False]
+    assert [SIGNATURE in url for url, _ in seen] == [False, True]
+
+
+@WIRES
+async def test_local_variables_of_the_caller(connect):
+    """A presigned URL is there, in the frames of the caller and of what it was passed to; the key is not."""
+    url = f"http://127.0.0.1:9/a.png?X-Amz-Signature={SIGNATURE}"
+    async with connect("http://127.0.0.1:9", retry=ONCE) as client:
+        with pytest.raises(SegmentsError) as caught:
+            await client.assets.read(url)
+    del client
+    assert SIGNATURE in frames_of(caught.value)
+    assert KEY not in frames_of(caught.value)

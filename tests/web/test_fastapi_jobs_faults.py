@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+import unicodedata
 from pathlib import Path
 from uuid import uuid4
 
@@ -429,6 +430,22 @@ def test_queued_uploads_of_several_callers(folder, until, backend):
         server.release.set()
         until(lambda: of(web, "john") == [(john, "done")])
         assert server.ran == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["Zoë", "Zoe\u0308", "张伟", "👩\u200d🚀", "jane\n", "\u202ejane", "ÿ" * 500, "a/b"])
+def test_an_owner_in_any_script(folder, until, name):
+    """It is kept as it is, also after a restart; one that only looks the same is another one."""
+    server = Server(folder, owner=lambda: server.caller)
+    server.caller = name
+    with server.web() as web:
+        upload = begin(web, "returns", owner=name)
+        until(lambda: web.get(f"/uploads/{upload}").json()["state"] == "done")
+    server = Server(folder, owner=lambda: server.caller)
+    with server.web() as web:
+        for caller in (name, name.upper() + "x", unicodedata.normalize("NFC", name) + "\u0301", "jane"):
+            server.caller = caller
+            assert len(web.get("/uploads/").json()) == (caller == name)
+            assert web.get(f"/uploads/{upload}").status_code == (200 if caller == name else 404)
 
 
 def test_a_wrong_owner(folder):

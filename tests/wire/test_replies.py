@@ -10,6 +10,7 @@ from segments_async._wire.replies import (
     Reply,
     error_for,
     error_for_item,
+    origin_of,
     read_problems,
     redact_url,
     storage_error_for,
@@ -175,3 +176,29 @@ def test_error_for_one_item_of_a_refused_list():
 )
 def test_secrets_of_a_url_are_not_shown(url, expected):
     assert redact_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://files.test/a.png", ("https", "files.test", 443)),
+        ("HTTPS://Files.Test:443", ("https", "files.test", 443)),
+        ("http://files.test", ("http", "files.test", 80)),
+        ("http://files.test:80/?a=b#c", ("http", "files.test", 80)),
+        ("http://files.test:443/", ("http", "files.test", 443)),
+        ("https://files.test:80/", ("https", "files.test", 80)),
+        ("https://files.test:0/", ("https", "files.test", 0)),
+        ("https://files.test:/", ("https", "files.test", 443)),
+        ("https://joe:secret@files.test/", ("https", "files.test", 443)),
+        ("https://[::1]/", ("https", "::1", 443)),
+        ("https://[::1]:9000/", ("https", "::1", 9000)),
+        ("ftp://files.test/", ("ftp", "files.test", None)),
+        ("/a.png", ("", "", None)),
+        ("https://files.test:99999/", ("", "https://files.test:99999/", None)),
+        ("https://files.test:port/", ("", "https://files.test:port/", None)),
+        ("http://[::1", ("", "http://[::1", None)),
+    ],
+)
+def test_the_origin_of_a_url(url, expected):
+    """With the port that a URL without one means; an invalid URL is its own origin."""
+    assert origin_of(url) == expected

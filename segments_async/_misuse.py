@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 OFFICIAL_CALLS = {
     "add_dataset": "datasets.create",
@@ -168,6 +169,24 @@ class NeedsAsyncWith:
             """Never called, but Python requires it."""
 
 
+class NeedsWith:
+    """Raises an error that recommends ``with`` where an object is used with ``async with``."""
+
+    __slots__ = ()
+
+    _in_async_code: ClassVar[str] = ""
+    """What to write in async code, if there is something."""
+
+    if not TYPE_CHECKING:  # type checkers report it themselves
+
+        def __aenter__(self) -> NoReturn:
+            hint = f"; in async code, write {self._in_async_code}" if self._in_async_code else ""
+            raise TypeError(f"write 'with' instead of 'async with': {type(self).__name__} is not asynchronous{hint}")
+
+        def __aexit__(self, *_: object) -> NoReturn:
+            """Never called, but Python requires it."""
+
+
 class NeedsAsyncFor:
     """
     Raises an error that recommends ``async for`` where an object is used with ``for``.
@@ -179,7 +198,9 @@ class NeedsAsyncFor:
 
         def __getitem__(self, _: object) -> NoReturn:
             name = type(self).__name__
-            raise TypeError(f"write 'async for' instead of 'for': {name} is asynchronous, and has no items by index")
+            by_index = "; write '(await ...)[0]' for one of them" if hasattr(type(self), "__await__") else ""
+            message = f"write 'async for' instead of 'for': {name} is asynchronous, and has no items by index{by_index}"
+            raise TypeError(message)
 
 
 def no_export(name: str) -> Exception:
@@ -208,6 +229,16 @@ def no_attribute(owner: object, name: str) -> AttributeError:
     if call is not None:
         message += f"; the official SDK's {name}() is 'await client.{call}(...)' here"
     return AttributeError(message, name=name, obj=owner)
+
+
+def no_call(resource: object, name: str) -> AttributeError:
+    """Return the error for a missing attribute of a resource; it names the calls that may have been meant."""
+    cls = type(resource)
+    message = f"{cls.__name__!r} object has no attribute {name!r}"
+    calls = [] if name.startswith("_") else [call for call in dir(cls) if not call.startswith("_")]
+    meant = [call for call in calls if name in call.split("_")] or get_close_matches(name, calls, n=1)
+    hint = f"; did you mean {' or '.join(map(repr, meant))}?" if meant else ""
+    return AttributeError(f"{message}{hint}", name=name, obj=resource)
 
 
 def not_a_row(pages: object, name: str) -> AttributeError:

@@ -29,11 +29,15 @@ from segments_async import (
     Pages,
     Release,
     Sample,
+    TaskType,
     WrongTypeError,
     open_release,
     structure,
 )
 from segments_async._misuse import OFFICIAL_CALLS, OFFICIAL_EXPORTS, OFFICIAL_METHODS
+from segments_async.imports import Annotations
+from segments_async.pointclouds.pcd_writer import PcdWriter
+from segments_async.training import ItemReader
 
 ERRORS_PAGE = (Path(__file__).parents[1] / "docs" / "errors.md").read_text(encoding="utf-8")
 ITEM = {"name": "a", "attributes": {"image": {"url": "https://example.com/a.png"}}}
@@ -90,6 +94,12 @@ def first_of_list(client):
     return client.samples.list("sandbox/flowers")[0]
 
 
+OF_PAGES = (
+    "write 'async for' instead of 'for': Pages is asynchronous, and has no items by index; "
+    "write '(await ...)[0]' for one of them"
+)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("slip", "words"),
@@ -99,10 +109,10 @@ def first_of_list(client):
         (with_prefetch, "write 'async with' instead of 'with': Prefetch is asynchronous"),
         (with_release, "write 'async with' instead of 'with': ReleaseFile is asynchronous"),
         (with_items, "write 'async with' instead of 'with': ReleaseItems is asynchronous"),
-        (for_list, "write 'async for' instead of 'for': Pages is asynchronous, and has no items by index"),
+        (for_list, OF_PAGES),
         (for_prefetch, "write 'async for' instead of 'for': Prefetch is asynchronous, and has no items by index"),
         (for_stream, "write 'async for' instead of 'for': BulkStream is asynchronous, and has no items by index"),
-        (first_of_list, "write 'async for' instead of 'for': Pages is asynchronous, and has no items by index"),
+        (first_of_list, OF_PAGES),
         (
             lambda client: len(client.samples.list("sandbox/flowers")),
             "Pages has no length before it is awaited: write 'len(await ...)'",
@@ -396,3 +406,66 @@ async def test_paths_below_the_home_directory(client, home):
     await client.releases.wait(dataset, "v1", poll=0.01)
     assert await client.releases.download(dataset, "v1", "~/v1.json") == home / "v1.json"
     assert (home / "run.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [(Annotations, ""), (PcdWriter, ""), (ItemReader, "; in async code, write 'client.releases.iterate(...)'")],
+)
+def test_with_for_async_with(kind, hint):
+    """What is not asynchronous says so, and what to use in async code."""
+
+    async def slip():
+        async with object.__new__(kind):
+            pass
+
+    with pytest.raises(TypeError) as caught:
+        asyncio.run(slip())
+    assert str(caught.value) == f"write 'with' instead of 'async with': {kind.__name__} is not asynchronous{hint}"
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "hint"),
+    [
+        ("samples", "upload", "; did you mean 'upload_files'?"),
+        ("samples", "creat", "; did you mean 'create'?"),
+        ("labels", "bitmap", "; did you mean 'get_bitmap' or 'put_bitmap'?"),
+        ("datasets", "hologram", ""),
+        ("datasets", "__fspath__", ""),
+    ],
+)
+def test_a_call_that_a_resource_does_not_have(resource, name, hint):
+    with pytest.raises(AttributeError) as caught:
+        getattr(getattr(AsyncSegments("key"), resource), name)
+    assert str(caught.value) == f"{resource.title()!r} object has no attribute {name!r}{hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("bboxes", "vector"),
+        ("keypoints", "vector"),
+        ("image_segmentation", "segmentation"),
+        ("image_segmentation_sequence", "segmentation_sequence"),
+        ("image_vector", "vector"),
+        ("image_vector_sequence", "vector_sequence"),
+        ("multisensor_sequence", "multisensor"),
+        ("segmentation_bitmap", "segmentation"),
+        ("segmentation_bitmap_highres", "segmentation"),
+    ],
+)
+def test_the_name_of_a_task_type_for_a_property(name, instead):
+    label = Label()
+    with pytest.raises(AttributeError) as caught:
+        getattr(label, name)
+    assert str(caught.value) == f"'Label' object has no attribute {name!r}; did you mean {instead!r}?"
+    assert not hasattr(Label, name)
+    assert name not in dir(label)
+    assert instead in dir(label)
+
+
+def test_every_task_type_is_a_property_or_says_which():
+    for task_type in TaskType:
+        name = task_type.replace("-", "_")
+        with pytest.raises(AttributeError, match="has no attributes|did you mean" if name else "no attribute"):
+            getattr(Label(), name or "_")

@@ -14,13 +14,14 @@ from segments_async._http.call_stats import CallStats
 from segments_async._http.pool import MB
 from segments_async._http.request_body import BytesStream
 from segments_async._serialization.collector import without_collections
-from segments_async._serialization.converter import structure
+from segments_async._serialization.converter import structure_answer
 from segments_async._serialization.decoded_size import decoded_size, may_exceed
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync
 from segments_async._version import __version__
 from segments_async._wire.changes import Write, match_route
 from segments_async._wire.endpoint import Endpoint, Repeat
+from segments_async._wire.missing_datasets import note_missing_dataset
 from segments_async._wire.raw_response import raw_response
 from segments_async._wire.redaction import KeyRedactor
 from segments_async._wire.redirects import slash_redirect
@@ -180,11 +181,15 @@ class Session:
             content: The body, already encoded as JSON.
             stats: Collects the counts of the call.
         """
-        if endpoint.writes is None:
-            reply = await self._exchange(endpoint, path, params, json, content, stats or CallStats())
-        else:
-            write = Write(endpoint, path or {}, lambda: json if content is None else decode_json(content))
-            reply = await self._exchange_writing(write, endpoint, path, params, json, content, stats or CallStats())
+        try:
+            if endpoint.writes is None:
+                reply = await self._exchange(endpoint, path, params, json, content, stats or CallStats())
+            else:
+                write = Write(endpoint, path or {}, lambda: json if content is None else decode_json(content))
+                reply = await self._exchange_writing(write, endpoint, path, params, json, content, stats or CallStats())
+        except NotFoundError as error:
+            note_missing_dataset(error, endpoint, path or {}, params or {})
+            raise
         if reply is None or (model is None and not reply.content):
             return None
         # Even an ignored response is parsed: an HTML page means that it did not come from the API.
@@ -426,7 +431,7 @@ class Session:
         payload: Any = None
         try:
             payload = decode_json(reply.content)
-            return payload, structure(payload, model)
+            return payload, structure_answer(payload, model)
         except DecodeError as error:
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload

@@ -2,13 +2,17 @@
 Convert JSON to models and back, with one cattrs converter.
 
 Its hooks are strict, unlike the default hooks of cattrs, which convert None to ``"None"`` and ``"7"`` to 7. They keep
-unknown data. Hooks are created when a class is first used, and run in one pass: an error collects its path while it
-propagates through the hooks, so valid data has no overhead.
+unknown data. In responses, what is stored in a sample or a label need not fit its class, and stays plain JSON.
+
+Hooks are created when a class is first used, and run in one pass: an error collects its path while it propagates
+through the hooks, so valid data has no overhead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -38,7 +42,7 @@ from segments_async.models.sample_attributes import SampleAttributes, choose_sam
 if TYPE_CHECKING:
     import attrs
 
-__all__ = ["check", "decode_json", "encode_json", "structure", "unstructure"]
+__all__ = ["check", "decode_json", "encode_json", "structure", "structure_answer", "unstructure"]
 
 T = TypeVar("T")
 
@@ -48,6 +52,8 @@ _BY_SHAPE: dict[frozenset[Any], Choose] = {
     arms_of(LabelAttributes): choose_label_attributes,
     arms_of(SampleAttributes): choose_sample_attributes,
 }
+_keeps_misfits: ContextVar[bool] = ContextVar("_keeps_misfits", default=False)
+"""Whether a value that does not fit the class of its tag or shape stays plain JSON, where the field allows that."""
 _JSON_TYPE_NAMES = {
     str: "a string",
     int: "an integer",
@@ -65,6 +71,8 @@ def structure(value: Any, model: UnionType) -> Any: ...
 def structure(value: Any, model: Any) -> Any:
     """
     Convert plain JSON values to models, by the same rules as for responses of the service.
+
+    Only in responses, attributes of a sample or a label that do not fit their type stay plain JSON.
 
     Example:
         >>> sample = structure({"uuid": "u-1", "name": "a.png", "robot": 3}, Sample)
@@ -87,7 +95,29 @@ def structure(value: Any, model: Any) -> Any:
         raise error.as_decode_error(value) from error.__cause__
 
 
-def check(value: Any, model: Any, path: str = "") -> None:
+@overload
+def structure_answer(value: Any, model: type[T]) -> T: ...
+@overload
+def structure_answer(value: Any, model: UnionType) -> Any: ...
+def structure_answer(value: Any, model: Any) -> Any:
+    """
+    Convert what the service has stored as `structure` does, but keep what does not fit its class as plain JSON.
+
+    The attributes of a sample, a label or a sensor may be of any form, as other programs write them too: one damaged
+    label must not make the others unreadable.
+    """
+    try:
+        return read_value(value, model)
+    except StructureError:
+        pass
+    try:
+        with _keeping_misfits():
+            return read_value(value, model)
+    except StructureError as error:
+        raise error.as_decode_error(value) from error.__cause__
+
+
+def check(value: Any, model: Any, path: str = "") -> Any:
     """
     Check that an argument matches a model; unknown data is accepted.
 
@@ -101,12 +131,15 @@ def check(value: Any, model: Any, path: str = "") -> None:
         model: The expected type, as in `structure`.
         path: The location of the argument, for error messages.
 
+    Returns:
+        The models that the value was read as.
+
     Raises:
         InputError: A value is of the wrong type, an essential one is missing, or a value raises an exception (the
             ``__cause__``); `path` says where.
     """
     try:
-        read_value(value, model)
+        return read_value(value, model)
     except StructureError as error:
         raise error.as_input_error(path) from error.__cause__
     except Exception as error:
@@ -137,6 +170,15 @@ def unstructure(value: Any) -> Any:
         raise error.as_input_error() from error.__cause__
     except Exception as error:
         raise caller_error(error) from error
+
+
+@contextmanager
+def _keeping_misfits() -> Iterator[None]:
+    token = _keeps_misfits.set(True)
+    try:
+        yield
+    finally:
+        _keeps_misfits.reset(token)
 
 
 def read_value(value: Any, model: Any) -> Any:
@@ -197,9 +239,15 @@ def _chosen_reader(kind: Any, choose: Choose) -> Read:
         try:
             return read_as[model](value, parent)
         except StructureError as error:
-            if model is None or not error.is_of_unknown_kind:
+            if model is None or not (error.is_of_unknown_kind or _keeps_misfits.get()):
                 raise
-            return read_as[None](value, parent)
+            return keep(value, error)
+
+    def keep(value: Any, error: StructureError) -> Any:
+        try:
+            return read_as[None](value, {})
+        except StructureError:
+            raise error from None  # the field takes no plain JSON
 
     return read
 
@@ -214,7 +262,14 @@ def _tagged_reader(kind: Any) -> Read:
             raise _type_error(union, value)
         tag = value.get(tagged.key)
         read_arm = readers.get(tag) if type(tag) is str else None
-        return value if read_arm is None else read_arm(value, parent)
+        if read_arm is None:
+            return value
+        try:
+            return read_arm(value, parent)
+        except StructureError:
+            if _keeps_misfits.get():
+                return value
+            raise
 
     return read
 

@@ -35,7 +35,7 @@ class _ChangedSample(SampleCreate):
 _MODELS: Mapping[type[Change], type[Model]] = {SampleUpdate: _ChangedSample, LabelUpdate: LabelPut}
 _UNCHANGED: Mapping[type[Change], Mapping[str, Any]] = {
     SampleUpdate: {"name": "", "attributes": {}},
-    LabelUpdate: {"attributes": {}},
+    LabelUpdate: {"attributes": {"annotations": []}},
 }
 """Values of what the models require, but a change need not have."""
 

@@ -20,7 +20,9 @@ from pydantic_core import PydanticCustomError, ValidationError, core_schema
 from segments_async._serialization.compile import fields_of, is_union, key_of
 from segments_async._serialization.converter import other_class_of, read_value, unstructure
 from segments_async._serialization.json import check_json
+from segments_async._serialization.label_shapes import refuse_misfit, under
 from segments_async._serialization.mismatch import StructureError
+from segments_async.models import LabelPut
 from segments_async.models._base import Model, is_required, per_class
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ def _read_as(model: type[Model], value: Any) -> Model:
     if other is not None:  # its frames or annotations would stay plain JSON
         raise StructureError(f"expected {model.__name__}, got what looks like {other.__name__}")
     read: Model = read_value(value, model)
+    if isinstance(read, LabelPut):
+        under("attributes", partial(refuse_misfit, read.attributes))
     return read
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from attrs import field, frozen
 
-from segments_async._serialization.converter import structure
+from segments_async._serialization.converter import structure_answer
 from segments_async.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Page(Generic[T]):
         skipped: list[DecodeError] = []
         for index, row in enumerate(payload):
             try:
-                rows.append(structure(row, model))
+                rows.append(structure_answer(row, model))
             except DecodeError as mismatch:
                 located = _with_location(mismatch, index, error, page=page, row=first + index)
                 if not skip:

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 from segments_async._serialization.compile import fields_of, key_of
 from segments_async._serialization.converter import check, unstructure
 from segments_async._serialization.json import encode_json
+from segments_async._serialization.label_shapes import refuse_misfit
+from segments_async._serialization.mismatch import StructureError
 from segments_async._wire.arguments import check_spelling, near_miss
+from segments_async._wire.dataset_rules import ANNOTATION_TYPES
 from segments_async.errors import InputError
 from segments_async.models import (
-    Dataset,
     ImageSequenceSegmentationAnnotation,
     ImageSequenceVectorAnnotation,
-    ImageVectorAnnotationType,
     Label,
     LabelChanges,
     LabelPut,
-    PointcloudCuboidAnnotationType,
     PointcloudSequenceCuboidAnnotation,
     PointcloudSequenceVectorAnnotation,
-    PointcloudVectorAnnotationType,
     Sample,
     SampleChanges,
     SampleCreate,
@@ -31,11 +30,14 @@ from segments_async.models.label_attributes import (
     FrameLabelAttributes,
     MultiSensorLabelAttributes,
     SequenceLabelAttributes,
+    class_of_task_type,
 )
 from segments_async.models.sample_attributes import SampleAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
+
+    from segments_async._wire.dataset_rules import DatasetRules
 
 
 def _keys(*models: Any) -> frozenset[str]:
@@ -61,13 +63,6 @@ _ANNOTATION_KEYS = _keys(
     PointcloudSequenceCuboidAnnotation,
     PointcloudSequenceVectorAnnotation,
 )
-_ANNOTATION_TYPES = tuple(
-    dict.fromkeys(
-        str(word)
-        for enum in (ImageVectorAnnotationType, PointcloudCuboidAnnotationType, PointcloudVectorAnnotationType)
-        for word in enum
-    )
-)
 _POINTS = {"bbox": (2, "two corners"), "point": (1, "one point")}
 """How many points an annotation of a type has."""
 
@@ -84,21 +79,34 @@ def check_sample(fields: Mapping[str, Any]) -> None:
     _check_sample_attributes(fields["attributes"])
 
 
-def check_label(fields: Mapping[str, Any], dataset: Dataset | None = None) -> None:
+def check_label(
+    fields: Mapping[str, Any], rules: DatasetRules | None = None, *, may_be_unlike_any: bool = False
+) -> None:
     """
     Check the keys of a label to put.
 
     Args:
         fields: The keys and values.
-        dataset: Category ids that it does not have are refused; None accepts all.
+        rules: What the dataset says about its labels; None accepts all.
+        may_be_unlike_any: Whether the service has returned the attributes, so that they may be of an unknown type.
 
     Raises:
-        InputError: A value is of the wrong type, an essential one is missing, a key or the type of an annotation is
-            mistyped, or an annotation does not have the number of points of its type.
+        InputError: A value is of the wrong type, an essential one is missing, the attributes are no label of a known
+            type, a key or the type of an annotation is mistyped, an annotation does not have the number of points of
+            its type, or a rule of the dataset is broken.
     """
     check_label_keys(fields)
-    check(fields, LabelPut)
-    _check_label_attributes(fields["attributes"], dataset)
+    attributes = check(fields, LabelPut).attributes
+    _check_label_attributes(fields["attributes"], rules)
+    if not may_be_unlike_any:
+        _at("attributes", _check_shape, attributes)
+    if rules is not None:
+        _at("attributes", rules.check_type, attributes)
+
+
+def is_of_unknown_type(label: Label) -> bool:
+    """Whether a label of the service is unlabelled or of an unknown type, which can be put back as it is."""
+    return not label.attributes or bool(label.label_type and class_of_task_type(label.label_type) is None)
 
 
 def check_label_keys(fields: Mapping[str, Any]) -> None:
@@ -119,8 +127,10 @@ def check_sample_content(fields: Mapping[str, Any]) -> None:
 
 def check_label_content(fields: Mapping[str, Any]) -> None:
     """Check what changes a label, without its missing or null keys; see `check_label`."""
-    check({"sample_uuid": "", "attributes": {}, **fields}, LabelPut)
+    attributes = check({"sample_uuid": "", "attributes": {}, **fields}, LabelPut).attributes
     _check_label_attributes(fields.get("attributes"), None)
+    if "attributes" in fields:
+        _at("attributes", _check_shape, attributes)
 
 
 def check_sample_change(changes: Mapping[str, Any]) -> None:
@@ -157,57 +167,45 @@ def _check_sample_attributes(attributes: Any) -> None:
         _at("attributes", check_spelling, attributes, _SAMPLE_ATTRIBUTES_KEYS)
 
 
-def _check_label_attributes(attributes: Any, dataset: Dataset | None) -> None:
+def _check_label_attributes(attributes: Any, rules: DatasetRules | None) -> None:
     if attributes is not None and not isinstance(attributes, dict | list | Model):
         attributes = unstructure(attributes)
     if isinstance(attributes, dict | Model):
-        _at("attributes", _check_part, attributes, _categories_of(dataset))
+        _at("attributes", _check_part, attributes, rules)
 
 
-def check_dataset(dataset: object) -> None:
-    """
-    Check that *dataset* is None, or a `Dataset` with its categories.
-
-    Raises:
-        InputError: It is not.
-    """
-    _categories_of(dataset)
+def _check_shape(attributes: Any) -> None:
+    try:
+        refuse_misfit(attributes)
+    except StructureError as error:
+        encode_json(attributes)  # NaN is the better explanation
+        raise error.as_input_error() from error.__cause__
 
 
-def _categories_of(dataset: object) -> frozenset[int] | None:
-    if dataset is None:
-        return None
-    if not isinstance(dataset, Dataset):
-        raise InputError(f"expected a Dataset, got {type(dataset).__name__}", path="dataset")
-    if dataset.task_attributes is None or dataset.task_attributes.categories is None:
-        raise InputError("has no categories, as in a list of datasets; use datasets.get()", path="dataset")
-    return frozenset(category.id for category in dataset.task_attributes.categories)
-
-
-def _check_part(part: Any, categories: Collection[int] | None) -> None:
+def _check_part(part: Any, rules: DatasetRules | None) -> None:
     """Check label attributes, those of one sensor, or those of one frame."""
     if isinstance(part, dict):
         check_spelling(part, _LABEL_ATTRIBUTES_KEYS)
     for index, annotation in enumerate(_list_of(part, "annotations")):
         try:
-            _check_annotation(annotation, categories)
+            _check_annotation(annotation, rules)
         except InputError as error:
             raise error.under(f"annotations[{index}]") from error.__cause__
     for index, frame in enumerate(_list_of(part, "frames")):
-        _at(f"frames[{index}]", _check_part, frame, categories)
+        _at(f"frames[{index}]", _check_part, frame, rules)
     for index, sensor in enumerate(_list_of(part, "sensors")):
         attributes = _value_of(sensor, "attributes")
         if isinstance(attributes, dict | Model):
-            _at(f"sensors[{index}].attributes", _check_part, attributes, categories)
+            _at(f"sensors[{index}].attributes", _check_part, attributes, rules)
 
 
-def _check_annotation(annotation: Any, categories: Collection[int] | None) -> None:
+def _check_annotation(annotation: Any, rules: DatasetRules | None) -> None:
     if isinstance(annotation, dict) and not _ANNOTATION_KEYS.issuperset(annotation):
         check_spelling(annotation, _ANNOTATION_KEYS)
     kind = _value_of(annotation, "type")
     if isinstance(kind, str):
-        if kind not in _ANNOTATION_TYPES:
-            near = near_miss(kind, _ANNOTATION_TYPES)
+        if kind not in ANNOTATION_TYPES:
+            near = near_miss(kind, ANNOTATION_TYPES)
             if near is not None:
                 raise InputError(f"unknown type {str(kind)!r}; did you mean {near!r}?", path="type")
         elif (expected := _POINTS.get(kind)) is not None:
@@ -215,9 +213,8 @@ def _check_annotation(annotation: Any, categories: Collection[int] | None) -> No
             if isinstance(points, list | tuple) and len(points) != expected[0]:
                 encode_json(points, "points")  # NaN is the better explanation
                 raise InputError(f"a {kind} has {expected[1]}, got {len(points)}", path="points")
-    if categories is not None and (category := _value_of(annotation, "category_id")) not in categories:
-        known = ", ".join(map(str, sorted(categories))) or "none"
-        raise InputError(f"the dataset has no category {category!r}; its ids: {known}", path="category_id")
+    if rules is not None and isinstance(annotation, dict | Model):
+        rules.check_annotation(*(_value_of(annotation, key) for key in ("type", "category_id", "attributes")))
 
 
 def _value_of(value: Any, key: str) -> Any:
@@ -236,4 +233,4 @@ def _at(path: str, function: Callable[..., None], *arguments: Any) -> None:
     try:
         function(*arguments)
     except InputError as error:
-        raise error if error.path == "dataset" else error.under(path) from error.__cause__
+        raise error.under(path) from error.__cause__

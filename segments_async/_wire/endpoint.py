@@ -62,6 +62,11 @@ class Endpoint:
     def _parse_names(self) -> tuple[str, ...]:
         return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
+    @property
+    def names_only_a_dataset(self) -> bool:
+        """Whether a dataset is all that the path names."""
+        return self._names == ("dataset",)
+
     def fill(self, **values: Any) -> str:
         """Insert *values* into the path, each as one percent-encoded segment (two for ``dataset``)."""
         return self.path.format_map(

@@ -12,6 +12,7 @@ import orjson
 from attrs import field, frozen
 
 from segments_async._counting import counted
+from segments_async._wire.choices import notes_on_choices
 from segments_async._wire.retry import parse_retry_after
 from segments_async.errors import (
     AlreadyExistsError,
@@ -208,7 +209,10 @@ def error_for(reply: Reply, *, now: float) -> ApiError:
         detail = f"redirected to {target}; is base_url right?"
     elif reply.status == 304:  # noqa: PLR2004
         detail = "the answer has no content, although the request has no condition; a cache may be misconfigured"
-    return _build(cls, reply, detail, fields, body, now)
+    error = _build(cls, reply, detail, fields, body, now)
+    for note in notes_on_choices(fields):
+        error.add_note(note)
+    return error
 
 
 def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | DecodeError | None:

@@ -90,6 +90,11 @@ def split_file_suffix(name: str) -> tuple[str, str]:
     return (stem, suffix) if suffix.lower() in _FILES else (name, "")
 
 
+def is_point_cloud(name: str) -> bool:
+    """Return whether a file's name has the suffix of point clouds."""
+    return splitext(name)[1].lower() in _POINT_CLOUDS
+
+
 def file_suffix(in_url: str, in_name: str, media_type: str = "") -> str:
     """Return the suffix of a file: that in its URL, else that in its name unless it does not fit the media type."""
     if in_url:

@@ -244,7 +244,7 @@ class _Run:
     def _not_read(self) -> str:
         """Say what the counts leave out, since nobody knows how much it is."""
         if self.lines is not None:
-            return "" if self.lines.ended else f"not read: the input from line {self.lines.last + 1:,} on"
+            return "" if self.lines.ended else f"not read: anything after line {self.lines.last:,} of the input"
         return "not counted: what was not reached" if self.description == "import" else ""
 
     def _how_to_go_on(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,19 @@ COLUMNS = {
     "description": "description",
 }
 
+KEY_FIELDS = (
+    "name",
+    "full_name",
+    "description",
+    "task_type",
+    "task_attributes",
+    "category",
+    "public",
+    "metadata",
+    "tags",
+)
+"""What is printed of a dataset that was created or changed; `get` prints all."""
+_COLOURED = re.compile(r"(.*\S)\s+#([0-9a-fA-F]{6})")
 
 Public = Annotated[bool | None, Parameter(negative="--private")]
 
@@ -75,7 +89,8 @@ async def create(
     Args:
         name: Its name; organisation/name creates it for an organisation.
         task_type: What is labelled, such as bboxes, vector or segmentation-bitmap.
-        categories: A file with one category a line, a JSON list of names or of objects, or all task attributes.
+        categories: A file with one category a line, such as car or car #ff0000 with a colour; a JSON list of names or
+            of objects; or all task attributes.
         description: A short description.
         category: What it is about, such as agriculture or street_scenery.
         public: Whether everyone can see it.
@@ -98,7 +113,7 @@ async def create(
     async with context.client() as client:
         organization = owner if slash and owner != (await client.users.me()).username else None
         created = await client.datasets.create(own_name, organization=organization, exist_ok=exist_ok, **settings)
-        context.printer.print_object(created)
+        context.printer.print_object(created, KEY_FIELDS)
 
 
 @app.command
@@ -149,7 +164,8 @@ async def update(
     if not changes:
         raise CommandError("nothing to change", hint="see `segments-async datasets update --help`")
     async with context.client(dataset) as client:
-        context.printer.print_object(await client.datasets.update(context.dataset, **changes))
+        changed = await client.datasets.update(context.dataset, **changes)
+        context.printer.print_object(changed, (*KEY_FIELDS, *changes))
 
 
 @app.command
@@ -184,7 +200,7 @@ async def clone(
             organization=organization,
             clone_labels=labels,
         )
-        context.printer.print_object(copy)
+        context.printer.print_object(copy, KEY_FIELDS)
 
 
 @app.command
@@ -202,9 +218,14 @@ async def delete(dataset: DatasetName, /, *, yes: Yes = False, context: ContextA
         context.printer.remark(f"deleted {context.dataset}")
 
 
+def _category_of(line: str) -> str | dict[str, Any]:
+    found = _COLOURED.fullmatch(line)
+    return {"name": found[1], "color": list(bytes.fromhex(found[2]))} if found else line
+
+
 def task_attributes(path: Path) -> Any:
     """
-    Read categories: one name a line, a JSON list of names or of objects, or all task attributes.
+    Read categories: one name a line with or without a colour, a JSON list of names or objects, or all task attributes.
 
     Raises:
         CommandError: The file contains something else.
@@ -216,10 +237,14 @@ def task_attributes(path: Path) -> Any:
         except ValueError as error:
             raise CommandError(f"--categories: {path} is not JSON: {error}") from error
     else:
-        value = [line.strip() for line in text.splitlines() if line.strip()]
+        value = [_category_of(line.strip()) for line in text.splitlines() if line.strip()]
     if isinstance(value, dict):
         return value
     if not value:
         raise CommandError(f"--categories: {path} is empty")
-    numbered = [{"name": item, "id": number} if isinstance(item, str) else item for number, item in enumerate(value, 1)]
+    as_objects = [{"name": item} if isinstance(item, str) else item for item in value]
+    numbered = [
+        {"name": item["name"], "id": number, **item} if isinstance(item, dict) and "name" in item else item
+        for number, item in enumerate(as_objects, 1)
+    ]
     return {"format_version": "0.1", "categories": numbered}

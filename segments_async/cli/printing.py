@@ -15,7 +15,7 @@ from segments_async.cli.streams import output
 from segments_async.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -55,14 +55,15 @@ class Printer:
         table = _Table(self.console(), list(headings)) if sys.stdout.isatty() else None
         self._print_rows([list(map(cell, row)) for row in rows], table)
 
-    def print_object(self, item: Any) -> None:
-        """Print one object: as a JSON line, or a line for each of its fields that has a value."""
+    def print_object(self, item: Any, names: Collection[str] | None = None) -> None:
+        """Print one object: as a JSON line, or a line for each of its fields (those in *names*) that has a value."""
         if self.json:
             self._write(json_line(item))
             return
         from segments_async import unstructure
 
-        fields = {name: cell(value) for name, value in unstructure(item).items() if value is not None}
+        values = {name: value for name, value in unstructure(item).items() if names is None or name in names}
+        fields = {name: cell(value) for name, value in values.items() if value is not None}
         if sys.stdout.isatty():
             _print_fields(self.console(), fields)
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from attrs import field, frozen
 
+from segments_async._misuse import NeedsWith
 from segments_async._validators import as_path
 from segments_async.errors import ClientStateError, DecodeError, InputError
 from segments_async.imports import coco_instance, coco_panoptic, cvat, label_studio, labelme, pascal_voc, release, yolo
@@ -68,7 +69,7 @@ class ImageAnnotations:
     """What the reader of the format returned."""
 
 
-class Annotations:
+class Annotations(NeedsWith):
     """
     The annotations of a file or a folder, read image by image: memory does not depend on the number of images.
 

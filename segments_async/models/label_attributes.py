@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from attrs import define, field
 
 from segments_async.models._base import Model, chosen_by, has_required_keys
-from segments_async.models._typed import typed
+from segments_async.models._typed import HasTypedAttributes, name_types, typed
 from segments_async.models.annotations import Annotation, Link
 from segments_async.models.enums import ImageVectorAnnotationType, PointcloudCuboidAnnotationType, TaskType
 from segments_async.models.image_labels import (
@@ -82,7 +82,7 @@ def _choose_sensor_attributes(sensor: Mapping[str, Any], attributes: Any) -> typ
     return _unless_incomplete(_CLASS_BY_TASK_TYPE.get(tag) if isinstance(tag, str) else None, attributes)
 
 
-class HasSensorLabelAttributes:
+class HasSensorLabelAttributes(HasTypedAttributes):
     """Properties for the `attributes` of each type of label of one sensor; another one raises `WrongTypeError`."""
 
     __slots__ = ()
@@ -205,6 +205,12 @@ LabelAttributes = (
 """Attributes of a known type, or plain JSON: an unknown type, or the ``{}`` or ``[]`` of an unlabelled sample."""
 
 _CLASS_BY_LABEL_TYPE = {**_CLASS_BY_TASK_TYPE, TaskType.MULTISENSOR_SEQUENCE: MultiSensorLabelAttributes}
+name_types(HasLabelAttributes, _CLASS_BY_LABEL_TYPE, _PROPERTY_BY_CLASS)
+
+
+def class_of_task_type(task_type: object) -> type[Model] | None:
+    """Return the class of the labels of a task type; None if it is unknown."""
+    return _CLASS_BY_LABEL_TYPE.get(task_type) if isinstance(task_type, str) else None
 
 
 def choose_label_attributes(label: Mapping[str, Any], attributes: Any) -> type[Model] | None:
@@ -260,13 +266,14 @@ def _kind_of(frames: list[Any]) -> str | None:
         annotations = _get(frame, "annotations")
         if annotations is None:
             return None
-        kinds.update(map(_kind_of_annotation, annotations if isinstance(annotations, list | tuple) else ()))
+        kinds.update(map(kind_of_annotation, annotations if isinstance(annotations, list | tuple) else ()))
     if kinds == {"cuboid", "vector"}:  # vector labels of point clouds may also contain cuboids
         return "vector"
     return kinds.pop() if len(kinds) == 1 else None
 
 
-def _kind_of_annotation(annotation: Any) -> str | None:
+def kind_of_annotation(annotation: Any) -> str | None:
+    """Return ``"image"``, ``"cuboid"`` or ``"vector"`` (in 3D) by the type of an annotation; None if it is unknown."""
     annotation_type = _get(annotation, "type")
     if annotation_type in tuple(PointcloudCuboidAnnotationType):
         return "cuboid"

@@ -8,6 +8,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING, Any
 
 from segments_async._counting import counted
+from segments_async._misuse import NeedsWith
 from segments_async.errors import DecodeError, InputError
 from segments_async.pointclouds._extra import require
 
@@ -27,7 +28,7 @@ _TEXT = {"f4": "%.9g", "f8": "%.17g"}
 """As many digits as identify a float."""
 
 
-class PcdWriter:
+class PcdWriter(NeedsWith):
     """
     The points of a PCD file, chunk by chunk; used with ``with``.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
 
+from segments_async._misuse import no_call
 from segments_async._streams.page import Page
 from segments_async._streams.pages import Pages
 from segments_async._threads import run_sync
@@ -41,6 +42,11 @@ class Resource:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    if not TYPE_CHECKING:  # type checkers would accept any name
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_call(self, name)
 
     def _pages(
         self,

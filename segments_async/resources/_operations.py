@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from segments_async._wire.endpoint import dataset_name, dataset_path, plain_text, segment
 from segments_async.bulk import Outcome
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SampleRef = str | UUID | Sample | ReleaseSample
+"""A sample, or its uuid."""
 BATCHES_IN_FLIGHT = 8
 
 _LABEL_KEYS = frozenset({"sample_uuid", "labelset"})

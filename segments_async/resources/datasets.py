@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from segments_async._serialization.converter import check, unstructure
 from segments_async._streams.pages import Tracking
 from segments_async._wire.arguments import check_keys, check_name, json_contains, without_none
+from segments_async._wire.categories import check_task_attributes
 from segments_async._wire.changes import DATASETS
 from segments_async._wire.endpoint import dataset_path, segment
 from segments_async._wire.routes import (
@@ -154,11 +155,14 @@ class Datasets(Resource):
 
         Raises:
             AlreadyExistsError: A dataset with this name exists, and *exist_ok* is False.
+            InputError: A value is of the wrong type, a colour is not from 0 to 255, or two categories have the same
+                id; `path` says where.
             TypeError: A keyword is not a field of `DatasetSettings`.
         """
         check_keys(settings, DatasetSettings, "create()")
         _check_dataset_name(name)
         body = {**_DEFAULTS, **without_none(settings), "name": name}
+        check_task_attributes(body["task_attributes"])
         check(body, Dataset)
         endpoint = CREATE_OWN_DATASET if organization is None else CREATE_DATASET_IN
         path = {} if organization is None else {"organization": organization}
@@ -208,6 +212,7 @@ class Datasets(Resource):
         check_keys(changes, DatasetChanges, "update()")
         if "name" in changes:
             _check_dataset_name(changes["name"])
+        check_task_attributes(changes.get("task_attributes"))
         check({"name": "", **changes}, Dataset)
         return await self._session.call(UPDATE_DATASET, Dataset, path={"dataset": dataset}, json=changes)
 

@@ -7,12 +7,14 @@ from segments_async._wire.arguments import check_keys, without_none
 from segments_async._wire.routes import CREATE_ISSUE, DELETE_ISSUE, LIST_ISSUES, UPDATE_ISSUE
 from segments_async.models import Dataset, Issue, IssueAnchor, IssueChanges
 from segments_async.resources._base import Resource, create_unrepeatable
+from segments_async.resources._operations import sample_uuid as sample_uuid_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from segments_async._streams.pages import Pages
     from segments_async._wire.arguments import OnError
+    from segments_async.resources._operations import SampleRef
 
 
 class Issues(Resource):
@@ -44,7 +46,7 @@ class Issues(Resource):
 
     async def create(
         self,
-        sample_uuid: str,
+        sample_uuid: SampleRef,
         description: str,
         *,
         status: str = "OPEN",
@@ -63,7 +65,7 @@ class Issues(Resource):
                 await client.issues.create(sample.uuid, "The box is too large.", anchor=where)
 
         Args:
-            sample_uuid: The sample.
+            sample_uuid: The sample, or its uuid.
             description: The text of the issue.
             status: One of `IssueStatus`.
             anchor: What it points to, as a model or as JSON, which is checked and sent as given; None means the sample.
@@ -76,9 +78,8 @@ class Issues(Resource):
         """
         body = {"description": description, "status": status, **without_none({"anchor": anchor, "tags": tags})}
         check({"uuid": "", **body}, Issue)
-        return await create_unrepeatable(
-            self._session.call(CREATE_ISSUE, Issue, path={"sample_uuid": sample_uuid}, json=body)
-        )
+        path = {"sample_uuid": sample_uuid_of(sample_uuid)}
+        return await create_unrepeatable(self._session.call(CREATE_ISSUE, Issue, path=path, json=body))
 
     async def update(self, uuid: str, /, **changes: Unpack[IssueChanges]) -> Issue:
         """

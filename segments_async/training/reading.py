@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 from attrs import field, frozen
 
 from segments_async import AsyncSegments
+from segments_async._misuse import NeedsWith
 from segments_async._releases import ReleaseFile
 from segments_async._releases.source import local_path
 from segments_async._validators import as_path
@@ -178,7 +179,7 @@ def read_items(
     return Reading.of(source, name, client, options, shard=shard).open(shard=shard, files=files)
 
 
-class ItemReader(Iterator["ReleaseItem"]):
+class ItemReader(NeedsWith, Iterator["ReleaseItem"]):
     """
     The items of a release, from `read_items`.
 
@@ -191,6 +192,8 @@ class ItemReader(Iterator["ReleaseItem"]):
             with read_items("flowers-v1.json") as items:
                 first = next(items)
     """
+
+    _in_async_code = "'client.releases.iterate(...)'"
 
     def __init__(self, opened: Callable[[], AbstractAsyncContextManager[ReleaseItems]]) -> None:
         self._thread = _ReaderThread(opened)

@@ -28,7 +28,7 @@ from uuid import uuid4
 if find_spec("standardwebhooks") is None:
     raise ImportError('webhooks require standardwebhooks; install it with: pip install "segments-async[webhooks]"')
 
-from segments_async._serialization.converter import decode_json, structure
+from segments_async._serialization.converter import decode_json, structure_answer
 from segments_async._serialization.decoded_size import decoded_size, may_exceed
 from segments_async.errors import DecodeError, InputError, WebhookError
 from segments_async.models.webhooks import (
@@ -160,7 +160,7 @@ def parse(body: bytes) -> WebhookEvent:
     try:
         payload = decode_json(body)
         kind = payload.get("event_type") if isinstance(payload, dict) else None
-        return structure(payload, EVENTS.get(kind, UnknownEvent) if isinstance(kind, str) else UnknownEvent)
+        return structure_answer(payload, EVENTS.get(kind, UnknownEvent) if isinstance(kind, str) else UnknownEvent)
     except DecodeError as error:
         raise WebhookError(f"the webhook is not an event: {error}") from error
 

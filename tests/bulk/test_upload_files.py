@@ -373,3 +373,16 @@ async def test_file_that_vanishes(client, sandbox, flowers, tmp_path):
     assert dict(report.counts) == {"failed": 1, "created": 2}
     assert str(paths[0]) in str(report.failures[0].error)
     assert type(report.failures[0].error) is InputError
+
+
+@pytest.mark.parametrize("item", ["scan.pcd", ("frame 1", "scan.LAZ"), FileSample("a.ply", b"ply")])
+async def test_a_point_cloud_is_not_uploaded_as_an_image(client, item, tmp_path, monkeypatch):
+    """A dataset would have an image that cannot be opened; the error shows how to upload it."""
+    monkeypatch.chdir(tmp_path)
+    report = await client.samples.upload_files("jane/flowers", [item])
+
+    [failure] = report.failures
+    assert isinstance(failure.error, InputError)
+    assert "is a point cloud, but a sample of one file without 'attributes' is an image; write FileSample(" in str(
+        failure.error
+    )

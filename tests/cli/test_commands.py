@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_files import label, read_lines, write_lines
 
+from segments_async.cli.datasets import KEY_FIELDS
+
 
 def test_datasets(command, flowers, tmp_path):
     [created] = command.json("datasets", "get", "flowers")
@@ -47,6 +49,22 @@ def test_categories(command, tmp_path, text, names):
     (tmp_path / "categories").write_text(text, encoding="utf-8")
     [created] = command.json("datasets", "create", "flowers", "--categories", tmp_path / "categories")
     assert [category["name"] for category in created["task_attributes"]["categories"]] == names
+
+
+def test_colours_of_categories(command, tmp_path):
+    """A line may end with a colour; of a new dataset, the main settings are printed, one a line."""
+    (tmp_path / "categories").write_text("red rose #C81e3c\ntulip #1\n#ffffff\n")
+    status, printed, _ = command("datasets", "create", "flowers", "--categories", tmp_path / "categories")
+
+    assert status == 0
+    lines = dict(line.split("\t") for line in printed.splitlines())
+    assert set(lines) <= set(KEY_FIELDS)
+    assert (lines["full_name"], lines["public"]) == ("sandbox/flowers", "no")
+    assert json.loads(lines["task_attributes"])["categories"] == [
+        {"name": "red rose", "id": 1, "color": [200, 30, 60]},
+        {"name": "tulip #1", "id": 2},
+        {"name": "#ffffff", "id": 3},
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "[nonsense"])

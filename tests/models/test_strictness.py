@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from segments_async._serialization.converter import check, structure, unstructure
-from segments_async.errors import DecodeError, InputError
+from segments_async._serialization.converter import check, structure, structure_answer, unstructure
+from segments_async.errors import DecodeError, InputError, WrongTypeError
 from segments_async.models import (
     URL,
     Asset,
@@ -51,27 +51,6 @@ WRONG = [
     pytest.param(Sample, sample(created_at=5), "created_at", "expected a string, got int", id="time"),
     pytest.param(Sample, sample(label="x"), "label", "expected an object, got str", id="label"),
     pytest.param(Sample, sample(attributes="x"), "attributes", "expected an object, got str", id="attributes"),
-    pytest.param(
-        list[Sample],
-        [sample(), sample(attributes={"image": {"url": 5}})],
-        "[1].attributes.image.url",
-        "expected a string, got int",
-        id="deep",
-    ),
-    pytest.param(
-        Sample,
-        sample(attributes={"image": {}}),
-        "attributes.image.url",
-        "missing",
-        id="deep-missing",
-    ),
-    pytest.param(
-        Sample,
-        sample(attributes={"image": "https://x.test/a.png"}),
-        "attributes.image",
-        "expected an object, got str",
-        id="image-is-an-object",
-    ),
     pytest.param(Dataset, {"name": "n", "public": 1}, "public", "expected true or false, got int", id="bool"),
     pytest.param(
         Dataset,
@@ -103,6 +82,35 @@ WRONG = [
         "expected a string, got int",
         id="own-kind",
     ),
+    pytest.param(
+        Label, {"label_type": 3, "attributes": {"a": 1}}, "label_type", "expected a string, got int", id="tag"
+    ),
+    pytest.param(
+        Label, {"attributes": 3}, "attributes", "expected a list or an object, got int", id="no-json-container"
+    ),
+]
+MISFITS = [
+    pytest.param(
+        list[Sample],
+        [sample(), sample(attributes={"image": {"url": 5}})],
+        "[1].attributes.image.url",
+        "expected a string, got int",
+        id="deep",
+    ),
+    pytest.param(
+        Sample,
+        sample(attributes={"image": {}}),
+        "attributes.image.url",
+        "missing",
+        id="deep-missing",
+    ),
+    pytest.param(
+        Sample,
+        sample(attributes={"image": "https://x.test/a.png"}),
+        "attributes.image",
+        "expected an object, got str",
+        id="image-is-an-object",
+    ),
     pytest.param(Label, vector(id="1"), "attributes.annotations[1].id", "expected an integer, got str", id="id"),
     pytest.param(
         Label,
@@ -133,12 +141,36 @@ WRONG = [
         id="tagged-list",
     ),
     pytest.param(
-        Label, {"label_type": 3, "attributes": {"a": 1}}, "label_type", "expected a string, got int", id="tag"
+        ReleaseSample,
+        {"uuid": "u", "name": "n", "labels": {"a": vector(id="1"), "b": vector()}},
+        "labels.a.attributes.annotations[1].id",
+        "expected an integer, got str",
+        id="release",
     ),
     pytest.param(
-        Label, {"attributes": 3}, "attributes", "expected a list or an object, got int", id="no-json-container"
+        Label,
+        {
+            "label_type": "multisensor-sequence",
+            "attributes": {
+                "sensors": [
+                    {"name": "a", "task_type": "vector", "attributes": {"annotations": [{**BOX, "points": None}]}},
+                    {"name": "b", "task_type": "vector", "attributes": {"annotations": [BOX]}},
+                ]
+            },
+        },
+        "attributes.sensors[0].attributes.annotations[0].points",
+        "expected a list, got null",
+        id="sensor",
+    ),
+    pytest.param(
+        Label,
+        {"label_type": "pointcloud-vector", "attributes": {"annotations": [{"type": "polygon", "id": 1}]}},
+        "attributes.annotations[0].category_id",
+        "missing",
+        id="one-of-several-types",
     ),
 ]
+"""What a sample or a label contains, which other programs have stored and which need not fit its type."""
 wrong = pytest.mark.parametrize(("model", "value", "path", "problem"), WRONG)
 
 
@@ -151,7 +183,29 @@ def test_a_reply_of_the_wrong_type_is_a_decode_error(model, value, path, problem
     assert caught.value.__cause__ is None
 
 
-@wrong
+@pytest.mark.parametrize(("model", "value", "path", "problem"), MISFITS)
+def test_attributes_that_do_not_fit_stay_plain_json_in_answers(model, value, path, problem):
+    """One damaged label of a dataset must not make its samples unreadable, and nothing of it is lost."""
+    read = structure_answer(value, model)
+
+    assert unstructure(read) == value
+    with pytest.raises(DecodeError) as caught:
+        structure(value, model)
+    assert (caught.value.path, caught.value.problem) == (path, problem)
+
+
+def test_only_what_does_not_fit_stays_plain():
+    damaged, whole = vector(id="1"), vector()
+    samples = structure_answer([sample(label=damaged), sample(label=whole)], list[Sample])
+
+    assert samples[0].label.attributes == damaged["attributes"]
+    assert list(samples[0].label.annotations()) == []
+    with pytest.raises(WrongTypeError, match="see 'attributes'"):
+        samples[0].label.vector  # noqa: B018
+    assert [one.id for _, _, one in samples[1].label.annotations()] == [1, 1]
+
+
+@pytest.mark.parametrize(("model", "value", "path", "problem"), WRONG + MISFITS)
 def test_an_argument_of_the_wrong_type_is_an_input_error(model, value, path, problem):
     with pytest.raises(InputError) as caught:
         check(value, model, "samples[17]")

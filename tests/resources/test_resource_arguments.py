@@ -468,7 +468,7 @@ async def test_categories_of_a_dataset(client):
         await client.labels.put("u", "x", {"annotations": [BOX]}, dataset=flowers)
     for dataset, problem in [
         (Dataset(name="b"), "dataset: has no categories, as in a list of datasets; use datasets.get()"),
-        ("a/b", "dataset: expected a Dataset, got str"),
+        ("a/b", "dataset: expected a Dataset, got str; pass `await client.datasets.get('a/b')`"),
     ]:
         with pytest.raises(InputError) as caught:
             await client.labels.put_many([], dataset=dataset)

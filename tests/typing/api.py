@@ -146,6 +146,7 @@ async def samples(client: AsyncSegments, dataset: Dataset, paths: list[Path]) ->
 
 async def labels(client: AsyncSegments, uuid: str, puts: AsyncIterator[LabelPut]) -> None:
     assert_type(await client.labels.get(uuid), Label)
+    assert_type(await client.labels.get(await client.samples.get(uuid)), Label)
     assert_type(await client.labels.put(uuid, "ground-truth", {"annotations": []}, score=0.5), Label)
     assert_type(await client.labels.put_many(puts, on_error="raise"), BulkReport[Label])
     assert_type(await client.labels.update(uuid, "ground-truth", score=None), Label)

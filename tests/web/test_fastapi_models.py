@@ -126,6 +126,25 @@ def test_attributes_of_another_type_are_refused(web):
         ("LabelPut", '{"sample_uuid": "u", "attributes": {}, "score": NaN}', ["score"], "NaN is not JSON"),
         ("LabelPut", '{"sample_uuid": "u", "attributes": {}, "x": ["\\ud800"]}', ["x", 0], "half a character"),
         ("LabelPut", "[]", [], "expected an object, got list"),
+        (
+            "LabelPut",
+            '{"sample_uuid": "u", "attributes": {"boxes": []}}',
+            ["attributes"],
+            "expected an object with 'annotations'",
+        ),
+        (
+            "LabelPut",
+            '{"sample_uuid": "u", "attributes": {"annotations": [{"id": 1, "category_id": 1}]}}',
+            ["attributes", "annotations", 0, "type"],
+            "missing; only annotations of a segmentation",
+        ),
+        (
+            "LabelUpdate",
+            '{"sample_uuid": "u", "attributes": {"annotations": [{"id": "x"}]}}',
+            ["attributes", "annotations", 0, "type"],
+            "missing",
+        ),
+        ("LabelUpdate", '{"sample_uuid": "u", "attributes": {"boxes": []}}', ["attributes"], "expected an object with"),
         ("many", '[{"name": "a", "attributes": {}}, {"attributes": {}}]', [1, "name"], "missing"),
         (
             "LabelPut",
@@ -197,7 +216,7 @@ def test_changes_come_back_as_they_were(web, change):
     wire = CHANGES[change]
     target = next(iter(wire))
 
-    for body in (wire, {target: "u-1"}, {target: "u-1", "attributes": {"new": 1}}):
+    for body in (wire, {target: "u-1"}, {target: "u-1", "attributes": {"annotations": [], "new": 1}}):
         answer = web.post(f"/{change.__name__}", json=body)
         assert (answer.status_code, answer.json()) == (200, body)
 

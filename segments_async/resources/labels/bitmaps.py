@@ -11,7 +11,7 @@ from segments_async._transfer.download import read_file
 from segments_async._wire.contents import check_label
 from segments_async._wire.routes import GET_LABEL, PUT_LABEL
 from segments_async.errors import DecodeError
-from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label, Sample
+from segments_async.models import BitmapPut, ImageSegmentationLabelAttributes, Label
 from segments_async.resources.assets.upload_once import upload_asset
 from segments_async.resources.labels.missing import MissingExplained, no_label, no_labelset
 from segments_async.resources.labels.put_bitmaps import FILENAME, encoder, label_fields
@@ -51,8 +51,3 @@ async def get_bitmap(
     url = label.attributes.segmentation_bitmap.url
     array = await run_sync(decode_bitmap, await read_file(session, url))
     return array, label.attributes.annotations
-
-
-def uuid_of(sample: str | Sample) -> str:
-    """Return the uuid of a sample, given as the `Sample` or as its uuid."""
-    return sample.uuid if isinstance(sample, Sample) else sample

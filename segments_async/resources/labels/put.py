@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from segments_async._serialization.converter import unstructure
 from segments_async._serialization.json import encode_json
 from segments_async._wire.arguments import without_none
-from segments_async._wire.contents import check_dataset, check_label, check_label_keys
+from segments_async._wire.contents import check_label, check_label_keys, is_of_unknown_type
+from segments_async._wire.dataset_rules import DatasetRules
 from segments_async._wire.filters import with_upper_status
 from segments_async._wire.routes import PUT_LABEL
 from segments_async.bulk.operation import Job, Prepared, Success
@@ -36,14 +37,13 @@ class PutLabels(PerLabelOperation[Label]):
     def __init__(
         self, session: Session, labelset: str, settings: BulkSettings, *, dataset: Dataset | None = None
     ) -> None:
-        check_dataset(dataset)
+        self._rules: DatasetRules | None = DatasetRules.of(dataset)
         super().__init__(session, labelset, settings)
-        self._dataset = dataset
 
     def prepare(self, item: Any) -> Prepared:
         """Check a label and encode its body."""
         fields = _fields_of(item)
-        check_label(fields, self._dataset)
+        check_label(fields, self._rules, may_be_unlike_any=isinstance(item, Label) and is_of_unknown_type(item))
         uuid, labelset, body = split_label_keys(with_upper_status(fields))
         return self.prepare_label(uuid, labelset, encode_json(body))
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from segments_async._wire.arguments import check_keys, without_none
 from segments_async._wire.contents import check_label
+from segments_async._wire.dataset_rules import DatasetRules
 from segments_async._wire.filters import upper_status, with_upper_status
 from segments_async._wire.routes import DELETE_LABEL, GET_LABEL, PUT_LABEL, UPDATE_LABEL
 from segments_async.bulk import BulkSettings, BulkStream
@@ -11,7 +12,8 @@ from segments_async.bulk.option_help import with_option_help
 from segments_async.models import BitmapPut, Label, LabelAttributes, LabelChanges, LabelPut
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.resources._base import Resource
-from segments_async.resources.labels.bitmaps import get_bitmap, put_bitmap, uuid_of
+from segments_async.resources._operations import sample_uuid as sample_uuid_of
+from segments_async.resources.labels.bitmaps import get_bitmap, put_bitmap
 from segments_async.resources.labels.delete import DeleteLabels
 from segments_async.resources.labels.get import GetLabels
 from segments_async.resources.labels.missing import MissingExplained, no_label, no_labelset
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from segments_async.bulk import BulkOptions, BulkReport, Outcome
     from segments_async.models import Dataset, ImageSegmentationAnnotation, LabelUpdate, ReleaseSample, Sample
+    from segments_async.resources._operations import SampleRef
 
     PutItem = LabelPut | Label | Mapping[str, Any]
     UpdateItem = LabelUpdate | Mapping[str, Any]
@@ -45,7 +48,7 @@ class Labels(Resource):
     Source: API documentation, "Labels".
     """
 
-    async def get(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> Label:
+    async def get(self, sample_uuid: SampleRef, labelset: str = GROUND_TRUTH) -> Label:
         """
         Get a label.
 
@@ -55,19 +58,19 @@ class Labels(Resource):
                 label = await client.labels.get(sample.uuid)
 
         Args:
-            sample_uuid: The sample.
+            sample_uuid: The sample, or its uuid.
             labelset: The labelset.
 
         Raises:
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
-        path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with MissingExplained(self._session, sample_uuid, no_label(labelset)):
+        path = {"sample_uuid": sample_uuid_of(sample_uuid), "labelset": labelset}
+        async with MissingExplained(self._session, path["sample_uuid"], no_label(labelset)):
             return await self._session.call(GET_LABEL, Label, path=path)
 
     async def put(
         self,
-        sample_uuid: str,
+        sample_uuid: SampleRef,
         labelset: str,
         attributes: LabelAttributes | Mapping[str, Any],
         *,
@@ -85,30 +88,32 @@ class Labels(Resource):
                 await client.labels.put(sample.uuid, "ground-truth", {"annotations": [box]})
 
         Args:
-            sample_uuid: The sample.
+            sample_uuid: The sample, or its uuid.
             labelset: The labelset.
             attributes: The label itself, as a model or as JSON, which is checked and sent as given.
             label_status: One of `LabelStatus`, in upper or lower case; None is not sent.
             score: Confidence of a prediction; None is not sent.
-            dataset: The dataset of the sample, with its task attributes, as from ``datasets.get``; category ids that it
-                does not have are refused. None does not check them.
+            dataset: The dataset of the sample, with its task attributes, as from ``datasets.get``: a label of another
+                task type, category ids that it does not have, and choices that the attributes of a category do not
+                offer are refused. None does not check them.
 
         Returns:
             The label as the service has stored it.
 
         Raises:
             InputError: *attributes* do not fit a known label type, a key or the type of an annotation is mistyped, a
-                bbox does not have two points, or *dataset* does not have a category; `path` says where.
+                bbox does not have two points, or the label does not fit *dataset*; `path` says where. Annotations with
+                a ``type`` that this version does not know are sent as given.
             NotFoundError: There is no such sample or labelset.
         """
         status = upper_status(label_status)
         body = without_none({"attributes": attributes, "label_status": status, "score": score})
-        check_label({"sample_uuid": "", **body}, dataset)
-        path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with MissingExplained(self._session, sample_uuid, no_labelset(labelset)):
+        check_label({"sample_uuid": "", **body}, DatasetRules.of(dataset))
+        path = {"sample_uuid": sample_uuid_of(sample_uuid), "labelset": labelset}
+        async with MissingExplained(self._session, path["sample_uuid"], no_labelset(labelset)):
             return await self._session.call(PUT_LABEL, Label, path=path, json=body)
 
-    async def update(self, sample_uuid: str, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
+    async def update(self, sample_uuid: SampleRef, labelset: str, /, **changes: Unpack[LabelChanges]) -> Label:
         """
         Change a label; fields not named keep their value.
 
@@ -118,7 +123,7 @@ class Labels(Resource):
                 await client.labels.update(sample.uuid, "ground-truth", label_status="REVIEWED")
 
         Args:
-            sample_uuid: The sample.
+            sample_uuid: The sample, or its uuid.
             labelset: The labelset.
             changes: Keys of `LabelChanges`, explained there: ``attributes``, ``label_status``, ``score``. None is sent
                 as null.
@@ -134,11 +139,11 @@ class Labels(Resource):
         check_keys(changes, LabelChanges, "update()")
         check_label_changes(changes)
         body = with_upper_status(changes)
-        path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with MissingExplained(self._session, sample_uuid, no_label(labelset)):
+        path = {"sample_uuid": sample_uuid_of(sample_uuid), "labelset": labelset}
+        async with MissingExplained(self._session, path["sample_uuid"], no_label(labelset)):
             return await self._session.call(UPDATE_LABEL, Label, path=path, json=body)
 
-    async def delete(self, sample_uuid: str, labelset: str = GROUND_TRUTH) -> None:
+    async def delete(self, sample_uuid: SampleRef, labelset: str = GROUND_TRUTH) -> None:
         """
         Delete a label.
 
@@ -148,14 +153,14 @@ class Labels(Resource):
                 await client.labels.delete(sample.uuid, "predictions")
 
         Args:
-            sample_uuid: The sample.
+            sample_uuid: The sample, or its uuid.
             labelset: The labelset.
 
         Raises:
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
-        path = {"sample_uuid": sample_uuid, "labelset": labelset}
-        async with MissingExplained(self._session, sample_uuid, no_label(labelset)):
+        path = {"sample_uuid": sample_uuid_of(sample_uuid), "labelset": labelset}
+        async with MissingExplained(self._session, path["sample_uuid"], no_label(labelset)):
             await self._session.call(DELETE_LABEL, path=path)
 
     async def put_many(
@@ -181,7 +186,7 @@ class Labels(Resource):
             labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, read only as
                 fast as the labels are sent. A mapping is checked and sent as given; a mistyped key fails the item.
             labelset: For labels that do not name one.
-            dataset: As in `put`: labels with category ids that it does not have fail.
+            dataset: As in `put`: labels that do not fit it fail.
             bulk: Keys of `BulkOptions`, explained there: ``concurrency``, ``batch_size``, ``if_exists``, ``on_error``,
                 ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
                 ``on_outcome``, ``dry_run``.
@@ -368,7 +373,7 @@ class Labels(Resource):
 
     async def put_bitmap(
         self,
-        sample: str | Sample,
+        sample: SampleRef,
         labelset: str,
         array: npt.ArrayLike,
         annotations: Sequence[ImageSegmentationAnnotation | Mapping[str, Any]],
@@ -413,7 +418,7 @@ class Labels(Resource):
             NotFoundError: There is no such sample or labelset. The bitmap was uploaded, but is not used.
         """
         put = BitmapPut(
-            uuid_of(sample),
+            sample_uuid_of(sample),
             array,
             annotations,
             labelset=labelset,
@@ -469,7 +474,7 @@ class Labels(Resource):
         return await BulkStream(operation, bitmaps, settings).collect()
 
     async def get_bitmap(
-        self, sample: str | Sample, labelset: str = GROUND_TRUTH
+        self, sample: SampleRef, labelset: str = GROUND_TRUTH
     ) -> tuple[npt.NDArray[np.uint32], list[ImageSegmentationAnnotation]]:
         """
         Get a label of a segmented image as an array of annotation ids, with the annotations (extra ``images``).
@@ -494,4 +499,4 @@ class Labels(Resource):
             ImportError: The extra is not installed.
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
         """
-        return await get_bitmap(self._session, uuid_of(sample), labelset)
+        return await get_bitmap(self._session, sample_uuid_of(sample), labelset)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from segments_async._serialization.collector import without_collections
-from segments_async._serialization.converter import structure, unstructure
+from segments_async._serialization.converter import structure_answer, unstructure
 from segments_async._serialization.json import decode_json, encode_json, read_time
 from segments_async._wire.arguments import check_name, json_contains, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
@@ -113,7 +113,7 @@ class CreateSamples(DatasetOperation[Sample]):
             moment = read_time(created_at) if isinstance(created_at, str) else None
             return Success(self._status(moment), None, row["uuid"])
         try:
-            sample = structure(row, Sample)
+            sample = structure_answer(row, Sample)
         except SegmentsError as error:
             return error
         return Success(self._status(sample.created_at), sample, sample.uuid)

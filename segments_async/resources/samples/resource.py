@@ -25,6 +25,7 @@ from segments_async.models import (
 )
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.resources._base import MAX_PER_PAGE, Resource
+from segments_async.resources._operations import sample_uuid
 from segments_async.resources.samples.create import CreateSamples, create_sample
 from segments_async.resources.samples.delete import DeleteSamples
 from segments_async.resources.samples.find_files import FoundFiles
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import BulkOptions, BulkReport, Outcome
     from segments_async.models import FileSample, ReleaseSample, SampleUpdate
+    from segments_async.resources._operations import SampleRef
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
     UpdateItem = SampleUpdate | Mapping[str, Any]
@@ -213,7 +215,7 @@ class Samples(Resource):
         pages = self.list(dataset, lookahead=min(UUIDS_LOOKAHEAD, self._session.max_connections))
         return {sample.name: sample.uuid async for sample in pages}
 
-    async def get(self, uuid: str, *, labelset: str | None = None, include_signed_urls: bool = False) -> Sample:
+    async def get(self, uuid: SampleRef, *, labelset: str | None = None, include_signed_urls: bool = False) -> Sample:
         """
         Get a sample.
 
@@ -223,7 +225,7 @@ class Samples(Resource):
                 sample = await client.samples.get("602a3eec-a61c-4a77-9fcc-3037ce5e9606", labelset="ground-truth")
 
         Args:
-            uuid: The sample.
+            uuid: The sample, or its uuid.
             labelset: Include its label in this labelset.
             include_signed_urls: Include the presigned URLs of files in a private bucket.
 
@@ -231,7 +233,7 @@ class Samples(Resource):
             NotFoundError: There is no such sample.
         """
         params = {"labelset": labelset, "include_signed_urls": 1 if include_signed_urls else None}
-        return await self._session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params)
+        return await self._session.call(GET_SAMPLE, Sample, path={"uuid": sample_uuid(uuid)}, params=params)
 
     async def create(
         self,
@@ -268,7 +270,7 @@ class Samples(Resource):
         prepared = Prepared(name, encode_json(fields))
         return await create_sample(self._session, {"dataset": dataset}, prepared, CallStats())
 
-    async def update(self, uuid: str, /, **changes: Unpack[SampleChanges]) -> Sample:
+    async def update(self, uuid: SampleRef, /, **changes: Unpack[SampleChanges]) -> Sample:
         """
         Change a sample; fields not named keep their value.
 
@@ -278,7 +280,7 @@ class Samples(Resource):
                 await client.samples.update(sample.uuid, priority=100, assigned_labeler=None)
 
         Args:
-            uuid: The sample.
+            uuid: The sample, or its uuid.
             changes: Keys of `SampleChanges`, explained there: ``metadata``, ``priority``, ``assigned_labeler``,
                 ``assigned_reviewer``, ``readme``, ``name``, ``attributes``. None is sent as null, which unassigns.
 
@@ -291,9 +293,9 @@ class Samples(Resource):
         """
         check_keys(changes, SampleChanges, "update()")
         check_sample_changes(changes)
-        return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": uuid}, json=changes)
+        return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": sample_uuid(uuid)}, json=changes)
 
-    async def delete(self, uuid: str) -> None:
+    async def delete(self, uuid: SampleRef) -> None:
         """
         Delete a sample with its labels.
 
@@ -303,12 +305,12 @@ class Samples(Resource):
                 await client.samples.delete(sample.uuid)
 
         Args:
-            uuid: The sample.
+            uuid: The sample, or its uuid.
 
         Raises:
             NotFoundError: There is no such sample.
         """
-        await self._session.call(DELETE_SAMPLE, path={"uuid": uuid})
+        await self._session.call(DELETE_SAMPLE, path={"uuid": sample_uuid(uuid)})
 
     async def create_many(
         self,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_name
 from segments_async._wire.contents import check_sample
+from segments_async._wire.suffixes import is_point_cloud
 from segments_async.bulk.operation import Job, Prepared
 from segments_async.errors import InputError
 from segments_async.models import Asset, FileSample, ImageSampleAttributes
@@ -77,6 +79,8 @@ class UploadFiles(CreateSamples):
             raise InputError(
                 f"a sample of {counted(len(upload.files), 'file')} needs 'attributes', a function of their assets"
             )
+        if sample.attributes is None:
+            _refuse_point_cloud(sample.name, *upload.files[0])
         if sample.attributes is not None and not callable(sample.attributes):
             raise InputError(f"expected a callable, got {type(sample.attributes).__name__}", path="attributes")
         fields = {**settings_of(sample), "attributes": {}}
@@ -126,6 +130,19 @@ class UploadFiles(CreateSamples):
 
     def _digests(self, upload: Upload) -> list[bytes | None]:
         return [digest_of_file(file, content=self._by_content) for file, _ in upload.files]
+
+
+def _refuse_point_cloud(name: str, file: Any, filename: str | None) -> None:
+    """Refuse a point cloud without attributes, of which the service would make an image that cannot be opened."""
+    names = (filename, name, *([os.fspath(file)] if isinstance(file, str | os.PathLike) else []))
+    found = next((one for one in names if isinstance(one, str) and is_point_cloud(one)), None)
+    if found is not None:
+        written = (
+            f"FileSample({name!r}, path, attributes=lambda files: PointcloudSampleAttributes.from_url(files[0].url))"
+        )
+        raise InputError(
+            f"{found!r} is a point cloud, but a sample of one file without 'attributes' is an image; write {written}"
+        )
 
 
 def _default_name(path: Path) -> str:

@@ -1,0 +1,83 @@
+"""The notes on words that the service refuses, and on datasets that it does not find."""
+
+import pytest
+
+from segments_async import NotFoundError, ValidationError
+from segments_async._wire.choices import notes_on_choices
+from segments_async._wire.missing_datasets import note_missing_dataset
+from segments_async._wire.replies import Reply, error_for
+from segments_async._wire.routes import (
+    ADD_COLLABORATOR,
+    GET_DATASET,
+    GET_LABEL,
+    GET_RELEASE,
+    LIST_SAMPLES,
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "word", "near"),
+    [
+        ("task_type", "bounding-boxes", "bboxes"),
+        ("task_type", "segmentation_bitmap", "segmentation-bitmap"),
+        ("label_status", "labelled", "LABELED"),
+        ("[3].label_status", "verify", "VERIFIED"),
+        ("status", "open", "OPEN"),
+        ("role", "administrator", "admin"),
+        ("category", "street", "street_scenery"),
+        ("task_type", "text", None),
+        ("label_status", "DONE", None),
+    ],
+)
+def test_a_refused_word_comes_with_the_known_ones(field, word, near):
+    [note] = notes_on_choices({field: [f'"{word}" is not a valid choice.']})
+
+    assert note.startswith(f"{field}: did you mean {near!r}? Known" if near else f"{field}: Known values: ")
+    assert "''" not in note
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"name": ['"x" is not a valid choice.']},
+        {"task_type": ["This field is required."]},
+        {"task_type": []},
+    ],
+)
+def test_other_problems_have_no_note(fields):
+    assert list(notes_on_choices(fields)) == []
+
+
+def test_the_error_of_an_answer_has_the_note():
+    content = b'{"task_type": ["\\"bbox\\" is not a valid choice."]}'
+    error = error_for(Reply(400, "POST", "https://x", {}, content), now=0)
+
+    assert isinstance(error, ValidationError)
+    assert error.__notes__[0].startswith("task_type: did you mean 'bboxes'? Known values: 'bboxes', ")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "path", "params", "detail", "note"),
+    [
+        (GET_DATASET, {}, {}, "Not found.", ""),
+        (LIST_SAMPLES, {}, {"page": 1}, "Not found.", ""),
+        (LIST_SAMPLES, {}, {"labelset": "x"}, "Not found.", ", or it has no labelset 'x'"),
+        (LIST_SAMPLES, {}, {"page": 2}, "Invalid page.", None),
+        (GET_RELEASE, {"name": "v1"}, {}, "Not found.", None),
+        (ADD_COLLABORATOR, {}, {}, "Not found.", None),
+        (GET_LABEL, {"sample_uuid": "u", "labelset": "x"}, {}, "Not found.", None),
+    ],
+)
+def test_which_dataset_is_missing(endpoint, path, params, detail, note):
+    error = NotFoundError(404, "GET", "https://x", detail)
+    note_missing_dataset(error, endpoint, {"dataset": "jane/flowrs", **path}, params)
+
+    words = "there is no dataset 'jane/flowrs', or the key has no access to it"
+    assert getattr(error, "__notes__", []) == ([] if note is None else [f"{words}{note}"])
+
+
+def test_a_missing_user_is_no_missing_dataset():
+    error = NotFoundError(400, "GET", "https://x", "the user does not exist")
+    note_missing_dataset(error, GET_DATASET, {"dataset": "a/b"}, {})
+    assert not hasattr(error, "__notes__")

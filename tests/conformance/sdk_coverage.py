@@ -117,7 +117,7 @@ OBJECTS = {
     "Labelset.delete": "labelsets.delete",
     "Release.delete": "releases.delete",
 }
-"""Our models have no client, so these calls take the name or uuid of an object."""
+"""Our models have no client, so these calls take the object, its name or its uuid."""
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
@@ -171,7 +171,7 @@ def page() -> str:
         "## Calls of objects",
         "",
         "Models have no client, so that they can be pickled, compared and created by hand. The methods of the client",
-        "take a `Dataset`, or the name or uuid of an object.",
+        "take a `Dataset` or its name, a `Sample` or its uuid, and the name or uuid of any other object.",
         "",
         *table(("SDK", "`segments_async`"), [(code(theirs), linked(ours)) for theirs, ours in OBJECTS.items()]),
         "",

@@ -94,7 +94,9 @@ class RedisCheckpoint:
     def open(self, header: Mapping[str, str], interrupted: Event, *, read_only: bool = False) -> RedisJournal:
         """Open it for a run with *header*; `interrupted` ends the wait for another run's lease."""
         lease = None if read_only else self._lease
-        return RedisJournal(self._connect(), self.name, self._prefix, lease, header, interrupted)
+        with translated_errors(self.name):
+            client = self._connect()
+        return RedisJournal(client, self.name, self._prefix, lease, header, interrupted)
 
     async def delete(self) -> None:
         """
@@ -261,8 +263,8 @@ class RedisJournal:
         }
 
     def _lasting(self, call: Callable[[], T]) -> T:
-        """Call again while the server restarts, at most until the lease has ended."""
-        deadline = time.monotonic() + (self._lease_milliseconds / 1000 if self._is_open else 0)
+        """Call again while the server restarts, at most for half of the lease, so that it does not end meanwhile."""
+        deadline = time.monotonic() + (self._lease_milliseconds / 2000 if self._is_open else 0)
         while True:
             try:
                 return call()

@@ -14,7 +14,7 @@ from segments_async._http.call_stats import CallStats
 from segments_async._http.pool import MB
 from segments_async._http.request_body import BytesStream
 from segments_async._serialization.collector import without_collections
-from segments_async._serialization.converter import structure_answer
+from segments_async._serialization.converter import structure_answer as structure
 from segments_async._serialization.decoded_size import decoded_size, may_exceed
 from segments_async._serialization.json import decode_json, encode_json
 from segments_async._threads import run_sync
@@ -431,7 +431,7 @@ class Session:
         payload: Any = None
         try:
             payload = decode_json(reply.content)
-            return payload, structure_answer(payload, model)
+            return payload, structure(payload, model)
         except DecodeError as error:
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload

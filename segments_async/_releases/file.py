@@ -14,7 +14,7 @@ from segments_async._releases.batches import BatchReader, add_readable, read_hea
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import MAX_VALUE_BYTES
-from segments_async._serialization.converter import structure_answer
+from segments_async._serialization.converter import structure_answer as structure
 from segments_async._threads import run_sync
 from segments_async._validators import as_path, is_number
 from segments_async._wire.arguments import OnError, check_on_error
@@ -289,7 +289,7 @@ class ReleaseSamples(NeedsAsyncFor, AsyncIterator[ReleaseSample]):
             return True
         if problem is None:
             try:
-                self._buffer.append(structure_answer(self._filter.select_labels(raw), ReleaseSample))
+                self._buffer.append(structure(self._filter.select_labels(raw), ReleaseSample))
             except Exception as error:  # noqa: BLE001 (likewise)
                 problem = error
         if problem is not None:

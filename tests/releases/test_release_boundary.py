@@ -124,7 +124,7 @@ async def test_an_exception_of_another_kind_is_the_cause(files, monkeypatch):
             raise ZeroDivisionError("odd")
         return real(value, kind)
 
-    monkeypatch.setattr(module, "structure_answer", broken)
+    monkeypatch.setattr(module, "structure", broken)
     path = files.write_release([files.sample(number) for number in range(3)])
     async with open_release(path) as release:
         samples = release.samples(on_error="skip")

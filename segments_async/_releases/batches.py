@@ -7,7 +7,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
 from segments_async._releases.text import ReleaseText
-from segments_async._serialization.converter import structure_answer
+from segments_async._serialization.converter import structure
 from segments_async._transfer.file_errors import file_error
 from segments_async.errors import DecodeError, InputError, SegmentsError
 from segments_async.models import ReleaseHeader
@@ -93,7 +93,7 @@ def read_header(path: Path, max_sample_bytes: int) -> ReleaseHeader:
                 break
     try:
         with _readable(path):
-            return structure_answer(text.header, ReleaseHeader)
+            return structure(text.header, ReleaseHeader)
     except DecodeError as error:
         message = f"{path.name} is not a release: {error.problem}"
         raise DecodeError(message, path=error.path, payload=text.header) from error.__cause__

@@ -14,7 +14,7 @@ from segments_async._releases.batches import BatchReader, add_readable, read_hea
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.summary import ReleaseSummary, SummaryCount
 from segments_async._releases.text import MAX_VALUE_BYTES
-from segments_async._serialization.converter import structure_answer as structure
+from segments_async._serialization.converter import structure
 from segments_async._threads import run_sync
 from segments_async._validators import as_path, is_number
 from segments_async._wire.arguments import OnError, check_on_error

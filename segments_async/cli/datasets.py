@@ -89,8 +89,7 @@ async def create(
     Args:
         name: Its name; organisation/name creates it for an organisation.
         task_type: What is labelled, such as bboxes, vector or segmentation-bitmap.
-        categories: A file with one category a line, such as car or car #ff0000 with a colour; a JSON list of names or
-            of objects; or all task attributes.
+        categories: A file with a category a line, such as car or car #ff0000; or of JSON: a list, or all attributes.
         description: A short description.
         category: What it is about, such as agriculture or street_scenery.
         public: Whether everyone can see it.

@@ -161,7 +161,8 @@ def page() -> str:
         "## Calls of the client",
         "",
         "All calls are async. `dataset_identifier` is called `dataset` everywhere, and a `Dataset` is accepted too.",
-        "The third column lists the other arguments whose names differ.",
+        "The third column lists the other arguments whose names differ. Optional arguments are passed by name:",
+        '`add_release(dataset, "v1", "first")` is `client.releases.create(dataset, "v1", description="first")`.',
         "",
         *table(
             ("`SegmentsClient`", "`AsyncSegments`", "arguments"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from release_builder import FOLDER, ReleaseBuilder, jpeg
+from waiting import until
 
 from segments_async import ExportError, InputError
 from segments_async.export.lock import LOCK_NAME, FolderLock
@@ -428,17 +429,17 @@ async def test_one_format_at_once(client, tmp_path, caplog, kind):
             await builder.drawn(f"{name if number else 'shared'}-{number}.jpg", [box((1, 1), (5, 5 + number))])
         (tmp_path / name).mkdir()
         paths.append(builder.write(tmp_path / name))
-    async with anyio.create_task_group() as group:
+    waiting = "waiting for the end of another export"
+    async with anyio.create_task_group() as group, FolderLock(tmp_path / "out" / FOLDER):
         for path in paths * 2:
             group.start_soon(client.releases.export, path, tmp_path / "out", kind)
+        await until(lambda: sum(waiting in record.message for record in caplog.records) == 4)
     alone = []
     for path in paths:
         await client.releases.export(path, path.parent / "alone", kind)
         alone.append(tree(path.parent / "alone"))
 
     assert tree(tmp_path / "out") in alone
-    waits = [record for record in caplog.records if "waiting for the end of another export" in record.message]
-    assert len(waits) == 3
 
 
 async def test_processes_at_once(sandbox, shapes, tmp_path):

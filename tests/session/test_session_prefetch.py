@@ -256,7 +256,7 @@ async def spoil(world, *rows):
     """Let the next walk over pages of 4 find a number in these rows where text should be."""
     samples = await world.client.request("GET", "/datasets/sandbox/flowers/samples/")
     for row in rows:
-        samples[row]["attributes"]["image"]["url"] = 7
+        samples[row]["uuid"] = 7
     for start in range(0, 25, 4):
         world.sandbox.fail("GET", "/samples/", status=200, json=samples[start : start + 4])
 
@@ -271,10 +271,10 @@ async def test_row_that_does_not_decode(world):
 
     error = caught.value
     assert names == NAMES[:8]
-    assert (error.page, error.row, error.path) == (3, 9, "[1].attributes.image.url")
+    assert (error.page, error.row, error.path) == (3, 9, "[1].uuid")
     assert error.payload["name"] == "s09"
     assert (error.status, error.method) == (200, "GET")
-    assert "page=3: [1].attributes.image.url (row 9 of the list, on page 3): expected a string, got int" in str(error)
+    assert "page=3: [1].uuid (row 9 of the list, on page 3): expected a string, got int" in str(error)
     assert error.request_id in str(error)
     assert pages.skipped == []
 

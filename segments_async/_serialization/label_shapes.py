@@ -9,7 +9,7 @@ so is the ``{}`` or ``[]`` that the service itself stores where nothing is label
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from segments_async._serialization.converter import read_value
 from segments_async._serialization.json import to_plain
@@ -24,7 +24,12 @@ from segments_async.models import (
     PointcloudVectorAnnotation,
 )
 from segments_async.models._base import Model
-from segments_async.models.label_attributes import choose_label_attributes, class_of_task_type, kind_of_annotation
+from segments_async.models.label_attributes import (
+    SequenceLabelAttributes,
+    choose_label_attributes,
+    class_of_task_type,
+    kind_of_annotation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +45,7 @@ _IN_SEQUENCE: dict[str, type[Model]] = {
     "vector": PointcloudSequenceVectorAnnotation,
 }
 _PARTS_OF_A_FRAME = ("annotations", "segmentation_bitmap", "point_annotations")
+_SHAPES = frozenset({"points", "position", "dimensions"})
 _NO_TYPE = "missing; only annotations of a segmentation ('segmentation_bitmap', 'point_annotations') have none"
 
 
@@ -67,7 +73,7 @@ def refuse_other_type(attributes: Any, task_type: str) -> None:
         StructureError: It is not.
     """
     model = class_of_task_type(task_type)
-    if model is None:
+    if model is None or _is_unlabelled(attributes, model):
         return
     other = choose_label_attributes({}, attributes)
     try:
@@ -81,6 +87,16 @@ def refuse_other_type(attributes: Any, task_type: str) -> None:
                 f"the task type is {task_type!r}: expected {model.__name__}, got what looks like {name}"
             ) from None
         raise
+
+
+def _is_unlabelled(attributes: Any, model: type[Model]) -> bool:
+    """Whether nothing is labelled in attributes that would be of *model*."""
+    if not isinstance(attributes, dict):
+        return False
+    if not issubclass(model, get_args(SequenceLabelAttributes)):
+        return attributes.get("annotations") == []
+    frames = attributes.get("frames")
+    return isinstance(frames, list) and all(isinstance(one, dict) and one.get("annotations") == [] for one in frames)
 
 
 def _refuse_sensor(sensor: Any) -> None:
@@ -98,7 +114,7 @@ def _refuse_plain(attributes: Any) -> None:
         _each("frames", attributes["frames"], partial(_refuse_frame, classes=_IN_SEQUENCE, kinds=kinds))
     elif any(part in attributes for part in _PARTS_OF_A_FRAME):
         _refuse_frame(attributes, classes=_SINGLE, kinds=set())
-    else:
+    elif "image_attributes" not in attributes:
         raise StructureError("expected an object with 'annotations', 'frames' or 'sensors'")
 
 
@@ -113,15 +129,25 @@ def _refuse_annotation(annotation: Any, *, classes: dict[str, type[Model]], kind
     """Refuse an annotation that does not fit its class, or those before it, whose *kinds* are collected."""
     _require(annotation, dict, "an object")
     if "type" not in annotation:
-        under("type", partial(_fail, _NO_TYPE))
+        if not _may_lack_type(annotation):
+            under("type", partial(_fail, _NO_TYPE))
+        return
     _require_at("type", annotation["type"], str, "a string")
     kind = kind_of_annotation(annotation)
     if kind is None:
         return
     read_value(annotation, classes[kind])
-    kinds.add(kind)
+    if kind == "cuboid" or annotation["points"]:  # no points fit an image and a point cloud
+        kinds.add(kind)
     if len(kinds) > 1 and "image" in kinds:
         under("type", partial(_fail, f"no type of label has {annotation['type']!r} beside the annotations before it"))
+
+
+def _may_lack_type(annotation: dict[str, Any]) -> bool:
+    """Whether it may be one of text (``start``, ``end``), or of a frame of a segmentation whose bitmap is missing."""
+    if _SHAPES.isdisjoint(annotation):
+        return "id" not in annotation or "track_id" in annotation
+    return False
 
 
 def _require(value: Any, kind: type, words: str) -> None:

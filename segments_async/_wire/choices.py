@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from enum import StrEnum
 
-_REFUSED = re.compile(r'"(.*)" is not a valid choice')
+_REFUSED = '" is not a valid choice'
 _MIN_SIMILARITY = 0.5
+_MAX_WORD = 100
+"""Maximum length of a word that is compared with the known ones."""
+_MAX_NOTES = 10
+"""Maximum notes on one error, which are printed and pickled with it."""
 
 
 def notes_on_choices(fields: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """
-    Yield a note for each refused word: the close ones, and all that this version knows.
+    Return a note for each refused word, at most ten: the close one, and all that this version knows.
 
     The words are not checked before they are sent, as the service adds some without notice.
 
@@ -29,13 +33,24 @@ def notes_on_choices(fields: Mapping[str, Sequence[str]]) -> Iterator[str]:
     Args:
         fields: The problems by field, as in ``ApiError.fields``.
     """
+    return islice(_notes(fields), _MAX_NOTES)
+
+
+def _notes(fields: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for path, problems in fields.items():
-        refused = next(filter(None, map(_REFUSED.search, problems)), None)
-        known = None if refused is None else _choices().get(path.rpartition(".")[2])
-        if refused is not None and known is not None:
-            near = _near(refused[1], known)
+        known = _choices().get(path.rpartition(".")[2])
+        refused = None if known is None else next(filter(None, map(_refused_word, problems)), None)
+        if known is not None and refused is not None:
+            near = _near(refused, known)
             hint = f"did you mean {near!r}? " if near else ""
             yield f"{path}: {hint}Known values: {', '.join(map(repr, known))}"
+
+
+def _refused_word(problem: str) -> str | None:
+    """Return the word that is refused, cut; None if none is. Without an expression, whose time would be quadratic."""
+    head, found, _ = problem.rpartition(_REFUSED)
+    _, quote, word = head.partition('"')
+    return word[:_MAX_WORD] if found and quote else None
 
 
 @cache

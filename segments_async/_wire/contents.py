@@ -98,8 +98,8 @@ def check_label(
     check_label_keys(fields)
     attributes = check(fields, LabelPut).attributes
     _check_label_attributes(fields["attributes"], rules)
-    if not may_be_unlike_any:
-        _at("attributes", _check_shape, attributes)
+    if not may_be_unlike_any and (rules is None or not rules.is_of_unknown_type):
+        _check_shape(fields["attributes"], attributes)
     if rules is not None:
         _at("attributes", rules.check_type, attributes)
 
@@ -130,7 +130,7 @@ def check_label_content(fields: Mapping[str, Any]) -> None:
     attributes = check({"sample_uuid": "", "attributes": {}, **fields}, LabelPut).attributes
     _check_label_attributes(fields.get("attributes"), None)
     if "attributes" in fields:
-        _at("attributes", _check_shape, attributes)
+        _check_shape(fields["attributes"], attributes)
 
 
 def check_sample_change(changes: Mapping[str, Any]) -> None:
@@ -174,12 +174,15 @@ def _check_label_attributes(attributes: Any, rules: DatasetRules | None) -> None
         _at("attributes", _check_part, attributes, rules)
 
 
-def _check_shape(attributes: Any) -> None:
+def _check_shape(given: Any, read: Any) -> None:
+    """Check that what was *given*, and *read* as models, is a label of a known type; a model is one."""
+    if isinstance(given, Model):
+        return
     try:
-        refuse_misfit(attributes)
+        refuse_misfit(read)
     except StructureError as error:
-        encode_json(attributes)  # NaN is the better explanation
-        raise error.as_input_error() from error.__cause__
+        encode_json(read, "attributes")  # NaN is the better explanation
+        raise error.as_input_error("attributes") from error.__cause__
 
 
 def _check_part(part: Any, rules: DatasetRules | None) -> None:

@@ -63,6 +63,11 @@ class DatasetRules:
             raise InputError("has no categories, as in a list of datasets; use datasets.get()", path="dataset")
         return cls(dataset.task_type or "", {one.id: one for one in dataset.task_attributes.categories})
 
+    @property
+    def is_of_unknown_type(self) -> bool:
+        """Whether the dataset has a task type that this version does not know, whose labels may be of any form."""
+        return bool(self.task_type) and class_of_task_type(self.task_type) is None
+
     def check_type(self, attributes: Any) -> None:
         """Check that attributes, as they were read, are a label of the task type."""
         if not attributes or type(attributes) is class_of_task_type(self.task_type):

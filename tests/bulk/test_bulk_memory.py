@@ -92,7 +92,10 @@ async def test_a_failure_keeps_words_and_no_requests(lost):
         return httpx.Response(404, json={"detail": "Not found."})
 
     count = 300
-    items = [{"sample_uuid": f"u-{number}", "attributes": {"annotations": [], "text": "x" * 20_000}} for number in range(count)]
+    items = [
+        {"sample_uuid": f"u-{number}", "attributes": {"annotations": [], "text": "x" * 20_000}}
+        for number in range(count)
+    ]
     async with AsyncSegments(
         "key", base_url="https://x", transport=httpx.MockTransport(answer), retry=RetryPolicy(bulk_attempts=1)
     ) as client:

@@ -81,3 +81,12 @@ def test_a_missing_user_is_no_missing_dataset():
     error = NotFoundError(400, "GET", "https://x", "the user does not exist")
     note_missing_dataset(error, GET_DATASET, {"dataset": "a/b"}, {})
     assert not hasattr(error, "__notes__")
+
+
+def test_many_refused_words_and_long_ones():
+    """There are at most ten notes, in time that grows with the length of a word."""
+    assert (
+        len(list(notes_on_choices({f"{index}.role": ['"x" is not a valid choice.'] for index in range(1_500)}))) == 10
+    )
+    assert list(notes_on_choices({"role": ['"' * 1_000_000]})) == []
+    assert len(list(notes_on_choices({"role": ['"' * 1_000_000 + " is not a valid choice"]}))) == 1

@@ -2,7 +2,14 @@
 
 import pytest
 
-from segments_async import Dataset, ImageVectorLabelAttributes, InputError, Label, PointcloudCuboidAnnotation
+from segments_async import (
+    Dataset,
+    ImageSequenceSegmentationLabelAttributes,
+    ImageVectorLabelAttributes,
+    InputError,
+    Label,
+    PointcloudVectorLabelAttributes,
+)
 from segments_async._serialization.converter import structure
 from segments_async._wire.contents import check_label, check_label_content, is_of_unknown_type
 from segments_async._wire.dataset_rules import DatasetRules
@@ -11,6 +18,7 @@ BOX = {"id": 1, "category_id": 1, "type": "bbox", "points": [[1, 2], [3, 4]]}
 SPACE = {"x": 1, "y": 1, "z": 1}
 CUBOID = {"id": 1, "category_id": 1, "type": "cuboid", "position": SPACE, "dimensions": SPACE, "yaw": 0}
 BLOB = {"type": "blob", "radius": 3}
+FLAT = {"id": 1, "category_id": 1, "points": [[1, 2, 3]]}
 PLAIN = {"id": 1, "category_id": 1}
 BITMAP = {"url": "https://x.test/a.png"}
 
@@ -67,6 +75,11 @@ FIT = [
     sensor([]),
     sensor({}),
     sensor({"x": 1}, "hologram"),
+    sensor(annotated(), "segmentation-bitmap"),
+    annotated({"start": 0, "end": 5, "category_id": 1}, format_version="0.1"),
+    annotated({**FLAT, "type": "polygon"}, {**FLAT, "type": "polyline", "points": []}),
+    {"frames": [annotated({**PLAIN, "track_id": 1}, segmentation_bitmap=None)]},
+    {"image_attributes": {"weather": "rain"}},
     ImageVectorLabelAttributes(annotations=[]),
 ]
 
@@ -86,12 +99,21 @@ def test_labels_and_unknown_types_of_annotations_are_sent(attributes):
     check_label_content({"score": 1})
 
 
-def test_models_follow_the_same_rules():
-    cuboid = structure(CUBOID, PointcloudCuboidAnnotation)
-    both = ImageVectorLabelAttributes(annotations=[*structure(annotated(BOX), ImageVectorLabelAttributes).annotations])
-    both.annotations.append(cuboid)
-    with pytest.raises(InputError, match=r"^attributes.annotations\[1\].type: no type of label has 'cuboid'"):
-        check_label({"sample_uuid": "u", "attributes": both})
+@pytest.mark.parametrize(
+    ("model", "attributes"),
+    [
+        (
+            ImageSequenceSegmentationLabelAttributes,
+            {"frames": [annotated({**PLAIN, "track_id": 1}), annotated({**PLAIN, "track_id": 1})]},
+        ),
+        (
+            PointcloudVectorLabelAttributes,
+            annotated({**FLAT, "type": "polygon"}, {**FLAT, "type": "polyline", "points": []}),
+        ),
+    ],
+)
+def test_a_model_is_not_judged_by_its_keys(model, attributes):
+    check_label({"sample_uuid": "u", "attributes": structure(attributes, model)})
 
 
 @pytest.mark.parametrize(
@@ -135,7 +157,7 @@ def valued(**attributes):
             annotated({**BOX, "type": "polygon"}),
             "attributes.annotations[0].type: the task type is 'bboxes': expected 'bbox', got 'polygon'",
         ),
-        ("segmentation-bitmap", annotated(), "attributes.segmentation_bitmap: missing"),
+        ("segmentation-bitmap", annotated({**PLAIN, "track_id": 1}), "attributes.segmentation_bitmap: missing"),
         ("image-vector-sequence", annotated(), "attributes.frames: missing"),
         ("vector", annotated({"type": "blob"}), "attributes.annotations[0].category_id: missing"),
         (
@@ -181,6 +203,10 @@ def test_a_label_must_fit_its_dataset(task_type, attributes, problem):
         ("bboxes", annotated({**BLOB, "category_id": 1})),
         ("pointcloud-vector", annotated(CUBOID)),
         ("hologram", annotated(CUBOID)),
+        ("text-named-entities", {"text": [annotated({"category_id": 1})]}),
+        ("segmentation-bitmap", annotated()),
+        ("pointcloud-segmentation", annotated()),
+        ("pointcloud-segmentation-sequence", {"frames": [annotated(), annotated()]}),
         ("", annotated(CUBOID)),
         ("vector", valued(kind=None, extras=["roof"], distance=3)),
         ("vector", valued(kind="")),

@@ -171,7 +171,10 @@ def _check_label_attributes(attributes: Any, rules: DatasetRules | None) -> None
     if attributes is not None and not isinstance(attributes, dict | list | Model):
         attributes = unstructure(attributes)
     if isinstance(attributes, dict | Model):
-        _at("attributes", _check_part, attributes, rules)
+        try:
+            _at("attributes", _check_part, attributes, rules)
+        except RecursionError as error:
+            raise InputError("nested too deeply, or contains itself", path="attributes") from error
 
 
 def _check_shape(given: Any, read: Any) -> None:

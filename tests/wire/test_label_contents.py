@@ -214,3 +214,14 @@ def test_a_label_must_fit_its_dataset(task_type, attributes, problem):
 )
 def test_what_the_settings_of_a_dataset_leave_open_is_sent(task_type, attributes):
     check_label({"sample_uuid": "u", "attributes": attributes}, rules(task_type))
+
+
+def test_attributes_that_contain_themselves():
+    frames = {"frames": []}
+    frames["frames"].append(frames)
+    sensors = sensor({})
+    sensors["sensors"][0]["attributes"] = sensors
+    for attributes in (frames, sensors):
+        for check in (check_label, check_label_content):
+            with pytest.raises(InputError, match=r"^attributes: nested too deeply, or contains itself"):
+                check({"sample_uuid": "u", "attributes": attributes})

@@ -97,13 +97,16 @@ class SharedTurns:
         """Return the time of the next turn; one question at a time, so that all processes get their turns."""
         if self._needs_no_turn and not self._due:
             return self._clock.monotonic()
+        started = self._clock.monotonic()
         self._wanted += 1
         try:
+            self._check_last_turn(at_most)  # who has the lock may sleep until then
             async with self._asking:
                 if self._is_paused:
                     return None
                 await self._give_late_ones_back()
                 if not self._due:
+                    self._check_last_turn(at_most - (self._clock.monotonic() - started))
                     await self._sleep_until(self._last_due - self._lead)
                 if not self._due and (self._is_paused or not await self._ask_for_turns(at_most)):
                     return None
@@ -118,6 +121,11 @@ class SharedTurns:
         is_measuring = self._is_measuring and not self._is_paused
         is_known = age < MEASURING_SECONDS / 2 or (age < MEASURING_SECONDS and self._asking.locked())
         return self._access.is_alone or (is_measuring and is_known)
+
+    def _check_last_turn(self, at_most: float) -> None:
+        """Check that the next question, which is asked when the last turn is due, is not too far away."""
+        if not self._due:
+            self._check_wait(self._last_due - self._lead, at_most)
 
     def _check_wait(self, due: float, at_most: float) -> None:
         seconds = due - self._clock.monotonic()

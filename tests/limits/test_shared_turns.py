@@ -237,8 +237,9 @@ def test_a_turn_that_is_too_far_away(options):
     async def run():
         async with connect(bucket, shared.view("a")) as client:
             await client.labels.get("u-1")
-            with pytest.raises(RateLimitError, match="not sent: its turn") as caught:
-                await client.with_options(**options).labels.get("u-1")
+            for _ in range(2):  # the second one knows of the turn that the first one gave back
+                with pytest.raises(RateLimitError, match="not sent: its turn") as caught:
+                    await client.with_options(**options).labels.get("u-1")
             failed = trio.current_time()
             await client.labels.get("u-1")
             return caught.value.retry_after, failed, trio.current_time()

@@ -149,6 +149,12 @@ class Checkpoint:
                 self._closed.set()
                 self._notify()
 
+    async def finish(self) -> None:
+        """Wait until all rows are written, or writing failed. Unlike `aclose`, this can be cancelled."""
+        self._closing = True
+        self._notify()
+        await self._closed.wait()
+
     async def aclose(self, *, cancelled: bool = False) -> None:
         """Wait until all rows are written, but not for long if the run was *cancelled*; then close the file."""
         with anyio.CancelScope(shield=True):

@@ -198,6 +198,8 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
                     await self._feed(workers)
             if self._work_scope.cancelled_caught:
                 self._stop("total_timeout")
+            if self._checkpoint is not None:
+                await self._checkpoint.finish()
         except get_cancelled_exc_class():
             self._stop("cancelled")
             raise

@@ -29,6 +29,8 @@ VERSION = "1"
 LEASE_SECONDS = 30.0
 ANSWER_SECONDS = 30.0
 """Seconds after which a server that does not answer cannot be used."""
+MAX_PATIENCE_SECONDS = 15.0
+"""Maximum seconds for which a run waits for a server that restarts, however long the lease is."""
 _POLL_SECONDS = 0.05
 _ROWS_PER_WRITE = 1000
 _WRITE = """
@@ -264,7 +266,8 @@ class RedisJournal:
 
     def _lasting(self, call: Callable[[], T]) -> T:
         """Call again while the server restarts, at most for half of the lease, so that it does not end meanwhile."""
-        deadline = time.monotonic() + (self._lease_milliseconds / 2000 if self._is_open else 0)
+        patience = min(self._lease_milliseconds / 2000, MAX_PATIENCE_SECONDS) if self._is_open else 0
+        deadline = time.monotonic() + patience
         while True:
             try:
                 return call()

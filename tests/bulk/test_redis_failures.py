@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 
 import anyio
@@ -22,7 +23,7 @@ from waiting import wait_until
 
 from segments_async import BulkError, ConnectError, InputError, OutOfResourcesError, RequestTimeoutError
 from segments_async._wire.retry import is_retryable
-from segments_async.bulk import RedisCheckpoint
+from segments_async.bulk import RedisCheckpoint, checkpoint as checkpoint_module, redis_checkpoint as redis_module
 from segments_async.bulk.journal import ItemRow
 from segments_async.bulk.redis_errors import redis_error
 
@@ -200,6 +201,38 @@ def check_error(error, expected):
     assert PASSWORD not in f"{error} {error!r} {error.__cause__!r}"
     if isinstance(error, ConnectError | RequestTimeoutError):
         assert not error.sent
+
+
+def patient_checkpoint(server):
+    return RedisCheckpoint(server.url, NAME, lease=1000, retry=Retry(NoBackoff(), 0))
+
+
+@pytest.mark.anyio
+async def test_a_run_that_waits_for_redis_can_be_cancelled(client, server, monkeypatch):
+    """Also when all its items are sent."""
+    monkeypatch.setattr(checkpoint_module, "CANCEL_SECONDS", 0.1)
+    await client.datasets.create("flowers")
+
+    async def items():
+        for sample in samples(3):
+            yield sample
+        await anyio.to_thread.run_sync(server.dies)
+
+    with anyio.move_on_after(1) as scope:
+        await client.samples.create_many(DATASET, items(), checkpoint=patient_checkpoint(server))
+    assert scope.cancelled_caught
+    assert anyio.current_time() - scope.deadline < 5
+
+
+def test_a_long_lease_does_not_mean_a_long_wait(server, monkeypatch):
+    monkeypatch.setattr(redis_module, "MAX_PATIENCE_SECONDS", 0.2)
+    journal = patient_checkpoint(server).open({}, threading.Event())
+    server.dies()
+    started = time.monotonic()
+    with pytest.raises(ConnectError):
+        journal.write([ItemRow("a", b"1", "created", "u")], [])
+    assert 0.2 <= time.monotonic() - started < 5
+    journal.close()
 
 
 @pytest.mark.parametrize(

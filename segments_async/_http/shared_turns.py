@@ -218,7 +218,8 @@ class SharedTurns:
         self.asked_at = started
 
     async def _ask(self, most: int) -> Turns:
-        return _checked(Turns(*await self._limiter.reserve(self._key, most)))
+        turns = _checked(Turns(*await self._limiter.reserve(self._key, most)))
+        return turns._replace(calls=min(turns.calls, most))
 
     def _may_measure(self) -> bool:
         """Return whether no other client of this process measures: a limiter knows processes only."""

@@ -11,6 +11,7 @@ import httpx
 
 from segments_async._http.bodies import error_of
 from segments_async._http.call_stats import CallStats
+from segments_async._http.gate import MAX_PAUSE
 from segments_async._http.pool import MB
 from segments_async._http.request_body import BytesStream
 from segments_async._serialization.collector import without_collections
@@ -314,8 +315,8 @@ class Session:
         while True:
             self.pool.check_usable()
             remaining = self.retry.total - (self.clock.monotonic() - started)
-            # Items of a bulk run wait for their turns, however many processes share the rate.
-            max_turn = math.inf if stats.bulk else remaining
+            # Items of a bulk run wait for their turns, as many processes may share the rate.
+            max_turn = max(remaining, MAX_PAUSE) if stats.bulk else remaining
             ticket = await gate.enter(first=jump_queue, max_wait=self.max_wait, max_pause=remaining, max_turn=max_turn)
             try:
                 self.pool.check_open()

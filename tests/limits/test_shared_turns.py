@@ -251,7 +251,7 @@ def test_a_turn_that_is_too_far_away(options):
 
 
 def test_items_of_a_bulk_run_wait_for_their_turns():
-    """However far away they are: many processes may share a low rate. A wait that the caller limits is kept."""
+    """Many processes may share a low rate. A wait that the caller limits is kept."""
     shared = Shared(0.1)
 
     async def run():
@@ -265,6 +265,19 @@ def test_items_of_a_bulk_run_wait_for_their_turns():
     assert counts == {"done": 3}
     assert failed == 2
     assert ended == pytest.approx(20, abs=6)
+
+
+def test_items_of_a_bulk_run_do_not_wait_for_hours():
+    async def run():
+        async with connect(Bucket(burst=1000, latency=0.01), Shared(1 / 1000).view("a")) as client:
+            report = await client.labels.put_many(labels(2))
+            return report.counts, report.failures[0].error, trio.current_time()
+
+    counts, error, ended = in_virtual_time(run)
+    assert counts == {"done": 1, "failed": 1}
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == pytest.approx(1000, abs=1)
+    assert ended < 900
 
 
 def test_turns_of_the_retries_of_an_item_do_not_count():
@@ -438,6 +451,12 @@ def test_a_refusal_is_told_within_the_time_of_its_call():
 def test_an_answer_that_makes_no_sense_is_not_followed(answer, caplog):
     put_by_several(Bucket(burst=50, latency=0.02), [Lost(answer)], 20)
     assert [record.message for record in caplog.records if "cannot be used" in record.message]
+
+
+def test_more_turns_than_were_asked_for_are_not_taken(caplog):
+    """Their times alone could fill the memory."""
+    put_by_several(Bucket(burst=50, latency=0.02), [Lost((10**12, 0.0, 0.001))], 20)
+    assert not messages(caplog)
 
 
 def test_a_limiter_without_turns_is_not_asked_all_the_time():

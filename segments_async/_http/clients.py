@@ -184,7 +184,7 @@ def _proxy(url: str, transport: str | None) -> httpx.Proxy:
     try:
         proxy = httpx.Proxy(url)
     except Exception:  # noqa: BLE001 (and its message may contain the password of the proxy)
-        raise InputError(f"the environment names an invalid proxy: {_without_login(url)!r}", path="proxy") from None
+        raise InputError(f"the environment names an invalid proxy: {_scheme_of(url)!r}", path="proxy") from None
     if proxy.url.scheme.startswith("socks"):
         if transport == "aiohttp":
             raise InputError("the environment names a SOCKS proxy, which aiohttp cannot use", path="proxy")
@@ -193,10 +193,10 @@ def _proxy(url: str, transport: str | None) -> httpx.Proxy:
     return proxy
 
 
-def _without_login(url: str) -> str:
-    """Drop all before the last @: for a parser, a password ends at an unescaped character such as ``#``."""
-    login, _, rest = url.rpartition("@")
-    return f"{login.partition('://')[0]}://{rest}" if "://" in login else rest
+def _scheme_of(url: str) -> str:
+    """Return the scheme alone: where the password is in the rest, a URL that cannot be parsed does not say."""
+    match = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
+    return f"{match[0] if match else ''}..."
 
 
 def _slot_transport(max_connections: int, on_connect: Callable[[], None], proxy: httpx.Proxy | None) -> SlotTransport:

@@ -136,6 +136,9 @@ BAD = {
     "unescaped hash": "http://jane:hunter2#0ffice@127.0.0.1:3128",
     "unescaped question mark": "http://jane:hunter2?0ffice@127.0.0.1:3128",
     "unescaped at sign": "ftp://jane:hunter2@0ffice@127.0.0.1:3128",
+    "escaped at sign": "http://jane:hunter2%400ffice:80",
+    "no at sign": "http://jane:hunter2",
+    "password alone": "hunter2:jane",
     "two": "http://{login}@127.0.0.1:1 http://{login}@127.0.0.1:2",
 }
 

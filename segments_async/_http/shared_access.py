@@ -11,7 +11,7 @@ import anyio
 
 from segments_async._caller_errors import describe
 from segments_async._logging import log_safely
-from segments_async.errors import InputError
+from segments_async.errors import InputError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,7 +73,7 @@ class SharedAccess:
         except InputError:  # it cannot work here, for example on trio
             raise
         except Exception as error:  # noqa: BLE001 (a limiter is an aid; its failures must not stop a call)
-            self._lose(describe(error))
+            self._lose(printable(describe(error)))
             return None
         finally:
             if self._is_silent:  # also if the call was cancelled

@@ -116,7 +116,9 @@ class RedisCheckpoint:
         await run_sync(self._delete)
 
     def _delete(self) -> None:
-        with translated_errors(self.name), self._connect() as client:
+        with translated_errors(self.name):
+            client = self._connect()
+        with translated_errors(self.name, client), client:
             client.delete(*_keys(self._prefix, self.name))
 
     def _connect(self) -> Redis:
@@ -161,7 +163,7 @@ class RedisJournal:
         self._closed = Event()
         self._is_open = False
         try:
-            with translated_errors(self._name):
+            with translated_errors(self._name, self._client):
                 if not self._read_only:
                     self._acquire()
                 self._check({"version": VERSION, **header})
@@ -180,7 +182,7 @@ class RedisJournal:
         keys = list(keys)
         if not keys:
             return {}
-        with translated_errors(self._name):
+        with translated_errors(self._name, self._client):
             items = self._lasting(lambda: self._client.hmget(self._items, keys))
             files = self._lasting(lambda: self._client.hmget(self._files, keys))
             return {
@@ -191,7 +193,7 @@ class RedisJournal:
     def write(self, items: Iterable[ItemRow], files: Iterable[FileRow]) -> None:
         """Record *items* and uploaded *files*, unless another run has taken the checkpoint over."""
         files = list(files)
-        with translated_errors(self._name):
+        with translated_errors(self._name, self._client):
             rows = [(3, row.key, json.dumps([_text(row.digest), row.status, row.uuid])) for row in items]
             rows += [(4, key, value) for key, value in self._lasting(lambda: self._merged(files)).items()]
             for start in range(0, max(1, len(rows)), _ROWS_PER_WRITE):
@@ -204,7 +206,7 @@ class RedisJournal:
 
     def check_place(self) -> None:
         """Check that no other run has taken the checkpoint over."""
-        with translated_errors(self._name):
+        with translated_errors(self._name, self._client):
             if not self._read_only and self._lasting(lambda: self._client.get(self._lock)) != self._owner.encode():
                 raise self._error(_LOST)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from segments_async._caller_errors import describe
+from segments_async._wire.redis_passwords import password_masked
 from segments_async._wire.shortages import shortage_advice, shortage_code
 from segments_async.errors import ConnectError, InputError, OutOfResourcesError, RequestTimeoutError, SegmentsError
 
@@ -42,10 +43,11 @@ _CODES_OF_CLASSES = {
 
 
 @contextmanager
-def translated_errors(name: str) -> Iterator[None]:
-    """Raise what redis-py raises as errors of this package, which name the checkpoint *name*."""
+def translated_errors(name: str, client: Any = None) -> Iterator[None]:
+    """Raise what redis-py raises as errors of this package, which name the checkpoint *name*, not the password."""
     try:
-        yield
+        with nullcontext() if client is None else password_masked(client):
+            yield
     except SegmentsError:
         raise
     except Exception as error:

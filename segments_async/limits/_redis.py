@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from segments_async._redis import RedisClients, check_prefix
+from segments_async._wire.redis_passwords import password_masked
 from segments_async._wire.shared_rate import Turns, check_fixed_rate
 
 _SCRIPT = files(__package__).joinpath("shared_rate.lua").read_text(encoding="ascii")
@@ -84,11 +85,12 @@ class RedisLimiter:
         from redis.exceptions import ConnectionError  # noqa: A004, PLC0415 (of an extra)
 
         client: Any = self._clients.get()
-        try:
-            return await self._run(client, step, key, value)
-        except ConnectionError:  # such as of idle connections that were closed, or a server that was restarted
-            await client.connection_pool.disconnect(inuse_connections=False)
-            return await self._run(client, step, key, value)
+        with password_masked(client):
+            try:
+                return await self._run(client, step, key, value)
+            except ConnectionError:  # such as of idle connections that were closed, or a server that was restarted
+                await client.connection_pool.disconnect(inuse_connections=False)
+                return await self._run(client, step, key, value)
 
     async def _run(self, client: Any, step: str, key: str, value: float) -> Any:
         from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError  # noqa: PLC0415 (of an extra)

@@ -25,6 +25,7 @@ from segments_async.models import (
 )
 from segments_async.models._base import Model
 from segments_async.models.label_attributes import (
+    FrameLabelAttributes,
     SequenceLabelAttributes,
     choose_label_attributes,
     class_of_task_type,
@@ -93,9 +94,9 @@ def _is_unlabelled(attributes: Any, model: type[Model]) -> bool:
     """Whether nothing is labelled in attributes that would be of *model*."""
     if not isinstance(attributes, dict):
         return False
-    if not issubclass(model, get_args(SequenceLabelAttributes)):
+    if issubclass(model, get_args(FrameLabelAttributes)):
         return attributes.get("annotations") == []
-    frames = attributes.get("frames")
+    frames = attributes.get("frames") if issubclass(model, get_args(SequenceLabelAttributes)) else None
     return isinstance(frames, list) and all(isinstance(one, dict) and one.get("annotations") == [] for one in frames)
 
 

@@ -159,6 +159,7 @@ def valued(**attributes):
         ),
         ("segmentation-bitmap", annotated({**PLAIN, "track_id": 1}), "attributes.segmentation_bitmap: missing"),
         ("image-vector-sequence", annotated(), "attributes.frames: missing"),
+        ("multisensor-sequence", annotated(), "attributes.sensors: missing"),
         ("vector", annotated({"type": "blob"}), "attributes.annotations[0].category_id: missing"),
         (
             "vector",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 UNAVAILABLE = 503
 MAX_PAUSE = 900.0
 """Maximum seconds that all calls wait because the service asked for it; a longer wait may be a mistake."""
+_NO_TURN = "the shared limiter gave it no turn"
 
 
 class Gate:
@@ -100,16 +101,21 @@ class Gate:
     ) -> Ticket:
         """Wait for a slot of this process, and then for a turn among all processes."""
         started = self._clock.monotonic()
+        first_asked = None
         while True:
             ticket = self._queue(first)
             if not ticket.admitted:
                 await self._wait(ticket, max_wait - (self._clock.monotonic() - started), max_pause)
             has_turn = False
             asked = self._clock.monotonic()
+            first_asked = asked if first_asked is None else first_asked
+            turn_left = max_turn - (asked - first_asked)
             try:
+                if turn_left < 0:
+                    raise RequestTimeoutError(f"not sent: {_NO_TURN} within {max_turn:.3g} s", sent=False)
                 remaining = max_wait - (asked - started)
-                with self._at_most(remaining, f"the shared limiter gave it no turn within {max_wait:g} s"):
-                    has_turn = await turns.take(min(remaining, max_turn))
+                with self._at_most(remaining, f"{_NO_TURN} within {max_wait:g} s"):
+                    has_turn = await turns.take(min(remaining, turn_left))
             finally:
                 if not has_turn:
                     self.limiter.withdraw(ticket, self._clock.monotonic())

@@ -459,17 +459,30 @@ def test_more_turns_than_were_asked_for_are_not_taken(caplog):
     assert not messages(caplog)
 
 
-def test_a_limiter_without_turns_is_not_asked_all_the_time():
-    """Its answer says to ask again at once."""
+@pytest.mark.parametrize("options", [{"max_wait": 10}, {"retry": RetryPolicy(total=10)}], ids=["max_wait", "total"])
+def test_a_limiter_without_turns(options):
+    """Its answer says to ask again at once: it is not asked all the time, and the call ends."""
     lost = Lost(Turns(0))
 
     async def run():
         async with connect(Bucket(burst=10, latency=0.01), lost) as client:
-            with pytest.raises((RequestTimeoutError, RateLimitError)):
-                await client.with_options(max_wait=10).labels.get("u-1")
+            with pytest.raises((RequestTimeoutError, RateLimitError), match="not sent"):
+                await client.with_options(**options).labels.get("u-1")
+            return trio.current_time()
 
-    in_virtual_time(run)
+    assert in_virtual_time(run) == pytest.approx(10, abs=0.5)
     assert lost.asked <= 10 / FRESH_SECONDS + 1
+
+
+def test_an_item_of_a_bulk_run_and_a_limiter_without_turns():
+    async def run():
+        async with connect(Bucket(burst=10, latency=0.01), Lost(Turns(0, 5))) as client:
+            report = await client.labels.put_many(labels(2))
+            return report.counts, trio.current_time()
+
+    counts, ended = in_virtual_time(run)
+    assert counts == {"failed": 2}
+    assert ended == pytest.approx(900, abs=10)
 
 
 def test_another_error_of_the_client_does_not_stop_a_call():

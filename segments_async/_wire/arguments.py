@@ -94,11 +94,14 @@ def check_name(value: object, path: str = "name") -> str:
     Raises:
         InputError: It is not a string, or it is empty or blank.
     """
-    if hasattr(value, "as_py"):  # an Arrow scalar
-        value = value.as_py()
-    if not isinstance(value, str):
-        raise InputError(f"expected a string, got {type(value).__name__}", path=path)
-    text = str.__str__(value)
+    if type(value) is str:
+        text = value
+    else:
+        if hasattr(value, "as_py"):  # an Arrow scalar
+            value = value.as_py()
+        if not isinstance(value, str):
+            raise InputError(f"expected a string, got {type(value).__name__}", path=path)
+        text = str.__str__(value)
     if not text.strip():
         raise InputError(f"expected a name, got {text!r}", path=path)
     return text

@@ -27,7 +27,7 @@ from segments_async.bulk.checkpoint import MAX_UNWRITTEN, checkpoint_of
 from segments_async.bulk.intake import Intake
 from segments_async.bulk.item_errors import error_of_send, first_in, is_fatal, item_error, strip_tracebacks
 from segments_async.bulk.operation import Job, Operation, Success
-from segments_async.bulk.outcomes import CLASS_BY_STATUS, SUCCESSES
+from segments_async.bulk.outcomes import sent_outcome
 from segments_async.bulk.report import BulkReport
 from segments_async.bulk.reporter import HEARTBEAT_SECONDS, ProgressReporter
 from segments_async.bulk.source import Source
@@ -43,7 +43,7 @@ from segments_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -86,6 +86,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
                 path=operation.items_name,
             )
         self._operation = operation
+        self._keeps_items = operation.keeps_items
         self._settings = settings
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
@@ -338,19 +339,16 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
     def _outcomes_of(
         self, part: Sequence[Job], results: Sequence[Success[T] | SegmentsError], stats: CallStats
     ) -> list[AnyOutcome[T]]:
-        return [self._outcome(job, result, stats) for job, result in zip(part, results, strict=True)]
+        return [
+            self._success(job, result, stats) if type(result) is Success else self._outcome(job, result, stats)
+            for job, result in zip(part, results, strict=True)
+        ]
 
     def _outcome(
         self, job: Job, result: Success[T] | SegmentsError, stats: CallStats, *, raised: bool = False
     ) -> AnyOutcome[T]:
         if isinstance(result, Success):
-            return self._record(
-                job,
-                stats,
-                status=result.status,
-                uuid=result.uuid or job.prepared.uuid or "",
-                value=result.value,
-            )
+            return self._success(job, result, stats)
         error = strip_tracebacks(result)
         # After a lost or malformed response, it is unknown what the service did; not so after an error of one item.
         lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
@@ -359,43 +357,52 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             self._stop("fatal")
         # An error that stopped the run does not rule out that its items succeed later.
         retryable = lost or fatal or is_retryable(error)
-        return self._record(job, stats, status="unknown" if lost else "failed", error=error, retryable=retryable)
+        return self._failure_of(job, stats, status="unknown" if lost else "failed", error=error, retryable=retryable)
 
     def _cancelled(self, job: Job, stats: CallStats) -> AnyOutcome[T]:
         error = OutcomeUnknownError("the run stopped before the response arrived")
-        return self._record(job, stats, status="unknown", error=error, retryable=True)
+        return self._failure_of(job, stats, status="unknown", error=error, retryable=True)
 
     def _unsent(self, job: Job) -> AnyOutcome[T]:
         return job.outcome(status="unsent", retryable=True, retry_item=self._retry_item(job))
 
-    def _record(
-        self,
-        job: Job,
-        stats: CallStats,
-        *,
-        status: Status,
-        uuid: str | None = None,
-        value: T | None = None,
-        error: SegmentsError | None = None,
-        retryable: bool = False,
-    ) -> AnyOutcome[T]:
-        """Create the outcome of *job* that was sent, and record it in the checkpoint."""
-        outcome = CLASS_BY_STATUS[status](
-            index=job.index,
-            key=job.prepared.key,
-            uuid=job.prepared.uuid if uuid is None else uuid,
-            item=self._operation.trim_item(job) if status in SUCCESSES else job.item,
-            status=status,
-            value=value,
-            error=error,
-            retryable=retryable,
+    def _success(self, job: Job, result: Success[T], stats: CallStats) -> AnyOutcome[T]:
+        item, retry_item = job.item, job.item
+        if not self._keeps_items:
+            item, retry_item = self._operation.trim_item(job), self._retry_item(job)
+        status, uuid = result.status, result.uuid or job.prepared.uuid or ""
+        if self._checkpoint is not None:
+            self._checkpoint.record(job, status, uuid)
+        return sent_outcome(
+            status,
+            job.index,
+            job.prepared.key,
+            uuid,
+            item,
+            retry_item,
             attempts=stats.attempts,
             request_id=stats.request_id,
-            retry_item=self._retry_item(job),
+            value=result.value,
         )
+
+    def _failure_of(
+        self, job: Job, stats: CallStats, *, status: Status, error: SegmentsError, retryable: bool
+    ) -> AnyOutcome[T]:
+        """Create the outcome of *job* that was sent in vain, and record it in the checkpoint."""
         if self._checkpoint is not None:
-            self._checkpoint.record(job, status, outcome.uuid)
-        return outcome
+            self._checkpoint.record(job, status, job.prepared.uuid)
+        return sent_outcome(
+            status,
+            job.index,
+            job.prepared.key,
+            job.prepared.uuid,
+            job.item,
+            self._retry_item(job),
+            attempts=stats.attempts,
+            request_id=stats.request_id,
+            error=error,
+            retryable=retryable,
+        )
 
     def _retry_item(self, job: Job) -> Any:
         try:
@@ -413,11 +420,12 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
 
     def _emit(self, outcomes: list[AnyOutcome[T]]) -> None:
         """Count *outcomes*, queue them for the consumer, and stop the run if the settings say so."""
-        for outcome in outcomes:
-            self._report.add(outcome)
-            self._notify(outcome)
-            if outcome.error is not None and self._settings.on_error == "raise":
-                self._stop("error")
+        self._report.add_all(outcomes)
+        if self._settings.on_outcome is not None:
+            for outcome in outcomes:
+                self._notify(outcome, self._settings.on_outcome)
+        if self._settings.on_error == "raise" and any(outcome.error is not None for outcome in outcomes):
+            self._stop("error")
         limit = self._settings.max_failures
         if limit is not None and self._report.failed + self._report.unknown > limit:
             self._stop("max_failures")
@@ -425,11 +433,9 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self._outcomes_changed.set()
         self._report_progress()
 
-    def _notify(self, outcome: AnyOutcome[T]) -> None:
-        if self._settings.on_outcome is None:
-            return
+    def _notify(self, outcome: AnyOutcome[T], on_outcome: Callable[[AnyOutcome[Any]], object]) -> None:
         try:
-            self._settings.on_outcome(outcome)
+            on_outcome(outcome)
         except BaseException as error:  # noqa: BLE001 (raised by the callback; raised again where outcomes are consumed)
             self._fail_with("on_outcome", error)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segments_async._wire.chunks import MAX_BATCH_BYTES, fits
 from segments_async._wire.retry import is_retryable
-from segments_async.bulk.digests import DigestSet
 from segments_async.bulk.item_errors import item_error, strip_tracebacks
-from segments_async.bulk.operation import Job, Operation, digest_of
+from segments_async.bulk.operation import Job, Operation
 from segments_async.bulk.outcomes import Failed, Outcome, Unsent
+from segments_async.bulk.text_set import TextSet
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Intake(Generic[T]):
         self._operation = operation
         self._source = source
         self._checkpoint = checkpoint
-        self._seen = DigestSet() if check_duplicates else None
+        self._seen = TextSet() if check_duplicates else None
         self._pending: deque[Job] = deque()
         """Jobs to send that are not in a batch yet."""
         self._pending_bytes = 0
@@ -54,8 +54,9 @@ class Intake(Generic[T]):
             The batch, or the outcomes of items that are not sent; both are empty at the end of the input, and after the
             last items that it gave before it raised an exception.
         """
+        source = self._source
         while len(self._pending) < self._operation.batch_size and self._pending_bytes <= MAX_BATCH_BYTES:
-            entry = await self._source.take()
+            entry = await source.take() if source.is_async else source.take_now()
             if entry is None:
                 if self._not_looked_up and (skipped := await self._look_up()):
                     return [], skipped
@@ -66,7 +67,8 @@ class Intake(Generic[T]):
             if isinstance(job, Outcome):
                 return [], [job]
             if self._checkpoint is None or self._checkpoint.is_new:
-                self._add_pending(job)
+                self._pending.append(job)
+                self._pending_bytes += job.prepared.size
                 continue
             self._not_looked_up.append(job)
             if len(self._not_looked_up) >= self._lookup_size and (skipped := await self._look_up()):
@@ -88,16 +90,10 @@ class Intake(Generic[T]):
             retryable = is_retryable(located)
             return Failed(index=index, key=None, item=item, status="failed", error=located, retryable=retryable)
         job = Job(index, item, prepared)
-        if self._seen is not None:
-            digest = digest_of(prepared.key.encode("utf-8", "surrogatepass"))
-            if not self._seen.add(digest):
-                duplicate = InputError(f"{prepared.key!r} appears more than once in this run")
-                return job.outcome(status="failed", error=self._operation.locate(duplicate, index))
+        if self._seen is not None and not self._seen.add(prepared.key):
+            duplicate = InputError(f"{prepared.key!r} appears more than once in this run")
+            return job.outcome(status="failed", error=self._operation.locate(duplicate, index))
         return job
-
-    def _add_pending(self, job: Job) -> None:
-        self._pending.append(job)
-        self._pending_bytes += job.prepared.size
 
     async def _look_up(self) -> list[AnyOutcome[T]]:
         """Look up jobs in the checkpoint. As long as all are done, the number of jobs per lookup doubles."""
@@ -105,9 +101,9 @@ class Intake(Generic[T]):
         results = await self._checkpoint.look_up(self._not_looked_up)
         self._not_looked_up = []
         skipped = [entry for entry in results if isinstance(entry, Outcome)]
-        for entry in results:
-            if isinstance(entry, Job):
-                self._add_pending(entry)
+        jobs = [entry for entry in results if isinstance(entry, Job)]
+        self._pending += jobs
+        self._pending_bytes += sum(job.prepared.size for job in jobs)
         all_done = len(skipped) == len(results)
         self._lookup_size = (
             min(2 * self._lookup_size, self._operation.lookup_limit) if all_done else self._operation.batch_size
@@ -115,7 +111,11 @@ class Intake(Generic[T]):
         return skipped
 
     def _next_batch(self) -> list[Job]:
-        batch: list[Job] = []
+        if len(self._pending) <= self._operation.batch_size and self._pending_bytes <= MAX_BATCH_BYTES:
+            batch, self._pending_bytes = list(self._pending), 0
+            self._pending.clear()
+            return batch
+        batch = []
         size = 0
         while self._pending and fits(
             len(batch), size, self._pending[0].prepared.size, max_items=self._operation.batch_size

@@ -147,6 +147,12 @@ class Operation(Generic[T]):
         content = prepared.body if isinstance(prepared.body, bytes) else b""
         return digest_of(content)
 
+    @property
+    def keeps_items(self) -> bool:
+        """Whether outcomes of successes have the items as they were passed in."""
+        kind = type(self)
+        return kind.trim_item is Operation.trim_item and kind.retry_item is Operation.retry_item
+
     def trim_item(self, job: Job) -> Any:
         """Return the item to keep in the outcome of a success: all of it, unless it is large."""
         return job.item

@@ -137,6 +137,46 @@ CLASS_BY_STATUS: dict[Status, type[AnyOutcome[Any]]] = {
 }
 
 
+class _Draft(Outcome[Any]):
+    """An outcome that is not frozen yet: attrs takes five times as long to fill a frozen one."""
+
+    __slots__ = ()
+    __setattr__ = object.__setattr__
+    __delattr__ = object.__delattr__
+
+
+def sent_outcome(
+    status: Status,
+    index: int,
+    key: str,
+    uuid: str | None,
+    item: Any,
+    retry_item: Any,
+    *,
+    attempts: int,
+    request_id: str | None,
+    value: Any = None,
+    error: SegmentsError | None = None,
+    retryable: bool = False,
+) -> AnyOutcome[Any]:
+    """Create the outcome of an item that was sent, as fast as is possible."""
+    draft: Any = object.__new__(_Draft)
+    draft.index = index
+    draft.key = key
+    draft.uuid = uuid
+    draft.item = item
+    draft.status = status
+    draft.value = value
+    draft.error = error
+    draft.retryable = retryable
+    draft.attempts = attempts
+    draft.request_id = request_id
+    draft.retry_item = retry_item
+    draft.__class__ = CLASS_BY_STATUS[status]
+    outcome: AnyOutcome[Any] = draft
+    return outcome
+
+
 def is_success(outcome: AnyOutcome[T]) -> TypeGuard[Succeeded[T] | Skipped[T]]:
     """Whether the item is stored by the service."""
     return outcome.succeeded

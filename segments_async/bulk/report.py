@@ -14,6 +14,8 @@ from segments_async.bulk.outcomes import SUCCESSES, is_success
 from segments_async.errors import InputError, SegmentsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pyarrow as pa
 
     from segments_async.bulk.outcomes import AnyOutcome, Failed, Skipped, Succeeded
@@ -119,16 +121,29 @@ class BulkReport(Generic[T]):
 
     def add(self, outcome: AnyOutcome[T]) -> None:
         """Count *outcome*, and keep it unless the settings of the run say otherwise."""
-        self.counts[outcome.status] += 1
-        self.note_error(outcome.error)
+        self.add_all([outcome])
+
+    def add_all(self, outcomes: Sequence[AnyOutcome[T]]) -> None:
+        """Count *outcomes*, and keep them unless the settings of the run say otherwise."""
+        self.counts.update([outcome.status for outcome in outcomes])
+        for outcome in outcomes:
+            if outcome.error is not None:
+                self.note_error(outcome.error)
         if self._keep == "failures":
-            if outcome.succeeded:
-                return
+            self._keep_failures(outcomes)
+        else:
+            self._kept += outcomes
+            self._sorted = False
+
+    def _keep_failures(self, outcomes: Iterable[AnyOutcome[T]]) -> None:
+        for outcome in outcomes:
+            if outcome.status in SUCCESSES:
+                continue
             if len(self._kept) >= MAX_KEPT_FAILURES:
                 self.truncated = True
                 return
-        self._kept.append(outcome)
-        self._sorted = False
+            self._kept.append(outcome)
+            self._sorted = False
 
     def note_error(self, error: SegmentsError | None) -> None:
         """Remember the first error, which becomes the cause of `BulkError`."""

@@ -25,6 +25,7 @@ class Source:
         total: Number of items, if the input has a length.
         exhausted: Whether the end of the input was reached.
         error: The exception that the input raised.
+        is_async: Whether items are taken with `take`; if not, `take_now` does the same at once.
     """
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any]) -> None:
@@ -32,7 +33,7 @@ class Source:
         self.exhausted: bool = False
         self.error: Exception | None = None
         self._items = items
-        self._is_async = isinstance(items, AsyncIterable)
+        self.is_async: bool = isinstance(items, AsyncIterable)
         self._iterator: Any = None
         self._next_index = 0
 
@@ -41,21 +42,32 @@ class Source:
         if self.error is not None:
             return None
         try:
-            if self._is_async and isinstance(self._items, Awaitable):
+            if isinstance(self._items, Awaitable):
                 self._read_list(await self._items)
-            iterator = self._open()
+                return self.take_now()
             # CPython 3.11 crashes in `anext` with a default if `__anext__` raises before there is something to await.
-            item = await anext(iterator) if self._is_async else next(iterator, _END)
+            return self._number(await anext(self._open()))
         except Exception as error:  # noqa: BLE001 (raised by the input)
-            if not (self._is_async and isinstance(error, StopAsyncIteration)):
+            if isinstance(error, StopAsyncIteration):
+                self.exhausted = True
+            else:
                 self.error = error
-                return None
-            item = _END
+            return None
+
+    def take_now(self) -> tuple[int, Any] | None:
+        """Return the next item of an input that is not async, as `take` does."""
+        if self.error is not None:
+            return None
+        try:
+            item = next(self._open(), _END)
+        except Exception as error:  # noqa: BLE001 (raised by the input)
+            self.error = error
+            return None
         return self._number(item)
 
     def rest(self) -> Iterator[tuple[int, Any]]:
         """Yield the items not taken yet; nothing if the input has no length, is async or raised an exception."""
-        if self.total is None or self._is_async:
+        if self.total is None or self.is_async:
             return
         while self.error is None:
             try:
@@ -79,12 +91,12 @@ class Source:
 
     def _read_list(self, rows: list[Any]) -> None:
         """Continue with the rows of a list that was read to its end."""
-        self._items, self._is_async, self.total = rows, False, len(rows)
+        self._items, self.is_async, self.total = rows, False, len(rows)
 
     def _open(self) -> Any:
         """Return the iterator, created at the first call."""
         if self._iterator is None:
-            open_items: Any = aiter if self._is_async else iter
+            open_items: Any = aiter if self.is_async else iter
             self._iterator = open_items(self._items)
         return self._iterator
 

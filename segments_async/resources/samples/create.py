@@ -198,11 +198,13 @@ def _is_before(moment: datetime | str | None, since: datetime) -> bool:
 
 def fields_of(item: Any) -> Mapping[str, Any]:
     """Convert an item to the keys of `SampleCreate`; a mapping is returned unchanged."""
+    if type(item) is dict:
+        return item
     if isinstance(item, SampleCreate | Sample):
         given = without_none({name: getattr(item, name) for name in _FIELDS})
         # The other fields of a Sample were set by the service, not by the caller.
         return {**given, **(item.extra if isinstance(item, SampleCreate) else {})}
-    if type(item) is dict or isinstance(item, Mapping):  # an ABC is asked slowly
+    if isinstance(item, Mapping):
         return item
     if hasattr(item, "model_dump"):  # a sample of the official SDK
         return without_none({name: value for name, value in unstructure(item).items() if name in _FIELDS})

@@ -21,12 +21,13 @@ from segments_async.ray.limiter import RayLimiter
 from segments_async.ray.options import ClientOptions
 from segments_async.ray.reading import read_release, read_samples
 from segments_async.ray.report import DistributedReport
-from segments_async.ray.writing import put_labels, write_labels, write_samples
+from segments_async.ray.writing import create_samples, put_labels, write_labels, write_samples
 
 __all__ = [
     "ClientOptions",
     "DistributedReport",
     "RayLimiter",
+    "create_samples",
     "put_labels",
     "read_release",
     "read_samples",

@@ -54,17 +54,22 @@ def errors_of_workers() -> Iterator[None]:
         raise found from error
 
 
-@contextmanager
-def without_time_limit(context: DataContext) -> Iterator[None]:
+def lift_time_limit(context: DataContext) -> None:
     """
-    Let an execution take as long as the service makes it wait.
+    Let executions take as long as the service makes them wait.
 
     Ray ends one in which no block is finished for half an hour; at the service's rate limit, a large block takes hours.
     A limit that the user set remains.
     """
-    limit = context.execution_no_progress_timeout_s
-    if limit == DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S:
+    if context.execution_no_progress_timeout_s == DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S:
         context.execution_no_progress_timeout_s = -1
+
+
+@contextmanager
+def without_time_limit(context: DataContext) -> Iterator[None]:
+    """Lift the time limit of one execution."""
+    limit = context.execution_no_progress_timeout_s
+    lift_time_limit(context)
     try:
         yield
     finally:

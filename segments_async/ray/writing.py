@@ -16,7 +16,7 @@ from segments_async.errors import InputError
 from segments_async.models import Dataset as SegmentsDataset
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.ray.blocks import BlockWriter, LabelRows, RowsOf, SampleRows
-from segments_async.ray.engine import errors_of_workers, run_on_worker, without_time_limit
+from segments_async.ray.engine import errors_of_workers, lift_time_limit, run_on_worker, without_time_limit
 from segments_async.ray.options import ClientOptions
 from segments_async.ray.report import DistributedReport, result_of
 from segments_async.ray.worker import WorkerClient
@@ -82,16 +82,55 @@ def write_samples(
         InputError: An argument is invalid, or a column is missing.
         NotFoundError: There is no such dataset.
     """
-    _check_if_exists(if_exists)
-    options = options or ClientOptions()
     limit = _most_failures(on_error, max_failures)
-    name = dataset.identifier if isinstance(dataset, SegmentsDataset) else dataset
-    _check_workers(actors, ray_options)
-    _check_rows(rows)
-    since = run_on_worker(time_of_service, options, name, runtime_env=ray_options.get("runtime_env"))
-    write = SampleRows(dataset=name, columns=columns, if_exists=if_exists, since=since, max_failures=limit)
-    ray_options = {"batch_size": ROWS_PER_CALL, **ray_options}
-    return _write(_mapped(rows, write, options, actors, ray_options, counts_only=True), limit, on_error)
+    settings = {"columns": columns, "if_exists": if_exists, "max_failures": limit}
+    results = _created(rows, dataset, settings, options, actors, ray_options, counts_only=True)
+    return _write(results, limit, on_error)
+
+
+def create_samples(
+    rows: Dataset,
+    dataset: str | SegmentsDataset,
+    *,
+    columns: Mapping[str, Any] | None = None,
+    if_exists: Literal["return", "update"] = "return",
+    actors: int = 2,
+    options: ClientOptions | None = None,
+    **ray_options: Any,
+) -> Dataset:
+    """
+    Create samples as `write_samples` does, as a step of a lazy Dataset.
+
+    Example:
+        ::
+
+            outcomes = create_samples(ray.data.read_parquet("s3://flowers/samples"), "jane/flowers")
+            outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
+
+    Samples are created whenever the Dataset is executed, as in `put_labels`.
+
+    Args:
+        rows: As in `write_samples`, like the other arguments.
+        dataset: As in `write_samples`.
+        columns: As in `write_samples`.
+        if_exists: As in `write_samples`.
+        actors: As in `write_samples`.
+        options: As in `write_samples`.
+        ray_options: As in `write_samples`.
+
+    Returns:
+        A row for each sample, with `segments_async.tables.OUTCOME_COLUMNS`; ``index`` is a position in a block. A row
+        that is not valid is a ``failed`` outcome, and a sample created since this call is ``created``.
+
+    Raises:
+        AuthenticationError: The workers have no API key.
+        InputError: An argument is invalid.
+        NotFoundError: There is no such dataset.
+    """
+    settings = {"columns": columns, "if_exists": if_exists, "max_failures": None}
+    outcomes = _created(rows, dataset, settings, options, actors, ray_options, counts_only=False)
+    lift_time_limit(outcomes.context)
+    return outcomes
 
 
 def write_labels(
@@ -180,8 +219,8 @@ def put_labels(
             outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
 
     Labels are put whenever the Dataset is executed, also by ``schema()`` and ``count()``. To use it twice, keep it with
-    ``materialize()``. Ray ends an execution in which no block is finished for half an hour, unless
-    ``rows.context.execution_no_progress_timeout_s`` is set.
+    ``materialize()``. Ray's limit of half an hour without a finished block is lifted in the ``context`` that *rows* and
+    the outcomes share, unless another one is set there.
 
     Args:
         rows: As in `write_labels`, like the other arguments.
@@ -209,7 +248,9 @@ def put_labels(
     )
     _check_workers(actors, ray_options)
     together = _together(rows, write, partitions, ray_options)
-    return _mapped(together, write, options, actors, ray_options, counts_only=False)
+    outcomes = _mapped(together, write, options, actors, ray_options, counts_only=False)
+    lift_time_limit(outcomes.context)
+    return outcomes
 
 
 def time_of_service(options: ClientOptions, dataset: str) -> datetime | None:
@@ -278,6 +319,27 @@ def _together(rows: Dataset, write: LabelRows, partitions: int | None, ray_optio
             path="shuffle_strategy",
         )
     return rows.repartition(partitions, keys=[write.key_column])
+
+
+def _created(
+    rows: Dataset,
+    dataset: str | SegmentsDataset,
+    settings: Mapping[str, Any],
+    options: ClientOptions | None,
+    actors: int,
+    ray_options: Mapping[str, Any],
+    *,
+    counts_only: bool,
+) -> Dataset:
+    _check_if_exists(settings["if_exists"])
+    options = options or ClientOptions()
+    name = dataset.identifier if isinstance(dataset, SegmentsDataset) else dataset
+    _check_workers(actors, ray_options)
+    _check_rows(rows)
+    since = run_on_worker(time_of_service, options, name, runtime_env=ray_options.get("runtime_env"))
+    write = SampleRows(dataset=name, since=since, **settings)
+    ray_options = {"batch_size": ROWS_PER_CALL, **ray_options}
+    return _mapped(rows, write, options, actors, ray_options, counts_only=counts_only)
 
 
 def _mapped(

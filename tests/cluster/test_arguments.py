@@ -16,13 +16,16 @@ import anyio
 import pyarrow as pa
 import ray
 from flowers import DATASET
+from hypothesis import given, settings, strategies as st
 from ray.data.context import DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S, ShuffleStrategy
 
 from segments_async import AsyncSegments, AuthenticationError, InputError, RateLimitError
-from segments_async._wire.shared_rate import Turns
+from segments_async._wire.shared_rate import SharedRate, Turns
 from segments_async.ray import (
     ClientOptions,
     RayLimiter,
+    create_samples,
+    limiter,
     put_labels,
     read_release,
     read_samples,
@@ -31,7 +34,7 @@ from segments_async.ray import (
     write_samples,
 )
 from segments_async.ray.blocks import BlockWriter, SampleRows
-from segments_async.ray.engine import check_version, errors_of_workers, without_time_limit
+from segments_async.ray.engine import check_version, errors_of_workers, lift_time_limit, without_time_limit
 from segments_async.ray.limiter import RateActor
 from segments_async.ray.sources import PageSource, ReleaseShards, ReleaseSource, learn_list
 from segments_async.resources.samples.page_range import SampleList
@@ -72,7 +75,10 @@ def test_the_key_is_in_no_pickle(service, monkeypatch):
 def rows(shuffle_strategy="shuffle_v2"):
     """A Dataset, as far as arguments are checked; a real one would start a cluster."""
     dataset = object.__new__(ray.data.Dataset)
-    dataset._context = SimpleNamespace(shuffle_strategy=ShuffleStrategy(shuffle_strategy))
+    dataset._context = SimpleNamespace(
+        shuffle_strategy=ShuffleStrategy(shuffle_strategy),
+        execution_no_progress_timeout_s=DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S,
+    )
     dataset._current_executor = None  # it is asked for when the Dataset is deleted
     return dataset
 
@@ -105,6 +111,8 @@ def test_options_that_are_wrong(options, path):
         (lambda: write_samples(rows(), "a/b", concurrency=4), "concurrency: use actors"),
         (lambda: put_labels(rows(), batch_size=100), "batch_size: the rows of a label could come into two"),
         (lambda: put_labels(rows(shuffle_strategy="hash_shuffle")), "'shuffle_v2', got 'hash_shuffle'"),
+        (lambda: create_samples(rows(), "a/b", concurrency=4), "concurrency: use actors"),
+        (lambda: create_samples(None, "a/b", if_exists="error"), "a task that is repeated would fail"),
         (lambda: write_samples(None, "a/b", if_exists="error"), "a task that is repeated would fail"),
         (lambda: write_samples(None, "a/b", if_exists="other"), "expected 'return' or 'update'"),
         (lambda: write_samples(None, "a/b", on_error="skip"), "expected 'collect' or 'raise'"),
@@ -134,7 +142,7 @@ def test_what_workers_claim():
     """No CPU, as workers that claim CPUs starve the tasks that feed them; unless the user says so."""
     calls = []
     dataset = rows()
-    dataset.map_batches = lambda _, **options: calls.append(options)
+    dataset.map_batches = lambda _, **options: calls.append(options) or dataset
     put_labels(dataset, partitions=None, actors=3)
     put_labels(dataset, partitions=None, num_cpus=0.5, compute=ray.data.ActorPoolStrategy(min_size=1, max_size=4))
 
@@ -172,11 +180,20 @@ def test_other_errors_stay():
 
 @pytest.mark.parametrize("limit", [DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S, 60.0])
 def test_a_write_may_take_longer_than_rays_half_an_hour(limit):
-    """Unless the user has set a limit."""
+    """Unless the user has set a limit. After a write it is as before; a lazy step is executed later."""
+    lifted = limit if limit == 60 else -1
     context = SimpleNamespace(execution_no_progress_timeout_s=limit)
     with without_time_limit(context):
-        assert context.execution_no_progress_timeout_s == (limit if limit == 60 else -1)
+        assert context.execution_no_progress_timeout_s == lifted
     assert context.execution_no_progress_timeout_s == limit
+    lift_time_limit(context)
+    assert context.execution_no_progress_timeout_s == lifted
+
+
+def test_a_lazy_step_may_take_longer():
+    dataset = rows()
+    dataset.map_batches = lambda *_, **__: dataset
+    assert put_labels(dataset, partitions=None).context.execution_no_progress_timeout_s == -1
 
 
 def test_the_actor_follows_the_rules():
@@ -191,6 +208,48 @@ def test_the_actor_follows_the_rules():
     assert held.calls == 0
     assert 29 < held.wait <= 30
     assert actor.call("reserve", "other", "b", 1, 100.0).calls == 1
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0, 5),
+        st.sampled_from("ab"),
+        st.one_of(
+            st.tuples(st.just("reserve"), st.integers(0, 40)),
+            st.tuples(st.just("refused"), st.sampled_from([0.1, 1.0, 30.0])),
+            st.tuples(st.just("learned"), st.floats(1, 500)),
+            st.tuples(st.just("give_back"), st.integers(1, 10)),
+        ),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS, st.sampled_from([None, 50.0]))
+@settings(max_examples=50)
+def test_the_actor_gives_the_turns_of_the_rules(steps, fixed):
+    """Also if the rate is measured: one measures at a time, and all keep to what it learned."""
+    actor, rules, now = RateActor(), SharedRate(fixed), 1_000.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limiter.time, "monotonic", lambda: now)
+        for seconds, owner, (step, value) in steps:
+            now += seconds
+            answer = actor.call(step, "key", owner, value, fixed)
+            arguments = (owner, value) if step in ("reserve", "learned") else (value,)
+            assert answer == getattr(rules, step)(now, *arguments)
+
+
+def test_what_one_worker_learns_is_kept_by_all(monkeypatch):
+    now = 1_000.0
+    monkeypatch.setattr(limiter.time, "monotonic", lambda: now)
+    actor = RateActor()
+    actor.call("refused", "k", "a", 1.0, None)
+    now += 1.5
+    assert actor.call("reserve", "k", "a", 8, None) == Turns(8, measure=True)
+    assert actor.call("reserve", "k", "b", 8, None).calls == 0
+    actor.call("learned", "k", "a", 40.0, None)
+    turns = actor.call("reserve", "k", "b", 8, None)
+    assert (turns.spacing, turns.measure) == (pytest.approx(1 / 40, rel=0.05), False)
 
 
 def test_a_limiter_without_a_cluster(sandbox, caplog):

@@ -26,6 +26,7 @@ from segments_async import AuthenticationError, BulkError, InputError, NotFoundE
 from segments_async.ray import (
     ClientOptions,
     RayLimiter,
+    create_samples,
     put_labels,
     read_release,
     read_samples,
@@ -41,6 +42,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),  # of Ray itself
 ]
 OPTIONS = ClientOptions(max_connections=8, limiter=RayLimiter("segments"))
+ONE_ATTEMPT = ClientOptions(retry=RetryPolicy(attempts=1, bulk_attempts=1))
 
 
 @pytest.fixture(scope="module")
@@ -120,30 +122,46 @@ def test_failures(service):
     assert "category" in str(caught.value.__cause__)
 
     service.sandbox.fail("PUT", f"/labels/{uuids[3]}/ground-truth/", status=503, times=50)
-    few = ClientOptions(retry=RetryPolicy(attempts=1, bulk_attempts=1))
-    report = write_labels(ray.data.from_arrow(good), partitions=2, options=few)
+    report = write_labels(ray.data.from_arrow(good), partitions=2, options=ONE_ATTEMPT)
     assert (report.failed, report.counts["done"]) == (1, 19)
     assert {row["sample_uuid"] for row in report.retry_rows.take_all()} == {uuids[3]}
+
+
+def write_with_checkpoint(folder, column, key, write):
+    """Write the rows of a folder as the guide says, with a checkpoint that goes by a column."""
+    checkpoint = CheckpointConfig(column, str(folder / "checkpoint"), delete_checkpoint_on_success=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray.data.DataContext.get_current(), "checkpoint_config", checkpoint)
+        outcomes = write(ray.data.read_parquet(str(folder / "rows")))
+        done = outcomes.filter(expr=col("succeeded")).rename_columns({key: column})
+        done.write_parquet(str(folder / "outcomes"))
 
 
 def test_resuming(service, tmp_path):
     """With Ray's checkpoints, a second run puts the labels alone that the first one could not put."""
     uuids = list(service.create_samples(20).values())
-    ray.data.from_arrow(predict(pa.table({"uuid": uuids}))).write_parquet(str(tmp_path / "predictions"))
+    ray.data.from_arrow(predict(pa.table({"uuid": uuids}))).write_parquet(str(tmp_path / "rows"))
     service.sandbox.fail("PUT", f"/labels/{uuids[3]}/ground-truth/", status=503, times=1)
-    options = ClientOptions(retry=RetryPolicy(attempts=1, bulk_attempts=1))
-    checkpoint = CheckpointConfig("sample_uuid", str(tmp_path / "checkpoint"), delete_checkpoint_on_success=False)
-    context = ray.data.DataContext.get_current()
     for sent in (20, 1, 0):
         service.sandbox.clear_calls()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(context, "checkpoint_config", checkpoint)
-            rows = ray.data.read_parquet(str(tmp_path / "predictions"))
-            outcomes = put_labels(rows, partitions=2, options=options)
-            done = outcomes.filter(expr=col("succeeded")).rename_columns({"uuid": "sample_uuid"})
-            done.write_parquet(str(tmp_path / "outcomes"))
+        write_with_checkpoint(
+            tmp_path, "sample_uuid", "uuid", lambda rows: put_labels(rows, partitions=2, options=ONE_ATTEMPT)
+        )
         assert sum(call.method == "PUT" for call in service.sandbox.calls) == sent
     assert service.run(annotations_of) == [2] * 20
+
+
+def test_resuming_samples(service, tmp_path):
+    """The same with samples, by their names: of four requests, one failed."""
+    ray.data.from_arrow(sample_table(20)).write_parquet(str(tmp_path / "rows"))
+    service.sandbox.fail("POST", f"/datasets/{DATASET}/samples_bulk/", status=503, times=1)
+    for sent in (4, 1, 0):
+        service.sandbox.clear_calls()
+        write_with_checkpoint(
+            tmp_path, "name", "key", lambda rows: create_samples(rows, DATASET, batch_size=5, options=ONE_ATTEMPT)
+        )
+        assert sum(call.method == "POST" for call in service.sandbox.calls) == sent
+    assert service.samples() == sample_table(20).column("name").to_pylist()
 
 
 async def annotations_of(client):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -49,44 +50,38 @@ def cluster(service, monkeypatch):
     cluster.shutdown()
 
 
-class LostNode(Thread):
-    """A node, killed after some calls of a method, and the node that comes instead of it."""
+def lose_a_node(cluster, sandbox, method, calls, write):
+    """Write on a node that is killed after some calls of a method, and is replaced; returns the report of the write."""
 
-    def __init__(self, cluster, sandbox, method, calls):
-        super().__init__(daemon=True)
-        self.cluster, self.sandbox, self.method, self.calls = cluster, sandbox, method, calls
-        self.node = cluster.add_node(**OF_WRITERS)
-        sandbox.clear_calls()
-        self.start()
+    def sent():
+        return sum(call.method == method for call in sandbox.calls)
 
-    def run(self):
-        while self.sent() < self.calls:
-            time.sleep(0.01)
-        self.cluster.remove_node(self.node, allow_graceful=False)
-        self.sent_before = self.sent()
-        self.node = self.cluster.add_node(**OF_WRITERS)
-
-    def sent(self):
-        return sum(call.method == self.method for call in self.sandbox.calls)
+    node = cluster.add_node(**OF_WRITERS)
+    sandbox.clear_calls()
+    report = ThreadPoolExecutor(1).submit(write)  # as nodes are started from the main thread
+    while sent() < calls:
+        time.sleep(0.01)
+    cluster.remove_node(node, allow_graceful=False)
+    assert not report.done()
+    other = cluster.add_node(**OF_WRITERS)
+    try:
+        return report.result(timeout=300)
+    finally:
+        cluster.remove_node(other, allow_graceful=False)
 
 
 def test_a_node_that_is_lost(cluster, service):
     """What its workers did is repeated on another one: the effect is once, and so is the report."""
     names = [f"s{number:05}" for number in range(COUNT)]
-    rows = ray.data.from_arrow(pa.table({"name": names, "url": ["https://example.com/a.jpg"] * COUNT}))
-    lost = LostNode(cluster, service.sandbox, "POST", BLOCKS // 4)
-    report = write_samples(rows.repartition(BLOCKS), DATASET, batch_size=COUNT // BLOCKS, **WRITERS)
-    lost.join()
-    assert lost.sent_before < BLOCKS
+    samples = ray.data.from_arrow(pa.table({"name": names, "url": ["https://example.com/a.jpg"] * COUNT}))
+    write = partial(write_samples, samples.repartition(BLOCKS), DATASET, batch_size=COUNT // BLOCKS, **WRITERS)
+    report = lose_a_node(cluster, service.sandbox, "POST", BLOCKS // 4, write)
     assert (report.counts, report.exhausted) == ({"created": COUNT}, True)
     assert service.samples() == names
-    cluster.remove_node(lost.node)
 
     uuids = list(service.run(lambda client: client.samples.uuids(DATASET)).values())
-    lost = LostNode(cluster, service.sandbox, "PUT", COUNT // 4)
-    report = write_labels(ray.data.from_arrow(two_boxes(uuids)), partitions=BLOCKS, **WRITERS)
-    lost.join()
-    assert lost.sent_before < COUNT
+    write = partial(write_labels, ray.data.from_arrow(two_boxes(uuids)), partitions=BLOCKS, **WRITERS)
+    report = lose_a_node(cluster, service.sandbox, "PUT", COUNT // 4, write)
     assert (report.counts, report.exhausted) == ({"done": COUNT}, True)
     assert service.run(stored) == [(name, 2) for name in names]
 

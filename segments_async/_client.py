@@ -155,7 +155,9 @@ class AsyncSegments(NeedsAsyncWith):
             limiter=limiter,
         )
         self._derived = False
-        self._set_session(Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry))
+        place = "the argument api_key" if api_key is not None else "the environment variable SEGMENTS_API_KEY"
+        session = Session(pool, api_key=key, timeout=timeout_from(timeout), retry=retry, key_place=place)
+        self._set_session(session)
 
     def _set_session(self, session: Session) -> None:
         from segments_async import resources  # noqa: PLC0415 (as in __init__)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from functools import partial
+from inspect import currentframe
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Method = TypeVar("Method", bound="Callable[..., Any]")
 
 OFFICIAL_CALLS = {
     "add_dataset": "datasets.create",
@@ -203,17 +210,65 @@ class NeedsAsyncFor:
             raise TypeError(message)
 
 
+def needs_parentheses(hint: str) -> Callable[[Method], Method]:
+    """Let a method that is used like a list, as in ``label.annotations[0]``, raise an error with *hint*."""
+
+    def decorate(method: Method) -> Method:
+        return cast("Method", _ListLike(method, hint))
+
+    return decorate
+
+
+class _ListLike:
+    """The descriptor of such a method."""
+
+    def __init__(self, method: Callable[..., Any], hint: str) -> None:
+        self._method = method
+        bound = type("_BoundMethod", (_Bound,), {"_hint": hint, "__doc__": method.__doc__})
+        self._bound: type[_Bound] = bound
+
+    def __get__(self, owner: object, kind: type) -> Callable[..., Any]:
+        return self._method if owner is None else self._bound(self._method, owner)
+
+
+class _Bound(partial[Any]):
+    """A method of one object; to iterate over it asks `__getitem__`, as an ``__iter__`` would make it iterable."""
+
+    _hint: ClassVar[str]
+
+    def _error(self) -> TypeError:
+        return TypeError(f"{self.func.__name__!r} is a method: {self._hint}")
+
+    def __getitem__(self, _: object) -> NoReturn:
+        raise self._error()
+
+    def __len__(self) -> int:
+        raise self._error()
+
+
 def no_export(name: str) -> Exception:
     """
     Return the error for a name that this package does not export; it names what replaces one of the official SDK.
 
-    For these it is an `ImportError`: an import statement would replace the words of an `AttributeError` by its own.
+    An import statement would replace the words of an `AttributeError` by its own, so for these it is an `ImportError`
+    there. ``hasattr`` and ``getattr`` need an `AttributeError`.
     """
+    words = f"module 'segments_async' has no attribute {name!r}"
     replacement = OFFICIAL_EXPORTS.get(name)
     if replacement is None:
-        return AttributeError(f"module 'segments_async' has no attribute {name!r}")
-    words = f"cannot import name {name!r} from 'segments_async'; the official SDK's {name} is {replacement} here"
-    return ImportError(words, name="segments_async")
+        return AttributeError(words)
+    hint = f"the official SDK's {name} is {replacement} here"
+    if _is_imported():
+        return ImportError(f"cannot import name {name!r} from 'segments_async'; {hint}", name="segments_async")
+    return AttributeError(f"{words}; {hint}")
+
+
+def _is_imported() -> bool:
+    """Whether an import statement looks for a name; Python calls a function of importlib for each that has names."""
+    frame = currentframe()
+    while frame is not None and frame.f_globals.get("__package__") == __package__:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == "_handle_fromlist"
 
 
 def _no_method(owner: object, name: str, call: str) -> AttributeError:

@@ -6,7 +6,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from segments_async.errors import InputError
+from segments_async._caller_errors import describe
+from segments_async._wire.shortages import shortage_advice, shortage_code
+from segments_async.errors import InputError, OutOfResourcesError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -21,9 +23,20 @@ def check_redis_url(url: str, options: dict[str, Any], *, used_by: str) -> None:
     Raises:
         ImportError: The extra ``redis`` is not installed; the error names *used_by*.
         InputError: *url* is not the URL of a Redis server.
+        OutOfResourcesError: This machine has no file or memory left to import redis-py.
     """
     if find_spec("redis") is None:
         raise ImportError(f'{used_by} requires redis; install it with: pip install "segments-async[redis]"')
+    try:
+        _check_url(url, options)
+    except (OSError, MemoryError) as error:
+        if (code := shortage_code(error)) is None:
+            raise
+        problem = f"{used_by} cannot be made ({describe(error)}); {shortage_advice(code)}"
+        raise OutOfResourcesError(problem, errno=code) from error
+
+
+def _check_url(url: str, options: dict[str, Any]) -> None:
     from redis import Redis  # noqa: PLC0415 (of an extra)
 
     try:

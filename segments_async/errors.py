@@ -157,7 +157,11 @@ class ValidationError(ApiError):
 
 
 class AuthenticationError(ApiError):
-    """HTTP 401 or a missing key: the API key is absent, wrong or revoked."""
+    """
+    HTTP 401 or a missing key: the API key is absent, wrong or revoked.
+
+    A note of the error says where the key came from.
+    """
 
 
 class SubscriptionError(ApiError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import json
 import pickle
 import re
@@ -22,6 +23,7 @@ from segments_async import (
     AsyncSegments,
     Collaborator,
     Dataset,
+    ImageVectorAnnotation,
     InputError,
     Issue,
     Label,
@@ -203,6 +205,40 @@ def test_the_page_of_errors_has_the_words_of_python(coroutine, slip, words):
     assert f"`{words}" in ERRORS_PAGE
 
 
+@pytest.mark.parametrize(
+    ("slip", "words"),
+    [
+        (
+            lambda client: client.releases.create("jane/flowers", "v1", "first"),
+            "Releases.create() takes 3 positional arguments but 4 were given",
+        ),
+        (
+            lambda client: client.samples.list("jane/flowers", label_set="ground-truth"),
+            "Samples.list() got an unexpected keyword argument 'label_set'",
+        ),
+        (
+            lambda _: ImageVectorAnnotation(category=1),
+            "ImageVectorAnnotation.__init__() got an unexpected keyword argument 'category'",
+        ),
+        (
+            lambda _: ImageVectorAnnotation(id=1, type="bbox", points=[]),
+            "ImageVectorAnnotation.__init__() missing 1 required keyword-only argument: 'category_id'",
+        ),
+        (
+            lambda _: ImageVectorAnnotation(1, 2),
+            "ImageVectorAnnotation.__init__() takes 1 positional argument but 3 were given",
+        ),
+    ],
+)
+def test_the_page_of_errors_has_the_words_of_python_about_arguments(slip, words):
+    """A wrapper of each call that says it better would cost every call; newer Pythons add what may be meant."""
+    with pytest.raises(TypeError) as caught:
+        slip(AsyncSegments("some-key"))
+
+    assert str(caught.value).startswith(words)
+    assert f"| `{words}` |" in ERRORS_PAGE
+
+
 def test_a_call_that_is_never_awaited():
     client = AsyncSegments("some-key")
     with pytest.warns(RuntimeWarning) as caught:
@@ -284,7 +320,11 @@ async def test_other_names_are_missing_as_ever(client):
 
 @pytest.mark.parametrize("name", OFFICIAL_EXPORTS)
 def test_exports_of_the_official_sdk(name):
-    """An import statement says what replaces them, as far as that exists; other names are missing as ever."""
+    """An import statement and an attribute say what replaces them, as far as that exists; who looks finds nothing."""
+    with pytest.raises(AttributeError, match=f"^module 'segments_async' has no attribute '{name}'; the official SDK's"):
+        getattr(segments_async, name)
+    assert not hasattr(segments_async, name)
+    assert getattr(segments_async, name, None) is None
     with pytest.raises(ImportError, match=f"the official SDK's {name} is ") as caught:
         exec(f"from segments_async import {name}")
     for word in re.findall(r"\w+Error|AsyncSegments|open_release", str(caught.value).partition(" is ")[2]):
@@ -308,7 +348,10 @@ async def created(client):
 OBJECTS = {
     "Dataset": Dataset(name="flowers"),
     "Sample": structure({"uuid": "u-1", **ITEM}, Sample),
-    "Label": structure({"sample_uuid": "u-1", "labelset": "ground-truth", "attributes": {"annotations": []}}, Label),
+    "Label": structure(
+        {"sample_uuid": "u-1", "labelset": "ground-truth", "label_type": "vector", "attributes": {"annotations": []}},
+        Label,
+    ),
     "Issue": structure({"uuid": "u-1", "description": "", "status": "OPEN"}, Issue),
     "Collaborator": structure({"user": {"username": "joe"}, "role": "labeler"}, Collaborator),
     "Labelset": Labelset(name="predictions"),
@@ -347,6 +390,28 @@ def test_objects_are_copied_and_pickled(kind):
 def test_another_type_of_sample_is_said_as_before():
     with pytest.raises(WrongTypeError, match="use 'image'"):
         OBJECTS["Sample"].pointcloud  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        lambda label: label.annotations[0],
+        lambda label: len(label.annotations),
+        lambda label: bool(label.annotations),
+        lambda label: list(label.annotations),
+    ],
+)
+def test_the_parentheses_of_annotations(slip):
+    with pytest.raises(TypeError, match=r"^'annotations' is a method: write 'for .* in label.annotations\(\)', or "):
+        slip(OBJECTS["Label"])
+
+
+def test_annotations_is_a_method_for_who_looks():
+    method = OBJECTS["Label"].annotations
+    assert list(method()) == list(Label.annotations(OBJECTS["Label"])) == []
+    assert not isinstance(method, Iterable)
+    assert (callable(method), inspect.getdoc(method)) == (True, inspect.getdoc(Label.annotations))
+    assert list(inspect.signature(method).parameters) == ["sample"]
 
 
 def test_asyncio_run_of_a_list():

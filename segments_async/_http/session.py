@@ -30,6 +30,8 @@ from segments_async._wire.replies import Reply, error_for, may_be_throttled, non
 from segments_async._wire.retry import RetryState, is_throttled
 from segments_async._wire.routes import WRITES
 from segments_async.errors import (
+    ApiError,
+    AuthenticationError,
     DecodeError,
     InputError,
     NotFoundError,
@@ -69,6 +71,7 @@ class Session:
 
     Attributes:
         max_wait: Maximum seconds to wait at the gate.
+        key_place: Where the key came from, for errors.
     """
 
     def __init__(
@@ -79,8 +82,10 @@ class Session:
         timeout: httpx.Timeout,
         retry: RetryPolicy,
         max_wait: float = math.inf,
+        key_place: str = "the argument api_key",
     ) -> None:
         self.pool = pool
+        self.key_place = key_place
         self.timeout = timeout
         self.retry = retry
         self.max_wait = max_wait
@@ -266,7 +271,7 @@ class Session:
                     reply = await send(httpx.URL(target), seconds)
                 reply = self._redactor.redact(reply)
                 if not 200 <= reply.status < 300:  # noqa: PLR2004
-                    raise await error_of(error_for, reply, now=self.clock.time())
+                    raise self._with_place_of_key(await error_of(error_for, reply, now=self.clock.time()))
             await self._check_size(reply)
             if may_be_throttled(reply.content):
                 self._check_throttling(reply)
@@ -280,6 +285,11 @@ class Session:
             if endpoint.method == "DELETE" and content is None and state.maybe_applied and not endpoint.raw:
                 return None
             raise
+
+    def _with_place_of_key(self, error: ApiError) -> ApiError:
+        if isinstance(error, AuthenticationError):
+            error.add_note(f"the key came from {self.key_place}")
+        return error
 
     def retry_state(self, stats: CallStats, *, may_repeat: bool) -> RetryState:
         """Create the retry state of a call; *may_repeat* says whether to retry after an ambiguous failure."""

@@ -15,6 +15,7 @@ import attrs
 
 from segments_async._serialization.mismatch import StructureError
 from segments_async.models._base import WIRE_NAME, Model
+from segments_async.models._other_names import missing
 
 Read = Callable[[Any, Any], Any]
 """Structures a value. The second argument is the object around the value, where cattrs passes the type."""
@@ -120,7 +121,7 @@ def read(value, parent):
 {reads or "        pass"}
     except StructureError as error:
         if key not in value:
-            error.problem = "missing"
+            error.problem = missing(value.keys() - known, key)
         error.steps.append(key)
         if is_of_unknown_kind(value):
             error.is_of_unknown_kind = True
@@ -138,6 +139,7 @@ def read(value, parent):
         "model": model,
         "new": object.__new__,
         "known": known,
+        "missing": missing,
         "knows": known.issuperset,
         "refuse": refuse,
         "is_of_unknown_kind": is_of_unknown_kind,

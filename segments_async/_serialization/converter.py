@@ -103,8 +103,8 @@ def structure_answer(value: Any, model: Any) -> Any:
     """
     Convert what the service has stored as `structure` does, but keep what does not fit its class as plain JSON.
 
-    The attributes of a sample, a label or a sensor may be of any form, as other programs write them too: one damaged
-    label must not make the others unreadable.
+    The attributes of a sample, a label or a sensor may be of any form, even a number, as other programs write them too:
+    one damaged label must not make the others unreadable.
     """
     try:
         return read_value(value, model)
@@ -233,13 +233,16 @@ def _chosen_reader(kind: Any, choose: Choose) -> Read:
     """Read a field whose class depends on other fields or on its shape; a value without a class stays plain JSON."""
     read_as = ByType(converter.get_structure_hook)
     read_as[None] = _union_reader(kind, [arm for arm in arms_of(kind) if not _is_model(arm)])
+    takes_json = not all(_is_model(arm) or arm is NoneType for arm in arms_of(kind))
 
     def read(value: Any, parent: Any) -> Any:
         model = None if value is None else choose(parent, value)
         try:
             return read_as[model](value, parent)
         except StructureError as error:
-            if model is None or not (error.is_of_unknown_kind or _keeps_misfits.get()):
+            if takes_json and value is not None and _keeps_misfits.get():
+                return value
+            if model is None or not error.is_of_unknown_kind:
                 raise
             return keep(value, error)
 

@@ -21,6 +21,8 @@ elif (( $+functions[compdef] )); then
 fi
 """
 """What the script of cyclopts lacks: a file of zsh must call its function, and eval must register it."""
+_FISH_COMMAND = re.compile(r"^(complete -c \S+ -n (?:\w+|'[^']*')) (?=-a ')", re.MULTILINE)
+"""Offers a command; without ``-f``, fish offers the files of the folder beside it."""
 
 
 @app.default
@@ -37,6 +39,8 @@ def print_script(shell: Literal["bash", "zsh", "fish"], /) -> None:
     from segments_async.cli.app import app as commands
 
     script = commands.generate_completion(shell=shell)
+    if shell == "fish":
+        script = _FISH_COMMAND.sub(r"\1 -f ", script)
     if shell == "zsh" and (found := re.search(r"^(\S+)\(\) \{", script, re.MULTILINE)):
         script += _ZSH_END.format(function=found[1])
     with output():

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnknownCommandError
 
 from segments_async.cli import keys
 from segments_async.cli.app import app
+from segments_async.cli.commands import COMMANDS
 from segments_async.cli.dashes import hint_about, mark, unmark
 from segments_async.cli.exit_statuses import DONE, USAGE
 from segments_async.cli.statuses import CommandError, status_of
 from segments_async.cli.streams import OutputError, leave_pipe, output
-from segments_async.errors import InputError, SegmentsError, printable
+from segments_async.errors import AuthenticationError, InputError, SegmentsError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from segments_async.cli.app import Invocation
+
+MAX_ELSEWHERE = 2
+"""More commands of one name than these, such as ``list``, are no hint."""
+_DID_YOU_MEAN = re.compile(r' Did you mean "[^"]*"\?')
 
 
 def run(tokens: list[str]) -> int:
@@ -47,8 +53,10 @@ def _parse(tokens: list[str]) -> Invocation | None:
                 _without_help_of_nothing(tokens), exit_on_error=False, print_error=False, result_action="return_value"
             )
     except CycloptsError as error:
-        hint = hint_about(error, tokens) or _usage_hint(tokens)
-        raise CommandError(unmark(" ".join(str(error).split())), hint=hint) from error
+        problem = unmark(" ".join(str(error).split()))
+        if isinstance(error, UnknownCommandError) and (places := _elsewhere(tokens)):
+            raise CommandError(_DID_YOU_MEAN.sub("", problem), hint=f"did you mean {places}?") from error
+        raise CommandError(problem, hint=hint_about(error, tokens) or _usage_hint(tokens)) from error
     return invocation
 
 
@@ -73,12 +81,27 @@ def _call(invocation: Invocation) -> Any:
 
 
 def _usage_hint(tokens: list[str]) -> str:
+    return f"see `{' '.join(['segments-async', *_known_words(tokens), '--help'])}`"
+
+
+def _known_words(tokens: list[str]) -> list[str]:
+    """Return the commands at the beginning of *tokens*."""
     words: list[str] = []
     for token in tokens:
         if token.startswith("-") or token not in app_words(words):
             break
         words.append(token)
-    return f"see `{' '.join(['segments-async', *words, '--help'])}`"
+    return words
+
+
+def _elsewhere(tokens: list[str]) -> str:
+    """Return the commands of other groups that have the name of the unknown one; empty if none or many have it."""
+    group = _known_words(tokens)
+    unknown = next((token for token in tokens[len(group) :] if not token.startswith("-")), None)
+    if unknown is None or len(group) > 1:
+        return ""
+    found = [f"`segments-async {name} {unknown}`" for name in COMMANDS if unknown in app_words([name])]
+    return " or ".join(found) if len(found) <= MAX_ELSEWHERE else ""
 
 
 def app_words(words: list[str]) -> set[str]:
@@ -111,7 +134,9 @@ def _lines_of(error: Exception, options: frozenset[str], *, debug: bool) -> list
     known = isinstance(error, SegmentsError | CommandError | ImportError | OSError)
     text = _text_of(error) if known else f"{type(error).__name__}: {error}"
     hint = hint_for(error) or ("" if known or debug else "`--debug` shows where")
-    notes = getattr(error, "__notes__", ()) if isinstance(error, SegmentsError) else ()
+    # Of a refused key, the hint says where the command found it.
+    has_notes = isinstance(error, SegmentsError) and not isinstance(error, AuthenticationError)
+    notes = getattr(error, "__notes__", ()) if has_notes else ()
     if isinstance(error, SegmentsError):
         text = with_options(text, options)
     if isinstance(error, InputError):

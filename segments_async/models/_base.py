@@ -11,6 +11,9 @@ from types import NoneType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import NOTHING, Attribute, define, field, fields, frozen
+from attrs.exceptions import NotAnAttrsClassError
+
+from segments_async.models._other_names import HidesOtherNames
 
 Choose = Callable[[Mapping[str, Any], Any], "type[Model] | None"]
 """Given the JSON object that contains a value, and the value, return its class; None leaves it as plain JSON."""
@@ -33,7 +36,10 @@ class _DataclassFields:
     """
 
     def __get__(self, instance: object, model: "type[Model]") -> "dict[str, DataclassField[Any]]":
-        return _dataclass_fields(model)
+        try:
+            return _dataclass_fields(model)
+        except NotAnAttrsClassError as error:  # a base of the models, which `help` asks too
+            raise AttributeError(str(error), name="__dataclass_fields__", obj=model) from error
 
 
 class TypeOfRoutes:
@@ -49,7 +55,7 @@ class TypeOfRoutes:
 
 
 @define(kw_only=True)
-class Model(TypeOfRoutes):  # noqa: PLW1641 (mutable, so without a hash)
+class Model(HidesOtherNames, TypeOfRoutes):  # noqa: PLW1641 (mutable, so without a hash)
     """
     Base class of all data models. Models are mutable, have slots and perform no requests.
 

@@ -1,45 +1,17 @@
 """Attributes of the type that the caller expects, or an error that says which type they are."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from segments_async.errors import WrongTypeError
 from segments_async.models._base import Model
+from segments_async.models._other_names import name_other
 
 M = TypeVar("M", bound=Model)
 Names = Mapping[type[Model], str]
 
 
-class TypeName:
-    """
-    The name of a task type where the property of its attributes has another one: the error says which.
-
-    A ``__getattr__`` would know any name, but Python then takes twice the time for each attribute of the object.
-    """
-
-    def __init__(self, name: str, instead: str) -> None:
-        self._name = name
-        self._instead = instead
-
-    def __get__(self, owner: object, kind: type) -> NoReturn:
-        what = f"type object {kind.__name__!r}" if owner is None else f"{kind.__name__!r} object"
-        message = f"{what} has no attribute {self._name!r}; did you mean {self._instead!r}?"
-        raise AttributeError(message, name=self._name, obj=kind if owner is None else owner)
-
-
-class HasTypedAttributes:
-    """Base class of the properties for the `attributes` of each type."""
-
-    __slots__ = ()
-
-    def __dir__(self) -> list[str]:
-        hidden = {
-            name for cls in type(self).__mro__ for name, value in vars(cls).items() if isinstance(value, TypeName)
-        }
-        return [name for name in super().__dir__() if name not in hidden]
-
-
-def name_types(owner: type[HasTypedAttributes], classes: Mapping[str, type[Model]], names: Names) -> None:
+def name_types(owner: type, classes: Mapping[str, type[Model]], names: Names) -> None:
     """
     Let the names of task types that are not properties of *owner* say which property it is.
 
@@ -50,10 +22,10 @@ def name_types(owner: type[HasTypedAttributes], classes: Mapping[str, type[Model
     """
     for task_type, model in classes.items():
         for name in (task_type.replace("-", "_"), task_type.replace("-", "_").removesuffix("_sequence")):
-            if name and not hasattr(owner, name) and not isinstance(vars(owner).get(name), TypeName):
+            if name:
                 frame = names[model].removesuffix("_sequence")
                 instead = names[model] if name.endswith("_sequence") or not hasattr(owner, frame) else frame
-                setattr(owner, name, TypeName(name, instead))
+                name_other(owner, name, instead)
 
 
 def typed(owner: Any, name: str, kind: type[M], names: Names) -> M:

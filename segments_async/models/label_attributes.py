@@ -8,12 +8,13 @@ Source: docs.segments.ai/reference/label-types, and the official SDK.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from attrs import define, field
 
 from segments_async.models._base import Model, chosen_by, has_required_keys
-from segments_async.models._typed import HasTypedAttributes, name_types, typed
+from segments_async.models._other_names import name_inner_fields, name_other_fields
+from segments_async.models._typed import name_types, typed
 from segments_async.models.annotations import Annotation, Link
 from segments_async.models.enums import ImageVectorAnnotationType, PointcloudCuboidAnnotationType, TaskType
 from segments_async.models.image_labels import (
@@ -21,10 +22,12 @@ from segments_async.models.image_labels import (
     ImageSequenceSegmentationFrame,
     ImageSequenceSegmentationLabelAttributes,
     ImageSequenceVectorLabelAttributes,
+    ImageVectorAnnotation,
     ImageVectorFrame,
     ImageVectorLabelAttributes,
 )
 from segments_async.models.pointcloud_labels import (
+    PointcloudCuboidAnnotation,
     PointcloudCuboidLabelAttributes,
     PointcloudSegmentationFrame,
     PointcloudSegmentationLabelAttributes,
@@ -33,6 +36,7 @@ from segments_async.models.pointcloud_labels import (
     PointcloudSequenceSegmentationLabelAttributes,
     PointcloudSequenceVectorFrame,
     PointcloudSequenceVectorLabelAttributes,
+    PointcloudVectorAnnotation,
     PointcloudVectorLabelAttributes,
 )
 
@@ -82,7 +86,7 @@ def _choose_sensor_attributes(sensor: Mapping[str, Any], attributes: Any) -> typ
     return _unless_incomplete(_CLASS_BY_TASK_TYPE.get(tag) if isinstance(tag, str) else None, attributes)
 
 
-class HasSensorLabelAttributes(HasTypedAttributes):
+class HasSensorLabelAttributes:
     """Properties for the `attributes` of each type of label of one sensor; another one raises `WrongTypeError`."""
 
     __slots__ = ()
@@ -206,6 +210,13 @@ LabelAttributes = (
 
 _CLASS_BY_LABEL_TYPE = {**_CLASS_BY_TASK_TYPE, TaskType.MULTISENSOR_SEQUENCE: MultiSensorLabelAttributes}
 name_types(HasLabelAttributes, _CLASS_BY_LABEL_TYPE, _PROPERTY_BY_CLASS)
+name_inner_fields(
+    HasSensorLabelAttributes,
+    {model: name for model, name in _PROPERTY_BY_CLASS.items() if hasattr(HasSensorLabelAttributes, name)},
+)
+name_inner_fields(HasLabelAttributes, _PROPERTY_BY_CLASS)
+name_other_fields([Annotation, ImageVectorAnnotation, PointcloudCuboidAnnotation, PointcloudVectorAnnotation])
+name_other_fields([*get_args(_Frame), *_PROPERTY_BY_CLASS])
 
 
 def class_of_task_type(task_type: object) -> type[Model] | None:

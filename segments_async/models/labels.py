@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from segments_async._misuse import OfficialNames
+from segments_async._misuse import OfficialNames, needs_parentheses
 from segments_async.models._base import Model, chosen_by
 from segments_async.models.annotations import Annotation
 from segments_async.models.image_labels import ImageSegmentationAnnotation
@@ -73,6 +73,10 @@ class Label(OfficialNames, HasLabelAttributes, Model):
     reviewed_by: str | None = None
     """Username of the reviewer."""
 
+    @needs_parentheses(
+        "write 'for sensor, frame, annotation in label.annotations()', "
+        "or 'label.vector.annotations[0]' and the like for an index"
+    )
     def annotations(self, sample: SampleLike | None = None) -> Iterator[tuple[str | None, int | None, Annotation]]:
         """
         Iterate over the annotations of a label of any type.

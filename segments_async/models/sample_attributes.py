@@ -7,6 +7,7 @@ from attrs import define, field
 
 from segments_async.errors import InputError
 from segments_async.models._base import Model, chosen_by, has_required_keys
+from segments_async.models._other_names import name_inner_fields, name_other
 from segments_async.models._typed import typed
 from segments_async.models.cameras import CalibratedImage
 from segments_async.models.enums import TaskType
@@ -311,6 +312,13 @@ _PROPERTY_BY_CLASS: dict[type[Model], str] = {
     PointcloudSequenceSampleAttributes: "pointcloud_sequence",
     MultiSensorSampleAttributes: "multisensor",
 }
+
+name_inner_fields(
+    HasSensorAttributes,
+    {model: name for model, name in _PROPERTY_BY_CLASS.items() if hasattr(HasSensorAttributes, name)},
+)
+name_inner_fields(HasSampleAttributes, _PROPERTY_BY_CLASS)
+name_other(HasSensorAttributes, "url", "image.url")
 
 SampleAttributes = (
     ImageSampleAttributes

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -265,6 +266,38 @@ def test_a_descriptor_that_is_missing(server):
     with few_descriptors(), pytest.raises(OutOfResourcesError, match="ulimit -n") as caught:
         checkpoint.open({}, threading.Event())
     assert caught.value.errno == errno.EMFILE
+
+
+WITHOUT_DESCRIPTORS = """
+import os, resource, sys
+from segments_async import errors
+from segments_async.bulk import RedisCheckpoint
+from segments_async.limits import RedisLimiter
+from segments_async.webhooks import RedisReplayGuard
+
+make = {
+    "RedisCheckpoint": lambda: RedisCheckpoint("redis://localhost", "flowers"),
+    "RedisLimiter": lambda: RedisLimiter("redis://localhost"),
+    "RedisReplayGuard": lambda: RedisReplayGuard("redis://localhost"),
+}
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(0), limits[1]))
+try:
+    make[sys.argv[1]]()
+except errors.OutOfResourcesError as error:
+    print(error.errno, error)
+"""
+
+
+@pytest.mark.parametrize("name", ["RedisCheckpoint", "RedisLimiter", "RedisReplayGuard"])
+def test_a_descriptor_that_is_missing_to_import(name):
+    """redis-py and modules that it needs are imported with the first object."""
+    command = [sys.executable, "-c", WITHOUT_DESCRIPTORS, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{errno.EMFILE} {name} cannot be made (")
+    assert "Too many open files" in done.stdout
+    assert "ulimit -n" in done.stdout
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from segments_async.cli import names
+from segments_async.cli.running import app_words
 
 BASH = """
 eval "$(segments-async completion bash)"
@@ -70,6 +71,20 @@ def test_bash(program):
 def test_fish(program):
     lines = run(["fish", "--no-config"], FISH)
     assert [line.partition("\t")[0] for line in lines] == ["samples", "flowers", "--json"]
+
+
+@pytest.mark.parametrize("typed", ["", "labels "])
+def test_fish_offers_commands_alone(program, tmp_path, typed):
+    """Files are offered where a command takes one, not beside commands."""
+    (tmp_path / "labels.jsonl").touch()
+
+    def offered(words):
+        script = f'segments-async completion fish | source; cd {tmp_path}; complete -C "segments-async {words}"'
+        return {line.partition("\t")[0] for line in run(["fish", "--no-config"], script)}
+
+    assert {"import", "labels"} & offered(typed)
+    assert offered(typed) <= app_words(typed.split())
+    assert offered("labels put lab") == {"labels.jsonl"}
 
 
 def test_zsh(program):

@@ -53,6 +53,30 @@ def test_usage(command, arguments, says):
     assert {call.path for call in command.sandbox.calls} <= {"/user"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("labels export", "did you mean `segments-async releases export`?"),
+        ("labels --quiet export flowers", "did you mean `segments-async releases export`?"),
+        ("releases import", "did you mean `segments-async labels import`?"),
+        ("datasets upload flowers images", "did you mean `segments-async samples upload`?"),
+        ("upload flowers images", "did you mean `segments-async samples upload`?"),
+        (
+            "labels download",
+            "did you mean `segments-async samples download` or `segments-async releases download`?",
+        ),
+        ("labels list", "see `segments-async labels --help`"),
+        ("labels puut", "see `segments-async labels --help`"),
+    ],
+)
+def test_a_command_of_another_group(command, arguments, meant):
+    """It is named, rather than one of the same group that has a similar name; one of many groups is not."""
+    status, _, errors = command(*arguments.split())
+    problem, hint = errors.splitlines()
+    assert (status, hint) == (2, f"hint: {meant}")
+    assert ("Did you mean" in problem) == ("puut" in arguments)
+
+
 def test_a_command_is_missing(command):
     """The help is shown, and the status is that of a wrong usage."""
     for arguments in ([], ["datasets"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import socket
 import ssl
@@ -147,6 +148,29 @@ def test_variable_that_is_not_a_url(monkeypatch):
 def test_no_key():
     with pytest.raises(AuthenticationError, match="SEGMENTS_API_KEY"):
         AsyncSegments()
+
+
+async def test_a_refused_key_says_where_it_came_from(sandbox, open_client, monkeypatch):
+    """Not the key itself."""
+    monkeypatch.setenv("SEGMENTS_API_KEY", "the-wrong-key")
+    argument, variable = "the argument api_key", "the environment variable SEGMENTS_API_KEY"
+    async with AsyncSegments(base_url=sandbox.url) as client:
+        for derived, place in ((client, variable), (client.with_options(timeout=3), variable)):
+            await check_refusal(derived, place)
+        await check_refusal(client.with_options(api_key="another-wrong-key"), argument)
+        await client.with_options(api_key=sandbox.api_key).datasets.list()
+    async with AsyncSegments("another-wrong-key", base_url=sandbox.url) as client:
+        await check_refusal(client, argument)
+
+
+async def check_refusal(client, place):
+    with pytest.raises(AuthenticationError) as caught:
+        await client.datasets.list()
+    assert (
+        caught.value.__notes__ == pickle.loads(pickle.dumps(caught.value)).__notes__ == [f"the key came from {place}"]
+    )
+    report = await client.samples.create_many("jane/flowers", [{"name": "a", "attributes": {}}])
+    assert report.failures[0].error.__notes__ == notes
 
 
 async def test_key_and_url_are_used(sandbox, monkeypatch):

@@ -166,9 +166,8 @@ async def test_a_refused_key_says_where_it_came_from(sandbox, open_client, monke
 async def check_refusal(client, place):
     with pytest.raises(AuthenticationError) as caught:
         await client.datasets.list()
-    assert (
-        caught.value.__notes__ == pickle.loads(pickle.dumps(caught.value)).__notes__ == [f"the key came from {place}"]
-    )
+    notes = caught.value.__notes__
+    assert notes == pickle.loads(pickle.dumps(caught.value)).__notes__ == [f"the key came from {place}"]
     report = await client.samples.create_many("jane/flowers", [{"name": "a", "attributes": {}}])
     assert report.failures[0].error.__notes__ == notes
 

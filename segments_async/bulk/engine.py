@@ -131,6 +131,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self._started = time.monotonic()
         self._reporter.start()
         self._worker_slots = anyio.Semaphore(self._operation.concurrency, fast_acquire=True)
+        self._scope_lock = anyio.Lock()
         self._preprocess_slots = anyio.Semaphore(self._operation.preprocess_limit, fast_acquire=True)
         self._outcomes_changed = anyio.Event()
         self._consumer_ready = anyio.Event()
@@ -294,9 +295,27 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             finally:
                 self._add_stats(stats)
 
+        if not await self._is_scope_there(batch):
+            batch.clear()
         async with anyio.create_task_group() as group:
             for job in batch:
                 group.start_soon(preprocess, job)
+
+    async def _is_scope_there(self, batch: list[Job]) -> bool:
+        """Return whether there is something to write to; otherwise fail *batch* and stop the run. One batch asks."""
+        stats = CallStats(bulk=True)
+        try:
+            async with self._scope_lock:
+                if self._report.stopped is None:
+                    await self._operation.check_scope(stats)
+        except ClientStateError:
+            raise
+        except SegmentsError as error:
+            self._emit([self._outcome(job, error, stats, raised=True) for job in batch])
+            return False
+        finally:
+            self._add_stats(stats)
+        return True
 
     async def _send_part(self, part: Sequence[Job], stats: CallStats) -> Sequence[Sequence[Job]]:
         """Send *part*, emit the outcomes of its items, and return the jobs to send again, in smaller parts."""

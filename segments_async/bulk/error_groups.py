@@ -6,7 +6,15 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from segments_async.errors import ApiError, DecodeError, InputError, OutOfResourcesError, SegmentsError, TransportError
+from segments_async.errors import (
+    ApiError,
+    DecodeError,
+    InputError,
+    OutOfResourcesError,
+    SegmentsError,
+    TransportError,
+    printable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +66,12 @@ def group_of(error: SegmentsError, key: str | None, uuid: str | None, item: Any)
     if error.__cause__ is not None and not isinstance(error.__cause__, SegmentsError):
         message = _number.sub("<n>", message)  # in the message of an exception of the caller, such as a row
     return f"{type(error).__name__}: {message}"
+
+
+def words_of(error: SegmentsError) -> str:
+    """Return the class, the message and the first note of an error, without the call, in one line."""
+    notes = [f" ({note})" for note in getattr(error, "__notes__", ())]
+    return printable(f"{type(error).__name__}: {_message_of(error)}{''.join(notes[:1])}")
 
 
 def _message_of(error: SegmentsError) -> str:

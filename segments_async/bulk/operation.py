@@ -161,6 +161,14 @@ class Operation(Generic[T]):
         """Return the item to pass to another run: the same item, unless part of the work is done."""
         return job.item
 
+    async def check_scope(self, stats: CallStats) -> None:
+        """
+        Check that what is written to exists, before an item is preprocessed.
+
+        Raises:
+            SegmentsError: It does not, or the key may not write to it.
+        """
+
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """
         Do the work that each item needs once, before its batch is sent (possibly in parts and more than once).

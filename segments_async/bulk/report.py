@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 from attrs import frozen
 
 from segments_async._counting import counted
-from segments_async.bulk.error_groups import group_of
+from segments_async.bulk.error_groups import group_of, words_of
 from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.bulk.outcomes import SUCCESSES, is_success
 from segments_async.errors import InputError, SegmentsError
@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 MAX_KEPT_FAILURES = 10_000
 """Maximum outcomes to keep with ``keep="failures"``; the others are only counted."""
+MAX_WORDS = 200
+"""Maximum characters of the error that a report in one line shows."""
+_STOPPED_BY_ERRORS = frozenset({"fatal", "max_failures", "error", "checkpoint"})
 
 
 @frozen(kw_only=True)
@@ -282,14 +285,22 @@ class BulkReport(Generic[T]):
         """
         if cause is None and self._first_error is not None:
             cause, words = self._first_error, f"first error: {self._first_error}"
-        error = BulkError(f"{self}; {words}" if words else str(self), report=self)
+        error = BulkError(f"{self._in_numbers}; {words}" if words else str(self), report=self)
         error.__cause__ = cause
         return error
 
-    def __str__(self) -> str:
+    @property
+    def _in_numbers(self) -> str:
+        """The counts, and why the run was stopped."""
         counts = ", ".join(f"{count:,} {status}" for status, count in sorted(self.counts.items()) if count)
         stopped = f"; stopped: {self.stopped}" if self.stopped else ""
         return f"{counted(self.total, 'item')}: {counts or 'none'}{stopped}"
+
+    def __str__(self) -> str:
+        if self._first_error is None or self.stopped not in _STOPPED_BY_ERRORS:
+            return self._in_numbers
+        words = words_of(self._first_error)
+        return f"{self._in_numbers}; first error: {words if len(words) <= MAX_WORDS else f'{words[:MAX_WORDS]}...'}"
 
     def __repr__(self) -> str:
         return f"<BulkReport {self}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import pickle
 
 import pytest
@@ -13,6 +14,7 @@ from segments_async import (
     BulkSettings,
     DecodeError,
     InputError,
+    NotFoundError,
     Outcome,
     OutOfResourcesError,
     Progress,
@@ -61,10 +63,33 @@ def test_counts():
 
 def test_words():
     report = report_of(MIXED[:4])
-    report.stopped = "max_failures"
-    assert str(report) == "4 items: 2 failed, 1 unknown, 1 unsent; stopped: max_failures"
+    report.stopped = "total_timeout"
+    assert str(report) == "4 items: 2 failed, 1 unknown, 1 unsent; stopped: total_timeout"
     assert repr(report) == f"<BulkReport {report}>"
     assert str(BulkReport()) == "0 items: none"
+
+
+@pytest.mark.parametrize("stopped", ["fatal", "max_failures", "error", "checkpoint"])
+def test_the_first_error_of_a_stopped_run(stopped):
+    """In one short line, without the call; `BulkError` has all of it, once."""
+    error = NotFoundError(404, "POST", "https://x.test/a", "Not\x1bfound.\n" + "x" * 300)
+    error.add_note("there is no dataset 'jane/flowers'")
+    report = report_of([outcome(0, "failed", error), MIXED[0]])
+    in_numbers, stop = str(report), f"; stopped: {stopped}"
+    report.stopped = stopped
+    first_error = "NotFoundError: Not\\x1bfound.\\n" + "x" * 300
+    assert str(report) == f"{in_numbers}{stop}; first error: {first_error[:200]}..."
+    assert str(report.as_error()) == f"{in_numbers}{stop}; first error: {error}"
+    assert html.escape(str(report)) in report._repr_html_()
+
+
+def test_the_note_of_the_first_error():
+    error = NotFoundError(404, "POST", "https://x.test/a", "Not found.")
+    report = report_of([outcome(0, "failed", error)])
+    report.stopped = "fatal"
+    error.add_note("there is no dataset 'flowers'")
+    assert str(report).endswith("; first error: NotFoundError: Not found. (there is no dataset 'flowers')")
+    assert BulkReport().as_error().args == ("0 items: none",)
 
 
 def test_results_stay_what_they_were():

@@ -17,6 +17,7 @@ from segments_async import (
     FileSample,
     ImageSampleAttributes,
     InputError,
+    NotFoundError,
     RetryPolicy,
     ServerError,
 )
@@ -386,3 +387,46 @@ async def test_a_point_cloud_is_not_uploaded_as_an_image(client, item, tmp_path,
     assert "is a point cloud, but a sample of one file without 'attributes' is an image; write FileSample(" in str(
         failure.error
     )
+
+
+def questions(sandbox):
+    return [call for call in sandbox.calls if (call.method, call.path) == ("GET", "/datasets/sandbox/flowers/")]
+
+
+async def test_a_missing_dataset(client, sandbox, tmp_path):
+    """It is asked for first, so that no file is sent."""
+    files = pictures(tmp_path, 40)
+
+    report = await client.samples.upload_files("sandbox/nowhere", files)
+
+    assert report.stopped == "fatal"
+    assert {type(outcome.error) for outcome in report.failures} == {NotFoundError}
+    assert (report.failed + report.unsent, len(report.retry_items)) == (40, 40)
+    assert [call.method for call in sandbox.calls if call.path != "/user"] == ["GET"]
+    assert str(report).endswith("(there is no dataset 'sandbox/nowhere', or the key has no access to it)")
+
+
+async def test_the_dataset_is_asked_for_once(client, sandbox, flowers, tmp_path):
+    """One that the service has returned need not be asked for; a dry run sends nothing."""
+    files = pictures(tmp_path, 40)
+    await client.samples.upload_files(flowers, files, dry_run=True)
+    assert not questions(sandbox)
+    check_report(await client.samples.upload_files(flowers, files))
+    assert len(questions(sandbox)) == 1
+
+    dataset = await client.datasets.get(flowers)
+    check_report(await client.samples.upload_files(dataset, files))
+    assert len(questions(sandbox)) == 2
+
+
+async def test_a_question_that_fails(client, sandbox, flowers, tmp_path):
+    """Whatever else is wrong with it, the files are sent."""
+    sandbox.fail("GET", "/datasets/sandbox/flowers/", status=400, times=1)
+    check_report(await client.samples.upload_files(flowers, pictures(tmp_path, 3)))
+    assert len(uploads(sandbox)) == 3
+
+
+async def test_a_refused_key_sends_no_file(client, sandbox, flowers, tmp_path):
+    report = await client.with_options(api_key="wrong-key").samples.upload_files(flowers, pictures(tmp_path, 3))
+    assert (report.stopped, {type(outcome.error) for outcome in report.failures}) == ("fatal", {AuthenticationError})
+    assert {call.method for call in sandbox.calls if "wrong" in call.headers.get("authorization", "")} == {"GET"}

@@ -13,10 +13,12 @@ from segments_async._serialization.json import encode_json
 from segments_async._threads import run_sync
 from segments_async._wire.arguments import check_name
 from segments_async._wire.contents import check_sample
+from segments_async._wire.routes import GET_DATASET
 from segments_async._wire.suffixes import is_point_cloud
+from segments_async.bulk.item_errors import is_fatal
 from segments_async.bulk.operation import Job, Prepared
-from segments_async.errors import InputError
-from segments_async.models import Asset, FileSample, ImageSampleAttributes
+from segments_async.errors import ClientStateError, InputError, NotFoundError, SegmentsError
+from segments_async.models import Asset, Dataset, FileSample, ImageSampleAttributes
 from segments_async.resources.assets.upload_once import MAX_RENEWALS, upload_asset, upload_once
 from segments_async.resources.samples.create import CreateSamples
 from segments_async.resources.samples.file_samples import (
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from segments_async._http.session import Session
     from segments_async.bulk import BulkSettings
     from segments_async.bulk.journal import FileRow
-    from segments_async.models import Dataset
 
 FILES_PER_BATCH = 16
 """Samples per batch by default: small, so that little work is lost if a run is stopped."""
@@ -66,6 +67,7 @@ class UploadFiles(CreateSamples):
         super().__init__(session, dataset, settings)
         self._name_of = name or _default_name
         self._by_content = verify == "content"
+        self._was_asked = isinstance(dataset, Dataset)
         self.preprocess_limit: int = min(settings.concurrency or session.max_connections, session.max_connections)
         # Enough open batches that all uploads stay busy while one batch is being created.
         self.concurrency: int = -(-self.preprocess_limit // self.batch_size) + 1
@@ -102,6 +104,17 @@ class UploadFiles(CreateSamples):
         sample: FileSample = job.prepared.item
         files = [job.done.get(index, file) for index, (file, _) in enumerate(upload_of(sample).files)]
         return attrs.evolve(sample, files=files)
+
+    async def check_scope(self, stats: CallStats) -> None:
+        """Ask for the dataset once, as the files are sent before its samples; a `Dataset` need not be asked for."""
+        if self._was_asked:
+            return
+        try:
+            await self._session.call(GET_DATASET, path=self._path, stats=stats)
+        except SegmentsError as error:
+            if isinstance(error, ClientStateError | NotFoundError) or is_fatal(error):
+                raise
+        self._was_asked = True  # what else went wrong concerns this call alone
 
     async def preprocess(self, job: Job, stats: CallStats, note: Callable[[FileRow], None] | None) -> Prepared:
         """Upload the files of one sample, and build its body from the assets."""

@@ -26,10 +26,10 @@ def to_markdown(text: str) -> str:
     Write a docstring so that mkdocstrings shows its examples as code.
 
     Example:
-        >>> to_markdown("Example:\n    ::\n\n        f()")
-        'Examples:\n    ```python\n    f()\n    ```\n\n'
+        >>> to_markdown("Call it.\nExample::\n\n    f()")
+        'Call it.\nExamples:\n    ```python\n    f()\n    ```\n\n'
     """
-    named = re.sub(r"^( *)Example:$", r"\1Examples:", cleandoc(text) + "\n", flags=re.MULTILINE)
+    named = re.sub(r"^( *)Example(?=::?$)", r"\1Examples", cleandoc(text) + "\n", flags=re.MULTILINE)
     return PAGE.sub(_linked, LITERAL.sub(_fenced, named))
 
 
@@ -47,8 +47,12 @@ def _linked(found: re.Match[str]) -> str:
 
 def _fenced(found: re.Match[str]) -> str:
     block = dedent(found["block"]).strip("\n")
-    heading = f"{found['text']}:\n\n" if found["text"] else ""
-    return indent(f"{heading}```{_language(block)}\n{block}\n```\n", found["margin"]) + "\n"
+    fenced = f"```{_language(block)}\n{block}\n```\n"
+    if found["text"] == "Examples":
+        fenced = f"Examples:\n{indent(fenced, '    ')}"  # a section, whose content is indented
+    elif found["text"]:
+        fenced = f"{found['text']}:\n\n{fenced}"
+    return indent(fenced, found["margin"]) + "\n"
 
 
 def _language(block: str) -> str:

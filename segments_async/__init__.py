@@ -1,13 +1,12 @@
 """
 The async Python client for the Segments.ai labelling platform.
 
-Example:
-    ::
+Example::
 
-        from segments_async import AsyncSegments
+    from segments_async import AsyncSegments
 
-        async with AsyncSegments() as client:
-            flowers = await client.datasets.get("jane/flowers")
+    async with AsyncSegments() as client:
+        flowers = await client.datasets.get("jane/flowers")
 """
 
 from importlib import import_module

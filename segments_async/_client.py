@@ -53,12 +53,11 @@ class AsyncSegments(NeedsAsyncWith):
     """
     An async client of Segments.ai.
 
-    Example:
-        ::
+    Example::
 
-            async with AsyncSegments() as client:  # the key is in SEGMENTS_API_KEY
-                async for sample in client.samples.list("jane/flowers"):
-                    print(sample.name)
+        async with AsyncSegments() as client:  # the key is in SEGMENTS_API_KEY
+            async for sample in client.samples.list("jane/flowers"):
+                print(sample.name)
 
     One client serves any number of tasks of one event loop, with one connection pool. The first call opens the first
     connection; outside ``async with``, call `aclose` at the end. Most of this package is imported when the first
@@ -184,11 +183,10 @@ class AsyncSegments(NeedsAsyncWith):
         """
         Create a client with other options that shares the connections of this one; it needs little memory.
 
-        Example:
-            ::
+        Example::
 
-                interactive = client.with_options(timeout=3, max_wait=1)
-                for_jane = client.with_options(api_key=jane.api_key)
+            interactive = client.with_options(timeout=3, max_wait=1)
+            for_jane = client.with_options(api_key=jane.api_key)
 
         Clients with the same key share one rate limiter; each other key has its own. Closing a derived client does
         nothing; closing the original client closes all.
@@ -226,11 +224,10 @@ class AsyncSegments(NeedsAsyncWith):
         """
         Return the counters and the current state of this client and all clients derived from it.
 
-        Example:
-            ::
+        Example::
 
-                stats = client.stats()
-                print(f"{stats.requests} requests, {stats.retries} of them retries, up to {stats.limit} in flight")
+            stats = client.stats()
+            print(f"{stats.requests} requests, {stats.retries} of them retries, up to {stats.limit} in flight")
         """
         return self._session.pool.stats(self._session.gate)
 
@@ -238,10 +235,9 @@ class AsyncSegments(NeedsAsyncWith):
         """
         Check that the service is available and accepts the API key, for example in a readiness check.
 
-        Example:
-            ::
+        Example::
 
-                await client.with_options(timeout=3, max_wait=1).api_status()
+            await client.with_options(timeout=3, max_wait=1).api_status()
 
         Args:
             lib_version: A version of the official SDK, to check whether the service still supports it; None skips this
@@ -290,12 +286,11 @@ class AsyncSegments(NeedsAsyncWith):
         """
         Call any endpoint of the service, for example one that has no method in this package.
 
-        Example:
-            ::
+        Example::
 
-                latest = await client.request("GET", "/any/other/endpoint/", params={"page": 1})
-                answer = await client.request("GET", "/user/", raw=True)
-                print(answer.status, answer.headers["content-type"], answer.body)
+            latest = await client.request("GET", "/any/other/endpoint/", params={"page": 1})
+            answer = await client.request("GET", "/user/", raw=True)
+            print(answer.status, answer.headers["content-type"], answer.body)
 
         Args:
             method: The HTTP method, such as ``"GET"``.
@@ -330,14 +325,13 @@ class AsyncSegments(NeedsAsyncWith):
         """
         Close the connections; further calls raise `ClientStateError`. Closing twice does nothing.
 
-        Example:
-            ::
+        Example::
 
-                client = AsyncSegments()
-                try:
-                    await client.datasets.list()
-                finally:
-                    await client.aclose()
+            client = AsyncSegments()
+            try:
+                await client.datasets.list()
+            finally:
+                await client.aclose()
         """
         if not self._derived:
             await self._session.pool.aclose()

@@ -1,7 +1,7 @@
 """
 The errors of this package.
 
-::
+Their tree::
 
     SegmentsError
       ApiError                  the service returned an error status

@@ -1,12 +1,11 @@
 """
 Progress bars for bulk runs (extra ``progress``): `tqdm_progress` and `rich_progress`.
 
-Example:
-    ::
+Example::
 
-        from segments_async.progress import tqdm_progress
+    from segments_async.progress import tqdm_progress
 
-        await client.labels.put_many(labels, progress=tqdm_progress("Labels"))
+    await client.labels.put_many(labels, progress=tqdm_progress("Labels"))
 
 A bar appears with the first progress report of its run. It is closed when the run ends, even after an error or a
 cancellation. It can be reused for several runs in sequence, but not for two at the same time.
@@ -35,10 +34,9 @@ def tqdm_progress(description: str | None = None, **options: Any) -> Callable[[P
     """
     Create a tqdm progress bar, for a terminal or a notebook; without ipywidgets, a notebook shows it as text.
 
-    Example:
-        ::
+    Example::
 
-            await client.samples.create_many("jane/flowers", samples, progress=tqdm_progress("Samples"))
+        await client.samples.create_many("jane/flowers", samples, progress=tqdm_progress("Samples"))
 
     Args:
         description: Text before the bar.
@@ -75,13 +73,12 @@ def rich_progress(
     """
     Create a rich progress bar, for a terminal or a notebook; without ipywidgets, a notebook shows it as text.
 
-    Example:
-        ::
+    Example::
 
-            await client.samples.create_many("jane/flowers", samples, progress=rich_progress("Samples"))
+        await client.samples.create_many("jane/flowers", samples, progress=rich_progress("Samples"))
 
-            with rich.progress.Progress() as bars:  # shared by several concurrent runs
-                await client.labels.put_many(labels, progress=rich_progress("Labels", progress=bars))
+        with rich.progress.Progress() as bars:  # shared by several concurrent runs
+            await client.labels.put_many(labels, progress=rich_progress("Labels", progress=bars))
 
     Args:
         description: Text before the bar.

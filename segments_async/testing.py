@@ -13,13 +13,12 @@ class ManualClock:
     """
     A clock that advances only when a client sleeps, without real delay, or when `now` is set.
 
-    Example:
-        ::
+    Example::
 
-            clock = ManualClock()
-            async with AsyncSegments(clock=clock.settings) as client:
-                ...  # retries and requested delays take no real time
-            print(clock.slept)
+        clock = ManualClock()
+        async with AsyncSegments(clock=clock.settings) as client:
+            ...  # retries and requested delays take no real time
+        print(clock.slept)
 
     Args:
         now: Seconds since 1970; by default the current time.
@@ -54,10 +53,9 @@ class ManualClock:
         """
         Advance the clock by *seconds* without waiting.
 
-        Example:
-            ::
+        Example::
 
-                await clock.sleep(30)
+            await clock.sleep(30)
         """
         self.slept.append(seconds)
         self.now += seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ from segments_async import (
     sync,
 )
 
+PACKAGE = Path(segments_async.__file__).parent
 CLASSES = [AsyncSegments, ReleaseFile, *(getattr(resources, name) for name in resources.__all__)]
 ITEMS = [BitmapPut, FileSample, LabelPut, LabelUpdate, SampleCreate, SampleUpdate]
 CALLS = (
@@ -81,3 +83,9 @@ def test_keys(name):
 def test_items(item):
     """`extra`, which `Model` describes, keeps keys that this version does not know."""
     assert described(inspect.getdoc(item)) == parameters(item) - {"extra"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_stray_colon(path):
+    """Pyright's language server shows a ``::`` on a line of its own as a colon."""
+    assert not re.search(r"^ *::$", path.read_text(encoding="utf-8"), re.MULTILINE)

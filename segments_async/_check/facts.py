@@ -59,13 +59,12 @@ class CheckReport:
     """
     The facts that a check has found, without the key, the user's name and the names of datasets.
 
-    Example:
-        ::
+    Example::
 
-            report = await check()
-            for fact in report.differences:
-                print(fact)
-            report.save("segments-check.json")
+        report = await check()
+        for fact in report.differences:
+            print(fact)
+        report.save("segments-check.json")
     """
 
     base_url: str

@@ -46,12 +46,11 @@ async def check(
     """
     Ask the real service what this package assumes about it, in about 90 requests.
 
-    Example:
-        ::
+    Example::
 
-            report = await check()
-            print(report.summary())
-            report.save("segments-check.json")
+        report = await check()
+        print(report.summary())
+        report.save("segments-check.json")
 
     It creates one private dataset with 130 samples that have no files of their own, and deletes it at the end, also
     after an error or a cancellation. It never sends more than three requests per second. It uploads one asset of 67

@@ -50,10 +50,9 @@ class Stats:
     """
     Activity of a client and all clients derived from it: totals so far, and the current state of its key.
 
-    Example:
-        ::
+    Example::
 
-            print(client.stats().requests, client.stats().limit)
+        print(client.stats().requests, client.stats().limit)
     """
 
     requests: int

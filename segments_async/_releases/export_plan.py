@@ -132,12 +132,11 @@ class ExportReport:
     """
     What an export wrote, and what it left out.
 
-    Example:
-        ::
+    Example::
 
-            report = await client.releases.export("flowers-v1.json", "out", "coco-instance", on_error="skip")
-            for failure in report.failures:
-                print(failure.sample, failure.problem)
+        report = await client.releases.export("flowers-v1.json", "out", "coco-instance", on_error="skip")
+        for failure in report.failures:
+            print(failure.sample, failure.problem)
     """
 
     file: Path | None

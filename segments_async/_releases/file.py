@@ -40,14 +40,13 @@ class ReleaseFile(NeedsAsyncWith):
     Open it with `open_release` (a file on disk; needs neither a client nor a key) or ``client.releases.open``, and use
     it as an async context manager. Samples are read and decoded in worker threads, so the event loop is not blocked.
 
-    Example:
-        ::
+    Example::
 
-            async with open_release("flowers-v1.json") as release:
-                print(release.name, release.dataset.task_type)
-                async for sample in release.samples(labelset="ground-truth", label_status=["LABELED", "REVIEWED"]):
-                    label = sample.labels["ground-truth"]
-                    print(sample.name, label.attributes)
+        async with open_release("flowers-v1.json") as release:
+            print(release.name, release.dataset.task_type)
+            async for sample in release.samples(labelset="ground-truth", label_status=["LABELED", "REVIEWED"]):
+                label = sample.labels["ground-truth"]
+                print(sample.name, label.attributes)
 
     Attributes:
         path: The path of the file; a downloaded file is deleted at the end of the block.
@@ -105,11 +104,10 @@ class ReleaseFile(NeedsAsyncWith):
         """
         Iterate over the samples, in the order of the file. Each call starts at the first sample.
 
-        Example:
-            ::
+        Example::
 
-                async for sample in release.samples(labelset="ground-truth", metadata={"city": "London"}):
-                    print(sample.name, sample.labels["ground-truth"])
+            async for sample in release.samples(labelset="ground-truth", metadata={"city": "London"}):
+                print(sample.name, sample.labels["ground-truth"])
 
         Args:
             labelset: Keep only the labels of this labelset, which is faster if there are several. Samples without a
@@ -162,11 +160,10 @@ class ReleaseFile(NeedsAsyncWith):
         """
         Count samples, labels by status, and annotations by category; only the counts are kept in memory.
 
-        Example:
-            ::
+        Example::
 
-                summary = await release.summary()
-                print(summary.labelsets["ground-truth"].statuses)
+            summary = await release.summary()
+            print(summary.labelsets["ground-truth"].statuses)
 
         Returns:
             The counts.
@@ -312,12 +309,11 @@ def open_release(path: str | os.PathLike[str], *, max_sample_mb: float = MAX_VAL
     """
     Open a release file on disk.
 
-    Example:
-        ::
+    Example::
 
-            async with open_release("flowers-v1.json") as release:
-                async for sample in release.samples():
-                    print(sample.name)
+        async with open_release("flowers-v1.json") as release:
+            async for sample in release.samples():
+                print(sample.name)
 
     Args:
         path: The file, as ``client.releases.download`` or the web page gives it.

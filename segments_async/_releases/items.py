@@ -54,12 +54,11 @@ class ReleaseItem(_Unpacked):
     It unpacks to its first four values: the sample, the image, the label and the bitmap. It can be pickled and copied,
     and it is not a tuple, so that ``DataLoader(batch_size=None)`` and ``tree_map`` pass it on unchanged.
 
-    Example:
-        ::
+    Example::
 
-            async for item in items:
-                sample, image, label, bitmap = item
-                smaller = item._replace(image=image.resize((640, 480)))
+        async for item in items:
+            sample, image, label, bitmap = item
+            smaller = item._replace(image=image.resize((640, 480)))
     """
 
     sample: ReleaseSample
@@ -154,12 +153,11 @@ class ReleaseItems(NeedsAsyncWith, NeedsAsyncFor, AsyncIterator[ReleaseItem]):
     """
     A release with its images: an async context manager, and an iterator over `ReleaseItem`.
 
-    Example:
-        ::
+    Example::
 
-            async with client.releases.iterate("flowers-v1.json") as items:
-                async for sample, image, label, bitmap in items:
-                    train_on(image, bitmap)
+        async with client.releases.iterate("flowers-v1.json") as items:
+            async for sample, image, label, bitmap in items:
+                train_on(image, bitmap)
 
     Items come in the order of the file. An error is raised without an exception group, after the items before it;
     continuing after it tries its image again. Several tasks may iterate: each item goes to one of them. A loop that

@@ -40,22 +40,21 @@ class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
     """
     A paginated list: await it for all rows, or iterate over rows or pages, which are fetched as needed.
 
-    Example:
-        ::
+    Example::
 
-            everything = await client.samples.list("jane/flowers")
+        everything = await client.samples.list("jane/flowers")
 
-            async for sample in client.samples.list("jane/flowers"):
-                print(sample.name)
+        async for sample in client.samples.list("jane/flowers"):
+            print(sample.name)
 
-            async for page in client.samples.list("jane/flowers", per_page=100).pages():
-                print(len(page))
+        async for page in client.samples.list("jane/flowers", per_page=100).pages():
+            print(len(page))
 
-            async with client.samples.list("jane/flowers").prefetch(4) as samples:
-                async for sample in samples:
-                    await work_on(sample)  # the next pages are fetched in the background
+        async with client.samples.list("jane/flowers").prefetch(4) as samples:
+            async for sample in samples:
+                await work_on(sample)  # the next pages are fetched in the background
 
-            newest = await client.samples.list("jane/flowers", sort="created_at", direction="desc").first()
+        newest = await client.samples.list("jane/flowers", sort="created_at", direction="desc").first()
 
     Every use starts from the first page, so it includes what was created since the last one.
 
@@ -107,13 +106,12 @@ class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
         """
         The rows that the latest use skipped with ``on_error="skip"``: one error per row, in order.
 
-        Example:
-            ::
+        Example::
 
-                pages = client.samples.list("jane/flowers", on_error="skip")
-                samples = await pages
-                for error in pages.skipped:
-                    print(error.row, error.path, error.problem)
+            pages = client.samples.list("jane/flowers", on_error="skip")
+            samples = await pages
+            for error in pages.skipped:
+                print(error.row, error.path, error.problem)
 
         Each has `DecodeError.row`, `DecodeError.page`, and the row itself as its `payload`.
         """
@@ -178,12 +176,11 @@ class Pages(NeedsAsyncFor, Coroutine[Any, Any, "list[T]"]):
         """
         Fetch pages in the background while you process earlier ones.
 
-        Example:
-            ::
+        Example::
 
-                async with client.samples.list("jane/flowers").prefetch(4) as samples:
-                    async for sample in samples:
-                        await work_on(sample)
+            async with client.samples.list("jane/flowers").prefetch(4) as samples:
+                async for sample in samples:
+                    await work_on(sample)
 
         Args:
             pages: Maximum pages fetched or buffered ahead; bounds memory.
@@ -230,12 +227,11 @@ class Prefetch(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
     """
     A list whose pages are fetched in the background: an async context manager, and an iterator over its rows.
 
-    Example:
-        ::
+    Example::
 
-            async with client.samples.list("jane/flowers").prefetch(4) as samples:
-                async for sample in samples:
-                    await work_on(sample)
+        async with client.samples.list("jane/flowers").prefetch(4) as samples:
+            async for sample in samples:
+                await work_on(sample)
 
     Rows arrive in the list's order. An error is raised after the rows of earlier pages, not wrapped in an exception
     group; resuming the iteration requests its page again. Several tasks may iterate: each row goes to one of them. Your

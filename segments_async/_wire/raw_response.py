@@ -17,12 +17,11 @@ class RawResponse:
     """
     A successful response as it came; ``request(..., raw=True)`` of a client returns it.
 
-    Example:
-        ::
+    Example::
 
-            answer = await client.request("GET", "/user/", raw=True)
-            print(answer.status, answer.headers["content-type"], answer.request_id)
-            user = structure(answer.body, User)
+        answer = await client.request("GET", "/user/", raw=True)
+        print(answer.status, answer.headers["content-type"], answer.request_id)
+        user = structure(answer.body, User)
     """
 
     status: int

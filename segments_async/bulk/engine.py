@@ -65,13 +65,12 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
     """
     A bulk run in progress: an async context manager, and an iterator over outcomes as they complete.
 
-    Example:
-        ::
+    Example::
 
-            async with client.labels.stream_put(labels) as outcomes:
-                async for outcome in outcomes:
-                    print(outcome.key, outcome.status)
-            print(outcomes.report)
+        async with client.labels.stream_put(labels) as outcomes:
+            async for outcome in outcomes:
+                print(outcome.key, outcome.status)
+        print(outcomes.report)
 
     Leaving the block early stops the run and cancels requests in flight. If the input raises an exception, and with
     ``on_error="raise"``, the iteration raises `BulkError` after the outcomes that precede it.

@@ -24,16 +24,15 @@ class Outcome(Generic[T]):
     Where they are distinguished, type checkers know more: a success has a `uuid` and a `value`, a failure has an
     `error`. Compare `status`, or match the classes.
 
-    Example:
-        ::
+    Example::
 
-            async with client.samples.stream_create("jane/flowers", items) as outcomes:
-                async for outcome in outcomes:
-                    match outcome:
-                        case Succeeded(value=sample):
-                            print(sample.uuid, sample.name)
-                        case Failed(error=error):
-                            print(outcome.index, outcome.key, error)
+        async with client.samples.stream_create("jane/flowers", items) as outcomes:
+            async for outcome in outcomes:
+                match outcome:
+                    case Succeeded(value=sample):
+                        print(sample.uuid, sample.name)
+                    case Failed(error=error):
+                        print(outcome.index, outcome.key, error)
     """
 
     index: int

@@ -51,11 +51,10 @@ class RedisCheckpoint:
     One run at a time uses it. A killed run loses it after *lease* seconds; the next run waits until then. What
     it records stays until `delete` is called.
 
-    Example:
-        ::
+    Example::
 
-            checkpoint = RedisCheckpoint("redis://localhost", "flowers")
-            await client.samples.create_many("jane/flowers", samples, checkpoint=checkpoint)
+        checkpoint = RedisCheckpoint("redis://localhost", "flowers")
+        await client.samples.create_many("jane/flowers", samples, checkpoint=checkpoint)
 
     Args:
         url: The URL of the server.
@@ -104,10 +103,9 @@ class RedisCheckpoint:
         """
         Delete what was recorded. A run that uses it stops.
 
-        Example:
-            ::
+        Example::
 
-                await checkpoint.delete()
+            await checkpoint.delete()
 
         Raises:
             ConnectError: Redis cannot be reached, or cannot be written now.

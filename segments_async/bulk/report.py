@@ -80,13 +80,12 @@ class BulkReport(Generic[T]):
     """
     The report of a bulk run: counts, and one `Outcome` for each item.
 
-    Example:
-        ::
+    Example::
 
-            report = await client.samples.create_many("jane/flowers", items)
-            for message, outcomes in report.error_groups.items():
-                print(len(outcomes), message)
-            again = await client.samples.create_many("jane/flowers", report.retry_items)
+        report = await client.samples.create_many("jane/flowers", items)
+        for message, outcomes in report.error_groups.items():
+            print(len(outcomes), message)
+        again = await client.samples.create_many("jane/flowers", report.retry_items)
 
     Attributes:
         counts: Items by status.
@@ -195,11 +194,10 @@ class BulkReport(Generic[T]):
         """
         What the service returned for each item that was sent and succeeded, in the order of the input.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.samples.create_many("jane/flowers", items)
-                names = [sample.name for sample in report.values]
+            report = await client.samples.create_many("jane/flowers", items)
+            names = [sample.name for sample in report.values]
         """
         return [outcome.value for outcome in self.successes if outcome.status != "skipped"]
 
@@ -246,11 +244,10 @@ class BulkReport(Generic[T]):
         """
         Make an Arrow table with a row for each outcome that was kept (extra ``arrow``).
 
-        Example:
-            ::
+        Example::
 
-                report = await client.labels.put_many(items, labelset="predictions")
-                pyarrow.parquet.write_table(report.to_arrow(), "outcomes.parquet")
+            report = await client.labels.put_many(items, labelset="predictions")
+            pyarrow.parquet.write_table(report.to_arrow(), "outcomes.parquet")
 
         Returns:
             The outcomes, in the order of the input; ``segments_async.tables.OUTCOME_COLUMNS`` are its columns. Items

@@ -1,11 +1,10 @@
 """
 Export releases to other formats (extra ``export``); see ``client.releases.export``.
 
-Example:
-    ::
+Example::
 
-        report = await client.releases.export("flowers-v1.json", "out", "coco-panoptic")
-        print(report.file, report.folder)
+    report = await client.releases.export("flowers-v1.json", "out", "coco-panoptic")
+    print(report.file, report.folder)
 
 The JSON file of COCO and polygons is written to the folder itself, all other files to
 ``segments/<owner>_<dataset>/<release>`` in it, as by the official SDK. The files differ from the SDK's as follows:

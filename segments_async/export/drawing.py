@@ -26,11 +26,10 @@ def draw_polygons(
     """
     Draw the contours of an image, from an export in the format ``"polygon"``.
 
-    Example:
-        ::
+    Example::
 
-            report = await client.releases.export("flowers-v1.json", "out", "polygon")
-            draw_polygons(report.file, 1, report.folder).save("violet.png")
+        report = await client.releases.export("flowers-v1.json", "out", "polygon")
+        draw_polygons(report.file, 1, report.folder).save("violet.png")
 
     Args:
         file: The JSON file of the export, of this package or of the official SDK.

@@ -1,19 +1,18 @@
 """
 FastAPI integration: one client per process, HTTP error responses, webhooks and background uploads.
 
-Example:
-    ::
+Example::
 
-        from fastapi import FastAPI
-        from segments_async import AsyncSegments
-        from segments_async.fastapi import Segments, add_error_handlers, lifespan
+    from fastapi import FastAPI
+    from segments_async import AsyncSegments
+    from segments_async.fastapi import Segments, add_error_handlers, lifespan
 
-        app = FastAPI(lifespan=lifespan(AsyncSegments))
-        add_error_handlers(app)
+    app = FastAPI(lifespan=lifespan(AsyncSegments))
+    add_error_handlers(app)
 
-        @app.get("/datasets/{owner}/{name}")
-        async def count(owner: str, name: str, client: Segments) -> int:
-            return len(await client.samples.list(f"{owner}/{name}"))
+    @app.get("/datasets/{owner}/{name}")
+    async def count(owner: str, name: str, client: Segments) -> int:
+        return len(await client.samples.list(f"{owner}/{name}"))
 """
 
 from importlib.util import find_spec

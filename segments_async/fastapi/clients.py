@@ -28,11 +28,10 @@ def lifespan(factory: Callable[[], AsyncSegments], own: OwnLifespan | None = Non
     """
     Open a client when the application starts and close it when the application stops.
 
-    Example:
-        ::
+    Example::
 
-            app = FastAPI(lifespan=lifespan(AsyncSegments))
-            app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(max_connections=64), own_lifespan))
+        app = FastAPI(lifespan=lifespan(AsyncSegments))
+        app = FastAPI(lifespan=lifespan(lambda: AsyncSegments(max_connections=64), own_lifespan))
 
     Each start creates a new client: each worker process has its own, and so does each start of a test client, which
     runs a new event loop. The client is in ``app.state.segments``, and in the lifespan state as ``segments`` if *own*
@@ -80,10 +79,9 @@ async def get_segments(connection: HTTPConnection) -> AsyncSegments:
 
     `Segments` depends on this function; tests override it.
 
-    Example:
-        ::
+    Example::
 
-            app.dependency_overrides[get_segments] = lambda: segments_client
+        app.dependency_overrides[get_segments] = lambda: segments_client
 
     Args:
         connection: The request or the WebSocket.
@@ -139,14 +137,13 @@ def interactive(
     """
     Create a dependency for routes that users wait for: short timeouts, cancelled when the caller disconnects.
 
-    Example:
-        ::
+    Example::
 
-            Quick = Annotated[AsyncSegments, interactive(timeout=2, max_wait=0.5)]
+        Quick = Annotated[AsyncSegments, interactive(timeout=2, max_wait=0.5)]
 
-            @app.get("/datasets")
-            async def datasets(client: Quick) -> list[str]:
-                return [dataset.name for dataset in await client.datasets.list()]
+        @app.get("/datasets")
+        async def datasets(client: Quick) -> list[str]:
+            return [dataset.name for dataset in await client.datasets.list()]
 
     The whole route is cancelled, so use it only where stopping halfway is safe. The request body is read before the
     route runs, because a disconnect can only be detected after that. The route of a WebSocket is not cancelled: it

@@ -33,21 +33,20 @@ class UploadJobs(APIRouter):
     """
     Run uploads in the background, report their progress, and resume them after a restart.
 
-    Example:
-        ::
+    Example::
 
-            jobs = UploadJobs("uploads")
+        jobs = UploadJobs("uploads")
 
-            @jobs.kind
-            async def folder(upload: Upload, client: AsyncSegments, *, dataset: str, path: str) -> BulkReport[Sample]:
-                return await client.samples.upload_files(dataset, Path(path).glob("*.jpg"), **upload.options())
+        @jobs.kind
+        async def folder(upload: Upload, client: AsyncSegments, *, dataset: str, path: str) -> BulkReport[Sample]:
+            return await client.samples.upload_files(dataset, Path(path).glob("*.jpg"), **upload.options())
 
-            app = FastAPI(lifespan=lifespan(AsyncSegments))
-            app.include_router(jobs, prefix="/uploads")
+        app = FastAPI(lifespan=lifespan(AsyncSegments))
+        app.include_router(jobs, prefix="/uploads")
 
-            @app.post("/datasets/{owner}/{name}/uploads")
-            async def begin(owner: str, name: str) -> UploadStatus:
-                return await jobs.start(folder, dataset=f"{owner}/{name}", path="/data/flowers")
+        @app.post("/datasets/{owner}/{name}/uploads")
+        async def begin(owner: str, name: str) -> UploadStatus:
+            return await jobs.start(folder, dataset=f"{owner}/{name}", path="/data/flowers")
 
     The routes are ``GET /`` (lists all uploads), ``GET /{id}``, ``GET /{id}/events`` (server-sent events: a
     ``progress`` event for each change, then an ``end`` event), ``POST /{id}/resume`` and ``DELETE /{id}`` (cancels).
@@ -99,11 +98,10 @@ class UploadJobs(APIRouter):
         """
         Register an upload function under its name.
 
-        Example:
-            ::
+        Example::
 
-                @jobs.kind
-                async def folder(upload: Upload, client: AsyncSegments, *, path: str) -> None: ...
+            @jobs.kind
+            async def folder(upload: Upload, client: AsyncSegments, *, path: str) -> None: ...
 
         Args:
             work: An async function. Keep its name as long as there may be unfinished uploads.
@@ -119,13 +117,12 @@ class UploadJobs(APIRouter):
         """
         Return the settings of a worker of a `QueueBackend`, for the queue's own command.
 
-        Example:
-            ::
+        Example::
 
-                jobs = UploadJobs(QueueBackend("redis://localhost"))  # in application.py
-                settings = jobs.worker(AsyncSegments)
+            jobs = UploadJobs(QueueBackend("redis://localhost"))  # in application.py
+            settings = jobs.worker(AsyncSegments)
 
-                # saq application.settings --workers 2
+            # saq application.settings --workers 2
 
         A worker that is asked to stop returns its uploads, and another one continues them at once; the uploads of a
         killed worker are continued after the `takeover` of the backend. An upload whose sixth worker dies is
@@ -150,10 +147,9 @@ class UploadJobs(APIRouter):
         """
         Start an upload and return immediately.
 
-        Example:
-            ::
+        Example::
 
-                status = await jobs.start(folder, dataset="jane/flowers", path="/data/flowers", owner="jane")
+            status = await jobs.start(folder, dataset="jane/flowers", path="/data/flowers", owner="jane")
 
         Args:
             work: A function registered with `kind`, or its name.
@@ -179,10 +175,9 @@ class UploadJobs(APIRouter):
         """
         Return the status of an upload.
 
-        Example:
-            ::
+        Example::
 
-                print(jobs.status(id).done)
+            print(jobs.status(id).done)
 
         Args:
             id: What `start` returned.
@@ -196,11 +191,10 @@ class UploadJobs(APIRouter):
         """
         Yield the status of an upload: now, and after each change until it has ended.
 
-        Example:
-            ::
+        Example::
 
-                async for status in jobs.watch(id):
-                    print(status.done, status.total)
+            async for status in jobs.watch(id):
+                print(status.done, status.total)
 
         Args:
             id: What `start` returned.
@@ -220,10 +214,9 @@ class UploadJobs(APIRouter):
         """
         Cancel an upload; uploaded items stay uploaded, and `resume` continues with the rest.
 
-        Example:
-            ::
+        Example::
 
-                await jobs.cancel(id)
+            await jobs.cancel(id)
 
         Args:
             id: What `start` returned.
@@ -239,10 +232,9 @@ class UploadJobs(APIRouter):
 
         An upload that is queued or running already is left alone, and its status is returned.
 
-        Example:
-            ::
+        Example::
 
-                await jobs.resume(id)
+            await jobs.resume(id)
 
         Args:
             id: What `start` returned.
@@ -257,10 +249,9 @@ class UploadJobs(APIRouter):
         """
         Delete the record and the checkpoints of an upload that has ended; uploaded items stay uploaded.
 
-        Example:
-            ::
+        Example::
 
-                await jobs.forget(id)
+            await jobs.forget(id)
 
         Args:
             id: What `start` returned.

@@ -69,11 +69,10 @@ def add_error_handlers(app: FastAPI) -> None:
     """
     Answer client errors with ``application/problem+json`` responses (RFC 9457).
 
-    Example:
-        ::
+    Example::
 
-            app = FastAPI(lifespan=lifespan(AsyncSegments))
-            add_error_handlers(app)
+        app = FastAPI(lifespan=lifespan(AsyncSegments))
+        add_error_handlers(app)
 
     =====================================  ===========================
     `RateLimitError`                       503 with ``Retry-After``
@@ -102,11 +101,10 @@ def own_choice() -> Iterator[None]:
     """
     Report errors in this block as 502, not as the caller's mistake.
 
-    Example:
-        ::
+    Example::
 
-            with own_choice():
-                training = await client.datasets.get(settings.training_dataset)  # 502 if missing, not 404
+        with own_choice():
+            training = await client.datasets.get(settings.training_dataset)  # 502 if missing, not 404
     """
     try:
         yield

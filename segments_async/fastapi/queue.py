@@ -36,10 +36,9 @@ class QueueBackend:
     Any number of web processes show, start, cancel and resume the same uploads, and any number of workers run them.
     Start workers with the queue's own command; see `UploadJobs.worker`.
 
-    Example:
-        ::
+    Example::
 
-            jobs = UploadJobs(QueueBackend("redis://localhost"))
+        jobs = UploadJobs(QueueBackend("redis://localhost"))
 
     Args:
         url: The URL of the server. Everyone who can write to it can run the functions of the uploads.

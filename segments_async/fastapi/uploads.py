@@ -89,10 +89,9 @@ class Upload:
         """
         Return the options for a bulk call: its checkpoint and its progress callback.
 
-        Example:
-            ::
+        Example::
 
-                await client.samples.upload_files(dataset, files, **upload.options())
+            await client.samples.upload_files(dataset, files, **upload.options())
 
         Args:
             part: A name for the call, if the function makes several.

@@ -34,14 +34,13 @@ def verified_webhook(
     """
     Create a dependency that verifies a webhook and passes its event to the route.
 
-    Example:
-        ::
+    Example::
 
-            Webhook = Annotated[WebhookEvent, Depends(verified_webhook(os.environ["WEBHOOK_SECRET"]))]
+        Webhook = Annotated[WebhookEvent, Depends(verified_webhook(os.environ["WEBHOOK_SECRET"]))]
 
-            @app.post("/webhooks/segments", status_code=204)
-            async def receive(event: Webhook, client: Segments) -> None:
-                print(event.text)
+        @app.post("/webhooks/segments", status_code=204)
+        async def receive(event: Webhook, client: Segments) -> None:
+            print(event.text)
 
     A webhook that is forged, altered, stale or empty is answered with 400, without running the route. One that is
     genuine but not an event is logged as an error and answered with 200, as it would not be an event next time either.
@@ -134,16 +133,15 @@ class WebhookRouter(APIRouter):
     """
     A router that verifies webhooks and calls the handlers registered for their events.
 
-    Example:
-        ::
+    Example::
 
-            hooks = WebhookRouter(os.environ["WEBHOOK_SECRET"])
+        hooks = WebhookRouter(os.environ["WEBHOOK_SECRET"])
 
-            @hooks.on(LabelUpdated)
-            async def labelled(event: LabelUpdated) -> None:
-                print(event.text)
+        @hooks.on(LabelUpdated)
+        async def labelled(event: LabelUpdated) -> None:
+            print(event.text)
 
-            app.include_router(hooks, prefix="/webhooks/segments")
+        app.include_router(hooks, prefix="/webhooks/segments")
 
     All handlers of an event run, in the order of registration; the response is 204 once each has succeeded. If one
     raises, or returns a response with a status of 400 or more, the response is an error and the service delivers the
@@ -193,14 +191,13 @@ class WebhookRouter(APIRouter):
         """
         Register a handler, sync or async, for events of these classes and their subclasses.
 
-        Example:
-            ::
+        Example::
 
-                @hooks.on(SampleCreated, SampleUpdated)
-                async def changed(event: SampleCreated | SampleUpdated) -> None: ...
+            @hooks.on(SampleCreated, SampleUpdated)
+            async def changed(event: SampleCreated | SampleUpdated) -> None: ...
 
-                @hooks.on(UnknownEvent)
-                def odd(event: UnknownEvent) -> None: ...
+            @hooks.on(UnknownEvent)
+            def odd(event: UnknownEvent) -> None: ...
 
         Args:
             events: Event classes of `segments_async.webhooks`; `WebhookEvent` for all events.

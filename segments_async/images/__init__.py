@@ -1,16 +1,15 @@
 """
 Label bitmaps and images (extra ``images``: numpy and Pillow).
 
-Example:
-    ::
+Example::
 
-        import numpy as np
-        from segments_async.images import decode_bitmap, encode_bitmap, semantic
+    import numpy as np
+    from segments_async.images import decode_bitmap, encode_bitmap, semantic
 
-        array = np.zeros((480, 640), np.uint32)
-        array[100:200, 50:90] = 1  # the pixels of annotation 1
-        png = encode_bitmap(array)
-        categories = semantic(decode_bitmap(png), [{"id": 1, "category_id": 7}])
+    array = np.zeros((480, 640), np.uint32)
+    array[100:200, 50:90] = 1  # the pixels of annotation 1
+    png = encode_bitmap(array)
+    categories = semantic(decode_bitmap(png), [{"id": 1, "category_id": 7}])
 
 A bitmap is an array of ids, height x width: the value of each pixel is the id of an annotation, or 0 where nothing is
 labelled. These functions are synchronous; in async code, call them with ``anyio.to_thread.run_sync``, as

@@ -55,11 +55,10 @@ def semantic(
     """
     Replace each annotation id by the id of its category.
 
-    Example:
-        ::
+    Example::
 
-            label = await client.labels.get(sample.uuid)
-            categories = semantic(array, label.attributes.annotations, unlabeled=255)  # 255: PyTorch's ignore_index
+        label = await client.labels.get(sample.uuid)
+        categories = semantic(array, label.attributes.annotations, unlabeled=255)  # 255: PyTorch's ignore_index
 
     Args:
         array: Height x width: each pixel's annotation id, as `decode_bitmap` returns it.
@@ -131,10 +130,9 @@ def check_annotations(array: npt.ArrayLike, annotations: Annotations) -> None:
     """
     Raise an error if a bitmap and its annotations do not match.
 
-    Example:
-        ::
+    Example::
 
-            check_annotations(array, annotations)
+        check_annotations(array, annotations)
 
     Args:
         array: Height x width: each pixel's annotation id.

@@ -76,11 +76,10 @@ def encode_bitmap(array: npt.ArrayLike) -> bytes:
     """
     Encode an array of ids as the service's PNG.
 
-    Example:
-        ::
+    Example::
 
-            png = encode_bitmap(np.array([[0, 1], [1, 2]]))
-            asset = await client.assets.upload(png, "bitmap.png")
+        png = encode_bitmap(np.array([[0, 1], [1, 2]]))
+        asset = await client.assets.upload(png, "bitmap.png")
 
     Args:
         array: Height x width, integers of any type: each pixel's annotation id, 0 where nothing is labelled.
@@ -100,11 +99,10 @@ def decode_bitmap(content: bytes) -> npt.NDArray[np.uint32]:
     """
     Decode the service's PNG to an array of ids.
 
-    Example:
-        ::
+    Example::
 
-            array = decode_bitmap(Path("bitmap.png").read_bytes())
-            print(np.unique(array))
+        array = decode_bitmap(Path("bitmap.png").read_bytes())
+        print(np.unique(array))
 
     Args:
         content: The PNG. Its alpha channel is ignored, and may be missing.
@@ -136,12 +134,11 @@ def from_masks(masks: Iterable[npt.ArrayLike], ids: Sequence[int] | None = None)
     """
     Combine one mask per object, as models return them, into an array of ids; later masks cover earlier ones.
 
-    Example:
-        ::
+    Example::
 
-            array = from_masks(prediction.masks > 0.5)
-            annotations = [{"id": number, "category_id": c} for number, c in enumerate(prediction.classes, 1)]
-            await client.labels.put_bitmap(sample, "predictions", array, annotations)
+        array = from_masks(prediction.masks > 0.5)
+        annotations = [{"id": number, "category_id": c} for number, c in enumerate(prediction.classes, 1)]
+        await client.labels.put_bitmap(sample, "predictions", array, annotations)
 
     Args:
         masks: Boolean masks of equal shape, height x width each: true where the object is. May be an iterator.

@@ -31,10 +31,9 @@ def colorize(array: npt.ArrayLike, colours: Mapping[int, Sequence[float]] | None
     """
     Render annotation ids, or category ids, as colours.
 
-    Example:
-        ::
+    Example::
 
-            Image.fromarray(colorize(array)).save("objects.png")
+        Image.fromarray(colorize(array)).save("objects.png")
 
     Args:
         array: Height x width: ids as in a bitmap.

@@ -28,11 +28,10 @@ def load_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
     """
     Read an image and apply its EXIF orientation, so that it is upright, as in the label editor.
 
-    Example:
-        ::
+    Example::
 
-            image = load_image("violet.jpg")
-            print(image.width, image.height)
+        image = load_image("violet.jpg")
+        print(image.width, image.height)
 
     Args:
         source: The file's bytes, or its path.
@@ -53,10 +52,9 @@ def image_size(source: bytes | str | os.PathLike[str]) -> tuple[int, int]:
     """
     Read the width and height of an image after its EXIF orientation is applied; the pixels are not decoded.
 
-    Example:
-        ::
+    Example::
 
-            width, height = image_size("violet.jpg")
+        width, height = image_size("violet.jpg")
 
     Args:
         source: The file's bytes, or its path.

@@ -1,13 +1,12 @@
 """
 Read annotations of other tools and convert them to labels (extra ``import``).
 
-Example:
-    ::
+Example::
 
-        with read_annotations("instances.json", images="photos") as annotations:
-            print(annotations.format, [category.name for category in annotations.categories])
-            for image in annotations.labels("vector"):
-                print(image.name, image.attributes, dict(image.left_out))
+    with read_annotations("instances.json", images="photos") as annotations:
+        print(annotations.format, [category.name for category in annotations.categories])
+        for image in annotations.labels("vector"):
+            print(image.name, image.attributes, dict(image.left_out))
 
 ``client.datasets.import_annotations`` does this and sends the labels; ``docs/import.md`` explains the conversions.
 

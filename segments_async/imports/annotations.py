@@ -76,13 +76,12 @@ class Annotations(NeedsWith):
     `read_annotations` opens it. Use it as a context manager, or call `close`, so that temporary files are deleted.
     These methods block; in async code, use ``client.datasets.import_annotations``, or call them in a worker thread.
 
-    Example:
-        ::
+    Example::
 
-            with read_annotations("instances.json") as annotations:
-                print(annotations.format, len(annotations), [category.name for category in annotations.categories])
-                for image in annotations.labels("bboxes"):
-                    print(image.name, image.attributes)
+        with read_annotations("instances.json") as annotations:
+            print(annotations.format, len(annotations), [category.name for category in annotations.categories])
+            for image in annotations.labels("bboxes"):
+                print(image.name, image.attributes)
 
     Attributes:
         path: The file or the folder.
@@ -135,11 +134,10 @@ class Annotations(NeedsWith):
         """
         Iterate over the images, each with its label. Each call starts at the first image.
 
-        Example:
-            ::
+        Example::
 
-                for image in annotations.labels("segmentation-bitmap"):
-                    print(image.name, image.bitmap.shape, image.left_out)
+            for image in annotations.labels("segmentation-bitmap"):
+                print(image.name, image.bitmap.shape, image.left_out)
 
         Args:
             task_type: The task type of the dataset: ``vector``, ``bboxes``, ``segmentation-bitmap`` and so on; by
@@ -236,12 +234,11 @@ def read_annotations(
     """
     Open a file or a folder of annotations.
 
-    Example:
-        ::
+    Example::
 
-            with read_annotations("instances.json", images="photos") as annotations:
-                for image in annotations:
-                    print(image.name, image.file, image.attributes)
+        with read_annotations("instances.json", images="photos") as annotations:
+            for image in annotations:
+                print(image.name, image.file, image.attributes)
 
     Args:
         path: The file or folder.

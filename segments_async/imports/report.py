@@ -21,14 +21,13 @@ class ImportReport:
     """
     What an import did: one outcome for each image and each label, and what was left out.
 
-    Example:
-        ::
+    Example::
 
-            report = await client.datasets.import_annotations("jane/flowers", "instances.json", images="photos")
-            print(report)
-            for problem in report.problems:
-                print(problem)
-            report.raise_if_failed()
+        report = await client.datasets.import_annotations("jane/flowers", "instances.json", images="photos")
+        print(report)
+        for problem in report.problems:
+            print(problem)
+        report.raise_if_failed()
     """
 
     dataset: Dataset

@@ -31,11 +31,10 @@ class RedisLimiter:
     that ask for them. If Redis cannot be used, a client continues with its own limiter and logs a warning. It works
     on asyncio only.
 
-    Example:
-        ::
+    Example::
 
-            async with AsyncSegments(limiter=RedisLimiter("redis://localhost", rate=100)) as client:
-                await client.labels.put_many(labels)
+        async with AsyncSegments(limiter=RedisLimiter("redis://localhost", rate=100)) as client:
+            await client.labels.put_many(labels)
 
     Args:
         url: The URL of the server. Each event loop has a client of its own.

@@ -1,13 +1,12 @@
 """
 Point clouds (extra ``pointcloud``: numpy, laspy, lazrs, plyfile and python-neo-lzf).
 
-Example:
-    ::
+Example::
 
-        from segments_async.pointclouds import las_to_pcd
+    from segments_async.pointclouds import las_to_pcd
 
-        written = las_to_pcd("scan.laz", origin="auto")
-        asset = await client.assets.upload(written.path)
+    written = las_to_pcd("scan.laz", origin="auto")
+    asset = await client.assets.upload(written.path)
 
 See ``docs/pointclouds.md``. Functions that are not ``async`` block; in async code, call them with
 ``anyio.to_thread.run_sync``.

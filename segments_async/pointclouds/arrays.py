@@ -68,10 +68,9 @@ def array_to_pcd(
     """
     Write arrays as a PCD file of 32-bit floats, which the service reads.
 
-    Example:
-        ::
+    Example::
 
-            written = array_to_pcd(points[:, :3], "scan.pcd", intensity=points[:, 3])
+        written = array_to_pcd(points[:, :3], "scan.pcd", intensity=points[:, 3])
 
     Args:
         positions: N x 3: x, y and z of each point. NaN and infinite ones are written as they are, so that the order of

@@ -97,11 +97,10 @@ async def find_camera_rotation(
     """
     Find the rotation that is missing from the extrinsics of cameras, by showing a clone of the dataset with each.
 
-    Example:
-        ::
+    Example::
 
-            found = await find_camera_rotation(client, "jane/drives")
-            camera.extrinsics.rotation = found.apply(camera.extrinsics.rotation)
+        found = await find_camera_rotation(client, "jane/drives")
+        camera.extrinsics.rotation = found.apply(camera.extrinsics.rotation)
 
     The clone has the name of the dataset plus ``-find-camera-rotation``. It is deleted at the end, also after an error
     or a cancellation.

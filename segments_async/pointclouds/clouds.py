@@ -27,11 +27,10 @@ class PointCloud:
     """
     The points of a file, in its order.
 
-    Example:
-        ::
+    Example::
 
-            cloud = read_pointcloud("scan.pcd")
-            print(len(cloud), cloud.positions.max(axis=0))
+        cloud = read_pointcloud("scan.pcd")
+        print(len(cloud), cloud.positions.max(axis=0))
     """
 
     positions: npt.NDArray[Any] = field(repr=False)

@@ -35,11 +35,10 @@ def cuboid_to_segmentation(
     """
     Find the cuboid that each point is in.
 
-    Example:
-        ::
+    Example::
 
-            label = await client.labels.get(sample)
-            ids = cuboid_to_segmentation(cloud.positions, label.attributes, sample.attributes.ego_pose)
+        label = await client.labels.get(sample)
+        ids = cuboid_to_segmentation(cloud.positions, label.attributes, sample.attributes.ego_pose)
 
     Args:
         pointcloud: N x 3: the positions, in ego coordinates, as in the file; N may be 0.

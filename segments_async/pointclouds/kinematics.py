@@ -40,11 +40,10 @@ def add_kinematics_to_label(
     """
     Compute velocities and accelerations of cuboids from their positions in the frames before.
 
-    Example:
-        ::
+    Example::
 
-            label = add_kinematics_to_label(await client.labels.get(sample), sample)
-            await client.labels.put(sample, "ground-truth", label.attributes)
+        label = add_kinematics_to_label(await client.labels.get(sample), sample)
+        await client.labels.put(sample, "ground-truth", label.attributes)
 
     An object has a velocity from its second frame on, and an acceleration from its third. Values that are already there
     stay in the frames before. The results equal those of the official SDK, except for objects that are not in all

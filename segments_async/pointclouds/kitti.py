@@ -49,11 +49,10 @@ def kitti_scenes(folder: str | os.PathLike[str], *, cameras: Sequence[str] = CAM
     ``calib/0000.txt`` and ``oxts/0000.txt``); and the object benchmark (``velodyne/000000.bin``, ``image_2`` and
     ``calib``), whose frames are single, so that each is a scene of one frame.
 
-    Example:
-        ::
+    Example::
 
-            scenes = kitti_scenes("dataset", cameras=["image_2"])
-            report = await client.samples.upload_files("jane/drives", (scene.upload() for scene in scenes))
+        scenes = kitti_scenes("dataset", cameras=["image_2"])
+        report = await client.samples.upload_files("jane/drives", (scene.upload() for scene in scenes))
 
     Args:
         folder: The folder of a day, or the one that contains ``sequences``, ``velodyne`` or ``training``.

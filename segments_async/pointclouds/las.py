@@ -51,11 +51,10 @@ def las_to_pcd(
 
     Positions are scaled and offset as the header says, as 64-bit floats. Georeferenced ones mostly need an *origin*.
 
-    Example:
-        ::
+    Example::
 
-            written = las_to_pcd("scan.laz", origin="auto")
-            print(written.path, written.origin)  # scan.pcd (500000.0, 4649700.0, 0.0)
+        written = las_to_pcd("scan.laz", origin="auto")
+        print(written.path, written.origin)  # scan.pcd (500000.0, 4649700.0, 0.0)
 
     Args:
         source: The path of the LAS or LAZ file.

@@ -21,11 +21,10 @@ async def load_pointcloud_from_url(
     """
     Download a point cloud, and read it in a worker thread.
 
-    Example:
-        ::
+    Example::
 
-            sample = await client.samples.get(uuid, include_signed_urls=True)
-            cloud = await load_pointcloud_from_url(client, sample.attributes.pcd)
+        sample = await client.samples.get(uuid, include_signed_urls=True)
+        cloud = await load_pointcloud_from_url(client, sample.attributes.pcd)
 
     Args:
         client: The client, whose connections are used; the host never receives the API key.

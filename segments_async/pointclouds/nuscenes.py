@@ -45,11 +45,10 @@ def nuscenes_scenes(
 
     The tables are read row by row; only rows of key frames of the chosen sensors stay in memory.
 
-    Example:
-        ::
+    Example::
 
-            drives = nuscenes_scenes("/data/nuscenes", "v1.0-mini", scenes=["scene-0061"])
-            report = await client.samples.upload_files("jane/drives", (drive.upload() for drive in drives))
+        drives = nuscenes_scenes("/data/nuscenes", "v1.0-mini", scenes=["scene-0061"])
+        report = await client.samples.upload_files("jane/drives", (drive.upload() for drive in drives))
 
     Args:
         folder: The folder that contains ``samples`` and the folder of the tables.

@@ -43,10 +43,9 @@ def ply_to_pcd(
 
     Binary vertices without lists are read in chunks; others are read into memory.
 
-    Example:
-        ::
+    Example::
 
-            written = ply_to_pcd("scan.ply")  # writes scan.pcd
+        written = ply_to_pcd("scan.ply")  # writes scan.pcd
 
     Args:
         source: The path of the PLY file.

@@ -26,11 +26,10 @@ def read_pointcloud(source: Source, type: str | None = None) -> PointCloud:
     """
     Read a point cloud: PCD (ASCII, binary or compressed), PLY, LAS, LAZ, or the binary formats of KITTI and nuScenes.
 
-    Example:
-        ::
+    Example::
 
-            cloud = read_pointcloud("scan.pcd")
-            kitti = read_pointcloud("000000.bin", "kitti")
+        cloud = read_pointcloud("scan.pcd")
+        kitti = read_pointcloud("000000.bin", "kitti")
 
     Args:
         source: The path of the file, or its bytes.

@@ -33,10 +33,9 @@ def sample_pcd(
     """
     Keep evenly spaced points of a PCD file, with all their fields.
 
-    Example:
-        ::
+    Example::
 
-            sampled = sample_pcd("scan.pcd", 100_000)  # writes scan_sampled.pcd
+        sampled = sample_pcd("scan.pcd", 100_000)  # writes scan_sampled.pcd
 
     Args:
         source: The path of the PCD file. ASCII and binary ones are read in chunks, compressed ones into memory.

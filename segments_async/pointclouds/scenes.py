@@ -89,11 +89,10 @@ class Scene:
     """
     A recorded drive, which becomes one sample: a sequence of point clouds.
 
-    Example:
-        ::
+    Example::
 
-            scenes = kitti_scenes("2011_09_26")
-            report = await client.samples.upload_files("jane/drives", (scene.upload() for scene in scenes))
+        scenes = kitti_scenes("2011_09_26")
+        report = await client.samples.upload_files("jane/drives", (scene.upload() for scene in scenes))
     """
 
     name: str
@@ -112,10 +111,9 @@ class Scene:
         """
         Return an item for ``samples.upload_files``, which uploads the files and creates the sample.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.samples.upload_files("jane/drives", [scene.upload()], checkpoint="drives.db")
+            report = await client.samples.upload_files("jane/drives", [scene.upload()], checkpoint="drives.db")
 
         Raises:
             InputError: A file of the scene is missing.
@@ -129,12 +127,11 @@ class Scene:
         """
         Return an item for ``samples.create_many``, whose files are in a bucket already.
 
-        Example:
-            ::
+        Example::
 
-                root = Path("/data/nuscenes")
-                items = [scene.sample(lambda path: f"s3://drives/{path.relative_to(root)}") for scene in scenes]
-                report = await client.samples.create_many("jane/drives", items)
+            root = Path("/data/nuscenes")
+            items = [scene.sample(lambda path: f"s3://drives/{path.relative_to(root)}") for scene in scenes]
+            report = await client.samples.create_many("jane/drives", items)
 
         Args:
             url_of: Returns the address of a file.
@@ -145,10 +142,9 @@ class Scene:
         """
         Divide a long scene into several, as sequences of thousands of frames are hard to label.
 
-        Example:
-            ::
+        Example::
 
-                parts = [part for scene in scenes for part in scene.split(100)]
+            parts = [part for scene in scenes for part in scene.split(100)]
 
         Args:
             frames: The greatest number of frames of a part.

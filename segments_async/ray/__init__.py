@@ -1,16 +1,15 @@
 """
 Samples and labels on a cluster, with Ray Data (extra ``ray``).
 
-Example:
-    ::
+Example::
 
-        from segments_async.ray import ClientOptions, RayLimiter, read_samples, write_labels
+    from segments_async.ray import ClientOptions, RayLimiter, read_samples, write_labels
 
-        options = ClientOptions(limiter=RayLimiter("segments"))
-        samples = read_samples("jane/flowers", options=options)
-        predictions = samples.map_batches(predict, batch_format="pyarrow")
-        report = write_labels(predictions, labelset="predictions", options=options)
-        print(report)
+    options = ClientOptions(limiter=RayLimiter("segments"))
+    samples = read_samples("jane/flowers", options=options)
+    predictions = samples.map_batches(predict, batch_format="pyarrow")
+    report = write_labels(predictions, labelset="predictions", options=options)
+    print(report)
 
 Every worker has the API key in its own environment. The columns are those of `segments_async.tables`.
 ``docs/scale.md`` is the guide.

@@ -45,10 +45,9 @@ class RayLimiter:
     in a named actor, which the first call creates, and which needs no CPU of the cluster. It outlives jobs, so that
     several jobs share it. It works on asyncio only.
 
-    Example:
-        ::
+    Example::
 
-            options = ClientOptions(limiter=RayLimiter("segments", rate=100))
+        options = ClientOptions(limiter=RayLimiter("segments", rate=100))
 
     Args:
         name: The name of the actor, in the namespace ``segments_async``.

@@ -21,10 +21,9 @@ class ClientOptions:
     """
     The arguments of the clients that workers create. It can be pickled, and does not contain the API key.
 
-    Example:
-        ::
+    Example::
 
-            options = ClientOptions(max_connections=16, limiter=RayLimiter("segments", rate=100))
+        options = ClientOptions(max_connections=16, limiter=RayLimiter("segments", rate=100))
 
     Raises:
         InputError: An argument is invalid.

@@ -47,11 +47,10 @@ def read_samples(
 
     Samples come in the order of their creation, so that samples which are created in the meantime shift nothing.
 
-    Example:
-        ::
+    Example::
 
-            samples = read_samples("jane/flowers", labelset="ground-truth")
-            print(samples.filter(lambda row: row["label_status"] == "LABELED").count())
+        samples = read_samples("jane/flowers", labelset="ground-truth")
+        print(samples.filter(lambda row: row["label_status"] == "LABELED").count())
 
     Args:
         dataset: ``"owner/name"``, or a `segments_async.models.Dataset`.
@@ -107,11 +106,10 @@ def read_release(
     """
     Read the labels, or the samples, of a release; each task decodes its share of them.
 
-    Example:
-        ::
+    Example::
 
-            labels = read_release(("jane/flowers", "v1"))
-            print(labels.groupby("category").count().to_pandas())
+        labels = read_release(("jane/flowers", "v1"))
+        print(labels.groupby("category").count().to_pandas())
 
     Args:
         source: The path of a release file that every node has, a `Release`, or ``(dataset, name)``. What is not on

@@ -95,13 +95,12 @@ class DistributedReport(BulkReport[Any]):
     """
     The report of `write_samples` and `write_labels`: a `BulkReport` that is merged from those of all blocks.
 
-    Example:
-        ::
+    Example::
 
-            report = write_labels(predictions, labelset="predictions")
-            print(report)
-            if report.retry_rows is not None:
-                report = write_labels(report.retry_rows, labelset="predictions")
+        report = write_labels(predictions, labelset="predictions")
+        print(report)
+        if report.retry_rows is not None:
+            report = write_labels(report.retry_rows, labelset="predictions")
 
     `failures` and `results` have what did not succeed, 10,000 outcomes at most; `Outcome.index` is a position in a
     block. `exhausted` says whether all rows are counted; after a stop, those of blocks that had not reported are not.

@@ -55,11 +55,10 @@ def write_samples(
     """
     Create a sample for each row.
 
-    Example:
-        ::
+    Example::
 
-            report = write_samples(ray.data.read_parquet("s3://flowers/samples"), "jane/flowers")
-            print(report)  # 1,000,000 items: 1,000,000 created
+        report = write_samples(ray.data.read_parquet("s3://flowers/samples"), "jane/flowers")
+        print(report)  # 1,000,000 items: 1,000,000 created
 
     Rows that Ray processes twice, because a worker was lost, have their effect once, and are ``created``. A name that
     is in two blocks is not noticed: both items are ``created``, and are one sample.
@@ -101,11 +100,10 @@ def create_samples(
     """
     Create samples as `write_samples` does, as a step of a lazy Dataset.
 
-    Example:
-        ::
+    Example::
 
-            outcomes = create_samples(ray.data.read_parquet("s3://flowers/samples"), "jane/flowers")
-            outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
+        outcomes = create_samples(ray.data.read_parquet("s3://flowers/samples"), "jane/flowers")
+        outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
 
     Samples are created whenever the Dataset is executed, as in `put_labels`.
 
@@ -151,11 +149,10 @@ def write_labels(
     """
     Put the labels that the rows of annotations describe.
 
-    Example:
-        ::
+    Example::
 
-            report = write_labels(predictions, labelset="predictions", categories=dataset)
-            report.raise_if_failed()
+        report = write_labels(predictions, labelset="predictions", categories=dataset)
+        report.raise_if_failed()
 
     Rows that Ray processes twice, because a worker was lost, put the same label again.
 
@@ -212,11 +209,10 @@ def put_labels(
     """
     Put labels as `write_labels` does, as a step of a lazy Dataset.
 
-    Example:
-        ::
+    Example::
 
-            outcomes = put_labels(predictions, labelset="predictions")
-            outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
+        outcomes = put_labels(predictions, labelset="predictions")
+        outcomes.filter(lambda row: not row["succeeded"]).write_parquet("failures")
 
     Labels are put whenever the Dataset is executed, also by ``schema()`` and ``count()``. To use it twice, keep it with
     ``materialize()``. Ray's limit of half an hour without a finished block is lifted in the ``context`` that *rows* and

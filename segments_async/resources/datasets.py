@@ -71,12 +71,11 @@ class Datasets(Resource):
         """
         List the datasets of a user or an organisation that the key has access to.
 
-        Example:
-            ::
+        Example::
 
-                mine = await client.datasets.list()
-                async for dataset in client.datasets.list("jane"):
-                    print(dataset.identifier)
+            mine = await client.datasets.list()
+            async for dataset in client.datasets.list("jane"):
+                print(dataset.identifier)
 
         Args:
             owner: A username or an organisation; None lists the datasets of the key's user.
@@ -106,10 +105,9 @@ class Datasets(Resource):
         """
         Get a dataset with its task attributes and labelsets.
 
-        Example:
-            ::
+        Example::
 
-                flowers = await client.datasets.get("jane/flowers")
+            flowers = await client.datasets.get("jane/flowers")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -130,14 +128,13 @@ class Datasets(Resource):
         """
         Create a dataset.
 
-        Example:
-            ::
+        Example::
 
-                flowers = await client.datasets.create(
-                    "flowers",
-                    task_type="vector",
-                    task_attributes={"format_version": "0.1", "categories": [{"name": "rose", "id": 1}]},
-                )
+            flowers = await client.datasets.create(
+                "flowers",
+                task_type="vector",
+                task_attributes={"format_version": "0.1", "categories": [{"name": "rose", "id": 1}]},
+            )
 
         Args:
             name: Unique among the datasets of its owner.
@@ -185,10 +182,9 @@ class Datasets(Resource):
         """
         Change settings of a dataset; settings not named keep their value.
 
-        Example:
-            ::
+        Example::
 
-                await client.datasets.update("jane/flowers", public=False, description="Roses, mostly.")
+            await client.datasets.update("jane/flowers", public=False, description="Roses, mostly.")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -220,10 +216,9 @@ class Datasets(Resource):
         """
         Delete a dataset with all its samples, labels and releases.
 
-        Example:
-            ::
+        Example::
 
-                await client.datasets.delete("jane/flowers")
+            await client.datasets.delete("jane/flowers")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -248,10 +243,9 @@ class Datasets(Resource):
 
         The request is never sent twice, not even after a lost answer, as cloning may take the service a long time.
 
-        Example:
-            ::
+        Example::
 
-                boxes = await client.datasets.clone("jane/flowers", name="flower-boxes", task_type="bboxes")
+            boxes = await client.datasets.clone("jane/flowers", name="flower-boxes", task_type="bboxes")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -301,14 +295,13 @@ class Datasets(Resource):
         exists is replaced. Everything is read piece by piece, so memory does not depend on the number of images, except
         for the outcomes in the report; see ``keep="failures"``. ``docs/import.md`` explains the conversions.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.datasets.import_annotations(
-                    "jane/flowers", "instances.json", images="photos", create=True, checkpoint="import.db"
-                )
-                print(report)
-                report.raise_if_failed()
+            report = await client.datasets.import_annotations(
+                "jane/flowers", "instances.json", images="photos", create=True, checkpoint="import.db"
+            )
+            print(report)
+            report.raise_if_failed()
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`. Categories are matched by name.
@@ -355,10 +348,9 @@ class Datasets(Resource):
         """
         Get a collaborator with their role.
 
-        Example:
-            ::
+        Example::
 
-                collaborator = await client.datasets.get_collaborator("jane/flowers", "joe")
+            collaborator = await client.datasets.get_collaborator("jane/flowers", "joe")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -373,10 +365,9 @@ class Datasets(Resource):
         """
         Add a user to a dataset as a collaborator.
 
-        Example:
-            ::
+        Example::
 
-                await client.datasets.add_collaborator("jane/flowers", "joe", "reviewer")
+            await client.datasets.add_collaborator("jane/flowers", "joe", "reviewer")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -410,10 +401,9 @@ class Datasets(Resource):
         """
         Change the role of a collaborator.
 
-        Example:
-            ::
+        Example::
 
-                await client.datasets.update_collaborator("jane/flowers", "joe", Role.REVIEWER)
+            await client.datasets.update_collaborator("jane/flowers", "joe", Role.REVIEWER)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -434,10 +424,9 @@ class Datasets(Resource):
         """
         Remove a collaborator from a dataset; their work is kept.
 
-        Example:
-            ::
+        Example::
 
-                await client.datasets.remove_collaborator("jane/flowers", "joe")
+            await client.datasets.remove_collaborator("jane/flowers", "joe")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.

@@ -28,12 +28,11 @@ class Issues(Resource):
         """
         List the issues of a dataset, each with its comments.
 
-        Example:
-            ::
+        Example::
 
-                async for issue in client.issues.list("jane/flowers"):
-                    if issue.status == IssueStatus.OPEN:
-                        print(issue.sample_name, issue.description, issue.anchor)
+            async for issue in client.issues.list("jane/flowers"):
+                if issue.status == IssueStatus.OPEN:
+                    print(issue.sample_name, issue.description, issue.anchor)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -58,11 +57,10 @@ class Issues(Resource):
 
         An issue has no name to look it up by, so the request is never sent twice, not even after a lost answer.
 
-        Example:
-            ::
+        Example::
 
-                where = IssueLocationAnchor(location=IssueLocation2D(x=120, y=34.5), frame=3)
-                await client.issues.create(sample.uuid, "The box is too large.", anchor=where)
+            where = IssueLocationAnchor(location=IssueLocation2D(x=120, y=34.5), frame=3)
+            await client.issues.create(sample.uuid, "The box is too large.", anchor=where)
 
         Args:
             sample_uuid: The sample, or its uuid.
@@ -85,10 +83,9 @@ class Issues(Resource):
         """
         Change an issue; fields not named keep their value.
 
-        Example:
-            ::
+        Example::
 
-                await client.issues.update(issue.uuid, status=IssueStatus.CLOSED)
+            await client.issues.update(issue.uuid, status=IssueStatus.CLOSED)
 
         Args:
             uuid: The issue.
@@ -111,10 +108,9 @@ class Issues(Resource):
         """
         Delete an issue with its comments.
 
-        Example:
-            ::
+        Example::
 
-                await client.issues.delete(issue.uuid)
+            await client.issues.delete(issue.uuid)
 
         Args:
             uuid: The issue.

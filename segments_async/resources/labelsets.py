@@ -24,11 +24,10 @@ class Labelsets(Resource):
         """
         List the labelsets of a dataset.
 
-        Example:
-            ::
+        Example::
 
-                for labelset in await client.labelsets.list("jane/flowers"):
-                    print(labelset.name, labelset.description)
+            for labelset in await client.labelsets.list("jane/flowers"):
+                print(labelset.name, labelset.description)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -43,10 +42,9 @@ class Labelsets(Resource):
         """
         Get a labelset.
 
-        Example:
-            ::
+        Example::
 
-                labelset = await client.labelsets.get("jane/flowers", "ground-truth")
+            labelset = await client.labelsets.get("jane/flowers", "ground-truth")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -63,10 +61,9 @@ class Labelsets(Resource):
         """
         Create a labelset, such as for the predictions of a model.
 
-        Example:
-            ::
+        Example::
 
-                await client.labelsets.create("jane/flowers", "model-v2", description="Trained on v1.", exist_ok=True)
+            await client.labelsets.create("jane/flowers", "model-v2", description="Trained on v1.", exist_ok=True)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -97,10 +94,9 @@ class Labelsets(Resource):
         """
         Delete a labelset with its labels.
 
-        Example:
-            ::
+        Example::
 
-                await client.labelsets.delete("jane/flowers", "model-v1")
+            await client.labelsets.delete("jane/flowers", "model-v1")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.

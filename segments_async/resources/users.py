@@ -16,11 +16,10 @@ class Users(Resource):
         """
         Get the user that the API key belongs to.
 
-        Example:
-            ::
+        Example::
 
-                me = await client.users.me()
-                print(me.username, [organization.username for organization in me.organizations or []])
+            me = await client.users.me()
+            print(me.username, [organization.username for organization in me.organizations or []])
 
         Returns:
             The user, with plan and organisations.
@@ -34,11 +33,10 @@ class Users(Resource):
         """
         Get a user or an organisation.
 
-        Example:
-            ::
+        Example::
 
-                acme = await client.users.get("acme")
-                print(acme.is_organization, [member.username for member in acme.members or []])
+            acme = await client.users.get("acme")
+            print(acme.is_organization, [member.username for member in acme.members or []])
 
         Args:
             username: The name in paths and in ``"owner/name"``.

@@ -39,13 +39,12 @@ class Workunits(Resource):
         """
         List the work units of a dataset, the newest first.
 
-        Example:
-            ::
+        Example::
 
-                yesterday = datetime.now(UTC) - timedelta(days=1)
-                spent = Counter()
-                async for unit in client.workunits.list("jane/flowers", start=yesterday):
-                    spent[unit.created_by] += unit.time / 60_000  # milliseconds to minutes
+            yesterday = datetime.now(UTC) - timedelta(days=1)
+            spent = Counter()
+            async for unit in client.workunits.list("jane/flowers", start=yesterday):
+                spent[unit.created_by] += unit.time / 60_000  # milliseconds to minutes
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.

@@ -103,10 +103,9 @@ class Contents:
         """
         Store a file in a private bucket, so that the signed URLs of samples with this address can be read.
 
-        Example:
-            ::
+        Example::
 
-                sandbox.add_file("s3://flowers/rose.png", image, "image/png")
+            sandbox.add_file("s3://flowers/rose.png", image, "image/png")
 
         Args:
             url: The address, as in a sample: ``s3://bucket/key`` or ``gs://bucket/key``.
@@ -141,10 +140,9 @@ class Contents:
         """
         Add a release of any size, whose file is generated while it is downloaded and is never in memory.
 
-        Example:
-            ::
+        Example::
 
-                sandbox.add_release("sandbox/flowers", "v1", samples=200_000)  # about 600 MB
+            sandbox.add_release("sandbox/flowers", "v1", samples=200_000)  # about 600 MB
 
         Args:
             dataset: An existing dataset, as ``"owner/name"``.

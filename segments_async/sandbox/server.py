@@ -337,10 +337,9 @@ class Sandbox(Adjustments, Contents, FaultCalls, WebhookCalls):
 
         With ``Sandbox(listen=False)``, no sockets are opened.
 
-        Example:
-            ::
+        Example::
 
-                client = AsyncSegments(sandbox.api_key, base_url=sandbox.url, transport=sandbox.transport())
+            client = AsyncSegments(sandbox.api_key, base_url=sandbox.url, transport=sandbox.transport())
         """
         apps = {urlsplit(self.url): self._apps["api"], urlsplit(self.storage_url): self._apps["storage"]}
         assert self._loop is not None  # `url` raises if not started
@@ -359,10 +358,9 @@ class Sandbox(Adjustments, Contents, FaultCalls, WebhookCalls):
         Such as unknown keys and parameters, categories that do not exist, a path without its slash, a write without a
         body, or the same read again and again. See ``docs/testing.md``.
 
-        Example:
-            ::
+        Example::
 
-                assert sandbox.strict == ()
+            assert sandbox.strict == ()
         """
         return tuple(self._reviewer.remarks)
 

@@ -10,11 +10,10 @@ class Variants:
     """
     Forms of the service that its documentation leaves open; by default, each has the form that is more likely.
 
-    Example:
-        ::
+    Example::
 
-            sandbox.variants.wrong_key_status = 403
-            sandbox.variants.keeps_valid_samples = True
+        sandbox.variants.wrong_key_status = 403
+        sandbox.variants.keeps_valid_samples = True
 
     Source: ``docs/service.md``, "Open questions".
     """

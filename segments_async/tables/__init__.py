@@ -1,17 +1,16 @@
 """
 Samples, labels and predictions as tables (extra ``arrow``: pyarrow).
 
-Example:
-    ::
+Example::
 
-        from segments_async.tables import items_from_table, labels_table
+    from segments_async.tables import items_from_table, labels_table
 
-        samples = client.samples.list("jane/flowers", labelset="ground-truth", include_full_label=True)
-        table = await labels_table(samples, labelset="ground-truth")
-        frame = table.to_pandas()  # or polars.from_arrow(table)
+    samples = client.samples.list("jane/flowers", labelset="ground-truth", include_full_label=True)
+    table = await labels_table(samples, labelset="ground-truth")
+    frame = table.to_pandas()  # or polars.from_arrow(table)
 
-        items = items_from_table(predictions)  # a table of pyarrow, pandas or polars
-        await client.labels.put_many(items, labelset="predictions")
+    items = items_from_table(predictions)  # a table of pyarrow, pandas or polars
+    await client.labels.put_many(items, labelset="predictions")
 
 ``docs/tables.md`` explains the columns.
 """

@@ -39,11 +39,10 @@ def samples_table(samples: Any, *, labelset: str = GROUND_TRUTH) -> Any:
     """
     Make an Arrow table with a row for each sample; `SAMPLE_COLUMNS` are its columns.
 
-    Example:
-        ::
+    Example::
 
-            table = await samples_table(client.samples.list("jane/flowers", labelset="ground-truth"))
-            frame = table.to_pandas()
+        table = await samples_table(client.samples.list("jane/flowers", labelset="ground-truth"))
+        frame = table.to_pandas()
 
     Args:
         samples: `Sample` or `ReleaseSample` objects, `SampleCreate`, the same as mappings, or outcomes of a bulk call:
@@ -76,13 +75,12 @@ def labels_table(labels: Any, *, labelset: str | None = None, categories: Catego
 
     A label without annotations has one row, in which `annotation_index` is null. A sample without a label has none.
 
-    Example:
-        ::
+    Example::
 
-            dataset = await client.datasets.get("jane/flowers")
-            samples = client.samples.list(dataset, labelset="ground-truth", include_full_label=True)
-            table = await labels_table(samples, labelset="ground-truth", categories=dataset)
-            print(table.group_by("category").aggregate([("id", "count")]))
+        dataset = await client.datasets.get("jane/flowers")
+        samples = client.samples.list(dataset, labelset="ground-truth", include_full_label=True)
+        table = await labels_table(samples, labelset="ground-truth", categories=dataset)
+        print(table.group_by("category").aggregate([("id", "count")]))
 
     Args:
         labels: `Label` or `LabelPut` objects, samples with their labels, the same as mappings, or outcomes of a bulk
@@ -116,12 +114,11 @@ def sample_batches(samples: Any, *, labelset: str = GROUND_TRUTH, rows: int = BA
     """
     Make the rows of `samples_table` batch by batch, so that only one batch is in memory.
 
-    Example:
-        ::
+    Example::
 
-            with pq.ParquetWriter("samples.parquet", SAMPLE_SCHEMA) as writer:
-                async for batch in sample_batches(client.samples.list("jane/flowers")):
-                    writer.write_batch(batch)
+        with pq.ParquetWriter("samples.parquet", SAMPLE_SCHEMA) as writer:
+            async for batch in sample_batches(client.samples.list("jane/flowers")):
+                writer.write_batch(batch)
 
     Args:
         samples: As in `samples_table`.
@@ -163,13 +160,12 @@ def label_batches(
     """
     Make the rows of `labels_table` batch by batch, so that only one batch is in memory.
 
-    Example:
-        ::
+    Example::
 
-            async with open_release("flowers-v1.json") as release:
-                with pq.ParquetWriter("labels.parquet", LABEL_SCHEMA) as writer:
-                    async for batch in label_batches(release, labelset="ground-truth"):
-                        writer.write_batch(batch)
+        async with open_release("flowers-v1.json") as release:
+            with pq.ParquetWriter("labels.parquet", LABEL_SCHEMA) as writer:
+                async for batch in label_batches(release, labelset="ground-truth"):
+                    writer.write_batch(batch)
 
     Args:
         labels: As in `labels_table`.

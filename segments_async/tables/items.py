@@ -85,21 +85,20 @@ def items_from_table(
 
     Rows of the same sample and labelset become one label. ``docs/tables.md`` explains the columns.
 
-    Example:
-        ::
+    Example::
 
-            predictions = pandas.DataFrame({
-                "file": ["a.jpg", "a.jpg"], "class": ["rose", "tulip"],
-                "xmin": [10, 60], "ymin": [10, 15], "xmax": [50, 90], "ymax": [40, 95],
-            })
-            items = items_from_table(
-                predictions,
-                columns={"sample_name": "file", "category": "class",
-                         "x_min": "xmin", "y_min": "ymin", "x_max": "xmax", "y_max": "ymax"},
-                uuids=await client.samples.uuids(dataset),
-                categories=dataset,
-            )
-            await client.labels.put_many(items, labelset="predictions")
+        predictions = pandas.DataFrame({
+            "file": ["a.jpg", "a.jpg"], "class": ["rose", "tulip"],
+            "xmin": [10, 60], "ymin": [10, 15], "xmax": [50, 90], "ymax": [40, 95],
+        })
+        items = items_from_table(
+            predictions,
+            columns={"sample_name": "file", "category": "class",
+                     "x_min": "xmin", "y_min": "ymin", "x_max": "xmax", "y_max": "ymax"},
+            uuids=await client.samples.uuids(dataset),
+            categories=dataset,
+        )
+        await client.labels.put_many(items, labelset="predictions")
 
     Args:
         table: A table of pyarrow, pandas or polars, any object with an Arrow stream (``__arrow_c_stream__``), arrays by

@@ -1,21 +1,20 @@
 """
 Releases as datasets for training: PyTorch (extra ``torch``), Hugging Face (extra ``huggingface``), or a plain loop.
 
-Example:
-    ::
+Example::
 
-        from torch.utils.data import DataLoader
-        from segments_async.training import image_tensor, mask_tensor, to_torch
+    from torch.utils.data import DataLoader
+    from segments_async.training import image_tensor, mask_tensor, to_torch
 
-        def load(item):
-            return image_tensor(item.image), mask_tensor(item)
+    def load(item):
+        return image_tensor(item.image), mask_tensor(item)
 
-        if __name__ == "__main__":
-            dataset = to_torch("flowers-v1.json", transform=load, cache="images", shuffle_buffer=1000)
-            for epoch in range(10):
-                dataset.set_epoch(epoch)
-                for images, masks in DataLoader(dataset, batch_size=8, num_workers=4):
-                    ...
+    if __name__ == "__main__":
+        dataset = to_torch("flowers-v1.json", transform=load, cache="images", shuffle_buffer=1000)
+        for epoch in range(10):
+            dataset.set_epoch(epoch)
+            for images, masks in DataLoader(dataset, batch_size=8, num_workers=4):
+                ...
 
 These functions are synchronous, as training loops are. Each reader runs a client in a thread of its own, which is
 closed when the loop ends or is left, and at the latest when the process exits. ``docs/training.md`` is the guide.

@@ -68,12 +68,11 @@ def to_huggingface(
     """
     Make a dataset of Hugging Face ``datasets`` of a release, with an image a row (extra ``huggingface``).
 
-    Example:
-        ::
+    Example::
 
-            dataset = to_huggingface("flowers-v1.json", label_status="REVIEWED")
-            print(dataset.features["objects"], dataset[0]["image"].size)
-            dataset.push_to_hub("jane/flowers")
+        dataset = to_huggingface("flowers-v1.json", label_status="REVIEWED")
+        print(dataset.features["objects"], dataset[0]["image"].size)
+        dataset.push_to_hub("jane/flowers")
 
     The columns:
 

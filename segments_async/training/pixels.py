@@ -29,11 +29,10 @@ def rgb(image: Image.Image | None, dtype: npt.DTypeLike = np.uint8) -> npt.NDArr
     """
     Convert an image of any mode to red, green and blue.
 
-    Example:
-        ::
+    Example::
 
-            array = rgb(item.image)
-            deep = rgb(item.image, np.float32)  # all 16 bits of a 16-bit image
+        array = rgb(item.image)
+        deep = rgb(item.image, np.float32)  # all 16 bits of a 16-bit image
 
     Args:
         image: An image from Pillow. Grey images of 16 bits are scaled, not clipped.
@@ -77,10 +76,9 @@ def category_mask(item: ReleaseItem, *, unlabeled: int = UNLABELED, id_increment
     """
     Return the category of each pixel; an item without a label, attributes or bitmap is unlabelled as a whole.
 
-    Example:
-        ::
+    Example::
 
-            mask = category_mask(item, unlabeled=255)
+        mask = category_mask(item, unlabeled=255)
 
     Args:
         item: An item of a segmentation dataset.
@@ -125,10 +123,9 @@ def boxes(item: ReleaseItem) -> Boxes:
     """
     Return the boxes around an item's objects: drawn boxes, the bounds of other shapes, or those of bitmap objects.
 
-    Example:
-        ::
+    Example::
 
-            corners, categories, ids = boxes(item)
+        corners, categories, ids = boxes(item)
 
     Args:
         item: An item of a dataset of images.

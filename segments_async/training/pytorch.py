@@ -68,16 +68,15 @@ def to_torch(
     """
     Make an iterable dataset of a release: each image once per epoch, over all workers and ranks (extra ``torch``).
 
-    Example:
-        ::
+    Example::
 
-            def load(item):
-                return image_tensor(item.image), mask_tensor(item)
+        def load(item):
+            return image_tensor(item.image), mask_tensor(item)
 
-            if __name__ == "__main__":  # workers that are spawned import this file
-                dataset = to_torch("flowers-v1.json", transform=load, cache="images", shuffle_buffer=1000)
-                for images, masks in DataLoader(dataset, batch_size=8, num_workers=4):
-                    ...
+        if __name__ == "__main__":  # workers that are spawned import this file
+            dataset = to_torch("flowers-v1.json", transform=load, cache="images", shuffle_buffer=1000)
+            for images, masks in DataLoader(dataset, batch_size=8, num_workers=4):
+                ...
 
     With a client of its own, each worker reads every (ranks x workers)-th sample, starting at rank x workers + worker.
     Some ranks may have more images than others; ``docs/training.md`` says what to do.
@@ -106,14 +105,13 @@ class ReleaseDataset(IterableDataset[T]):
     """
     The images of a release, from `to_torch`. Each loop over it, or over its ``DataLoader``, is an epoch.
 
-    Example:
-        ::
+    Example::
 
-            loader = DataLoader(dataset, batch_size=8, num_workers=4, persistent_workers=True)
-            for epoch in range(10):
-                dataset.set_epoch(epoch)
-                for images, masks in loader:
-                    ...
+        loader = DataLoader(dataset, batch_size=8, num_workers=4, persistent_workers=True)
+        for epoch in range(10):
+            dataset.set_epoch(epoch)
+            for images, masks in loader:
+                ...
     """
 
     def __init__(
@@ -130,10 +128,9 @@ class ReleaseDataset(IterableDataset[T]):
         """
         Choose the order of the next epoch, which is that of the seed plus *epoch*; persistent workers follow.
 
-        Example:
-            ::
+        Example::
 
-                dataset.set_epoch(3)
+            dataset.set_epoch(3)
 
         Args:
             epoch: From 0. The same epoch has the same order in every run.
@@ -203,10 +200,9 @@ def image_tensor(image: Image.Image | None, dtype: torch.dtype = torch.uint8) ->
     """
     Convert an image of any mode to a tensor of red, green and blue.
 
-    Example:
-        ::
+    Example::
 
-            pixels = image_tensor(item.image.resize((640, 480)))
+        pixels = image_tensor(item.image.resize((640, 480)))
 
     Args:
         image: An image from Pillow. Grey images of 16 bits are scaled, not clipped.
@@ -226,10 +222,9 @@ def mask_tensor(item: ReleaseItem, *, unlabeled: int = UNLABELED, id_increment: 
     """
     Return the category of each pixel, as `category_mask` does, for ``CrossEntropyLoss(ignore_index=255)``.
 
-    Example:
-        ::
+    Example::
 
-            mask = mask_tensor(item, unlabeled=255)
+        mask = mask_tensor(item, unlabeled=255)
 
     Args:
         item: An item of a segmentation dataset; one without a label is unlabelled as a whole.
@@ -251,11 +246,10 @@ def box_target(item: ReleaseItem) -> dict[str, torch.Tensor]:
     """
     Return the boxes of an item's objects as torchvision's detectors take them; see `boxes`.
 
-    Example:
-        ::
+    Example::
 
-            target = box_target(item)
-            print(target["boxes"].shape, target["labels"])
+        target = box_target(item)
+        print(target["boxes"].shape, target["labels"])
 
     Args:
         item: An item of a dataset of images.

@@ -152,12 +152,11 @@ def read_items(
     """
     Read the items of a release in code that is not async: ``client.releases.iterate`` as a plain iterator.
 
-    Example:
-        ::
+    Example::
 
-            with read_items("flowers-v1.json", label_status="REVIEWED", cache="images") as items:
-                for sample, image, label, bitmap in items:
-                    train_on(image, bitmap)
+        with read_items("flowers-v1.json", label_status="REVIEWED", cache="images") as items:
+            for sample, image, label, bitmap in items:
+                train_on(image, bitmap)
 
     A client runs in a thread of its own, which keeps downloading while the loop computes.
 
@@ -186,11 +185,10 @@ class ItemReader(NeedsWith, Iterator["ReleaseItem"]):
     It closes itself after the last item, when it is garbage-collected, and at the latest when the process exits. An
     error of an image is raised in its place; the next item then tries that image again.
 
-    Example:
-        ::
+    Example::
 
-            with read_items("flowers-v1.json") as items:
-                first = next(items)
+        with read_items("flowers-v1.json") as items:
+            first = next(items)
     """
 
     _in_async_code = "'client.releases.iterate(...)'"

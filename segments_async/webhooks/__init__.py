@@ -1,18 +1,17 @@
 """
 Verify and parse webhooks of the service.
 
-Example:
-    ::
+Example::
 
-        from segments_async.webhooks import LabelUpdated, WebhookError, verify
+    from segments_async.webhooks import LabelUpdated, WebhookError, verify
 
-        try:
-            event = verify(body, headers, secret)
-        except WebhookError as error:
-            ...  # respond with error.status, and do nothing else
-        match event:
-            case LabelUpdated():
-                print(event.dataset, event.text)
+    try:
+        event = verify(body, headers, secret)
+    except WebhookError as error:
+        ...  # respond with error.status, and do nothing else
+    match event:
+        case LabelUpdated():
+            print(event.dataset, event.text)
 
 In FastAPI, `segments_async.fastapi.WebhookRouter` does all this. Source: docs.segments.ai/how-to-integrate/webhooks.
 The service sends webhooks with Svix, which follows the specification of standardwebhooks.com.

@@ -23,10 +23,9 @@ class RedisReplayGuard:
 
     Its methods are ``async``, and run on asyncio.
 
-    Example:
-        ::
+    Example::
 
-            hooks = WebhookRouter(secret, replay=RedisReplayGuard("redis://localhost"))
+        hooks = WebhookRouter(secret, replay=RedisReplayGuard("redis://localhost"))
 
     Args:
         url: The URL of the server. Each event loop has a client of its own.

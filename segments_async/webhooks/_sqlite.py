@@ -28,10 +28,9 @@ class SqliteReplayGuard:
 
     They survive a restart: a message whose process was killed is processed by the next delivery after the lease.
 
-    Example:
-        ::
+    Example::
 
-            hooks = WebhookRouter(secret, replay=SqliteReplayGuard("webhooks.db"))
+        hooks = WebhookRouter(secret, replay=SqliteReplayGuard("webhooks.db"))
 
     Args:
         path: The file, on a local disk. It is created if missing.

@@ -389,7 +389,7 @@ def test_docstrings(cls, name, method):
     if (cls, name) == (Assets, "upload_traced"):
         return
     assert text.splitlines()[0].endswith(".")
-    assert "Example:\n    ::\n" in text
+    assert "Example::\n\n    " in text
     arguments = [argument for argument in inspect.signature(method).parameters if argument != "self"]
     if arguments:
         listed = text.partition("Args:")[2]

@@ -38,11 +38,10 @@ class Assets(Resource):
         The upload may take as long as it needs, but a host that takes less than 1024 bytes per second over three
         minutes ends it, and `timeout` applies to each piece of 128 KiB.
 
-        Example:
-            ::
+        Example::
 
-                asset = await client.assets.upload("violet.jpg")
-                await client.samples.create("jane/flowers", "violet", {"image": {"url": asset.url}})
+            asset = await client.assets.upload("violet.jpg")
+            await client.samples.create("jane/flowers", "violet", {"image": {"url": asset.url}})
 
         Args:
             file: A path, the bytes, a file opened with mode ``"rb"``, or an ``UploadFile`` of FastAPI.
@@ -77,12 +76,11 @@ class Assets(Resource):
         bytes per second over three minutes. The hosts never receive the API key. Parts that a killed process left are
         deleted.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.assets.download_many(client.samples.list("jane/flowers"), "images")
-                for outcome in report.results:
-                    print(outcome.key, outcome.status, outcome.value)
+            report = await client.assets.download_many(client.samples.list("jane/flowers"), "images")
+            for outcome in report.results:
+                print(outcome.key, outcome.status, outcome.value)
 
         Args:
             items: URLs; or samples, as `Sample`, `ReleaseSample` or mappings with ``uuid``, ``name`` and
@@ -111,10 +109,9 @@ class Assets(Resource):
         """
         Read a file into memory.
 
-        Example:
-            ::
+        Example::
 
-                content = await client.assets.read(sample.attributes.image.url)
+            content = await client.assets.read(sample.attributes.image.url)
 
         Args:
             url: Its address, signed if necessary; the host never receives the API key.

@@ -52,10 +52,9 @@ class Labels(Resource):
         """
         Get a label.
 
-        Example:
-            ::
+        Example::
 
-                label = await client.labels.get(sample.uuid)
+            label = await client.labels.get(sample.uuid)
 
         Args:
             sample_uuid: The sample, or its uuid.
@@ -81,11 +80,10 @@ class Labels(Resource):
         """
         Set a label: create it, or replace the existing one.
 
-        Example:
-            ::
+        Example::
 
-                box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56], [90, 34]]}
-                await client.labels.put(sample.uuid, "ground-truth", {"annotations": [box]})
+            box = {"id": 1, "category_id": 1, "type": "bbox", "points": [[12.5, 56], [90, 34]]}
+            await client.labels.put(sample.uuid, "ground-truth", {"annotations": [box]})
 
         Args:
             sample_uuid: The sample, or its uuid.
@@ -117,10 +115,9 @@ class Labels(Resource):
         """
         Change a label; fields not named keep their value.
 
-        Example:
-            ::
+        Example::
 
-                await client.labels.update(sample.uuid, "ground-truth", label_status="REVIEWED")
+            await client.labels.update(sample.uuid, "ground-truth", label_status="REVIEWED")
 
         Args:
             sample_uuid: The sample, or its uuid.
@@ -147,10 +144,9 @@ class Labels(Resource):
         """
         Delete a label.
 
-        Example:
-            ::
+        Example::
 
-                await client.labels.delete(sample.uuid, "predictions")
+            await client.labels.delete(sample.uuid, "predictions")
 
         Args:
             sample_uuid: The sample, or its uuid.
@@ -174,13 +170,12 @@ class Labels(Resource):
         """
         Set any number of labels, several at a time.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.labels.put_many(
-                    LabelPut(sample.uuid, predict(sample), score=0.9) for sample in samples
-                )
-                report.raise_if_failed()
+            report = await client.labels.put_many(
+                LabelPut(sample.uuid, predict(sample), score=0.9) for sample in samples
+            )
+            report.raise_if_failed()
 
         Args:
             labels: `LabelPut`, `Label`, or mappings with the same keys; an iterable or async iterable, read only as
@@ -210,12 +205,11 @@ class Labels(Resource):
         """
         Set any number of labels, and receive each outcome as it arrives.
 
-        Example:
-            ::
+        Example::
 
-                async with client.labels.stream_put(labels) as outcomes:
-                    async for outcome in outcomes:
-                        print(outcome.key, outcome.status)
+            async with client.labels.stream_put(labels) as outcomes:
+                async for outcome in outcomes:
+                    print(outcome.key, outcome.status)
 
         Args:
             labels: As in `put_many`.
@@ -244,12 +238,11 @@ class Labels(Resource):
         For the labels of a whole dataset, ``samples.list(dataset, labelset=labelset, include_full_label=True)`` needs
         fewer requests.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.labels.get_many(uuids, labelset="predictions")
-                report.raise_if_failed()
-                labels = {outcome.uuid: outcome.value for outcome in report.results}
+            report = await client.labels.get_many(uuids, labelset="predictions")
+            report.raise_if_failed()
+            labels = {outcome.uuid: outcome.value for outcome in report.results}
 
         Args:
             sample_uuids: The samples: their uuids, `Sample`, `ReleaseSample`, outcomes of a bulk call, or mappings with
@@ -282,12 +275,11 @@ class Labels(Resource):
 
         With ``keep="failures"``, the labels are not kept in memory.
 
-        Example:
-            ::
+        Example::
 
-                async with client.labels.stream_get(uuids, keep="failures") as outcomes:
-                    async for outcome in outcomes:
-                        print(outcome.uuid, outcome.value)
+            async with client.labels.stream_get(uuids, keep="failures") as outcomes:
+                async for outcome in outcomes:
+                    print(outcome.uuid, outcome.value)
 
         Args:
             sample_uuids: As in `get_many`.
@@ -309,13 +301,12 @@ class Labels(Resource):
         """
         Change any number of labels, several at a time; fields not named keep their value.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.labels.update_many(
-                    LabelUpdate(uuid, label_status="REVIEWED", score=None) for uuid in uuids
-                )
-                report.raise_if_failed()
+            report = await client.labels.update_many(
+                LabelUpdate(uuid, label_status="REVIEWED", score=None) for uuid in uuids
+            )
+            report.raise_if_failed()
 
         Args:
             changes: `LabelUpdate`, or mappings with ``sample_uuid``, optionally ``labelset``, and keys of
@@ -347,11 +338,10 @@ class Labels(Resource):
         """
         Delete the labels of any number of samples, several at a time.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.labels.delete_many(uuids, labelset="predictions")
-                report.raise_if_failed()
+            report = await client.labels.delete_many(uuids, labelset="predictions")
+            report.raise_if_failed()
 
         Args:
             sample_uuids: The samples, as in `get_many`; an iterable or async iterable, read only as fast as the labels
@@ -386,12 +376,11 @@ class Labels(Resource):
         """
         Upload an array of annotation ids as a bitmap, and set the label that refers to it (extra ``images``).
 
-        Example:
-            ::
+        Example::
 
-                array = np.zeros((480, 640), np.uint32)
-                array[100:200, 50:90] = 1
-                await client.labels.put_bitmap(sample, "predictions", array, [{"id": 1, "category_id": 7}])
+            array = np.zeros((480, 640), np.uint32)
+            array[100:200, 50:90] = 1
+            await client.labels.put_bitmap(sample, "predictions", array, [{"id": 1, "category_id": 7}])
 
         The pixels are encoded in a worker thread. See `segments_async.images` for other functions on bitmaps:
         ``from_masks``, ``semantic``, ``mismatch``.
@@ -439,15 +428,14 @@ class Labels(Resource):
         """
         Upload any number of arrays of annotation ids, and set their labels, several at a time (extra ``images``).
 
-        Example:
-            ::
+        Example::
 
-                report = await client.labels.put_bitmaps(
-                    (BitmapPut(sample.uuid, *predict(sample)) for sample in samples),
-                    labelset="predictions",
-                    checkpoint="run.db",
-                )
-                report.raise_if_failed()
+            report = await client.labels.put_bitmaps(
+                (BitmapPut(sample.uuid, *predict(sample)) for sample in samples),
+                labelset="predictions",
+                checkpoint="run.db",
+            )
+            report.raise_if_failed()
 
         Arrays are read only as fast as they are sent, encoded in worker threads, and released once their label is put,
         so a generator of any length needs little memory. An uploaded bitmap is not uploaded again: `report.retry_items`
@@ -479,11 +467,10 @@ class Labels(Resource):
         """
         Get a label of a segmented image as an array of annotation ids, with the annotations (extra ``images``).
 
-        Example:
-            ::
+        Example::
 
-                array, annotations = await client.labels.get_bitmap(sample)
-                categories = semantic(array, annotations)
+            array, annotations = await client.labels.get_bitmap(sample)
+            categories = semantic(array, annotations)
 
         The bitmap is fetched from its own host, which never receives the API key, and decoded in a worker thread.
 

@@ -56,11 +56,10 @@ class Releases(Resource):
         """
         List the releases of a dataset.
 
-        Example:
-            ::
+        Example::
 
-                for release in await client.releases.list("jane/flowers"):
-                    print(release.name, release.status)
+            for release in await client.releases.list("jane/flowers"):
+                print(release.name, release.status)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -75,10 +74,9 @@ class Releases(Resource):
         """
         Get a release.
 
-        Example:
-            ::
+        Example::
 
-                release = await client.releases.get("jane/flowers", "v1")
+            release = await client.releases.get("jane/flowers", "v1")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -95,11 +93,10 @@ class Releases(Resource):
         """
         Create a release. The service builds it in the background; see `wait`.
 
-        Example:
-            ::
+        Example::
 
-                await client.releases.create("jane/flowers", "v1", description="First hundred.")
-                await client.releases.wait("jane/flowers", "v1")
+            await client.releases.create("jane/flowers", "v1", description="First hundred.")
+            await client.releases.wait("jane/flowers", "v1")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -132,10 +129,9 @@ class Releases(Resource):
         """
         Delete a release; the samples and labels are kept.
 
-        Example:
-            ::
+        Example::
 
-                await client.releases.delete("jane/flowers", "v1")
+            await client.releases.delete("jane/flowers", "v1")
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -150,10 +146,9 @@ class Releases(Resource):
         """
         Wait until a release is built.
 
-        Example:
-            ::
+        Example::
 
-                release = await client.releases.wait("jane/flowers", "v1", timeout=1800)
+            release = await client.releases.wait("jane/flowers", "v1", timeout=1800)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -211,12 +206,11 @@ class Releases(Resource):
 
         The download may take hours, but not less than 1024 bytes per second over three minutes.
 
-        Example:
-            ::
+        Example::
 
-                path = await client.releases.download("jane/flowers", "v1", "flowers-v1.json")
-                async with open_release(path) as release:
-                    print(await release.summary())
+            path = await client.releases.download("jane/flowers", "v1", "flowers-v1.json")
+            async with open_release(path) as release:
+                print(await release.summary())
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -253,13 +247,12 @@ class Releases(Resource):
         interrupt it, and the categories may be anywhere in the file. To read a large release more than once, or to see
         the progress of the download, `download` it and open the file.
 
-        Example:
-            ::
+        Example::
 
-                async with client.releases.open("jane/flowers", "v1") as release:
-                    print(release.dataset.task_type, await release.summary())
-                    async for sample in release.samples(labelset="ground-truth", label_status="REVIEWED"):
-                        print(sample.name, sample.labels["ground-truth"])
+            async with client.releases.open("jane/flowers", "v1") as release:
+                print(release.dataset.task_type, await release.summary())
+                async for sample in release.samples(labelset="ground-truth", label_status="REVIEWED"):
+                    print(sample.name, sample.labels["ground-truth"])
 
         Args:
             source: The dataset, together with *name*; or, without *name*, a `Release`, the URL of a file, or a path.
@@ -289,12 +282,11 @@ class Releases(Resource):
 
         As with `open`, the whole file is downloaded first.
 
-        Example:
-            ::
+        Example::
 
-                async with client.releases.stream_samples("jane/flowers", "v1", labelset="ground-truth") as samples:
-                    async for sample in samples:
-                        print(sample.name, sample.labels["ground-truth"])
+            async with client.releases.stream_samples("jane/flowers", "v1", labelset="ground-truth") as samples:
+                async for sample in samples:
+                    print(sample.name, sample.labels["ground-truth"])
 
         Args:
             source: As in `open`.
@@ -315,11 +307,10 @@ class Releases(Resource):
         """
         Count the samples of a release, its labels by status, and its annotations by category.
 
-        Example:
-            ::
+        Example::
 
-                summary = await client.releases.summary("jane/flowers", "v1")
-                print(summary.samples, summary.labelsets["ground-truth"].statuses)
+            summary = await client.releases.summary("jane/flowers", "v1")
+            print(summary.samples, summary.labelsets["ground-truth"].statuses)
 
         Args:
             source: As in `open`.
@@ -356,11 +347,10 @@ class Releases(Resource):
         """
         Export the images and labels of a release to another format (extra ``export``; of Parquet, ``arrow``).
 
-        Example:
-            ::
+        Example::
 
-                report = await client.releases.export("jane/flowers", "out", "coco-panoptic", name="v1")
-                print(report.file, report.folder)
+            report = await client.releases.export("jane/flowers", "out", "coco-panoptic", name="v1")
+            print(report.file, report.folder)
 
         The files are those that the official SDK's ``export_dataset`` writes when it runs in *folder*;
         `segments_async.export` lists the differences and their reasons. Samples are read, fetched and written a few at
@@ -460,12 +450,11 @@ class Releases(Resource):
         """
         Iterate over a release with its images and label bitmaps, prefetched in the background (extra ``images``).
 
-        Example:
-            ::
+        Example::
 
-                async with client.releases.iterate("flowers-v1.json", label_status="REVIEWED") as items:
-                    async for sample, image, label, bitmap in items:
-                        train_on(image, bitmap)
+            async with client.releases.iterate("flowers-v1.json", label_status="REVIEWED") as items:
+                async for sample, image, label, bitmap in items:
+                    train_on(image, bitmap)
 
         There is one item per image. Images of a sequence come frame by frame, and within a frame by sensor, or by the
         cameras of a point cloud; `ReleaseItem` has the frame, the sensor, the camera and the annotations of its image.

@@ -80,12 +80,11 @@ class Samples(Resource):
         """
         List the samples of a dataset.
 
-        Example:
-            ::
+        Example::
 
-                samples = await client.samples.list("jane/flowers", label_status=["LABELED", "REVIEWED"])
-                async for sample in client.samples.list("jane/flowers", labelset="ground-truth"):
-                    print(sample.name, sample.label)
+            samples = await client.samples.list("jane/flowers", label_status=["LABELED", "REVIEWED"])
+            async for sample in client.samples.list("jane/flowers", labelset="ground-truth"):
+                print(sample.name, sample.label)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -148,13 +147,12 @@ class Samples(Resource):
         """
         Iterate over all samples of a dataset with their whole labels, prefetched in the background.
 
-        Example:
-            ::
+        Example::
 
-                async with client.samples.stream("jane/flowers", labelset="ground-truth") as samples:
-                    async for sample in samples:
-                        if isinstance(sample.label, Label):  # None if it is not labelled
-                            print(sample.name, sample.label.attributes)
+            async with client.samples.stream("jane/flowers", labelset="ground-truth") as samples:
+                async for sample in samples:
+                    if isinstance(sample.label, Label):  # None if it is not labelled
+                        print(sample.name, sample.label.attributes)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -197,11 +195,10 @@ class Samples(Resource):
         """
         Get the uuid of every sample by its name.
 
-        Example:
-            ::
+        Example::
 
-                uuids = await client.samples.uuids("jane/flowers")
-                await client.labels.put(uuids["violet.jpg"], "ground-truth", attributes)
+            uuids = await client.samples.uuids("jane/flowers")
+            await client.labels.put(uuids["violet.jpg"], "ground-truth", attributes)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -219,10 +216,9 @@ class Samples(Resource):
         """
         Get a sample.
 
-        Example:
-            ::
+        Example::
 
-                sample = await client.samples.get("602a3eec-a61c-4a77-9fcc-3037ce5e9606", labelset="ground-truth")
+            sample = await client.samples.get("602a3eec-a61c-4a77-9fcc-3037ce5e9606", labelset="ground-truth")
 
         Args:
             uuid: The sample, or its uuid.
@@ -245,11 +241,10 @@ class Samples(Resource):
         """
         Create a sample.
 
-        Example:
-            ::
+        Example::
 
-                url = "https://example.com/violet.jpg"
-                await client.samples.create("jane/flowers", "violet.jpg", {"image": {"url": url}}, priority=10)
+            url = "https://example.com/violet.jpg"
+            await client.samples.create("jane/flowers", "violet.jpg", {"image": {"url": url}}, priority=10)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -274,10 +269,9 @@ class Samples(Resource):
         """
         Change a sample; fields not named keep their value.
 
-        Example:
-            ::
+        Example::
 
-                await client.samples.update(sample.uuid, priority=100, assigned_labeler=None)
+            await client.samples.update(sample.uuid, priority=100, assigned_labeler=None)
 
         Args:
             uuid: The sample, or its uuid.
@@ -299,10 +293,9 @@ class Samples(Resource):
         """
         Delete a sample with its labels.
 
-        Example:
-            ::
+        Example::
 
-                await client.samples.delete(sample.uuid)
+            await client.samples.delete(sample.uuid)
 
         Args:
             uuid: The sample, or its uuid.
@@ -321,14 +314,13 @@ class Samples(Resource):
         """
         Create any number of samples, in batches, several batches at a time.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.samples.create_many(
-                    "jane/flowers",
-                    (SampleCreate(url.rsplit("/")[-1], ImageSampleAttributes.from_url(url)) for url in urls),
-                )
-                report.raise_if_failed()
+            report = await client.samples.create_many(
+                "jane/flowers",
+                (SampleCreate(url.rsplit("/")[-1], ImageSampleAttributes.from_url(url)) for url in urls),
+            )
+            report.raise_if_failed()
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -357,12 +349,11 @@ class Samples(Resource):
         """
         Create any number of samples, and receive each outcome as it arrives.
 
-        Example:
-            ::
+        Example::
 
-                async with client.samples.stream_create("jane/flowers", samples) as outcomes:
-                    async for outcome in outcomes:
-                        print(outcome.key, outcome.status)
+            async with client.samples.stream_create("jane/flowers", samples) as outcomes:
+                async for outcome in outcomes:
+                    print(outcome.key, outcome.status)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -380,13 +371,12 @@ class Samples(Resource):
         """
         Change any number of samples, several at a time; fields not named keep their value.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.samples.update_many(
-                    SampleUpdate(sample.uuid, priority=10, assigned_labeler=None) for sample in samples
-                )
-                report.raise_if_failed()
+            report = await client.samples.update_many(
+                SampleUpdate(sample.uuid, priority=10, assigned_labeler=None) for sample in samples
+            )
+            report.raise_if_failed()
 
         Args:
             changes: `SampleUpdate`, or mappings with ``uuid`` and keys of `SampleChanges`; an iterable or async
@@ -415,12 +405,11 @@ class Samples(Resource):
         """
         Delete any number of samples with their labels, up to 1000 per request.
 
-        Example:
-            ::
+        Example::
 
-                uuids = await client.samples.uuids("jane/flowers")
-                report = await client.samples.delete_many("jane/flowers", uuids.values())
-                print(report.deleted_count)
+            uuids = await client.samples.uuids("jane/flowers")
+            report = await client.samples.delete_many("jane/flowers", uuids.values())
+            print(report.deleted_count)
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.
@@ -454,11 +443,10 @@ class Samples(Resource):
         """
         Upload any number of files, and create a sample from each.
 
-        Example:
-            ::
+        Example::
 
-                report = await client.samples.upload_files("jane/flowers", "flowers/**/*.jpg", checkpoint="flowers.db")
-                report.raise_if_failed()
+            report = await client.samples.upload_files("jane/flowers", "flowers/**/*.jpg", checkpoint="flowers.db")
+            report.raise_if_failed()
 
         Args:
             dataset: ``"owner/name"``, or a `Dataset`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -24,6 +25,12 @@ from segments_async import (
     sync,
 )
 
+EXTRAS = ["training", "ray", "limits"]
+"""Packages whose docstrings are read from their source, as few environments have all libraries that they import."""
+SHARED_LIMITER = {"reserve", "give_back", "refused", "learned"}
+"""Methods of the protocol, whose docstrings say it for all classes."""
+OWN = {"__init__", "merge", "must_stop"}
+"""Methods that users do not call: objects come from functions, and the package merges its reports."""
 PACKAGE = Path(segments_async.__file__).parent
 CLASSES = [AsyncSegments, ReleaseFile, *(getattr(resources, name) for name in resources.__all__)]
 ITEMS = [BitmapPut, FileSample, LabelPut, LabelUpdate, SampleCreate, SampleUpdate]
@@ -89,3 +96,46 @@ def test_items(item):
 def test_no_stray_colon(path):
     """Pyright's language server shows a ``::`` on a line of its own as a colon."""
     assert not re.search(r"^ *::$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def functions_of(package):
+    """The exported functions, and the methods of exported classes, with their nodes."""
+    files = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((PACKAGE / package).rglob("*.py"))]
+    [exported] = [
+        set(ast.literal_eval(node.value))
+        for file in files
+        for node in file.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    for node in (node for file in files for node in file.body if getattr(node, "name", "") in exported):
+        methods = node.body if isinstance(node, ast.ClassDef) else []
+        for found in [node, *methods]:
+            name = getattr(found, "name", "_")
+            if not name.startswith("_") and not found.name.startswith("_") and name not in OWN:
+                yield pytest.param(found, node, id=f"{package}.{node.name}.{name}")
+
+
+def is_property_or_overload(node):
+    return {"property", "overload"} & set(map(ast.unparse, getattr(node, "decorator_list", ())))
+
+
+@pytest.mark.parametrize(("node", "owner"), [found for package in EXTRAS for found in functions_of(package)])
+def test_extras(node, owner):
+    """An imperative line, an example, each argument, what is returned and raised, or the class whose method it is."""
+    if is_property_or_overload(node):
+        return
+    text = ast.get_docstring(node)
+    assert re.match(r"[A-Z].*\.(\n\n|$)", text)
+    if isinstance(node, ast.ClassDef):
+        assert "Example" in text or "Turns" in node.name
+        return
+    if owner.name in {"RayLimiter", "RedisLimiter"}:
+        assert node.name in {"aclose", *SHARED_LIMITER}
+        return
+    assert "Example" in text or owner.name == "SharedLimiter"
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    assert {name.arg for name in arguments} - {"self", "cls"} <= described(text)
+    if node.returns is not None and ast.unparse(node.returns) not in {"None", "NoReturn"}:
+        assert "\nReturns:\n" in text
+    if any(isinstance(inner, ast.Raise) for inner in ast.walk(node)):
+        assert "\nRaises:\n" in text

@@ -29,6 +29,12 @@ class SharedLimiter(Protocol):
     A client asks it before it sends a call for which it has no turn left. Several clients may use one limiter.
     Exceptions of these methods, and answers that take longer than a second, do not stop a client: it logs a warning and
     continues with its own limiter for some seconds.
+
+    Example::
+
+        limiter: SharedLimiter = RedisLimiter("redis://localhost", rate=100)
+        async with AsyncSegments(limiter=limiter) as client:
+            await client.labels.put_many(labels)
     """
 
     async def reserve(self, key: str, most: int, /) -> Turns:
@@ -38,17 +44,38 @@ class SharedLimiter(Protocol):
         Args:
             key: Identifies the service and the API key; the key itself cannot be found out from it.
             most: Maximum number of turns; 0 asks only whether calls must wait now.
+
+        Returns:
+            The turns, and in how many seconds calls may use them.
         """
         ...
 
     async def give_back(self, key: str, count: int, /) -> None:
-        """Take back *count* turns that were not used."""
+        """
+        Take back turns that were not used.
+
+        Args:
+            key: As in `reserve`.
+            count: The number of turns, at least 1.
+        """
         ...
 
     async def refused(self, key: str, seconds: float, /) -> None:
-        """Pause the calls of all processes, because the service refused one and asked to wait for *seconds*."""
+        """
+        Pause the calls of all processes, because the service refused one.
+
+        Args:
+            key: As in `reserve`.
+            seconds: The wait that the service asked for.
+        """
         ...
 
     async def learned(self, key: str, rate: float, /) -> None:
-        """Use *rate*, in calls per second, which this process measured because it was asked to (`Turns.measure`)."""
+        """
+        Use the rate that this process measured because it was asked to (`Turns.measure`).
+
+        Args:
+            key: As in `reserve`.
+            rate: Calls per second.
+        """
         ...

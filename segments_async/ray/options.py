@@ -53,6 +53,14 @@ class ClientOptions:
         """
         Create a client with the API key of this process.
 
+        Example::
+
+            async with options.create() as client:
+                print(await client.users.me())
+
+        Returns:
+            A client, which is for one event loop.
+
         Raises:
             AuthenticationError: The environment of this process has no API key.
         """

@@ -75,6 +75,9 @@ def write_samples(
         options: The arguments of the clients.
         ray_options: Passed to ``map_batches``, such as ``num_cpus``, ``compute`` or ``runtime_env``.
 
+    Returns:
+        The outcomes of all rows, merged: counts, 10,000 failures at most, and `retry_rows` to write again.
+
     Raises:
         AuthenticationError: The workers have no API key.
         BulkError: *on_error* is ``"raise"``, and an item failed; the error's `report` is a `DistributedReport`.
@@ -173,6 +176,9 @@ def write_labels(
             the rows have blocks are of no use, and Ray warns.
         options: The arguments of the clients.
         ray_options: Passed to ``map_batches``, such as ``num_cpus``, ``compute`` or ``runtime_env``.
+
+    Returns:
+        The outcomes of all rows, merged: counts, 10,000 failures at most, and `retry_rows` to write again.
 
     Raises:
         AuthenticationError: The workers have no API key.

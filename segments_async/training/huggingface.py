@@ -102,6 +102,9 @@ def to_huggingface(
         client: Called in each process to make its client, such as ``functools.partial(AsyncSegments, api_key)``.
         options: The other arguments of ``client.releases.iterate``. With ``images=False``, a sample is a row.
 
+    Returns:
+        A ``datasets.Dataset``; with *streaming*, a ``datasets.IterableDataset``, which has no length.
+
     Raises:
         InputError: An argument is invalid; or as in ``client.releases.iterate``.
         AuthenticationError: There is no API key.

@@ -94,6 +94,9 @@ def to_torch(
         options: The other arguments of ``client.releases.iterate``. With ``on_error="skip"``, an item that *transform*
             cannot transform is left out too; what is left out is logged as a warning on ``segments_async``.
 
+    Returns:
+        A dataset for a ``DataLoader``, of what *transform* returns or of each `ReleaseItem`. It has no length.
+
     Raises:
         InputError: An argument is invalid.
         AuthenticationError: There is no API key.

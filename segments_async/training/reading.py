@@ -42,7 +42,14 @@ _in_reader: ContextVar[bool] = ContextVar("in the thread of a reader", default=F
 
 
 class ItemOptions(TypedDict, total=False):
-    """The arguments of ``client.releases.iterate`` that choose the items; it explains them."""
+    """
+    The arguments of ``client.releases.iterate`` that choose the items; it explains them.
+
+    Example::
+
+        options: ItemOptions = {"label_status": "REVIEWED", "shuffle_buffer": 1000, "seed": 7}
+        dataset = to_torch("flowers-v1.json", **options)
+    """
 
     images: bool
     """Whether to fetch and decode images. If not, there is one item per sample."""
@@ -234,7 +241,17 @@ class ItemReader(NeedsWith, Iterator["ReleaseItem"]):
         return item
 
     def close(self) -> None:
-        """Cancel the downloads in progress, and close the client; more calls do nothing."""
+        """
+        Cancel the downloads in progress, and close the client; more calls do nothing.
+
+        Example::
+
+            items = read_items("flowers-v1.json")
+            try:
+                first = next(items)
+            finally:
+                items.close()
+        """
         self._close()
 
     def __enter__(self) -> Self:

@@ -120,7 +120,9 @@ class Gate:
                 if not has_turn:
                     self.limiter.withdraw(ticket, self._clock.monotonic())
             if has_turn:
-                ticket.turn_seconds = self._clock.monotonic() - asked
+                now = self._clock.monotonic()
+                ticket.turn_seconds = now - asked
+                self.limiter.sent(ticket, now)
                 return ticket
             first = True  # it has waited longer than later calls
 

@@ -121,6 +121,12 @@ class Limiter:
             if self._queue and now < self._pace.due:
                 self._queue[0].notify()
 
+    def sent(self, ticket: Ticket, now: float) -> None:
+        """Record that a call that was admitted is sent only now; it belongs to the calls that are sent with it."""
+        ticket.admitted_at = now
+        if ticket.round is not self._pace.round:
+            ticket.round = self._pace.admitted(now)
+
     def withdraw(self, ticket: Ticket, now: float) -> None:
         """Remove a call that was cancelled or timed out in the queue, or just after its admission."""
         if ticket.admitted:

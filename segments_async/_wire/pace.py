@@ -110,7 +110,8 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._round: Round | None = None
+        self.round: Round | None = None
+        """The calls that are being sent; None before the first one."""
         self._ignore_until = -math.inf
         self._reset()
 
@@ -132,30 +133,37 @@ class Pace:
 
     def rate(self, now: float) -> float:
         """Return the calls per second allowed now; infinite if calls are not spaced."""
-        if self._first_round is None or self._round is None:
+        if self._first_round is None or self.round is None:
             return math.inf
-        seconds = now - self._round.start
+        seconds = now - self.round.start
         is_probing = self._first_rate is None
         share = PROBE_FACTOR + (seconds / PROBE_SECONDS) ** 3 if is_probing else growth_after(seconds)
         return max(MIN_RATE, (self._rate + self._uncertainty * min(1.0, seconds / RAMP_SECONDS)) * share)
 
     def measured(self, now: float) -> float | None:
-        """Return the measured rate; None until a call was refused while the calls were spaced."""
-        return None if self._first_rate is None else self.rate(now)
+        """
+        Return the measured rate; None until a call was refused while the calls were spaced.
+
+        While the pace still rises from the lower to the upper bound of the first measurement, it is also None.
+        """
+        if self._first_rate is None or self.round is None:
+            return None
+        is_rising = self._uncertainty > 0 and now - self.round.start < RAMP_SECONDS
+        return None if is_rising else self.rate(now)
 
     def admitted(self, now: float) -> Round:
         """Record that a call is sent and schedule the next; the first call after a wait starts a new round."""
-        if self._round is None:
-            self._round = Round(now)
-        elif self._round.refused:
-            self._evaluate(self._round, now)
-            self._round = Round(now)
-        elif self._first_round is not None and now - self._round.start > EXPIRY_SECONDS:
+        if self.round is None:
+            self.round = Round(now)
+        elif self.round.refused:
+            self._evaluate(self.round, now)
+            self.round = Round(now)
+        elif self._first_round is not None and now - self.round.start > EXPIRY_SECONDS:
             self._reset()
         if self._first_round is not None:
             self._spacing = 1 / self.rate(now)
             self.due = max(self.due, now - CATCH_UP_SECONDS) + self._spacing
-        return self._round
+        return self.round
 
     def withdrawn(self) -> None:
         """Pass the turn of a call that was not sent to the next one."""
@@ -163,8 +171,8 @@ class Pace:
 
     def interrupted(self) -> None:
         """Start a new round, because calls wait for the refusal of another process."""
-        if self._round is not None and not self._round.refused:
-            self._round = None
+        if self.round is not None and not self.round.refused:
+            self.round = None
 
     def succeeded(self, calls: Round, now: float, admitted_at: float) -> None:
         """Record a successful response to one of *calls*, which was sent at *admitted_at*."""

@@ -36,7 +36,7 @@ SILENT_SECONDS = 1.0
 """Seconds after which a process that measures, but asks no more, has ended or died; then another one measures."""
 ASK_AGAIN_SECONDS = 0.1
 """Seconds after which a process asks again while another one measures."""
-KEPT_SHARE = 0.95
+KEPT_SHARE = 0.98
 """
 The share of a rate that is kept after a refusal. Refusals may be random, so `MIN_KEPT_SHARE` of what was measured is
 kept in any case; once that is a minute old, it is measured again instead.

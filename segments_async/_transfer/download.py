@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,7 +17,7 @@ from segments_async._transfer.file_names import address_digest
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.partial import AtomicFile, FileVersion, MemorySink
 from segments_async._transfer.resumable import ResumableFile
-from segments_async._transfer.storage import answer_seconds, read_storage_error, storage_request
+from segments_async._transfer.storage import answer_seconds, get_request, read_storage_error, storage_url
 from segments_async._wire.content_coding import PIECE_BYTES, BodyDecoder, CodingError, decoder_for
 from segments_async._wire.content_ranges import parse_content_range, parse_length
 from segments_async._wire.etags import strong_etag
@@ -155,7 +156,7 @@ class _Download:
             state = self._session.retry_state(self._stats, may_repeat=True)
             try:
                 await self._session.repeat(
-                    self._attempt_once, state, self._stats, self._session.pool.storage_gate_for(self._url)
+                    self._attempt, state, self._stats, self._session.pool.storage_gate_for(self._url)
                 )
             except SegmentsError as error:
                 if is_retryable(error) and self._sink.size - size_before >= PROGRESS_BYTES:
@@ -169,22 +170,19 @@ class _Download:
         if self._shortage is not None:
             raise self._shortage
 
-    async def _attempt_once(self, seconds: float) -> None:
-        """Make an attempt that is not repeated if the sink runs out of resources: a full disk would stay full."""
-        try:
-            await self._attempt(seconds)
-        except OutOfResourcesError as error:
-            self._shortage = error
-
     async def _attempt(self, _seconds: float) -> None:
-        """Request the missing part."""
+        """Request the missing part. Not repeated if the sink runs out of resources: a full disk would stay full."""
         version = self._sink.version
         if version is None:
             self._total = None
         elif self._sink.size == version.total:
             return
         pace = Pace(self._session.clock.monotonic, answer_seconds(self._session))
-        await pace.run(lambda: self._exchange(pace), method="GET", url=redact_url(self._url))
+        try:
+            await pace.run(partial(self._exchange, pace), method="GET", url=redact_url(self._url))
+        except OutOfResourcesError as error:
+            self._shortage = error
+            return
         if self._total is not None and self._sink.size != self._total:
             raise self._error(f"received {self._sink.size:,} of {counted(self._total, 'byte')}")
 
@@ -220,8 +218,8 @@ class _Download:
                 "Range": f"bytes={self._sink.size}-",
                 "If-Range": self._sink.version.etag,
             }
-        extensions = {"timeout": self._session.timeout.as_dict()}
-        request = storage_request("GET", self._url, headers=headers, extensions=extensions)
+        timeout = self._session.timeout.as_dict()
+        request = get_request(self._url, headers, timeout)
         pool = self._session.pool
         for _ in range(MAX_REDIRECTS):
             pace.expect_answer(request)
@@ -229,18 +227,17 @@ class _Download:
             if not response.has_redirect_location:
                 return response
             await response.aclose()
-            request = self._redirected(request, response.headers["location"])
+            request = get_request(self._redirect_of(request, response.headers["location"]), headers, timeout)
         raise DecodeError(f"redirected more than {MAX_REDIRECTS} times: {redact_url(self._url)}")
 
-    def _redirected(self, request: httpx.Request, location: str) -> httpx.Request:
+    def _redirect_of(self, request: httpx.Request, location: str) -> str:
+        """Return where a response redirects *request*."""
         try:
             url = str(request.url.join(location))
-        except (httpx.InvalidURL, ValueError) as error:
+            storage_url(url)
+        except (httpx.InvalidURL, ValueError, DecodeError) as error:
             raise self._redirect_error(location) from error
-        try:
-            return storage_request("GET", url, headers=request.headers, extensions=request.extensions)
-        except DecodeError as error:
-            raise self._redirect_error(location) from error
+        return url
 
     async def _start_receiving(self, response: httpx.Response, pace: Pace) -> _Receiver:
         """Check the headers of a response, and clear the sink if the body does not continue from there."""

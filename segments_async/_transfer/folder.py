@@ -9,6 +9,7 @@ import anyio
 from segments_async._threads import run_sync
 from segments_async._transfer.file_errors import file_error
 from segments_async._transfer.file_names import address_digest, digest_in, file_name
+from segments_async._wire.suffixes import suffix_fits
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,16 +72,19 @@ class DownloadFolder:
                 await self._wait_for(digest)
                 continue
             file = file_name(url, name, digest)
+            path = self._path / file
             if file in self._taken:
-                raise InputError(f"cannot be written (its name is taken): {self._path / file}", path="folder")
+                raise InputError(f"cannot be written (its name is taken): {path}", path="folder")
             self._in_flight[digest] = None
             try:
-                media_type = await fetch(self._path / file)
-                file = self._names[digest] = await self._rename(file, file_name(url, name, digest, media_type))
+                media_type = await fetch(path)
+                if not suffix_fits(file, media_type):
+                    path = await self._rename(path, file_name(url, name, digest, media_type))
+                self._names[digest] = path.name
             finally:
                 if (ended := self._in_flight.pop(digest)) is not None:
                     ended.set()
-            return self._path / file, False
+            return path, False
         return self._path / self._names[digest], True
 
     async def delete(self, url: str) -> None:
@@ -88,15 +92,14 @@ class DownloadFolder:
         if (name := self._names.pop(address_digest(url), None)) is not None:
             await run_sync(partial((self._path / name).unlink, missing_ok=True))
 
-    async def _rename(self, file: str, better: str) -> str:
-        """Rename a file whose suffix only its media type shows, and return its name; keep a name that works."""
-        if better == file or better in self._taken:
-            return file
+    async def _rename(self, path: Path, name: str) -> Path:
+        """Rename a file whose suffix only its media type shows, and return its path; keep a name that works."""
+        if name == path.name or name in self._taken:
+            return path
         try:
-            await run_sync((self._path / file).replace, self._path / better)
+            return await run_sync(path.replace, self._path / name)
         except OSError:
-            return file
-        return better
+            return path
 
     async def _wait_for(self, digest: str) -> None:
         """Wait until another task has downloaded the file, or failed to."""

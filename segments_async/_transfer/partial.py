@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import suppress
 from functools import partial
+from io import FileIO
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -180,11 +182,13 @@ class AtomicFile:
     def _flush(self) -> None:
         if self._file is None:
             self._file = self._open()
-        self._file.write(self._buffer)
+        rest = bytes(self._buffer)
+        while rest:
+            rest = rest[self._file.write(rest) :]  # of a file without a buffer, which may take less
         self._buffer.clear()
 
     def _open(self) -> IO[bytes]:
-        return self._temporary.open("xb")
+        return FileIO(self._temporary, "xb")
 
     def _truncate(self) -> None:
         assert self._file is not None
@@ -195,7 +199,7 @@ class AtomicFile:
         self._flush()
         assert self._file is not None
         self._file.close()
-        self._temporary.replace(self._path)
+        os.replace(self._temporary, self._path)  # noqa: PTH105 (pathlib's takes longer)
         self._discarded = True
 
     def _remove(self) -> None:

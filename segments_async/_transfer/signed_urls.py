@@ -80,12 +80,12 @@ class SignedUrls:
 
 def signed_by_sample(session: Session, uuid: str, stats: CallStats | None = None) -> Callable[[], Awaitable[Any]]:
     """Return a function that gets a sample's attributes with new signed URLs."""
+    return partial(_sample_attributes, session, uuid, stats)
 
-    async def refresh() -> Any:
-        params = {"include_signed_urls": 1}
-        return (await session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params, stats=stats)).attributes
 
-    return refresh
+async def _sample_attributes(session: Session, uuid: str, stats: CallStats | None) -> Any:
+    params = {"include_signed_urls": 1}
+    return (await session.call(GET_SAMPLE, Sample, path={"uuid": uuid}, params=params, stats=stats)).attributes
 
 
 def signed_by_label(session: Session, uuid: str, labelset: str) -> Callable[[], Awaitable[Any]]:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 
+from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import MAX_ERROR_BYTES, Body, error_of
+from segments_async._http.request_body import BytesStream
 from segments_async._wire.replies import Reply, redact_url, storage_error_for
 from segments_async.errors import DecodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from segments_async._http.session import Session
     from segments_async.errors import ApiError
+
+
+_origin = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?(?=/)").match
 
 
 def storage_request(method: str, url: str, **arguments: Any) -> httpx.Request:
@@ -24,13 +33,50 @@ def storage_request(method: str, url: str, **arguments: Any) -> httpx.Request:
     Raises:
         DecodeError: *url* is not an HTTP(S) URL.
     """
+    return httpx.Request(method, storage_url(url), **arguments)
+
+
+def get_request(url: str, headers: Mapping[str, str], timeout: Mapping[str, float | None]) -> httpx.Request:
+    """
+    Build a GET request without the API key; httpx would look for a body, and for headers that are missing.
+
+    Raises:
+        DecodeError: *url* is not an HTTP(S) URL.
+    """
+    parsed = storage_url(url)
+    complete = httpx.Headers({"Host": parsed.netloc.decode("ascii"), **headers})
+    request = httpx.Request(
+        "GET", parsed, headers=complete, stream=BytesStream(b""), extensions={"timeout": dict(timeout)}
+    )
+    request.headers.encoding = "utf-8"  # httpx would try to decode each header to find it
+    request.read()  # so that a transport of the caller can look at its content
+    return request
+
+
+def storage_url(url: str) -> httpx.URL:
+    """
+    Parse the URL of a file.
+
+    Raises:
+        DecodeError: *url* is not an HTTP(S) URL.
+    """
     try:
-        parsed = httpx.URL(url)
+        parsed = _parse(url)
         if parsed.scheme in {"http", "https"} and parsed.host:
-            return httpx.Request(method, parsed, **arguments)
+            return parsed
     except (httpx.InvalidURL, ValueError) as error:  # UnicodeError is a ValueError
         raise DecodeError("the service returned an invalid file URL", payload=url) from error
     raise DecodeError("the service returned an invalid file URL", payload=url)
+
+
+def _parse(url: str) -> httpx.URL:
+    origin = _origin(url)
+    return httpx.URL(url) if origin is None else _base_of(origin[0]).join(url[origin.end() :])
+
+
+@lru_cache(maxsize=128)
+def _base_of(origin: str) -> BaseUrl:
+    return BaseUrl(origin)
 
 
 async def read_storage_error(session: Session, response: httpx.Response) -> ApiError:

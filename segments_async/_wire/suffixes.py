@@ -99,8 +99,18 @@ def file_suffix(in_url: str, in_name: str, media_type: str = "") -> str:
     """Return the suffix of a file: that in its URL, else that in its name unless it does not fit the media type."""
     if in_url:
         return in_url
-    fitting = _MEDIA_TYPES.get(media_type.partition(";")[0].strip().lower())
+    fitting = _fitting(media_type)
     return in_name if fitting is None or in_name.lower() in fitting else fitting[0]
+
+
+def suffix_fits(name: str, media_type: str) -> bool:
+    """Return whether a file's suffix is one of its media type, or nothing is known about that type."""
+    fitting = _fitting(media_type)
+    return fitting is None or splitext(name)[1].lower() in fitting
+
+
+def _fitting(media_type: str) -> tuple[str, ...] | None:
+    return _MEDIA_TYPES.get(media_type.partition(";")[0].strip().lower())
 
 
 def url_suffix(url: object) -> str:

@@ -335,7 +335,10 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             locate = self._operation.locate
             self._emit([self._outcome(job, locate(error, job.index), stats, raised=True) for job in part])
         else:
-            self._emit(without_collections(self._outcomes_of, part, results, stats))
+            if len(part) == 1:
+                self._emit(self._outcomes_of(part, results, stats))
+            else:
+                self._emit(without_collections(self._outcomes_of, part, results, stats))
         finally:
             self._add_stats(stats)
         return []

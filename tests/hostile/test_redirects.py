@@ -133,3 +133,5 @@ async def test_redirect_of_a_storage_host(connect):
 
     for request in here.requests + there.requests:
         assert "authorization" not in request.headers
+    assert [request.headers["host"] for request in here.requests] == [f"127.0.0.1:{here.port}"]
+    assert [request.headers["host"] for request in there.requests] == [f"localhost:{there.port}"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -62,18 +63,14 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         if name is not None and len(files) > 1:
             name = split_file_suffix(name)[0]  # its suffix is not that of each file
         fetched: dict[str, tuple[Path, bool] | SegmentsError] = {}
-
-        async def fetch(url: str) -> None:
-            try:
-                fetched[url] = await self._folder.path_for(
-                    url, name, lambda path: self._fetch(addresses, url, path, stats)
-                )
-            except Exception as error:  # noqa: BLE001 (whatever one address provokes is the error of its item)
-                fetched[url] = item_error(error)
-
         if len(files) == 1:
-            await fetch(*files)
+            [url] = files
+            fetched[url] = await self._fetch(addresses, url, name, stats)
         else:
+
+            async def fetch(url: str) -> None:
+                fetched[url] = await self._fetch(addresses, url, name, stats)
+
             await _for_each(files, fetch)
         results = [fetched[url] for url in files]
         failed = next((result for result in results if isinstance(result, SegmentsError)), None)
@@ -83,7 +80,16 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         all_existed = all(existed for _, existed in paths)
         return [Success("existing" if all_existed else "created", [path for path, _ in paths])]
 
-    async def _fetch(self, addresses: SignedUrls, url: str, path: Path, stats: CallStats) -> str:
+    async def _fetch(
+        self, addresses: SignedUrls, url: str, name: str | None, stats: CallStats
+    ) -> tuple[Path, bool] | SegmentsError:
+        """Return the path of a file and whether it existed, or why it could not be fetched."""
+        try:
+            return await self._folder.path_for(url, name, partial(self._fetch_to, addresses, url, stats))
+        except Exception as error:  # noqa: BLE001 (whatever one address provokes is the error of its item)
+            return item_error(error)
+
+    async def _fetch_to(self, addresses: SignedUrls, url: str, stats: CallStats, path: Path) -> str:
         first, renew = await addresses.resolve(url), addresses.renewal(url)
         return await get_file(
             self._session, first, path, renew=renew, stats=stats, argument="folder", batcher=self._batcher

@@ -179,7 +179,7 @@ class _Download:
             return
         pace = Pace(self._session.clock.monotonic, answer_seconds(self._session))
         try:
-            await pace.run(partial(self._exchange, pace), method="GET", url=redact_url(self._url))
+            await pace.run(partial(self._exchange, pace), method="GET", url=self._url)
         except OutOfResourcesError as error:
             self._shortage = error
             return
@@ -347,16 +347,23 @@ class _Receiver:
                 self.received += len(data)
                 if problem is None:
                     self._pace.moved(len(data))
-                    self._pace.pause()
-                    with anyio.CancelScope(shield=True):
-                        problem = await self._write(data)
-                    self._pace.resume()
+                    if len(data) < PIECE_BYTES and self._sink.has_room(len(data)) and not self._decoder.is_coded:
+                        problem = await self._write(data)  # does not wait
+                    else:
+                        problem = await self._write_shielded(data)
                 if problem is not None:
                     reading.cancel()
         if problem is None:
             self._decoder.finish()
         elif isinstance(problem, CodingError):
             raise problem
+        return problem
+
+    async def _write_shielded(self, data: bytes) -> Exception | None:
+        self._pace.pause()
+        with anyio.CancelScope(shield=True):
+            problem = await self._write(data)
+        self._pace.resume()
         return problem
 
     async def _write(self, data: bytes) -> Exception | None:

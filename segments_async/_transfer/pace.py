@@ -15,6 +15,7 @@ import anyio
 from anyio.lowlevel import current_token
 
 from segments_async._http.network import EXCHANGE
+from segments_async._wire.replies import redact_url
 from segments_async.errors import RequestTimeoutError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Pace:
         Run *transfer*, and raise its exception, if any.
 
         Raises:
-            RequestTimeoutError: It was too slow, and was cancelled; *method* and *url* name it.
+            RequestTimeoutError: It was too slow, and was cancelled; *method* and *url*, redacted, name it.
         """
         with anyio.CancelScope() as scope:
             # A timer of asyncio costs a tenth of a task, which matters for small files; trio has none.
@@ -99,7 +100,7 @@ class Pace:
                 return await transfer()
             finally:
                 timer.stop()
-        raise RequestTimeoutError(self._problem, method=method, url=url)
+        raise RequestTimeoutError(self._problem, method=method, url=redact_url(url))
 
     async def _run_beside_task(self, transfer: Callable[[], Awaitable[T]], scope: anyio.CancelScope) -> T:
         """Run *transfer* while another task measures it."""

@@ -54,6 +54,10 @@ class Sink(Protocol):
         """Bytes received so far."""
         raise NotImplementedError
 
+    def has_room(self, size: int) -> bool:
+        """Whether `write` of *size* bytes, and then `restart`, do not wait."""
+        raise NotImplementedError
+
     async def restart(self, version: FileVersion | None = None, total: int | None = None) -> None:
         """Discard the bytes received so far; the next ones belong to *version*, and are *total* if that is known."""
 
@@ -83,6 +87,10 @@ class MemorySink:
     def content(self) -> bytes:
         """The bytes received."""
         return bytes(self._content)
+
+    def has_room(self, size: int) -> bool:
+        """Whether writing does not wait."""
+        return True
 
     async def restart(self, version: FileVersion | None = None, total: int | None = None) -> None:
         """
@@ -139,6 +147,10 @@ class AtomicFile:
     def size(self) -> int:
         """Bytes received so far."""
         return self._size
+
+    def has_room(self, size: int) -> bool:
+        """Whether *size* bytes only go into the buffer."""
+        return self._file is None and len(self._buffer) + size < BUFFER_BYTES
 
     async def restart(self, version: FileVersion | None = None, total: int | None = None) -> None:
         """Discard the bytes received so far."""

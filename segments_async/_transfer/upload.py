@@ -23,7 +23,7 @@ from segments_async._transfer.local_files import file_status, open_file, path_of
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.storage import answer_seconds, storage_request
 from segments_async._wire.endpoint import plain_text
-from segments_async._wire.replies import redact_url, storage_error_for
+from segments_async._wire.replies import storage_error_for
 from segments_async.errors import InputError, OutOfResourcesError, TransportError
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ async def put_file(
         pace.expect_answer(request)
         exchange = partial(session.pool.exchange, session.pool.storage, request)
         try:
-            reply = await pace.run(exchange, method="POST", url=redact_url(url))
+            reply = await pace.run(exchange, method="POST", url=url)
         except TransportError:
             if form.problem is not None:  # aiohttp reports a failure to read the file as a lost connection
                 raise form.problem from form.problem.__cause__

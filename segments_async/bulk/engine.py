@@ -270,7 +270,8 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         finally:
             if parts and stats.attempts > stats.throttles:
                 self._emit([self._cancelled(job, stats) for job in parts.pop()])
-            self._emit([self._unsent(job) for part in parts for job in part])
+            if parts:
+                self._emit([self._unsent(job) for part in parts for job in part])
             self._worker_slots.release()
 
     async def _preprocess(self, batch: list[Job]) -> None:

@@ -28,6 +28,10 @@ EXPIRY_SECONDS = 60.0
 PROBE_FACTOR = 4.0
 PROBE_SECONDS = 0.4
 """While probing, t seconds after the wait, the pace is ``PROBE_FACTOR + (t / PROBE_SECONDS) ** 3`` times the guess."""
+MIN_PROBE_GAIN = 1.25
+"""A probe with fewer accepted calls, as a multiple of the first round's, is repeated with half of the factor."""
+MIN_PROBE_FACTOR = 2.0
+"""Lower bound of the factor."""
 HEADROOM = 0.02
 GROWTH = 0.01
 PLATEAU_SECONDS = 12.0
@@ -127,6 +131,7 @@ class Pace:
         """Difference between the upper and the lower bound of the first measurement."""
         self._first_rate: float | None = None
         """None while the rate is a guess."""
+        self._probe_factor = PROBE_FACTOR
         self._last_end = -math.inf
         self._had_single_refusal = False
         """Whether the last round of the probe had one, and one accepted call after it."""
@@ -137,7 +142,7 @@ class Pace:
             return math.inf
         seconds = now - self.round.start
         is_probing = self._first_rate is None
-        share = PROBE_FACTOR + (seconds / PROBE_SECONDS) ** 3 if is_probing else growth_after(seconds)
+        share = self._probe_factor + (seconds / PROBE_SECONDS) ** 3 if is_probing else growth_after(seconds)
         return max(MIN_RATE, (self._rate + self._uncertainty * min(1.0, seconds / RAMP_SECONDS)) * share)
 
     def measured(self, now: float) -> float | None:
@@ -201,7 +206,9 @@ class Pace:
         self._excess_refusals = min(MIN_EXCESS_REFUSALS, max(0.0, self._excess_refusals + ended.excess_refusals))
         if self._first_round is not None and self._first_rate is None and self._is_random(ended):
             return
-        if self._first_round is not None:
+        if self._first_round is not None and self._has_too_few(ended, self._first_round):
+            self._probe_factor /= 2
+        elif self._first_round is not None:
             self._measure(ended, self._first_round, now)
         elif self._excess_refusals >= MIN_EXCESS_REFUSALS:
             self._first_round, self._rate = ended, ended.good / max(ended.last_answer - ended.start, ended.wait)
@@ -214,6 +221,12 @@ class Pace:
         is_first = is_single and not self._had_single_refusal
         self._had_single_refusal = is_single
         return is_first or (ended.refused == 1 and good_after > 1)
+
+    def _has_too_few(self, ended: Round, first_round: Round) -> bool:
+        """Whether a probe has hardly more calls than the first round, so that both show little but the burst."""
+        if self._first_rate is not None or self._probe_factor <= MIN_PROBE_FACTOR:
+            return False
+        return ended.good < MIN_PROBE_GAIN * first_round.good
 
     def _measure(self, ended: Round, first_round: Round, now: float) -> None:
         """Set the rate to the highest lower bound that the round shows, or to slightly less than the pace."""

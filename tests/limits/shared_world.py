@@ -156,6 +156,7 @@ class Process:
         starts_at: Seconds until it starts.
         dies_at: When it is killed, with its calls.
         clock_ahead: Seconds that its own clock is ahead.
+        work: Seconds for which a call keeps its process busy, half of them before it is sent.
     """
 
     name: str
@@ -167,8 +168,10 @@ class Process:
     starts_at: float = 0.0
     dies_at: float = math.inf
     clock_ahead: float = 0.0
+    work: float = 0.0
     done_at: list[float] = Factory(list)
     gate: Gate = field(init=False)
+    _working: trio.Lock = Factory(trio.Lock)
 
     def __attrs_post_init__(self):
         clock = Clock(
@@ -201,9 +204,11 @@ class Process:
     async def _attempt(self, first):
         ticket = await self.gate.enter(first=first)
         try:
+            await self._work_for(self.work / 2)
             await self.network.cross()
             wait = self.service.take()
             await self.network.cross()
+            await self._work_for(self.work / 2)
             if wait is None:
                 self.gate.succeeded(ticket)
                 return True
@@ -213,6 +218,11 @@ class Process:
             return False
         finally:
             self.gate.leave(ticket)
+
+    async def _work_for(self, seconds):
+        if seconds:
+            async with self._working:
+                await trio.sleep(seconds)
 
 
 @define

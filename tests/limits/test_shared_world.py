@@ -12,14 +12,24 @@ CALLS = 500
 
 
 def run(
-    told, *, redis=0.002, latency=0.02, burst=50, refusals=0.0, connections=(32,) * 4, calls=CALLS, seed=1, **store
+    told,
+    *,
+    redis=0.002,
+    latency=0.02,
+    burst=50,
+    refusals=0.0,
+    connections=(32,) * 4,
+    calls=CALLS,
+    seed=1,
+    work=0.0,
+    **store,
 ):
     """Run processes to their ends."""
     grace = 1.5 * latency + 3 * redis + FRESH_SECONDS + 0.01
     service = Service(burst=burst, random_refusals=refusals, grace=grace, seed=seed)
     world = World(service, Store(told, Network(redis), **store), latency)
     for count in connections:
-        world.add(calls, connections=count)
+        world.add(calls, connections=count, work=work)
     world.run(seed)
     return world
 
@@ -59,6 +69,14 @@ def test_the_rate_that_is_learnt_is_that_of_the_service(latency, apart):
 
     assert 90 <= world.store.state.learnt <= 110
     assert service.late == 0
+
+
+@pytest.mark.parametrize("work", [0.0015, 0.0025, 0.005])
+@pytest.mark.parametrize("redis", [0.001, 0.006])
+def test_a_busy_process_measures_as_well(redis, work):
+    """It takes longer to send the burst; calls that it sent at once when it was asked to measure count."""
+    world = run(None, redis=redis, work=work)
+    assert 85 <= world.store.state.learnt <= 110
 
 
 @pytest.mark.parametrize("latency", [0.005, 0.02])

@@ -164,8 +164,8 @@ def test_a_wrong_rate_is_dropped():
         pace.refused(calls, 1.0)
     pace.admitted(now + 1.0)
 
-    assert len(rates) > 2
-    assert min(rates) >= 0.5 * rates[1]
+    assert len(rates) > 3
+    assert min(rates) >= 0.5 * rates[2]  # the first two are guesses
     assert pace.rate(now + 1.0) == math.inf
 
 

@@ -230,7 +230,9 @@ class Pool:
 
     def _too_slow(self, call: _Call, seconds: float) -> RequestTimeoutError:
         problem = f"the call did not finish within {seconds:.3g} s"
-        return RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
+        error = RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
+        self._log_failure(error, call)
+        return error
 
     async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         """Send *request* once, unchanged; a failure raises an error that names it."""
@@ -271,7 +273,12 @@ class Pool:
         Its stack frames are dropped: their local variables contain the headers with the key, and some tools print them.
         """
         forget_frames(error)
-        return request_error(error, call.method, call.url, sent=call.was_sent, redact=self._mask)
+        failure = request_error(error, call.method, call.url, sent=call.was_sent, redact=self._mask)
+        self._log_failure(failure, call)
+        return failure
+
+    def _log_failure(self, error: TransportError, call: _Call) -> None:
+        log_safely(logger, logging.DEBUG, "%s; after %.3f s", error, self.clock.monotonic() - call.started)
 
     def _mask(self, text: str) -> str:
         return redact_urls(self.redact(text) or "")
@@ -299,7 +306,7 @@ class Pool:
 
     def notify_retry(self, error: SegmentsError, *, attempt: int, seconds: float) -> None:
         """Log that a request is retried in *seconds*, after *attempt* attempts, and call the hook."""
-        log_safely(logger, logging.INFO, "%s; retrying in %.3g s, after %d attempts", error, seconds, attempt)
+        log_safely(logger, logging.INFO, "%s; attempt %d is next, in %.3g s", error, attempt + 1, seconds)
         if self.hooks.on_retry is not None:
             _notify(self.hooks.on_retry, _event_of(error, attempt=attempt, seconds=seconds))
 

@@ -6,7 +6,6 @@ from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from anyio.lowlevel import checkpoint
 
 from segments_async._threads import run_sync
@@ -15,6 +14,7 @@ from segments_async._wire.content_coding import PIECE_BYTES, BodyDecoder, Coding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
     from anyio import CancelScope
 
     from segments_async._wire.replies import Reply
@@ -61,14 +61,14 @@ class Body:
         self._is_success = response.is_success
         if not self._is_success:
             self._limit = MAX_ERROR_BYTES
-        try:
-            self._add(response.content)  # a response that a mocking library has made is already read
-        except httpx.ResponseNotRead:
-            coding = response.headers.get("content-encoding")
-            if coding is None:
-                await self._read_plain(response, scope)
-            else:
-                await self._read_coded(response, coding, scope)
+        if response.is_stream_consumed:  # a response that a mocking library has made is already read
+            self._add(response.content)
+            return
+        coding = response.headers.get("content-encoding")
+        if coding is None:
+            await self._read_plain(response, scope)
+        else:
+            await self._read_coded(response, coding, scope)
 
     def content(self) -> bytes:
         """

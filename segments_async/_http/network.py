@@ -14,14 +14,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx
 
+from segments_async._http.asyncio_stream import watch_always
 from segments_async._http.sockets import make_patient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     import httpcore
-    import httpx
 
 EXCHANGE = "segments_async.exchange"
 """The extension of a request that has its `Exchange`."""
@@ -38,6 +39,8 @@ _LAYERS = ("_stream", "_httpcore_stream", "_connection")
 """Attributes in which a stream of httpx or httpcore keeps the stream that it wraps."""
 _STATUS = len(b"HTTP/1.1 ")
 """Index of the status in a response."""
+_NO_AUTH = httpx.Auth()
+"""Without it, httpx would look for a user in each URL."""
 
 
 class Exchange:
@@ -136,6 +139,7 @@ class WireStream:
         """What was read while the request was being written."""
         self._head: bytes | None = None
         """The head of a request that is not sent yet."""
+        self._receive, self._send = _without_timeouts(stream)
         wire.stream = self
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -167,14 +171,42 @@ class WireStream:
         if buffer:
             await self._write(buffer, timeout)
 
+    async def send(self, data: bytes) -> None:
+        """Write a whole request of moderate size; the caller has a timeout."""
+        self._wire.joins_head = False
+        self._note_sending()
+        try:
+            await self._send(data)
+        except Exception as error:
+            if _is_loss(error):
+                raise _core().WriteError(error) from error
+            raise
+
+    async def receive(self) -> bytes:
+        """Read what has arrived; the caller has a timeout."""
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
+        try:
+            return await self._receive(READ_BYTES)
+        except anyio.EndOfStream:
+            return b""
+        except Exception as error:
+            if _is_loss(error):
+                raise _core().ReadError(error) from error
+            raise
+
     async def _write(self, buffer: bytes, timeout: float | None) -> None:
-        # Before the write: if it is cancelled, an unknown part may have left.
-        if self._is_secure or not self._wire.uses_tls:
-            self._wire.exchange.sent = True
+        self._note_sending()
         if len(buffer) < WATCH_FROM_BYTES:
             await self._stream.write(buffer, timeout)
         else:
             await self._write_and_watch(buffer, timeout)
+
+    def _note_sending(self) -> None:
+        """Note before a write that, if it is cancelled, an unknown part may have left."""
+        if self._is_secure or not self._wire.uses_tls:
+            self._wire.exchange.sent = True
 
     async def _write_and_watch(self, buffer: bytes, timeout: float | None) -> None:
         """
@@ -240,7 +272,9 @@ class WireStream:
 
     def get_extra_info(self, info: str) -> Any:
         if info == "is_readable" and self._wire.socket is not None:
-            return is_readable(self._wire.socket)  # anyio would also ask for the addresses of the socket
+            return _is_queued(self._stream) or is_readable(
+                self._wire.socket
+            )  # anyio would also ask for the addresses of the socket
         return self._stream.get_extra_info(info)
 
     @property
@@ -265,16 +299,40 @@ def is_informational(data: bytes) -> bool:
     )
 
 
-def _is_timeout(error: Exception) -> bool:
-    import httpcore  # noqa: PLC0415 (it imports trio, which is slow)
+def _without_timeouts(stream: Any) -> tuple[Callable[[int], Awaitable[bytes]], Callable[[bytes], Awaitable[None]]]:
+    """Return what a stream of httpcore reads and writes with, which is a stream of anyio or of trio."""
+    inner: Any = getattr(stream, "_stream", None)
+    if hasattr(inner, "receive"):
+        return inner.receive, inner.send
+    if hasattr(inner, "receive_some"):
+        return inner.receive_some, inner.send_all
+    return stream.read, stream.write
 
-    return isinstance(error, httpcore.TimeoutException)
+
+def _is_loss(error: Exception) -> bool:
+    """Whether *error*, of anyio or of trio, says that the connection is lost or closed."""
+    return type(error).__name__ in {"BrokenResourceError", "ClosedResourceError"}
+
+
+def _is_timeout(error: Exception) -> bool:
+    return isinstance(error, _core().TimeoutException)
 
 
 def _write_error(message: str) -> Exception:
-    import httpcore  # noqa: PLC0415 (likewise)
+    error: Exception = _core().WriteError(message)
+    return error
 
-    return httpcore.WriteError(message)
+
+def _core() -> Any:
+    import httpcore  # noqa: PLC0415 (it imports trio, which is slow)
+
+    return httpcore
+
+
+def clock_of(loop: object) -> Callable[[], float]:
+    """Return the clock of an event loop, without finding out each time whether it is asyncio's or trio's."""
+    clock: Callable[[], float] = getattr(loop, "time", anyio.current_time)
+    return clock
 
 
 async def send_over(
@@ -282,7 +340,7 @@ async def send_over(
 ) -> httpx.Response:
     """Send *request* unchanged; no connection is lost if an instrumentation or a log handler in between raises."""
     try:
-        response = await client.send(request, stream=stream, auth=None, follow_redirects=False)
+        response = await client.send(request, stream=stream, auth=_NO_AUTH, follow_redirects=False)
     except BaseException:
         await exchange.abandon()
         raise
@@ -325,8 +383,7 @@ def _is_queued(stream: Any) -> bool:
     stream = getattr(stream, "_stream", None)
     while (inner := getattr(stream, "transport_stream", None)) is not None:
         stream = inner
-    protocol = getattr(stream, "_protocol", None)
-    return bool(getattr(protocol, "read_queue", None))
+    return bool(getattr(stream, "read_queue", None) or getattr(getattr(stream, "_protocol", None), "read_queue", None))
 
 
 def _is_decrypted(ssl_object: ssl.SSLObject | None) -> bool:
@@ -352,6 +409,7 @@ class Backend:
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> WireStream:
         stream = await self._backend.connect_tcp(*args, **kwargs)
+        watch_always(stream)
         self._on_connect()
         self._wire.socket = stream.get_extra_info("socket")
         make_patient(self._wire.socket)

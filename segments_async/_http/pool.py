@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+from asyncio import _get_running_loop
 from collections import OrderedDict
 from contextlib import AsyncExitStack
 from hashlib import blake2b
@@ -21,7 +22,7 @@ from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import Body, BodyTooLargeError
 from segments_async._http.clients import mask_secrets, pooled_client
 from segments_async._http.gate import Gate
-from segments_async._http.network import EXCHANGE, Exchange, close_if_not_drained, send_over
+from segments_async._http.network import EXCHANGE, Exchange, clock_of, close_if_not_drained, send_over
 from segments_async._logging import log_safely
 from segments_async._wire.causes import forget_frames
 from segments_async._wire.changes import Changes
@@ -32,6 +33,8 @@ from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutE
 from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from segments_async._wire.redaction import KeyRedactor
     from segments_async.errors import TransportError
     from segments_async.hooks import Hook, Hooks
@@ -124,6 +127,7 @@ class Pool:
         self._connections_opened = 0 if transport is None and http_client is None else None
         self._gates: WeakValueDictionary[bytes, Gate] = WeakValueDictionary()
         self._loop: object = None
+        self._now: Callable[[], float] = anyio.current_time
         self._process = os.getpid()
         self._inherited: list[httpx.AsyncClient] = []
         self._closed = False
@@ -202,7 +206,7 @@ class Pool:
         body = Body(self.max_answer_bytes)
         response = None
         try:
-            with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+            with anyio.CancelScope(deadline=self._now() + seconds) as scope:
                 response = await send_over(client, request, call.exchange, stream=True)
                 try:
                     await body.read(response, scope)
@@ -331,6 +335,8 @@ class Pool:
         self.check_open()
         if self._process != os.getpid():
             self._reset_after_fork()
+        if self._loop is not None and self._loop is _get_running_loop():
+            return  # the common case; finding out whether asyncio or trio runs takes longer
         token = current_token().native_token
         if self._loop is not token:
             if self._loop is not None:
@@ -338,6 +344,7 @@ class Pool:
                     "this AsyncSegments belongs to another event loop; create one in each loop that needs one"
                 )
             self._loop = token
+            self._now = clock_of(token)
 
     def _reset_after_fork(self) -> None:
         """
@@ -356,6 +363,7 @@ class Pool:
             self._open_clients()
         self._process = os.getpid()
         self._loop = None
+        self._now = anyio.current_time
         self.changes = Changes()
         for gate in [*self._storage_gates.values(), *self._gates.values()]:
             gate.reset()

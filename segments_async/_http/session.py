@@ -13,7 +13,7 @@ from segments_async._http.bodies import error_of
 from segments_async._http.call_stats import CallStats
 from segments_async._http.gate import MAX_PAUSE
 from segments_async._http.pool import MB
-from segments_async._http.request_body import BytesStream
+from segments_async._http.request_body import BytesRequest
 from segments_async._serialization.collector import without_collections
 from segments_async._serialization.converter import structure_answer as structure
 from segments_async._serialization.decoded_size import decoded_size, may_exceed
@@ -26,7 +26,7 @@ from segments_async._wire.missing_datasets import note_missing_dataset
 from segments_async._wire.raw_response import raw_response
 from segments_async._wire.redaction import KeyRedactor
 from segments_async._wire.redirects import slash_redirect
-from segments_async._wire.replies import Reply, error_for, may_be_throttled, non_result
+from segments_async._wire.replies import Reply, error_for, may_be_no_result, may_be_throttled, non_result
 from segments_async._wire.retry import RetryState, is_throttled
 from segments_async._wire.routes import WRITES
 from segments_async.errors import (
@@ -55,8 +55,6 @@ USER_AGENT = f"segments-async/{__version__}"
 GZIP_FROM_BYTES = 1400
 """Minimum size of a body that is compressed; a smaller one fits one packet anyway."""
 GZIP_LEVEL = 1
-_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
-"""Methods whose requests have a ``Content-Length`` even without a body (RFC 9110, 8.6)."""
 PAUSE_FROM_BYTES = 32 * 1024
 """Minimum size of a body that is parsed without collections of garbage."""
 THREAD_FROM_BYTES = 512 * 1024
@@ -257,7 +255,7 @@ class Session:
         timeout = self._timeout_for(endpoint)
 
         async def send(url: httpx.URL, seconds: float) -> Reply:
-            request = _request(endpoint.method, url, headers, content, timeout)
+            request = BytesRequest(endpoint.method, url, headers, content, timeout)
             reply = await self.pool.exchange(self.pool.api, request, seconds=seconds)
             stats.bytes_sent += len(content or b"")
             stats.record_reply(reply.headers, self._redactor)
@@ -429,7 +427,9 @@ class Session:
             DecodeError: It is not, so it is unknown whether the call was carried out.
         """
         payload, answer = self._decode(reply, model)
-        if error := non_result(self._redactor.redact(reply), payload, now=self.clock.time()):
+        if may_be_no_result(payload) and (
+            error := non_result(self._redactor.redact(reply), payload, now=self.clock.time())
+        ):
             raise error
         keys = endpoint.result_keys
         if keys and not any(payload.get(key) is not None for key in keys):
@@ -462,19 +462,6 @@ class Session:
             url=reply.url,
             request_id=self._redactor.redact_text(reply.request_id),
         )
-
-
-def _request(
-    method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, extensions: dict[str, Any]
-) -> httpx.Request:
-    """Build a request whose *headers* are complete but for the length of the body; httpx would look for others."""
-    stream = BytesStream(content or b"")
-    request = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
-    request.headers.encoding = "utf-8"  # httpx would try to decode each header to find it
-    if content is not None or method.upper() in _WITH_LENGTH:
-        request.headers["Content-Length"] = str(len(content or b""))
-    request.read()  # so that a transport of the caller can look at its content
-    return request
 
 
 def _final_error(error: SegmentsError, state: RetryState) -> SegmentsError:

@@ -22,13 +22,16 @@ from attrs import define
 
 from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, NoLock, Wire
 from segments_async._http.request_body import BytesStream
+from segments_async._http.slot_body import SlotBody, WrappedBody
 from segments_async._threads import run_sync
 from segments_async.errors import ClientStateError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     import httpcore
+
+    from segments_async._http.http11 import OpenConnection
 
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept; less than the service's load balancer keeps it."""
@@ -80,6 +83,8 @@ class _Slot:
     """Sends requests over the connection."""
     connection: httpcore.AsyncConnectionInterface
     wire: Wire
+    opened: OpenConnection | None = None
+    """The connection once it is open; None through a proxy, and if httpcore opened it."""
     idle_since: float = 0.0
 
 
@@ -132,12 +137,23 @@ class SlotTransport(httpx.AsyncBaseTransport):
             slot = await self._acquire(origin, url)
             slot.wire.exchange = exchange
             slot.wire.joins_head = self._proxy is None  # a proxy answers the head of a CONNECT first
-            response = await slot.transport.handle_async_request(request)
+            if slot.opened is not None and slot.opened.takes(request):
+                response = await slot.opened.send(request)
+            else:
+                response = await slot.transport.handle_async_request(request)
         except BaseException:
             await self._discard(slot)
             raise
+        if response.is_closed:  # a mocking library has made it, so nobody will close it
+            await self._discard(slot)
+            return response
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = exchange.body = _SlotStream(response.stream, functools.partial(self._release, slot, origin))
+        # The layer of httpx above a body of httpcore would only map exceptions.
+        body = getattr(response.stream, "_httpcore_stream", response.stream)
+        if not isinstance(body, SlotBody):
+            body = WrappedBody(response.stream)
+        body.release = functools.partial(self._release, slot, origin)
+        response.stream = exchange.body = body
         return response
 
     async def aclose(self) -> None:
@@ -197,10 +213,15 @@ class SlotTransport(httpx.AsyncBaseTransport):
         pool = transport._pool  # noqa: SLF001
         uses_socks = self._proxy is not None and self._proxy.url.scheme.startswith("socks")
         wire = Wire(uses_tls=url.scheme == "https", uses_socks=uses_socks)
-        pool._network_backend = Backend(pool._network_backend, wire, self._on_connect)  # type: ignore[assignment]  # noqa: SLF001
-        connection: Any = pool.create_connection(_origin_of(url))
+        backend: Any = Backend(pool._network_backend, wire, self._on_connect)  # noqa: SLF001
+        pool._network_backend = backend  # noqa: SLF001
+        connection: Any
         if self._proxy is None:
-            connection._request_lock = NoLock()  # noqa: SLF001 (see `NoLock`)
+            from segments_async._http.http11 import DirectConnection  # noqa: PLC0415 (it imports httpcore)
+
+            connection = DirectConnection(_origin_of(url), context, IDLE_SECONDS, network_backend=backend)
+        else:
+            connection = pool.create_connection(_origin_of(url))
         transport._pool = connection  # noqa: SLF001
         return _Slot(transport, connection, wire)
 
@@ -210,6 +231,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
             innermost._state_lock = NoLock()  # noqa: SLF001 (likewise)
             if self._proxy is None:
                 slot.transport._pool = innermost  # noqa: SLF001 (the one around it only opens it)
+                slot.opened = innermost if hasattr(innermost, "takes") else None
             slot.idle_since = time.monotonic()
             self._idle.setdefault(origin, deque()).append(slot)
             self._free.release()
@@ -265,28 +287,3 @@ def _with_ssl_context(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> htt
     if proxy is None or proxy.url.scheme != "https":
         return proxy
     return httpx.Proxy(proxy.url, auth=proxy.auth, headers=proxy.headers, ssl_context=context)
-
-
-class _SlotStream(httpx.AsyncByteStream):
-    """A response body that releases its connection when it is closed, and records whether it was read completely."""
-
-    def __init__(self, stream: httpx.AsyncByteStream, release: Callable[..., object]) -> None:
-        self._stream = stream
-        self._release: Callable[..., object] | None = release
-        self._complete = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
-        self._complete = True
-
-    async def aclose(self) -> None:
-        if self._release is None:
-            return
-        release, self._release = self._release, None
-        clean = False
-        try:
-            await self._stream.aclose()
-            clean = self._complete
-        finally:
-            await release(clean=clean)  # type: ignore[misc]

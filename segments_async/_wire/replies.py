@@ -222,7 +222,7 @@ def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | De
     A body with ``detail`` alone is Django REST Framework's form of an error. The official SDK looks for "throttled"
     in such bodies too.
     """
-    if not isinstance(payload, dict) or "detail" not in payload or payload.keys() - _NOT_FIELDS:
+    if not may_be_no_result(payload):
         return None
     payload = _mask(payload, MAX_MASKED_DEPTH)
     detail, fields = read_problems(payload)
@@ -238,6 +238,11 @@ def non_result(reply: Reply, payload: Any, *, now: float) -> RateLimitError | De
         url=reply.url,
         request_id=reply.request_id,
     )
+
+
+def may_be_no_result(payload: Any) -> bool:
+    """Return whether a body has the form of an error."""
+    return isinstance(payload, dict) and "detail" in payload and not payload.keys() - _NOT_FIELDS
 
 
 def may_be_throttled(content: bytes) -> bool:

@@ -11,14 +11,18 @@ from inspect import signature
 from pathlib import Path
 
 import anyio
+import h11
 import httpcore
 import httpx
 import httpx._main
 import pytest
 from anyio._backends import _asyncio as anyio_asyncio
+from httpcore._backends import anyio as httpcore_anyio, trio as httpcore_trio
+from httpx._transports import default as httpx_default
 
 import segments_async
 from segments_async._http import lean_import, network
+from segments_async._http.request_body import BytesRequest
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = Path(segments_async.__file__).parent
@@ -120,6 +124,29 @@ def test_a_connection_has_its_parser_and_its_lock():
     assert hasattr(connection, "_state_lock")
 
 
+def test_connections_have_the_parts_that_ours_use():
+    """`DirectConnection` and `OpenConnection` inherit from those of httpcore, whose stream is that of anyio or trio."""
+    direct = httpcore.AsyncHTTPConnection(ORIGIN)
+    assert (direct._connection, direct._connect_failed, direct._origin) == (None, False, ORIGIN)
+    assert list(signature(direct._connect).parameters) == ["request"]
+    connection = httpcore.AsyncHTTP11Connection(ORIGIN, None)
+    assert connection._state is type(connection._state).NEW
+    assert type(connection._state).ACTIVE
+    assert connection._network_stream is connection._expire_at is None
+    assert list(signature(connection._response_closed).parameters) == []
+    headers = h11.Request(method="GET", target="/", headers=[("Host", "a")]).headers
+    assert type(headers)(headers._full_items) == headers
+    for backend in (httpcore_anyio.AnyIOStream, httpcore_trio.TrioStream):
+        assert backend(ORIGIN)._stream is ORIGIN
+
+
+def test_body_of_httpx_has_that_of_httpcore():
+    """It would only map exceptions, as `map_httpcore_exceptions` does."""
+    assert httpx_default.AsyncResponseStream(ORIGIN)._httpcore_stream is ORIGIN
+    with pytest.raises(httpx.ReadError), httpx_default.map_httpcore_exceptions():
+        raise httpcore.ReadError
+
+
 def test_layers_of_a_response_lead_to_the_parser(sandbox):
     """A response of an `http_client` is checked for bytes after it, through all layers of httpx and httpcore."""
     seen = []
@@ -142,7 +169,9 @@ def test_layers_of_a_response_lead_to_the_parser(sandbox):
 def test_streams_of_anyio_have_their_queue():
     """What anyio's asyncio backend has read, and was not requested, belongs to no response."""
     assert "read_queue" in anyio_asyncio.StreamProtocol.__annotations__
-    assert "self._protocol = " in inspect.getsource(anyio_asyncio.SocketStream.__init__)
+    source = inspect.getsource(anyio_asyncio.SocketStream.__init__)
+    assert "self._protocol = " in source
+    assert "self._transport = " in source
 
 
 def test_client_sends_through_what_its_subclass_replaces():
@@ -152,6 +181,16 @@ def test_client_sends_through_what_its_subclass_replaces():
     transport = httpx.AsyncHTTPTransport()
     assert httpx.AsyncClient(transport=transport)._transport is transport
     assert "_send_handling_auth" in httpx.AsyncClient.send.__code__.co_names
+
+
+def test_requests_and_headers_have_their_parts():
+    """`BytesRequest` sets what httpx would set, and adds a header."""
+    url, headers = httpx.URL("http://h/"), httpx.Headers({"Host": "h", "Content-Type": "a"})
+    ours = BytesRequest("put", url, headers, b"abc", {"timeout": {}})
+    theirs = httpx.Request("put", url, headers={**headers, "Content-Length": "3"}, content=b"abc")
+    assert vars(ours).keys() == vars(theirs).keys()
+    assert (ours.method, ours.url, ours.headers, ours.content) == ("PUT", url, theirs.headers, theirs.content)
+    assert headers == {"Host": "h", "Content-Type": "a"}
 
 
 def test_url_has_its_parts():

@@ -24,13 +24,14 @@ BODY = "x" * 20_000_000
 def writes(monkeypatch):
     """The sizes of what was written."""
     sizes = []
-    write = WireStream._write
+    for name in ("_write", "send"):
+        write = getattr(WireStream, name)
 
-    async def record(stream, buffer, timeout):
-        sizes.append(len(buffer))
-        await write(stream, buffer, timeout)
+        async def record(stream, buffer, *timeout, write=write):
+            sizes.append(len(buffer))
+            await write(stream, buffer, *timeout)
 
-    monkeypatch.setattr(WireStream, "_write", record)
+        monkeypatch.setattr(WireStream, name, record)
     return sizes
 
 

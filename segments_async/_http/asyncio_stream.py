@@ -117,11 +117,3 @@ class AsyncioStream(ByteStream, asyncio.Protocol):
             raise ClosedResourceError
         if self._error is not None:
             raise BrokenResourceError from self._error
-
-
-def watch_always(stream: Any) -> None:
-    """Replace the stream of anyio in a stream of httpcore, if it is one of asyncio."""
-    inner = getattr(stream, "_stream", None)
-    transport: Any = getattr(inner, "_transport", None)
-    if hasattr(transport, "set_protocol"):
-        stream._stream = AsyncioStream(inner, transport)  # noqa: SLF001 (httpcore has no other way to change it)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from segments_async._http.asyncio_stream import watch_always
 from segments_async._http.sockets import make_patient
 
 if TYPE_CHECKING:
@@ -399,6 +398,16 @@ def _is_decrypted(ssl_object: ssl.SSLObject | None) -> bool:
     return True
 
 
+def _watch_always(stream: Any) -> None:
+    """Replace the stream of anyio in a stream of httpcore, if it is one of asyncio."""
+    inner: Any = getattr(stream, "_stream", None)
+    transport: Any = getattr(inner, "_transport", None)
+    if hasattr(transport, "set_protocol"):
+        from segments_async._http.asyncio_stream import AsyncioStream  # noqa: PLC0415 (it imports asyncio)
+
+        stream._stream = AsyncioStream(inner, transport)  # noqa: SLF001 (httpcore has no other way to change it)
+
+
 class Backend:
     """Open the sockets of one `Wire`, and report each."""
 
@@ -409,7 +418,7 @@ class Backend:
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> WireStream:
         stream = await self._backend.connect_tcp(*args, **kwargs)
-        watch_always(stream)
+        _watch_always(stream)
         self._on_connect()
         self._wire.socket = stream.get_extra_info("socket")
         make_patient(self._wire.socket)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from asyncio import _get_running_loop
+import sys
 from collections import OrderedDict
 from contextlib import AsyncExitStack
 from hashlib import blake2b
@@ -128,6 +128,7 @@ class Pool:
         self._gates: WeakValueDictionary[bytes, Gate] = WeakValueDictionary()
         self._loop: object = None
         self._now: Callable[[], float] = anyio.current_time
+        self._running_loop: Callable[[], object] = _no_loop
         self._process = os.getpid()
         self._inherited: list[httpx.AsyncClient] = []
         self._closed = False
@@ -335,7 +336,7 @@ class Pool:
         self.check_open()
         if self._process != os.getpid():
             self._reset_after_fork()
-        if self._loop is not None and self._loop is _get_running_loop():
+        if self._loop is not None and self._loop is self._running_loop():
             return  # the common case; finding out whether asyncio or trio runs takes longer
         token = current_token().native_token
         if self._loop is not token:
@@ -345,6 +346,7 @@ class Pool:
                 )
             self._loop = token
             self._now = clock_of(token)
+            self._running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", _no_loop)
 
     def _reset_after_fork(self) -> None:
         """
@@ -405,6 +407,10 @@ class _Call:
     def was_sent(self) -> bool | None:
         """Whether bytes of the request may have left; None if the transport does not say."""
         return self.exchange.sent
+
+
+def _no_loop() -> None:
+    """Say that no loop of asyncio is known to run."""
 
 
 def _name_of(base_url: str, api_key: str) -> str:

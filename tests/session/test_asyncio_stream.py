@@ -12,7 +12,8 @@ import pytest
 from anyio.abc import SocketAttribute
 from waiting import until
 
-from segments_async._http.asyncio_stream import AsyncioStream, watch_always
+from segments_async._http import network
+from segments_async._http.asyncio_stream import AsyncioStream
 
 pytestmark = pytest.mark.anyio
 RESET = struct.pack("ii", 1, 0)
@@ -39,7 +40,7 @@ async def connected(before=b""):
             if before:
                 other.sendall(before)
                 await anyio.sleep(0.02)
-            watch_always(holder)
+            network._watch_always(holder)
             assert type(holder._stream) is AsyncioStream
             try:
                 yield holder._stream, other
@@ -163,6 +164,6 @@ async def test_other_streams_stay():
     class Other:
         _stream = object()
 
-    watch_always(other := Other())
+    network._watch_always(other := Other())
     assert other._stream is Other._stream
-    watch_always(object())
+    network._watch_always(object())

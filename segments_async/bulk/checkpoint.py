@@ -8,7 +8,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from attrs import evolve
 
 from segments_async._caller_errors import caller_code
 from segments_async._threads import run_sync
@@ -202,8 +201,9 @@ class Checkpoint:
         if row is not None and unchanged and row.status in self._operation.done_statuses:
             item = self._operation.trim_item(job)
             return job.outcome(status="skipped", uuid=row.uuid or job.prepared.uuid or "", item=item)
-        uncertain = row is not None and unchanged and row.status == "unknown"
-        return evolve(job, uncertain=uncertain, files={file.place: file for file in files})
+        job.uncertain = row is not None and unchanged and row.status == "unknown"
+        job.files = {file.place: file for file in files}
+        return job
 
     def _digest(self, job: Job) -> bytes | None:
         if job.prepared.digest is not None:

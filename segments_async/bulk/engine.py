@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import anyio
 from anyio import get_cancelled_exc_class
-from attrs import evolve
 
 from segments_async._caller_errors import describe
 from segments_async._http.call_stats import CallStats
@@ -285,8 +284,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             try:
                 async with self._preprocess_slots:
                     if self._report.stopped is None:
-                        prepared = await self._operation.preprocess(job, stats, record)
-                        batch[batch.index(job)] = evolve(job, prepared=prepared)
+                        job.prepared = await self._operation.preprocess(job, stats, record)
             except ClientStateError as error:
                 self._fail_with("the client", error)
             except Exception as error:  # noqa: BLE001 (raised by code of the caller, such as a file or a function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import suppress
 from threading import Lock
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _SHARED_NAMES = frozenset({"coco-instance", "coco-panoptic", "polygon", "yolo"})
 """Formats whose files have the same names for every labelset."""
 _ADVICE = "pass overwrite=True to replace it, or choose another folder"
+_log = logging.getLogger("segments_async")
 
 
 class ExportFolder:
@@ -101,6 +103,9 @@ class ExportFolder:
         if other.format == self.header.format and other.format in _SHARED_NAMES:
             problem = f"{self.path} contains an export of labelset {other.labelset!r} in this format; {_ADVICE}"
             raise InputError(problem, path="folder")
+        if other.is_outdated_by(self.header):
+            words = "%s still contains an export (%s) of an earlier release %r, made at %s: repeat it, or delete it"
+            _log.warning(words, self.path, other.format, other.release, other.created_at)
 
     def image_of(self, stem: str, digest: str) -> Record | None:
         """Return the image that an earlier export wrote for an item, if it was read from the same address."""

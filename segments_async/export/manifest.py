@@ -35,6 +35,8 @@ class Header:
     release: str
     summary: str | None = None
     """The file that is written last: the JSON file of COCO and polygons, or YOLO's ``data.yaml``."""
+    created_at: str | None = None
+    """When the release was made, as its file says; another one of the same name was made at another time."""
 
     @property
     def file_name(self) -> str:
@@ -50,6 +52,11 @@ class Header:
     def is_of(self) -> tuple[str, str, str]:
         """The release."""
         return self.owner, self.dataset, self.release
+
+    def is_outdated_by(self, newer: Header) -> bool:
+        """Whether it is of a release that was deleted and made again under its name, of which *newer* is."""
+        times = (self.created_at, newer.created_at)
+        return self.is_of == newer.is_of and None not in times and times[0] != times[1]
 
 
 @frozen
@@ -124,7 +131,7 @@ def _parse(content: bytes) -> tuple[Header, dict[str, Record]]:
     if head.pop("segments_async") != "export" or head.pop("version") != _VERSION:
         raise ValueError("another file")
     header = Header(**head)
-    texts = [header.format, header.labelset, *header.is_of, header.summary or ""]
+    texts = [header.format, header.labelset, *header.is_of, header.summary or "", header.created_at or ""]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("expected text")
     records = {}

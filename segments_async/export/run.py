@@ -6,6 +6,7 @@ import logging
 import os
 from collections import Counter
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -130,6 +131,7 @@ class Export:
             dataset=release.dataset.name,
             release=release.name,
             summary=None if summary is None else summary.name,
+            created_at=_text_of(release.header.created_at),
         )
         return ExportFolder(plan.folder, path, header, summary, overwrite=plan.overwrite)
 
@@ -282,6 +284,10 @@ class Export:
                 throttled=0,
             )
         )
+
+
+def _text_of(moment: datetime | str | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, datetime) else moment
 
 
 def _ids(item: Item, size: tuple[int, int] | None, bitmap: bytes | None) -> npt.NDArray[np.uint32]:

@@ -201,6 +201,34 @@ async def test_formats_share_a_folder(client, segmentation, tmp_path, fetched):
     assert not list(report.folder.glob("violet*"))
 
 
+async def test_a_release_made_again_under_its_name(client, shapes, tmp_path, caplog):
+    """It replaces the export of the earlier one; exports in other formats stay, and a warning names them."""
+    first, second = shapes.as_json(), shapes.as_json()
+    second["created_at"] = "2026-02-01T00:00:00Z"
+    del second["dataset"]["samples"][0]
+    path = tmp_path / "release.json"
+
+    def written(content):
+        path.write_text(json.dumps(content))
+        return path
+
+    await client.releases.export(written(first), tmp_path / "out", "coco-instance")
+    await client.releases.export(path, tmp_path / "out", "yolo")
+    before = tree(tmp_path / "out")
+    assert not caplog.messages
+    await client.releases.export(written(second), tmp_path / "out", "yolo")
+    [message] = caplog.messages
+    assert "(coco-instance) of an earlier release 'v1', made at 2026-01-01T00:00:00" in message
+    summary = "export_coco-instance_jane_flowers_v1.json"
+    assert tree(tmp_path / "out")[summary] == before[summary]
+
+    await client.releases.export(path, tmp_path / "out", "coco-instance")
+    assert len(caplog.messages) == 1
+    for kind in ("yolo", "coco-instance"):
+        await client.releases.export(path, tmp_path / "alone", kind)
+    assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+
+
 async def test_another_release_in_the_same_folder(client, tmp_path):
     """``a_b`` of ``c`` and ``a`` of ``b_c`` have one folder."""
     builder = ReleaseBuilder(client, "bboxes")

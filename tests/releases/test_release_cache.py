@@ -66,6 +66,17 @@ DAMAGES = {
 }
 
 
+async def test_a_release_made_again_under_its_name_is_fetched(client, sandbox, cache):
+    """Its file has another address; the images are those of before."""
+    await client.samples.delete((await client.samples.uuids(DATASET))["s0"])
+    await client.releases.delete(DATASET, "v1")
+    await client.releases.create(DATASET, "v1")
+    await client.releases.wait(DATASET, "v1", poll=0.01)
+
+    assert await epoch(client, cache) == [1, 2]
+    assert fetched(sandbox) == 1
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["s1-", "v1-"])
 async def test_a_cached_file_that_is_bad_is_fetched_again(client, sandbox, cache, name, damage):

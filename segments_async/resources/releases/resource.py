@@ -360,7 +360,9 @@ class Releases(Resource):
         A second export of the same format and labelset into the same folder gives what it alone would give. A hidden
         manifest beside the images lists what was written: images of the same address are not fetched again, files
         that are stale are deleted, and files that no export wrote are never touched. Exports of several formats may
-        share a folder.
+        share a folder. A release that was deleted and made again under its name counts as the same one; a warning on
+        the logger ``segments_async`` names exports of the earlier one in other formats, which stay until they are
+        repeated.
 
         Args:
             release: As *source* in `open`, or an open `ReleaseFile`.
@@ -478,7 +480,9 @@ class Releases(Resource):
             seed: Determines the order; use another one for each epoch.
             cache: Folder that caches images, bitmaps and release files of the service, so the next epoch fetches
                 nothing. It may be the folder of ``assets.download_many``, and workers may share it. A file that is
-                gone, empty, cut or damaged is fetched again once.
+                gone, empty, cut or damaged is fetched again once. Files are found by their address without its
+                signature. The address of a release file contains an id of its own, so a release that was deleted and
+                made again under its name is downloaded anew. A release that is given by a path or a URL is not cached.
             files: Whether to keep the file of each image, in `ReleaseItem.file`.
             on_error: ``"skip"`` leaves out a sample that does not decode, and an image if it or its bitmap cannot be
                 fetched or decoded, and reports it in `ReleaseItems.skipped`.

@@ -53,6 +53,7 @@ bench: ## Run benchmarks: make bench CASES="put json", by default all.
 docs: ## Build the site in build/site, and check its links and its reference. SITE_URL is the address at which it will be published.
 	zensical build --strict --clean
 	python docs_build/diagrams.py build/site
+	python docs_build/relative_links.py build/site
 	python docs_build/links.py build/site
 	python docs_build/members.py build/site
 

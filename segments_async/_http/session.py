@@ -22,7 +22,7 @@ from segments_async._threads import run_sync
 from segments_async._version import __version__
 from segments_async._wire.changes import Write, match_route
 from segments_async._wire.endpoint import Endpoint, Repeat
-from segments_async._wire.missing_datasets import note_missing_dataset
+from segments_async._wire.not_found import note_missing
 from segments_async._wire.raw_response import raw_response
 from segments_async._wire.redaction import KeyRedactor
 from segments_async._wire.redirects import slash_redirect
@@ -192,7 +192,7 @@ class Session:
                 write = Write(endpoint, path or {}, lambda: json if content is None else decode_json(content))
                 reply = await self._exchange_writing(write, endpoint, path, params, json, content, stats or CallStats())
         except NotFoundError as error:
-            note_missing_dataset(error, endpoint, path or {}, params or {})
+            note_missing(error, endpoint, path or {}, params or {})
             raise
         if reply is None or (model is None and not reply.content):
             return None

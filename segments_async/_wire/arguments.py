@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import lru_cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from segments_async._validators import is_count
 from segments_async.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 OnError = Literal["raise", "skip"]
 """Whether a row, a sample or an image that cannot be read raises an error or is skipped."""
@@ -30,24 +31,40 @@ def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def check_keys(given: Mapping[str, Any], allowed: type, call: str) -> None:
+def check_keys(
+    given: Mapping[str, Any], allowed: type, call: Callable[..., Any] | None, item: type | None = None
+) -> None:
     """
     Reject keyword arguments that *allowed* (a TypedDict) does not declare.
 
     Args:
         given: The keyword arguments.
         allowed: The TypedDict that declares them.
-        call: The name of the call for the message, such as ``create()``.
+        call: The method; None if it is not known.
+        item: The class of the items of a bulk call, which have arguments of their own.
 
     Raises:
-        TypeError: One is unknown. The message is Python's own, with the closest name as a hint.
+        TypeError: One is unknown. The message is Python's own, with the closest name, or where it belongs, as a hint.
     """
-    known = allowed.__annotations__
     for key in given:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{call} got an unexpected keyword argument {key!r}{hint}")
+        if key not in allowed.__annotations__:
+            name = "a bulk call" if call is None else f"{call.__name__}()"
+            hint = _hint_for_keyword(key, [*allowed.__annotations__, *_parameters(call)], item)
+            raise TypeError(f"{name} got an unexpected keyword argument {key!r}{hint}")
+
+
+def _hint_for_keyword(key: str, known: Collection[str], item: type | None) -> str:
+    if item is not None and key in _parameters(item):
+        return f"; it belongs to each item, as in {item.__name__}(..., {key}=...)"
+    near = get_close_matches(key, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _parameters(call: Callable[..., Any] | None) -> list[str]:
+    if call is None:
+        return []
+    parameters = signature(call).parameters.values()
+    return [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
 
 
 _MAX_KEY_LENGTH = 64

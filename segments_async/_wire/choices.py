@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 _REFUSED = '" is not a valid choice'
-_MIN_SIMILARITY = 0.5
+_MIN_SIMILARITY = 0.6
+"""Half of the letters is not close: "flowers" is no mistyped "other"."""
 _MAX_WORD = 100
 """Maximum length of a word that is compared with the known ones."""
 _MAX_NOTES = 10
@@ -75,5 +76,7 @@ def _choices() -> dict[str, list[str]]:
 
 def _near(word: str, known: list[str]) -> str | None:
     by_word = {value.lower().replace("_", "-"): value for value in known}
-    near = get_close_matches(word.lower().replace("_", "-"), by_word, n=1, cutoff=_MIN_SIMILARITY)
-    return by_word[near[0]] if near else None
+    word = word.lower().replace("_", "-")
+    near = get_close_matches(word, by_word, n=1, cutoff=_MIN_SIMILARITY)
+    longer = [value for value in by_word if word.startswith(value)]  # "administrator" for "admin"
+    return next((by_word[value] for value in (*near, *longer)), None)

@@ -16,11 +16,13 @@ from segments_async.errors import InputError
 from segments_async.models import (
     ImageSequenceSegmentationAnnotation,
     ImageSequenceVectorAnnotation,
+    ImageVectorAnnotation,
     Label,
     LabelChanges,
     LabelPut,
     PointcloudSequenceCuboidAnnotation,
     PointcloudSequenceVectorAnnotation,
+    PointcloudVectorAnnotation,
     Sample,
     SampleChanges,
     SampleCreate,
@@ -35,7 +37,7 @@ from segments_async.models.label_attributes import (
 from segments_async.models.sample_attributes import SampleAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from segments_async._wire.dataset_rules import DatasetRules
 
@@ -65,6 +67,8 @@ _ANNOTATION_KEYS = _keys(
 )
 _POINTS = {"bbox": (2, "two corners"), "point": (1, "one point")}
 """How many points an annotation of a type has."""
+_AXES = {2: "x and y", 3: "x, y and z"}
+"""The coordinates of a point on an image, and in a point cloud."""
 
 
 def check_sample(fields: Mapping[str, Any]) -> None:
@@ -93,8 +97,8 @@ def check_label(
 
     Raises:
         InputError: A value is of the wrong type, an essential one is missing, the attributes are no label of a known
-            type, a key or the type of an annotation is mistyped, an annotation does not have the number of points of
-            its type, or a rule of the dataset is broken.
+            type, a key or the type of an annotation is mistyped, an annotation does not have the number of points or
+            coordinates of its type, or a rule of the dataset is broken.
     """
     check_label_keys(fields)
     attributes = check(fields, LabelPut).attributes
@@ -217,13 +221,36 @@ def _check_annotation(annotation: Any, rules: DatasetRules | None) -> None:
             near = near_miss(kind, ANNOTATION_TYPES)
             if near is not None:
                 raise InputError(f"unknown type {str(kind)!r}; did you mean {near!r}?", path="type")
-        elif (expected := _POINTS.get(kind)) is not None:
-            points = _value_of(annotation, "points")
-            if isinstance(points, list | tuple) and len(points) != expected[0]:
-                encode_json(points, "points")  # NaN is the better explanation
-                raise InputError(f"a {kind} has {expected[1]}, got {len(points)}", path="points")
+        elif isinstance(points := _value_of(annotation, "points"), list | tuple):
+            _check_points(points, kind, annotation)
     if rules is not None and isinstance(annotation, dict | Model):
         rules.check_annotation(*(_value_of(annotation, key) for key in ("type", "category_id", "attributes")))
+
+
+def _check_points(points: Sequence[Any], kind: str, annotation: Any) -> None:
+    """Check how many points there are, and that each has the coordinates of an image or of a point cloud."""
+    expected = _POINTS.get(kind)
+    if expected is not None and len(points) != expected[0]:
+        encode_json(points, "points")  # NaN is the better explanation
+        raise InputError(f"a {kind} has {expected[1]}, got {len(points)}", path="points")
+    try:
+        lengths = set(map(len, points))
+    except TypeError:  # a type that this version does not know
+        return
+    if lengths:
+        axes = _axes_of(annotation, kind, len(points[0]))
+        if lengths != {axes}:
+            index = next(index for index, point in enumerate(points) if len(point) != axes)
+            raise InputError(f"expected {_AXES[axes]}, got {len(points[index])} numbers", path=f"points[{index}]")
+
+
+def _axes_of(annotation: Any, kind: str, found: int) -> int:
+    """Return how many coordinates a point of an annotation has; *found* is what its first point has."""
+    if isinstance(annotation, PointcloudVectorAnnotation):
+        return 3
+    if kind == "bbox" or isinstance(annotation, ImageVectorAnnotation):
+        return 2
+    return found if found in _AXES else 2
 
 
 def _value_of(value: Any, key: str) -> Any:

@@ -134,13 +134,20 @@ class BulkSettings:
     """Check every item, and send nothing: items that would be sent are `unsent`. A *checkpoint* is only read."""
 
     @classmethod
-    def from_options(cls, options: BulkOptions) -> Self:
+    def from_options(
+        cls, options: BulkOptions, call: Callable[..., Any] | None = None, item: type | None = None
+    ) -> Self:
         """
         Read the keyword arguments of a bulk call.
+
+        Args:
+            options: The keyword arguments.
+            call: The method, for the error.
+            item: The class of its items, for the error.
 
         Raises:
             TypeError: An option is unknown.
             InputError: An option has an invalid value.
         """
-        check_keys(options, BulkOptions, "a bulk call")
+        check_keys(options, BulkOptions, call, item)
         return cls(**options)

@@ -31,12 +31,13 @@ from segments_async.fastapi.clients import (  # noqa: E402  (check the extra fir
     lifespan,
 )
 from segments_async.fastapi.jobs import UploadJobs  # noqa: E402
-from segments_async.fastapi.problems import add_error_handlers, own_choice  # noqa: E402
+from segments_async.fastapi.problems import PROBLEM_RESPONSES, add_error_handlers, own_choice  # noqa: E402
 from segments_async.fastapi.queue import QueueBackend  # noqa: E402
 from segments_async.fastapi.uploads import Upload, UploadStatus  # noqa: E402
 from segments_async.fastapi.webhooks import WebhookRouter, verified_webhook  # noqa: E402
 
 __all__ = [
+    "PROBLEM_RESPONSES",
     "InteractiveSegments",
     "QueueBackend",
     "Segments",

@@ -6,11 +6,13 @@ import logging
 import math
 from contextlib import contextmanager
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import JSONResponse
 
+from segments_async._wire.choices import notes_on_choices
 from segments_async.bulk import BulkError
 from segments_async.errors import (
     AlreadyExistsError,
@@ -60,6 +62,7 @@ _STATUS_AND_DETAIL: dict[type[SegmentsError], tuple[HTTPStatus, str]] = {
     WrongTypeError: (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error in this server."),
     SegmentsError: (HTTPStatus.BAD_GATEWAY, "The labelling service failed."),
 }
+_MAX_ERRORS = 20
 _CALLER_ERRORS = (NotFoundError, AlreadyExistsError, CollaboratorError, ValidationError, InputError)
 _INTERNAL_ERROR = (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error in this server.")
 _UNEXPECTED_ANSWER = (HTTPStatus.BAD_GATEWAY, "The labelling service does not have a resource this server needs.")
@@ -84,8 +87,10 @@ def add_error_handlers(app: FastAPI) -> None:
     any other, including a refused key     502
     =====================================  ===========================
 
-    404, 409 and 422 say that the caller made a mistake. Where your application chose the name or value, use
-    `own_choice`: the status is then 502, or 500 for an `InputError`. The response has a ``request_id`` to quote to the
+    404, 409 and 422 say that the caller made a mistake. A 422 has ``errors``, a list of objects with the ``path`` of a
+    value, such as ``attributes.annotations[0].points``, and what is wrong with it, as ``detail``. Where your
+    application chose the name or value, use `own_choice`: the status is then 502, or 500 for an `InputError`. The
+    response has a ``request_id`` to quote to the
     service's support; the service's own error text is only in the log. Your own handlers for any of these classes take
     precedence.
 
@@ -115,6 +120,35 @@ def own_choice() -> Iterator[None]:
 
 _OWN_CHOICE = "_segments_async_own_choice"
 
+_PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "A problem of RFC 9457.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["about:blank"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string", "description": "To quote to the support of the labelling service."},
+    },
+}
+_DOCUMENTED = {
+    HTTPStatus.NOT_FOUND: "The labelling service cannot find the resource.",
+    HTTPStatus.CONFLICT: "The labelling service already has a resource with this name.",
+    HTTPStatus.BAD_GATEWAY: "The labelling service failed, or does not accept this server.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The labelling service or this server is busy; try again later.",
+    HTTPStatus.GATEWAY_TIMEOUT: "The labelling service did not answer in time.",
+}
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    int(status): {"description": words, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+    for status, words in _DOCUMENTED.items()
+}
+"""
+What routes answer when a call fails, for OpenAPI: ``FastAPI(responses=PROBLEM_RESPONSES)``, or ``responses=`` of a
+route. The statuses are 404, 409, 502, 503 and 504; FastAPI adds 422 by itself.
+"""
+
 
 async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONResponse:
     if isinstance(request, WebSocket):
@@ -124,6 +158,8 @@ async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONRes
         error = cause
     status, detail = _status_and_detail(error)
     problem: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
+    if status is HTTPStatus.UNPROCESSABLE_ENTITY and (errors := list(islice(_errors_by_path(error), _MAX_ERRORS))):
+        problem["errors"] = errors
     request_id = getattr(error, "request_id", None)
     if request_id is not None:
         problem["request_id"] = request_id
@@ -131,6 +167,16 @@ async def _answer(request: Request | WebSocket, error: SegmentsError) -> JSONRes
     level = logging.ERROR if status is HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
     logger.log(level, "%s %s: %d, as %s: %s", request.method, request.url.path, status, type(error).__name__, error)
     return JSONResponse(problem, status, headers, "application/problem+json")
+
+
+def _errors_by_path(error: SegmentsError) -> Iterator[dict[str, str]]:
+    """Say which values are wrong; the words are ours, as those of the service are only for the log."""
+    if isinstance(error, InputError) and error.path:
+        yield {"path": error.path, "detail": without_paths(error.problem)}
+    elif isinstance(error, ValidationError):
+        for path, problems in error.fields.items():
+            known = [note.removeprefix(f"{path}: ") for note in notes_on_choices({path: problems})]
+            yield {"path": path, "detail": " ".join(["The labelling service does not accept this value.", *known])}
 
 
 def public_message(error: BaseException) -> str:

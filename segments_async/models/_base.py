@@ -96,7 +96,7 @@ class Model(HidesOtherNames, TypeOfRoutes):  # noqa: PLW1641 (mutable, so withou
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Return the schema for pydantic, which makes models types of FastAPI's routes."""
         # By its name, as it belongs to a layer above, and as pydantic, which alone calls this, is not a dependency.
-        return import_module("segments_async._serialization.pydantic_schema").core_schema_of(cls)
+        return import_module("segments_async._wire.pydantic_schema").core_schema_of(cls)
 
 
 @frozen(eq=False)

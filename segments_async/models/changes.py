@@ -145,7 +145,7 @@ class _Change(TypeOfRoutes):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         # By its name, for the reasons that `Model` has.
-        return import_module("segments_async._serialization.pydantic_changes").core_schema_of(cls)
+        return import_module("segments_async._wire.pydantic_changes").core_schema_of(cls)
 
 
 @define(init=False)

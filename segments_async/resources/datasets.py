@@ -156,7 +156,7 @@ class Datasets(Resource):
                 id; `path` says where.
             TypeError: A keyword is not a field of `DatasetSettings`.
         """
-        check_keys(settings, DatasetSettings, "create()")
+        check_keys(settings, DatasetSettings, self.create)
         _check_dataset_name(name)
         body = {**_DEFAULTS, **without_none(settings), "name": name}
         check_task_attributes(body["task_attributes"])
@@ -205,7 +205,7 @@ class Datasets(Resource):
             AuthorizationError: The key may read this dataset but not manage it.
             TypeError: A keyword is not a field of `DatasetChanges`.
         """
-        check_keys(changes, DatasetChanges, "update()")
+        check_keys(changes, DatasetChanges, self.update)
         if "name" in changes:
             _check_dataset_name(changes["name"])
         check_task_attributes(changes.get("task_attributes"))
@@ -341,7 +341,7 @@ class Datasets(Resource):
             create=self.create if create else None,
             lossy=lossy,
             task_type=task_type,
-            settings=BulkSettings.from_options(bulk),
+            settings=BulkSettings.from_options(bulk, self.import_annotations),
         )
 
     async def get_collaborator(self, dataset: str | Dataset, user: str) -> Collaborator:

@@ -100,7 +100,7 @@ class Issues(Resource):
             NotFoundError: There is no such issue.
             TypeError: A keyword is not a field of `IssueChanges`.
         """
-        check_keys(changes, IssueChanges, "update()")
+        check_keys(changes, IssueChanges, self.update)
         check({"uuid": "", **changes}, Issue)
         return await self._session.call(UPDATE_ISSUE, Issue, path={"uuid": uuid}, json=changes)
 

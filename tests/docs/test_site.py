@@ -8,6 +8,7 @@ import tomllib
 import pytest
 from doc_pages import ROOT, text_of
 
+from docs_build import relative_links
 from docs_build.blocks import PARTS, files_of, pages
 from docs_build.links import problems_for_language_models, problems_of
 
@@ -74,6 +75,22 @@ def test_language_models_get_every_page(tmp_path):
     assert problems_for_language_models(tmp_path) == []
     (tmp_path / "bulk/index.md").unlink()
     assert len(problems_for_language_models(tmp_path)) == 2
+
+
+def test_links_are_relative_where_the_site_has_no_address(tmp_path, monkeypatch):
+    (tmp_path / "labels").mkdir()
+    page, listed = tmp_path / "labels" / "index.md", tmp_path / "llms.txt"
+    text = "[a](<http://localhost:8000/bulk/#x>), `http://localhost:8000/docs`, [b](<https://example.com/>)"
+    page.write_text(text)
+    listed.write_text(text)
+
+    monkeypatch.setenv("SITE_URL", "https://docs.test/")
+    relative_links.main(str(tmp_path))
+    assert page.read_text() == text
+    monkeypatch.delenv("SITE_URL")
+    relative_links.main(str(tmp_path))
+    assert page.read_text() == text.replace("<http://localhost:8000/", "<../")
+    assert listed.read_text() == text.replace("<http://localhost:8000/", "<./")
 
 
 def test_members_that_the_reference_lacks_are_found():

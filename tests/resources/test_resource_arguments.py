@@ -15,6 +15,8 @@ from segments_async import (
     ImageVectorLabelAttributes,
     InputError,
     LabelPut,
+    PointcloudVectorAnnotation,
+    PointcloudVectorLabelAttributes,
     TaskAttributeCategory,
     TaskAttributes,
     TransportError,
@@ -292,11 +294,33 @@ async def test_places(client, call, words):
         ),
         (
             lambda c: c.samples.create_many("a/b", [], max_failure=1),
-            "a bulk call got an unexpected keyword argument 'max_failure'; did you mean 'max_failures'?",
+            "create_many() got an unexpected keyword argument 'max_failure'; did you mean 'max_failures'?",
         ),
         (
             lambda c: c.labels.put_many([], lables=1),
-            "a bulk call got an unexpected keyword argument 'lables'",
+            "put_many() got an unexpected keyword argument 'lables'; did you mean 'labels'?",
+        ),
+        (
+            lambda c: c.labels.get_many([], labelst="a"),
+            "get_many() got an unexpected keyword argument 'labelst'; did you mean 'labelset'?",
+        ),
+        (
+            lambda c: c.datasets.create("a", exist_okay=True),
+            "create() got an unexpected keyword argument 'exist_okay'; did you mean 'exist_ok'?",
+        ),
+        (
+            lambda c: c.samples.upload_files("a/b", [], metadata={}),
+            (
+                "upload_files() got an unexpected keyword argument 'metadata'; it belongs to each item, as in "
+                "FileSample(..., metadata=...)"
+            ),
+        ),
+        (
+            lambda c: c.labels.put_many([], score=1),
+            (
+                "put_many() got an unexpected keyword argument 'score'; it belongs to each item, as in "
+                "LabelPut(..., score=...)"
+            ),
         ),
     ],
 )
@@ -348,6 +372,34 @@ MISTYPED = [
     (
         {"annotations": [{**BOX, "points": [[1, 2], [3, 4], [5, 6]]}]},
         "attributes.annotations[0].points: a bbox has two corners, got 3",
+    ),
+    (
+        {"annotations": [{**BOX, "points": [[1, 2, 3], [3, 4, 5]]}]},
+        "attributes.annotations[0].points[0]: expected x and y, got 3 numbers",
+    ),
+    (
+        {"annotations": [{**BOX, "type": "polygon", "points": [[1, 2], [3, 4], [5, 6, 7]]}]},
+        "attributes.annotations[0].points[2]: expected x and y, got 3 numbers",
+    ),
+    (
+        {"annotations": [{**BOX, "type": "polyline", "points": [[1, 2, 3], [3, 4]]}]},
+        "attributes.annotations[0].points[1]: expected x, y and z, got 2 numbers",
+    ),
+    (
+        {"annotations": [{**BOX, "type": "point", "points": [[1]]}]},
+        "attributes.annotations[0].points[0]: expected x and y, got 1 numbers",
+    ),
+    (
+        ImageVectorLabelAttributes(
+            annotations=[ImageVectorAnnotation(id=1, category_id=1, type="polygon", points=[[1, 2, 3]])]
+        ),
+        "attributes.annotations[0].points[0]: expected x and y, got 3 numbers",
+    ),
+    (
+        PointcloudVectorLabelAttributes(
+            annotations=[PointcloudVectorAnnotation(id=1, category_id=1, type="polygon", points=[[1, 2]])]
+        ),
+        "attributes.annotations[0].points[0]: expected x, y and z, got 2 numbers",
     ),
     (
         {"annotations": [{**BOX, "type": "point"}]},

@@ -35,6 +35,13 @@ CHANGES = {
 PUT = {"sample_uuid": "u-1", "attributes": LABELS["vector"]}
 
 
+BOX = {"id": 1, "category_id": 2, "type": "bbox", "points": [[1, 2], [3, 4]]}
+
+
+def body_of(**annotation):
+    return json.dumps({"sample_uuid": "u", "attributes": {"annotations": [annotation]}})
+
+
 def echo_of(kind):
     async def echo(body):
         return body
@@ -145,6 +152,42 @@ def test_attributes_of_another_type_are_refused(web):
             "missing",
         ),
         ("LabelUpdate", '{"sample_uuid": "u", "attributes": {"boxes": []}}', ["attributes"], "expected an object with"),
+        (
+            "LabelPut",
+            body_of(**{**BOX, "points": [[1, 2]]}),
+            ["attributes", "annotations", 0, "points"],
+            "a bbox has two corners, got 1",
+        ),
+        (
+            "LabelUpdate",
+            body_of(**{**BOX, "points": [[1, 2], [3, 4, 5]]}),
+            ["attributes", "annotations", 0, "points", 1],
+            "expected x and y, got 3 numbers",
+        ),
+        (
+            "LabelPut",
+            body_of(**{**BOX, "type": "bbx"}),
+            ["attributes", "annotations", 0, "type"],
+            "unknown type 'bbx'; did you mean 'bbox'?",
+        ),
+        (
+            "LabelPut",
+            json.dumps({**PUT, "label_statsu": "LABELED"}),
+            ["label_statsu"],
+            "unknown key; did you mean 'label_status'?",
+        ),
+        (
+            "SampleCreate",
+            '{"name": "a", "attributes": {"imag": {"url": "x"}}}',
+            ["attributes", "imag"],
+            "unknown key; did you mean 'image'?",
+        ),
+        (
+            "TaskAttributes",
+            '{"categories": [{"name": "a", "id": 1, "color": [999, 0, 0]}]}',
+            ["categories", 0, "color"],
+            "expected numbers from 0 to 255",
+        ),
         ("many", '[{"name": "a", "attributes": {}}, {"attributes": {}}]', [1, "name"], "missing"),
         (
             "LabelPut",
@@ -231,7 +274,7 @@ def test_a_list_of_changes(web):
     [
         ("SampleUpdate", {"priority": 1}, ["uuid"], "missing"),
         ("SampleUpdate", {"uuid": 3}, ["uuid"], "expected a string, got int"),
-        ("SampleUpdate", {"uuid": "u-1", "prioriti": 1}, ["prioriti"], "unknown key"),
+        ("SampleUpdate", {"uuid": "u-1", "prioriti": 1}, ["prioriti"], "unknown key; did you mean 'priority'?"),
         ("SampleUpdate", {"uuid": "u-1", "changes": {}}, ["changes"], "unknown key"),
         ("SampleUpdate", {"uuid": "u-1", "name": None}, ["name"], "expected a string, got null"),
         (

@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import Response
 from fastapi.testclient import TestClient
+from openapi_spec_validator import validate
 
 from segments_async import (
     AsyncSegments,
@@ -14,6 +15,8 @@ from segments_async import (
     BulkReport,
     ClientStateError,
     CollaboratorError,
+    Label,
+    LabelPut,
     NotFoundError,
     OutcomeUnknownError,
     ReleaseFailedError,
@@ -24,7 +27,7 @@ from segments_async import (
     WebhookError,
     errors,
 )
-from segments_async.fastapi import Segments, add_error_handlers, lifespan, own_choice
+from segments_async.fastapi import PROBLEM_RESPONSES, Segments, add_error_handlers, lifespan, own_choice
 from segments_async.fastapi.problems import _status_and_detail
 
 RAW = "raw words of the server, key sandbox-key"
@@ -128,6 +131,50 @@ def test_invalid_arguments_are_named(web):
     response = web.get("/datasets/sandbox/%20")
     assert response.status_code == 422
     assert response.json()["detail"].startswith("dataset: ")
+
+
+def test_422_names_the_values(app, sandbox):
+    """Those that this package refuses, and those that the service refuses, whose words stay in the log."""
+
+    @app.put("/labels")
+    async def put(body: LabelPut, client: Segments) -> Label:
+        status = body.label_status or "LABELED"
+        return await client.labels.put(body.sample_uuid, "x", body.attributes, label_status=status)
+
+    @app.post("/boxes")
+    async def box(corners: list[list[float]], client: Segments) -> Label:
+        annotation = {"id": 1, "category_id": 1, "type": "bbox", "points": corners}
+        return await client.labels.put("u-1", "x", {"annotations": [annotation]})
+
+    refused = {"score": [RAW], "label_status": ['"DONE" is not a valid choice.']}
+    sandbox.fail("PUT", "/labels/*", status=400, json=refused)
+    with TestClient(app) as web:
+        label = web.put("/labels", json={"sample_uuid": "u", "attributes": {}, "label_status": "DONE"})
+        point = web.post("/boxes", json=[[1, 2]])
+
+    assert (label.status_code, point.status_code) == (422, 422)
+    assert RAW not in label.text
+    score, status = label.json()["errors"]
+    assert score == {"path": "score", "detail": "The labelling service does not accept this value."}
+    assert status["path"] == "label_status"
+    assert "Known values: 'LABELED'" in status["detail"]
+    assert point.json()["errors"] == [
+        {"path": "attributes.annotations[0].points", "detail": "a bbox has two corners, got 1"}
+    ]
+
+
+def test_problems_in_openapi():
+    app = FastAPI(responses=PROBLEM_RESPONSES)
+    app.get("/datasets/{name}")(lambda name: name)
+
+    with TestClient(app) as web:
+        schema = web.get("/openapi.json").json()
+    validate(schema)
+    responses = schema["paths"]["/datasets/{name}"]["get"]["responses"]
+    assert {"200", "404", "409", "422", "502", "503", "504"} == set(responses)
+    content = responses["409"]["content"]
+    assert list(content) == ["application/problem+json"]
+    assert "request_id" in content["application/problem+json"]["schema"]["properties"]
 
 
 def test_what_the_application_chose(web):

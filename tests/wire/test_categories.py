@@ -24,6 +24,14 @@ EXAMPLE = 'expected an object such as {"categories": [{"name": "car", "id": 1}]}
             "task_attributes.categories[2].id: 1 is also the id of categories[0]",
         ),
         (
+            {"categories": [{**CAR, "attributes": [{"name": "kind", "input_type": "selekt", "values": ["van"]}]}]},
+            "task_attributes.categories[0].attributes[0].input_type: unknown type 'selekt'; did you mean 'select'?",
+        ),
+        (
+            {"image_attributes": [{"name": "a", "input_type": "text"}, {"name": "b", "input_type": "Number"}]},
+            "task_attributes.image_attributes[1].input_type: unknown type 'Number'; did you mean 'number'?",
+        ),
+        (
             TaskAttributes(categories=[TaskAttributeCategory(name="a", id=1, color=[-1, 0, 0])]),
             "task_attributes.categories[0].color: expected numbers from 0 to 255, got [-1, 0, 0]",
         ),
@@ -37,7 +45,13 @@ def test_refused(value, problem):
 
 @pytest.mark.parametrize(
     "value",
-    [None, {}, {"categories": None}, {"categories": [{**CAR, "color": [0, 127.5, 255, 255]}, {**CAR, "id": 0}]}],
+    [
+        None,
+        {},
+        {"categories": None},
+        {"categories": [{**CAR, "color": [0, 127.5, 255, 255]}, {**CAR, "id": 0}]},
+        {"categories": [{**CAR, "attributes": [{"name": "a", "input_type": "hologram"}, {"name": "b"}]}]},
+    ],
 )
 def test_accepted(value):
     check_task_attributes(value)

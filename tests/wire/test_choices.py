@@ -4,14 +4,21 @@ import pytest
 
 from segments_async import NotFoundError, ValidationError
 from segments_async._wire.choices import notes_on_choices
-from segments_async._wire.missing_datasets import note_missing_dataset
+from segments_async._wire.not_found import note_missing
 from segments_async._wire.replies import Reply, error_for
 from segments_async._wire.routes import (
     ADD_COLLABORATOR,
+    CREATE_ISSUE,
+    DELETE_ISSUE,
+    DELETE_LABELSET,
+    GET_COLLABORATOR,
     GET_DATASET,
     GET_LABEL,
     GET_RELEASE,
+    GET_SAMPLE,
+    GET_USER,
     LIST_SAMPLES,
+    UPDATE_SAMPLE,
 )
 
 
@@ -26,6 +33,7 @@ from segments_async._wire.routes import (
         ("role", "administrator", "admin"),
         ("category", "street", "street_scenery"),
         ("task_type", "text", None),
+        ("category", "flowers", None),
         ("label_status", "DONE", None),
     ],
 )
@@ -62,24 +70,44 @@ def test_the_error_of_an_answer_has_the_note():
     [
         (GET_DATASET, {}, {}, "Not found.", ""),
         (LIST_SAMPLES, {}, {"page": 1}, "Not found.", ""),
-        (LIST_SAMPLES, {}, {"labelset": "x"}, "Not found.", ", or it has no labelset 'x'"),
+        (LIST_SAMPLES, {}, {"labelset": "x"}, "Not found.", ", or its dataset has no labelset 'x'"),
         (LIST_SAMPLES, {}, {"page": 2}, "Invalid page.", None),
-        (GET_RELEASE, {"name": "v1"}, {}, "Not found.", None),
         (ADD_COLLABORATOR, {}, {}, "Not found.", None),
         (GET_LABEL, {"sample_uuid": "u", "labelset": "x"}, {}, "Not found.", None),
     ],
 )
 def test_which_dataset_is_missing(endpoint, path, params, detail, note):
     error = NotFoundError(404, "GET", "https://x", detail)
-    note_missing_dataset(error, endpoint, {"dataset": "jane/flowrs", **path}, params)
+    note_missing(error, endpoint, {"dataset": "jane/flowrs", **path}, params)
 
     words = "there is no dataset 'jane/flowrs', or the key has no access to it"
     assert getattr(error, "__notes__", []) == ([] if note is None else [f"{words}{note}"])
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "path", "words"),
+    [
+        (GET_RELEASE, {"dataset": "a/b", "name": "v1"}, "no release 'v1' in 'a/b', or no such dataset"),
+        (DELETE_LABELSET, {"dataset": "a/b", "name": "x"}, "no labelset 'x' in 'a/b', or no such dataset"),
+        (GET_COLLABORATOR, {"dataset": "a/b", "user": "joe"}, "no collaborator 'joe' in 'a/b', or no such dataset"),
+        (GET_SAMPLE, {"uuid": "u-1"}, "no sample 'u-1'"),
+        (CREATE_ISSUE, {"sample_uuid": "u-1"}, "no sample 'u-1'"),
+        (DELETE_ISSUE, {"uuid": "i-1"}, "no issue 'i-1'"),
+        (GET_USER, {"username": "joe"}, "no user 'joe'"),
+        (UPDATE_SAMPLE, {"uuid": "u-1"}, None),  # or the user to assign is missing
+    ],
+)
+def test_what_is_missing(endpoint, path, words):
+    error = NotFoundError(404, endpoint.method, "https://x", "Not found.")
+    note_missing(error, endpoint, path, {})
+
+    expected = [] if words is None else [f"there is {words}, or the key has no access to it"]
+    assert getattr(error, "__notes__", []) == expected
+
+
 def test_a_missing_user_is_no_missing_dataset():
     error = NotFoundError(400, "GET", "https://x", "the user does not exist")
-    note_missing_dataset(error, GET_DATASET, {"dataset": "a/b"}, {})
+    note_missing(error, GET_DATASET, {"dataset": "a/b"}, {})
     assert not hasattr(error, "__notes__")
 
 

@@ -101,7 +101,7 @@ class Assets(Resource):
             OutOfResourcesError: The disk is full, or this machine has too many open files.
             BulkError: An item failed, and ``on_error="raise"``; or *items* raised an exception.
         """
-        settings = without_duplicate_check(BulkSettings.from_options(bulk))
+        settings = without_duplicate_check(BulkSettings.from_options(bulk, self.download_many))
         async with SharedFolder(as_path(folder, "folder")) as files:
             return await BulkStream(DownloadFiles(self._session, files, settings), items, settings).collect()
 

@@ -133,7 +133,7 @@ class Labels(Resource):
             NotFoundError: The sample has no label there, or there is no such sample or labelset.
             TypeError: A keyword is not a field of `LabelChanges`.
         """
-        check_keys(changes, LabelChanges, "update()")
+        check_keys(changes, LabelChanges, self.update)
         check_label_changes(changes)
         body = with_upper_status(changes)
         path = {"sample_uuid": sample_uuid_of(sample_uuid), "labelset": labelset}
@@ -222,7 +222,7 @@ class Labels(Resource):
         Returns:
             A context manager, whose value yields the outcomes.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.put_many, LabelPut)
         return BulkStream(PutLabels(self._session, labelset, settings, dataset=dataset), labels, settings)
 
     async def get_many(
@@ -288,7 +288,7 @@ class Labels(Resource):
                 ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
                 ``on_outcome``, ``dry_run``.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.get_many)
         return BulkStream(GetLabels(self._session, labelset, settings), sample_uuids, settings)
 
     async def update_many(
@@ -325,7 +325,7 @@ class Labels(Resource):
         Raises:
             BulkError: An item failed, and ``on_error="raise"``; or *changes* raised an exception.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.update_many)
         return await BulkStream(UpdateLabels(self._session, labelset, settings), changes, settings).collect()
 
     async def delete_many(
@@ -358,7 +358,7 @@ class Labels(Resource):
         Raises:
             BulkError: A sample failed, and ``on_error="raise"``; or *sample_uuids* raised an exception.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.delete_many)
         return await BulkStream(DeleteLabels(self._session, labelset, settings), sample_uuids, settings).collect()
 
     async def put_bitmap(
@@ -457,7 +457,7 @@ class Labels(Resource):
             ImportError: The extra is not installed.
             BulkError: An item failed, and ``on_error="raise"``; or *bitmaps* raised an exception.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.put_bitmaps, BitmapPut)
         operation = PutBitmaps(self._session, labelset, settings, must_agree=check)
         return await BulkStream(operation, bitmaps, settings).collect()
 

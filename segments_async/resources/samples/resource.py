@@ -17,6 +17,7 @@ from segments_async.bulk.option_help import with_option_help
 from segments_async.errors import InputError
 from segments_async.models import (
     Dataset,
+    FileSample,
     Sample,
     SampleAttributes,
     SampleChanges,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from segments_async._streams.pages import Pages, Prefetch
     from segments_async._wire.arguments import OnError
     from segments_async.bulk import BulkOptions, BulkReport, Outcome
-    from segments_async.models import FileSample, ReleaseSample, SampleUpdate
+    from segments_async.models import ReleaseSample, SampleUpdate
     from segments_async.resources._operations import SampleRef
 
     SampleItem = SampleCreate | Sample | Mapping[str, Any]
@@ -258,7 +259,7 @@ class Samples(Resource):
             InputError: *attributes* do not fit a known sample type; `path` says where.
             TypeError: A keyword is not a field of `SampleSettings`.
         """
-        check_keys(settings, SampleSettings, "create()")
+        check_keys(settings, SampleSettings, self.create)
         dataset_path(dataset)
         fields = {"name": check_name(name), "attributes": attributes, **without_none(settings)}
         check_sample(fields)
@@ -285,7 +286,7 @@ class Samples(Resource):
             NotFoundError: There is no such sample.
             TypeError: A keyword is not a field of `SampleChanges`.
         """
-        check_keys(changes, SampleChanges, "update()")
+        check_keys(changes, SampleChanges, self.update)
         check_sample_changes(changes)
         return await self._session.call(UPDATE_SAMPLE, Sample, path={"uuid": sample_uuid(uuid)}, json=changes)
 
@@ -362,7 +363,7 @@ class Samples(Resource):
                 ``max_failures``, ``total_timeout``, ``progress``, ``keep``, ``check_duplicates``, ``checkpoint``,
                 ``on_outcome``, ``dry_run``.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.create_many, SampleCreate)
         return BulkStream(CreateSamples(self._session, dataset, settings), samples, settings)
 
     async def update_many(
@@ -393,7 +394,7 @@ class Samples(Resource):
         Raises:
             BulkError: An item failed, and ``on_error="raise"``; or *changes* raised an exception.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.update_many)
         return await BulkStream(UpdateSamples(self._session, settings), changes, settings).collect()
 
     async def delete_many(
@@ -427,7 +428,7 @@ class Samples(Resource):
         Raises:
             BulkError: A sample failed, and ``on_error="raise"``; or *uuids* raised an exception.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.delete_many)
         return await BulkStream(DeleteSamples(self._session, dataset, settings), uuids, settings).collect()
 
     async def upload_files(
@@ -479,7 +480,7 @@ class Samples(Resource):
             InputError: No file matches *files*, or *ignore* is given for files that are listed one by one.
             BulkError: An item failed, and ``on_error="raise"``; or *files* raised an exception.
         """
-        settings = BulkSettings.from_options(bulk)
+        settings = BulkSettings.from_options(bulk, self.upload_files, FileSample)
         operation = UploadFiles(self._session, dataset, settings, name=name, verify=verify)
         rules = _ignored(ignore)
         if isinstance(files, str | os.PathLike):

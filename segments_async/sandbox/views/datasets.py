@@ -100,6 +100,8 @@ _READ_ONLY = frozenset(
     }
 )
 
+_NOT_IN_LISTS = frozenset({"labelsets", "task_attributes"})
+
 routes: Routes = Routes()
 
 
@@ -143,7 +145,12 @@ def _list(request: ApiRequest, owner: str) -> Response:
     owned = [dataset for dataset in state.datasets.values() if dataset.owner == owner]
     visible = [dataset for dataset in owned if is_visible(state, dataset, user)]
     page = get_page(visible, request.query, state.max_per_page)
-    return json_response([dataset_json(state, dataset, user) for dataset in page])
+    return json_response([_listed(dataset_json(state, dataset, user)) for dataset in page])
+
+
+def _listed(dataset: Record) -> Record:
+    """Return a dataset as lists have it."""
+    return {key: value for key, value in dataset.items() if key not in _NOT_IN_LISTS}
 
 
 def _create(request: ApiRequest, owner: str) -> Response:

@@ -2,7 +2,8 @@
 Schemas of the models for pydantic, so that they are types of FastAPI's routes.
 
 pydantic asks for them (`Model.__get_pydantic_core_schema__`), so this module, the only one that imports it, needs no
-extra. Values are read and written by this package, by the same rules as those of the service.
+extra. Values are read and written by this package, by the same rules as those of the service. What is meant to be sent
+is checked as the calls that send it do.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from pydantic_core import PydanticCustomError, ValidationError, core_schema
 from segments_async._serialization.compile import fields_of, is_union, key_of
 from segments_async._serialization.converter import other_class_of, read_value, unstructure
 from segments_async._serialization.json import check_json
-from segments_async._serialization.label_shapes import refuse_misfit, under
 from segments_async._serialization.mismatch import StructureError
-from segments_async.models import LabelPut
+from segments_async._wire.categories import check_categories
+from segments_async._wire.contents import check_label, check_sample
+from segments_async._wire.input_paths import steps_of
+from segments_async.errors import InputError
+from segments_async.models import LabelPut, SampleCreate, TaskAttributes
 from segments_async.models._base import Model, is_required, per_class
 
 if TYPE_CHECKING:
@@ -42,6 +46,12 @@ _ATOMS: dict[Any, JsonSchema] = {
     NoneType: {"type": "null"},
     datetime: {"type": "string", "format": "date-time"},
 }
+_CHECKS: tuple[tuple[type[Model], Callable[[Any], None]], ...] = (
+    (LabelPut, check_label),
+    (SampleCreate, check_sample),
+    (TaskAttributes, check_categories),
+)
+"""How what is meant to be sent is checked; models that are also read, such as `Dataset`, may have anything new."""
 _being_described: ContextVar[frozenset[type]] = ContextVar("_being_described", default=frozenset())
 """The models whose description is not finished, as models may contain lists of themselves."""
 
@@ -77,9 +87,19 @@ def _read_as(model: type[Model], value: Any) -> Model:
     if other is not None:  # its frames or annotations would stay plain JSON
         raise StructureError(f"expected {model.__name__}, got what looks like {other.__name__}")
     read: Model = read_value(value, model)
-    if isinstance(read, LabelPut):
-        under("attributes", partial(refuse_misfit, read.attributes))
+    for kind, check in _CHECKS:
+        if isinstance(read, kind):
+            _run(check, value)
     return read
+
+
+def _run(check: Callable[[Any], None], value: Any) -> None:
+    try:
+        check(value)
+    except InputError as error:
+        located = StructureError(error.problem)
+        located.steps.extend(reversed(steps_of(error.path, value)))
+        raise located from error
 
 
 def as_validation_error(kind: type, error: StructureError, found: Any) -> ValidationError:

@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 
 from segments_async._serialization.converter import unstructure
 from segments_async._serialization.mismatch import StructureError
-from segments_async._serialization.pydantic_schema import as_validation_error, describe_model, read_model, title_of
+from segments_async._wire.pydantic_schema import as_validation_error, describe_model, read_model, title_of
 from segments_async.models import LabelPut, LabelUpdate, SampleCreate, SampleUpdate
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class Label(OfficialNames, HasLabelAttributes, Model):
     """A label of one sample in one labelset. Source: API documentation, "GET /labels"; the official SDK."""
 
     sample_uuid: str | None = None
-    """The sample it belongs to; not always sent."""
+    """The sample it belongs to; not in the documented answers of the service, so keep the uuid that you asked with."""
     labelset: str | None = None
     """The labelset it belongs to; not always sent."""
     label_type: str | None = None

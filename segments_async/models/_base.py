@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from attrs import NOTHING, Attribute, define, field, fields, frozen
 from attrs.exceptions import NotAnAttrsClassError
 
-from segments_async.models._other_names import HidesOtherNames
+from segments_async.models._other_names import HidesOtherNames, name_other_methods
 
 Choose = Callable[[Mapping[str, Any], Any], "type[Model] | None"]
 """Given the JSON object that contains a value, and the value, return its class; None leaves it as plain JSON."""
@@ -97,6 +97,9 @@ class Model(HidesOtherNames, TypeOfRoutes):  # noqa: PLW1641 (mutable, so withou
         """Return the schema for pydantic, which makes models types of FastAPI's routes."""
         # By its name, as it belongs to a layer above, and as pydantic, which alone calls this, is not a dependency.
         return import_module("segments_async._wire.pydantic_schema").core_schema_of(cls)
+
+
+name_other_methods(Model)
 
 
 @frozen(eq=False)

@@ -23,6 +23,14 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "yaw": ("angle", "heading"),
 }
 """What other tools call a field of a label."""
+METHODS_OF_PYDANTIC = {
+    "model_copy": "copy.deepcopy(model)",
+    "model_dump": "unstructure(model)",
+    "model_dump_json": "json.dumps(unstructure(model))",
+    "model_validate": "structure(json, Model)",
+    "model_validate_json": "structure(json.loads(text), Model)",
+}
+"""The methods of the official SDK's models, and what to write instead."""
 
 
 class OtherName:
@@ -58,6 +66,12 @@ def name_other(owner: type, name: str, instead: str | Callable[[Any], str]) -> N
     """Let *name* say what to write instead, unless *owner* has something of this name."""
     if not any(name in vars(cls) for cls in owner.__mro__):
         setattr(owner, name, OtherName(name, instead if callable(instead) else lambda _: instead))
+
+
+def name_other_methods(model: type[Any]) -> None:
+    """Let the methods that models of pydantic have say what to write."""
+    for name, instead in METHODS_OF_PYDANTIC.items():
+        name_other(model, name, instead)
 
 
 def name_other_fields(models: Iterable[type[Any]]) -> None:

@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 import pydoc
+import re
 
 import attrs
 import pytest
@@ -142,3 +143,13 @@ PUBLIC = [getattr(segments_async, name) for name in segments_async.__all__ if no
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: getattr(public, "__name__", repr(public)))
 def test_help_of_every_public_name(public):
     assert pydoc.render_doc(public)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"), [("model_dump", "unstructure(model)"), ("model_validate", "structure(json, Model)")]
+)
+def test_methods_of_pydantic(name, instead):
+    for owner in (Label(), Label):
+        with pytest.raises(AttributeError, match=re.escape(f"did you mean '{instead}'?")):
+            getattr(owner, name)
+        assert not hasattr(owner, name)

@@ -36,6 +36,8 @@ _SOCKS_VERSIONS = frozenset({b"\1", b"\5"})
 """First bytes of the messages to a SOCKS proxy (RFC 1928 and 1929); a request begins with a letter."""
 _LAYERS = ("_stream", "_httpcore_stream", "_connection")
 """Attributes in which a stream of httpx or httpcore keeps the stream that it wraps."""
+_PARTS_OF_PROTOCOL = ("read_queue", "is_at_eof", "exception")
+"""What `AsyncioStream` takes over from the protocol of anyio."""
 _STATUS = len(b"HTTP/1.1 ")
 """Index of the status in a response."""
 _NO_AUTH = httpx.Auth()
@@ -399,10 +401,11 @@ def _is_decrypted(ssl_object: ssl.SSLObject | None) -> bool:
 
 
 def _watch_always(stream: Any) -> None:
-    """Replace the stream of anyio in a stream of httpcore, if it is one of asyncio."""
+    """Replace the stream of anyio in a stream of httpcore, if it is one of asyncio, and as we know it."""
     inner: Any = getattr(stream, "_stream", None)
     transport: Any = getattr(inner, "_transport", None)
-    if hasattr(transport, "set_protocol"):
+    protocol = transport.get_protocol() if hasattr(transport, "set_protocol") else None
+    if all(hasattr(protocol, name) for name in _PARTS_OF_PROTOCOL):
         from segments_async._http.asyncio_stream import AsyncioStream  # noqa: PLC0415 (it imports asyncio)
 
         stream._stream = AsyncioStream(inner, transport)  # noqa: SLF001 (httpcore has no other way to change it)

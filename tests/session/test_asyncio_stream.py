@@ -167,3 +167,20 @@ async def test_other_streams_stay():
     network._watch_always(other := Other())
     assert other._stream is Other._stream
     network._watch_always(object())
+
+
+async def test_a_protocol_without_what_is_taken_over_stays():
+    """As that of another version of anyio: then its stream is used as it is."""
+
+    class Transport:
+        set_protocol = None
+
+        def get_protocol(self):
+            return object()
+
+    class Other:
+        class _stream:
+            _transport = Transport()
+
+    network._watch_always(other := Other())
+    assert other._stream is Other._stream

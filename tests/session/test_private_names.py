@@ -168,7 +168,7 @@ def test_layers_of_a_response_lead_to_the_parser(sandbox):
 
 def test_streams_of_anyio_have_their_queue():
     """What anyio's asyncio backend has read, and was not requested, belongs to no response."""
-    assert "read_queue" in anyio_asyncio.StreamProtocol.__annotations__
+    assert {"read_queue", "is_at_eof", "exception"} <= anyio_asyncio.StreamProtocol.__annotations__.keys()
     source = inspect.getsource(anyio_asyncio.SocketStream.__init__)
     assert "self._protocol = " in source
     assert "self._transport = " in source

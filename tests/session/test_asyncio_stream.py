@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -172,15 +173,7 @@ async def test_other_streams_stay():
 async def test_a_protocol_without_what_is_taken_over_stays():
     """As that of another version of anyio: then its stream is used as it is."""
 
-    class Transport:
-        set_protocol = None
-
-        def get_protocol(self):
-            return object()
-
-    class Other:
-        class _stream:
-            _transport = Transport()
-
-    network._watch_always(other := Other())
-    assert other._stream is Other._stream
+    transport = SimpleNamespace(set_protocol=None, get_protocol=object)
+    stream = SimpleNamespace(_transport=transport)
+    network._watch_always(other := SimpleNamespace(_stream=stream))
+    assert other._stream is stream

@@ -20,6 +20,10 @@ MIN_EXCESS_REFUSALS = 4.0
 """Refusals, beyond those that random failures explain, that show a rate limit."""
 RANDOM_FAILURE_FACTOR = 5.0
 """How much the share of refusals may rise after the first one and still be explained by random failures."""
+MAX_CHANCE = 0.001
+"""Rounds so similar that random failures make them less often than this show a rate limit, too."""
+MIN_SIMILAR, MAX_SIMILAR = 3, 6
+"""Numbers of rounds that are compared."""
 MIN_CREDIBLE_SHARE = 0.5
 """A rate that falls below this share of the first measurement is discarded: the refusals were random."""
 EXPIRY_SECONDS = 60.0
@@ -41,7 +45,7 @@ MIN_KEPT_SHARE, MAX_KEPT_SHARE = 0.85, 0.97
 MAX_GROWTH = 1.5
 """Upper bound of the rate, as a multiple of the first measurement."""
 RAMP_SECONDS = 2.0
-"""Seconds over which the pace rises from the lower to the upper bound of the first measurement."""
+"""Seconds over which the pace rises from the lower to the upper bound of a measurement."""
 MIN_RATE = 4.0
 """Lower bound of the pace in calls per second, so that spacing delays a call by a quarter of a second at most."""
 
@@ -56,6 +60,21 @@ MAX_ANSWERS = 1000
 def growth_after(seconds: float) -> float:
     """Return the pace, *seconds* after a refusal, as a multiple of the measured rate (CUBIC, RFC 9438)."""
     return 1 - HEADROOM + GROWTH * ((seconds - PLATEAU_SECONDS) / PLATEAU_SECONDS) ** 3
+
+
+def chance_of_similar(runs: list[int]) -> float:
+    """
+    Return how likely it is that refusals at random follow runs of calls whose lengths are as similar as *runs*.
+
+    Their lengths are distributed exponentially. The chance that the longest of k is at most ``1 + a`` times the
+    shortest is ``(k - 1)! / ((k / a + 1) * ... * (k / a + k - 1))``. Where one call is in flight at a time, each round
+    has a single refusal, and this is all that can be known.
+    """
+    shortest, longest = min(runs), max(runs) + 1  # lengths are rounded down
+    if not shortest:
+        return 1.0
+    ratio = len(runs) * shortest / (longest - shortest)
+    return math.prod(number / (ratio + number) for number in range(1, len(runs)))
 
 
 @define(eq=False)
@@ -124,11 +143,13 @@ class Pace:
         """The earliest time for the next call."""
         self._spacing = 0.0
         self._excess_refusals = 0.0
+        self._runs: deque[int] = deque(maxlen=MAX_SIMILAR)
+        """How many calls succeeded in each of the last rounds before the first refusal."""
         self._first_round: Round | None = None
         """The round that showed the rate limit; calls are spaced while it is set."""
         self._rate = 0.0
         self._uncertainty = 0.0
-        """Difference between the upper and the lower bound of the first measurement."""
+        """Difference between the upper and the lower bound of the last measurement."""
         self._first_rate: float | None = None
         """None while the rate is a guess."""
         self._probe_factor = PROBE_FACTOR
@@ -203,6 +224,7 @@ class Pace:
         self.due = -math.inf
         if not ended.good:
             return
+        self._runs.append(ended.good_before)
         self._excess_refusals = min(MIN_EXCESS_REFUSALS, max(0.0, self._excess_refusals + ended.excess_refusals))
         if self._first_round is not None and self._first_rate is None and self._is_random(ended):
             return
@@ -210,9 +232,15 @@ class Pace:
             self._probe_factor /= 2
         elif self._first_round is not None:
             self._measure(ended, self._first_round, now)
-        elif self._excess_refusals >= MIN_EXCESS_REFUSALS:
+        elif self._excess_refusals >= MIN_EXCESS_REFUSALS or self._is_regular:
             self._first_round, self._rate = ended, ended.good / max(ended.last_answer - ended.start, ended.wait)
         self._last_end = ended.last_answer
+
+    @property
+    def _is_regular(self) -> bool:
+        """Whether about as many calls succeeded in each of the last rounds, unlike with refusals at random."""
+        runs = list(self._runs)
+        return any(chance_of_similar(runs[-count:]) <= MAX_CHANCE for count in range(MIN_SIMILAR, len(runs) + 1))
 
     def _is_random(self, ended: Round) -> bool:
         """Whether the only refusal of a probe does not show the limit, which the probe soon exceeds by far."""
@@ -243,6 +271,8 @@ class Pace:
         elif self._rate < MIN_CREDIBLE_SHARE * self._first_rate:
             self._reset()
             self._ignore_until = now + EXPIRY_SECONDS
+        elif ended.refused == 1:  # the pace was hardly too high
+            self._uncertainty = max(0.0, MAX_KEPT_SHARE * pace - self._rate)
 
 
 def _rate_of_spans(ended: Round, burst: int, seconds: float) -> float:

@@ -11,8 +11,16 @@ from statistics import fmean
 
 import pytest
 
+from segments_async._wire import pace
 from segments_async._wire.limiter import Limiter, Ticket
-from segments_async._wire.pace import CATCH_UP_SECONDS, EXPIRY_SECONDS, MIN_EXCESS_REFUSALS, MIN_RATE, Pace
+from segments_async._wire.pace import (
+    CATCH_UP_SECONDS,
+    EXPIRY_SECONDS,
+    MIN_EXCESS_REFUSALS,
+    MIN_RATE,
+    Pace,
+    chance_of_similar,
+)
 
 WORKERS = 32
 
@@ -80,6 +88,46 @@ def test_only_rounded_waits_count(wait, spaced):
     pace.admitted(wait)
 
     assert (pace.due > wait) is spaced
+
+
+@pytest.mark.parametrize(
+    ("runs", "shows"),
+    [
+        ([12, 12, 12], False),
+        ([12, 12, 13, 12], True),
+        ([100, 102, 99], True),
+        ([100, 160, 130, 110, 140], False),
+        ([3, 40, 12, 1, 30, 9], False),
+        ([1, 1, 1, 1], False),
+        ([0, 0, 0, 0, 0, 0], False),
+    ],
+)
+def test_rounds_of_one_refusal_each(runs, shows):
+    """Made one at a time, equally many calls succeed in each round if there is a limit by rate."""
+    pace = Pace()
+    for number, good in enumerate(runs):
+        now = 2.0 * number
+        calls = pace.admitted(now)
+        for _ in range(good):
+            pace.succeeded(calls, now, admitted_at=now)
+        pace.refused(calls, 1.0)
+    pace.admitted(2.0 * len(runs))
+
+    assert (pace.rate(2.0 * len(runs)) < math.inf) is shows
+
+
+@pytest.mark.parametrize("runs", [[9, 11, 10], [30, 35, 40], [100, 130, 115, 120], [50, 80, 60, 70, 65]])
+def test_chance_of_similar_runs(runs):
+    """The formula agrees with trying."""
+    chance = random.Random(7)
+    ratio = (max(runs) + 1) / min(runs)
+    tries = 100_000
+    found = 0
+    for _ in range(tries):
+        lengths = [chance.expovariate(1) for _ in runs]
+        found += max(lengths) <= ratio * min(lengths)
+
+    assert chance_of_similar(runs) == pytest.approx(found / tries, rel=0.2)
 
 
 def test_calls_go_at_once_until_then():
@@ -215,8 +263,8 @@ class Chance:
 class Run:
     """A number of calls to a service, in virtual time that jumps from one event to the next."""
 
-    def __init__(self, service, *, calls, latency, seed=7):
-        self.limiter = Limiter(WORKERS)
+    def __init__(self, service, *, calls, latency, seed=7, workers=WORKERS):
+        self.limiter = Limiter(workers)
         self.service = service
         self.now = 0.0
         self.done = self.refused = 0
@@ -225,7 +273,7 @@ class Run:
         self._chance = random.Random(seed)
         self._events, self._order = [], itertools.count()
         self._watched_until = -math.inf
-        for _ in range(min(WORKERS, calls)):
+        for _ in range(min(workers, calls)):
             self._enter()
         while self.done < calls:
             self.now, _, step, arguments = heapq.heappop(self._events)
@@ -310,6 +358,51 @@ def test_whole_seconds_cost_little(service, latency, at_most):
     assert fmean(map(share, range(3))) <= at_most
 
 
-@pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
-def test_a_service_that_refuses_at_random_is_not_slowed_down_for(share):
-    assert not any(Run(Chance(share, seed), calls=1000, latency=0.01, seed=seed).was_spaced for seed in range(10))
+@pytest.mark.parametrize(
+    ("service", "workers", "latency", "at_most"),
+    [
+        (lambda: Bucket(100, 10), 1, 0.002, 1.25),  # 8.8 without comparing rounds
+        (lambda: Bucket(100, 10), 1, 0.005, 1.25),
+        (lambda: Bucket(20, 5), 1, 0.009, 1.15),
+        (lambda: Window(100, 1.0), 1, 0.005, 1.25),
+        (lambda: Bucket(100, 10), 2, 0.01, 1.25),
+        (lambda: Bucket(100, 10), 8, 0.05, 1.35),  # 2.2 with one probe
+        (lambda: Bucket(100, 10), 16, 0.1, 1.35),
+        (lambda: Bucket(100, 10), 32, 0.2, 1.25),
+        (lambda: Bucket(100, 50), 32, 0.2, 1.2),
+        (lambda: Window(20, 1.0), 32, 0.2, 1.2),
+    ],
+    ids=["1-2ms", "1-5ms", "1-slow", "1-window", "2-10ms", "8-50ms", "16-100ms", "200ms", "200ms-50", "200ms-window"],
+)
+def test_few_calls_in_flight_and_long_latencies(service, workers, latency, at_most):
+    """Of the ideal time for 3,000 calls, of which the first seconds show the limit."""
+    calls = 3000
+
+    def share(seed):
+        limits = service()
+        run = Run(limits, calls=calls, latency=latency, seed=seed, workers=workers)
+        return run.now * limits.rate / (calls - limits.burst)
+
+    assert fmean(map(share, range(3))) <= at_most
+
+
+@pytest.mark.parametrize(("share", "workers"), [(0.02, 32), (0.05, 32), (0.1, 32), (0.02, 1), (0.02, 8)])
+def test_a_service_that_refuses_at_random_is_not_slowed_down_for(share, workers):
+    def is_spaced(seed):
+        return Run(Chance(share, seed), calls=1000, latency=0.01, seed=seed, workers=workers).was_spaced
+
+    assert not any(map(is_spaced, range(10)))
+
+
+@pytest.mark.parametrize("workers", [1, 8, 32])
+def test_a_mistake_about_refusals_at_random_costs_little(workers):
+    """With one refusal in ten calls, some rounds are alike by chance."""
+
+    def seconds(seed, service):
+        return Run(service, calls=1000, latency=0.05, seed=seed, workers=workers).now
+
+    taken = fmean(seconds(seed, Chance(0.1, seed)) for seed in range(10))
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(pace, "MAX_CHANCE", 0.0)
+        without = fmean(seconds(seed, Chance(0.1, seed)) for seed in range(10))
+    assert taken <= 1.05 * without

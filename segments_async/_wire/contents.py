@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from segments_async._counting import counted
 from segments_async._serialization.compile import fields_of, key_of
 from segments_async._serialization.converter import check, unstructure
 from segments_async._serialization.json import encode_json
@@ -241,7 +242,9 @@ def _check_points(points: Sequence[Any], kind: str, annotation: Any) -> None:
         axes = _axes_of(annotation, kind, len(points[0]))
         if lengths != {axes}:
             index = next(index for index, point in enumerate(points) if len(point) != axes)
-            raise InputError(f"expected {_AXES[axes]}, got {len(points[index])} numbers", path=f"points[{index}]")
+            raise InputError(
+                f"expected {_AXES[axes]}, got {counted(len(points[index]), 'number')}", path=f"points[{index}]"
+            )
 
 
 def _axes_of(annotation: Any, kind: str, found: int) -> int:

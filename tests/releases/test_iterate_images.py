@@ -243,6 +243,7 @@ async def test_url_that_cannot_be_renewed(service):
             await anext(items)
     shown = url.partition("?")[0]
     assert caught.value.__notes__ == [
+        f"there is no sample {sample.uuid!r}, or the key has no access to it",
         f"raised while requesting a new URL for {shown}?..., because the last one expired",
         "while fetching the image of sample 's'",
     ]

@@ -289,7 +289,7 @@ class AsyncSegments(NeedsAsyncWith):
         Example::
 
             latest = await client.request("GET", "/any/other/endpoint/", params={"page": 1})
-            answer = await client.request("GET", "/user/", raw=True)
+            answer = await client.request("GET", "/user", raw=True)
             print(answer.status, answer.headers["content-type"], answer.body)
 
         Args:

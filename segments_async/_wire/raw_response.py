@@ -19,7 +19,7 @@ class RawResponse:
 
     Example::
 
-        answer = await client.request("GET", "/user/", raw=True)
+        answer = await client.request("GET", "/user", raw=True)
         print(answer.status, answer.headers["content-type"], answer.request_id)
         user = structure(answer.body, User)
     """

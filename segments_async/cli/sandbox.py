@@ -32,6 +32,7 @@ def serve(
     storage_port: int = 0,
     host: str = "127.0.0.1",
     api_key: str = "sandbox-key",
+    user: str = "sandbox",
     env: bool = False,
 ) -> None:
     """
@@ -45,12 +46,12 @@ def serve(
         storage_port: The port of the storage; 0 picks a free one.
         host: The address to listen on.
         api_key: The API key to accept.
+        user: The username that the key belongs to.
         env: Start it in the background and print the variables for eval.
     """
     if env:
-        _start_in_background(
-            ["--host", host, "--port", f"{port}", "--storage-port", f"{storage_port}", "--api-key", api_key]
-        )
+        ports = ["--port", f"{port}", "--storage-port", f"{storage_port}"]
+        _start_in_background(["--host", host, *ports, "--api-key", api_key, "--user", user])
         return
     from segments_async.sandbox import Sandbox
     from segments_async.sandbox.__main__ import serve as serve_until_interrupted
@@ -59,7 +60,9 @@ def serve(
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         try:
-            serve_until_interrupted(Sandbox(host=host, port=port, storage_port=storage_port, api_key=api_key))
+            serve_until_interrupted(
+                Sandbox(host=host, port=port, storage_port=storage_port, api_key=api_key, user=user)
+            )
         except ValueError as error:
             raise CommandError(str(error)) from error
         except OSError as error:

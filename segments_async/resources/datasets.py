@@ -152,8 +152,8 @@ class Datasets(Resource):
 
         Raises:
             AlreadyExistsError: A dataset with this name exists, and *exist_ok* is False.
-            InputError: A value is of the wrong type, a colour is not from 0 to 255, or two categories have the same
-                id; `path` says where.
+            InputError: A value is of the wrong type, a key of the task attributes is mistyped, a colour is not from 0
+                to 255, or two categories have the same id; `path` says where.
             TypeError: A keyword is not a field of `DatasetSettings`.
         """
         check_keys(settings, DatasetSettings, self.create)
@@ -203,6 +203,7 @@ class Datasets(Resource):
 
         Raises:
             AuthorizationError: The key may read this dataset but not manage it.
+            InputError: As of `create`.
             TypeError: A keyword is not a field of `DatasetChanges`.
         """
         check_keys(changes, DatasetChanges, self.update)

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="port of the API; 0 picks a free port")
     parser.add_argument("--storage-port", type=int, default=0, help="port of the storage; 0 picks a free port")
     parser.add_argument("--api-key", default="sandbox-key", help="API key to accept (%(default)s)")
+    parser.add_argument("--user", default="sandbox", help="username that the key belongs to (%(default)s)")
     options = parser.parse_args()
     # Install handlers explicitly: a shell starts background processes with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -27,7 +28,7 @@ def main() -> None:
     with contextlib.suppress(KeyboardInterrupt):
         try:
             ports = {"port": options.port, "storage_port": options.storage_port}
-            serve(Sandbox(host=options.host, api_key=options.api_key, **ports))
+            serve(Sandbox(host=options.host, api_key=options.api_key, user=options.user, **ports))
         except ValueError as error:
             parser.error(str(error))
         except OSError as error:

@@ -147,7 +147,7 @@ class Reviewer:
 
 def _path_problems(path: str, template: Template) -> Iterator[str]:
     if path.endswith("/") is (template in _WITHOUT_SLASH):
-        yield f"the path {'has no' if template in _WITHOUT_SLASH else 'needs a'} slash at the end"
+        yield f"the path {'should have no' if template in _WITHOUT_SLASH else 'needs a'} slash at the end"
     if found := _UNENCODED.search(path):
         yield f"{found[0]!r} in the path is not percent-encoded"
 

@@ -59,7 +59,7 @@ async def test_this_client_is_careful_in_bulk(sandbox, client):
 
 
 CARELESS = [
-    ("GET", "/user/", {}, "the path has no slash at the end"),
+    ("GET", "/user/", {}, "the path should have no slash at the end"),
     ("GET", "/datasets/sandbox/flowers", {}, "the path needs a slash at the end"),
     ("GET", "/user/datasets/", {"headers": {"User-Agent": ""}}, None),
     ("GET", "/user/datasets/", {"params": {"per_page": 5000}}, "per_page=5000 is more than 1000"),

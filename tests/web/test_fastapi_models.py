@@ -188,6 +188,7 @@ def test_attributes_of_another_type_are_refused(web):
             ["categories", 0, "color"],
             "expected numbers from 0 to 255",
         ),
+        ("TaskAttributes", '{"categoris": []}', ["categoris"], "unknown key; did you mean 'categories'?"),
         ("many", '[{"name": "a", "attributes": {}}, {"attributes": {}}]', [1, "name"], "missing"),
         (
             "LabelPut",

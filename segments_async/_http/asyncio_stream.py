@@ -35,6 +35,8 @@ class AsyncioStream(ByteStream, asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._is_closed = False
+        self._has_waited = True
+        """Whether the last `receive` waited for something to arrive."""
         before: Any = transport.get_protocol()
         self.read_queue: deque[bytes] = before.read_queue
         """What has arrived and was not read yet."""
@@ -49,11 +51,14 @@ class AsyncioStream(ByteStream, asyncio.Protocol):
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         if self.read_queue or self._is_at_end or self._transport.is_closing():
-            await checkpoint_if_cancelled()
+            # What has arrived is read at once, but a flood of it must not keep the loop from other tasks.
+            await (checkpoint_if_cancelled() if self._has_waited else checkpoint())
+            self._has_waited = False
         else:
             self._transport.resume_reading()
             self._waiter = self._loop.create_future()
             await self._waiter
+            self._has_waited = True
         if not self.read_queue:
             self._check_open()
             raise EndOfStream

@@ -96,7 +96,10 @@ class OpenConnection(httpcore.AsyncHTTP11Connection):
 
     def takes(self, request: httpx.Request) -> bool:
         """Return whether `send` may send *request*: it is simple, and nobody watches or replaces what httpx does."""
-        is_original = httpx.AsyncHTTPTransport.handle_async_request is _OF_HTTPX
+        is_original = (
+            httpx.AsyncHTTPTransport.handle_async_request is _OF_HTTPX
+            and httpcore.AsyncHTTPConnection.handle_async_request is _OF_HTTPCORE
+        )
         return is_original and _content_of(request) is not None
 
     async def send(self, request: httpx.Request) -> httpx.Response:

@@ -230,7 +230,6 @@ class SlotTransport(httpx.AsyncBaseTransport):
             innermost: Any = _innermost(slot.connection)
             innermost._state_lock = NoLock()  # noqa: SLF001 (likewise)
             if self._proxy is None:
-                slot.transport._pool = innermost  # noqa: SLF001 (the one around it only opens it)
                 slot.opened = innermost if hasattr(innermost, "takes") else None
             slot.idle_since = time.monotonic()
             self._idle.setdefault(origin, deque()).append(slot)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from anyio.abc import SocketAttribute
+from anyio.lowlevel import checkpoint
 from waiting import until
 
 from segments_async._http import network
@@ -62,6 +63,25 @@ async def test_all_arrives_in_order(step):
     async with connected(before=content[:100]) as (stream, other):
         other.sendall(content[100:])
         assert await read(stream, len(content), step) == content
+
+
+async def test_a_flood_lets_other_tasks_run():
+    """Between any two pieces but the first ones, though all of them have arrived."""
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await checkpoint()
+
+    async with connected() as (stream, _), anyio.create_task_group() as group:
+        stream.read_queue.extend([b"a"] * 10)
+        group.start_soon(count)
+        for _ in range(10):
+            assert await stream.receive() == b"a"
+        group.cancel_scope.cancel()
+    assert turns >= 8
 
 
 async def test_a_server_cannot_fill_the_memory():

@@ -7,6 +7,7 @@ import time
 
 import httpx
 import pytest
+import respx
 
 from segments_async import RetryPolicy, SegmentsError
 from segments_async._http.http11 import OpenConnection
@@ -144,3 +145,20 @@ async def test_what_others_put_in_the_place_of_httpx(open_client, serving, sent,
 
     assert asked == ["/b/"] * 3
     assert sent == {"ours": 2, "httpcore": 0}
+
+
+async def test_respx_that_comes_when_a_connection_is_open(open_client, serving, sent):
+    """Its mock of httpcore is asked, and afterwards the connection is used again."""
+    with serving(answering([OK])) as port:
+        url = f"http://127.0.0.1:{port}"
+        async with open_client(base_url=url, max_connections=2) as client:
+            await client.request("GET", "/a/")
+            with respx.mock(base_url=url) as mock:
+                route = mock.get("/b/").respond(200, json={"mocked": True})
+                for _ in range(3):  # more than there are connections
+                    assert await client.request("GET", "/b/") == {"mocked": True}
+            await client.request("GET", "/c/")
+            opened = client.stats().connections_opened
+
+    assert route.call_count == 3
+    assert (opened, sent) == (1, {"ours": 2, "httpcore": 0})

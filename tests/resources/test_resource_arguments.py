@@ -387,7 +387,7 @@ MISTYPED = [
     ),
     (
         {"annotations": [{**BOX, "type": "point", "points": [[1]]}]},
-        "attributes.annotations[0].points[0]: expected x and y, got 1 numbers",
+        "attributes.annotations[0].points[0]: expected x and y, got 1 number",
     ),
     (
         ImageVectorLabelAttributes(

@@ -162,11 +162,23 @@ class Session:
         stats: CallStats | None = None,
     ) -> None: ...
 
+    @overload
+    async def call(
+        self,
+        endpoint: Endpoint,
+        *,
+        read: Callable[[Any, bytes], T],
+        path: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        stats: CallStats | None = None,
+    ) -> T: ...
+
     async def call(
         self,
         endpoint: Endpoint,
         model: Any = None,
         *,
+        read: Callable[[Any, bytes], Any] | None = None,
         path: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
@@ -179,6 +191,7 @@ class Session:
         Args:
             endpoint: The route.
             model: The type of the response; None ignores it, though it must be empty or JSON.
+            read: Structures the decoded response, and also gets its text; instead of *model*.
             path: The values for the names in the route's path.
             params: The query parameters; None values are left out.
             json: The body, unless *content* is given.
@@ -194,19 +207,19 @@ class Session:
         except NotFoundError as error:
             note_missing(error, endpoint, path or {}, params or {})
             raise
-        if reply is None or (model is None and not reply.content):
+        if reply is None or (model is read is None and not reply.content):
             return None
         # Even an ignored response is parsed: an HTML page means that it did not come from the API.
         expected = Any if model is None else model
         if len(reply.content) < PAUSE_FROM_BYTES:
-            answer = self._result(reply, expected, endpoint)
+            answer = self._result(reply, expected, endpoint, read)
         elif len(reply.content) < THREAD_FROM_BYTES:
-            answer = without_collections(self._result, reply, expected, endpoint)
+            answer = without_collections(self._result, reply, expected, endpoint, read)
         else:
             answer = await run_sync(
-                without_collections, self._result, reply, expected, endpoint, abandon_on_cancel=True
+                without_collections, self._result, reply, expected, endpoint, read, abandon_on_cancel=True
             )
-        return None if model is None else answer
+        return None if model is read is None else answer
 
     async def call_any(self, endpoint: Endpoint, *, params: Mapping[str, Any] | None, json: Any) -> Any:
         """
@@ -419,14 +432,14 @@ class Session:
         if isinstance(error, RateLimitError):
             raise error
 
-    def _result(self, reply: Reply, model: Any, endpoint: Endpoint) -> Any:
+    def _result(self, reply: Reply, model: Any, endpoint: Endpoint, read: Callable[[Any, bytes], Any] | None) -> Any:
         """
         Structure a response, and check that it is a result.
 
         Raises:
             DecodeError: It is not, so it is unknown whether the call was carried out.
         """
-        payload, answer = self._decode(reply, model)
+        payload, answer = self._decode(reply, model, read)
         if may_be_no_result(payload) and (
             error := non_result(self._redactor.redact(reply), payload, now=self.clock.time())
         ):
@@ -437,12 +450,12 @@ class Session:
             raise self._decode_error(reply, problem, "", payload)
         return answer
 
-    def _decode(self, reply: Reply, model: Any) -> tuple[Any, Any]:
-        """Return the JSON of a response, and the same structured as *model*."""
+    def _decode(self, reply: Reply, model: Any, read: Callable[[Any, bytes], Any] | None = None) -> tuple[Any, Any]:
+        """Return the JSON of a response, and the same structured as *model*, or by *read*."""
         payload: Any = None
         try:
             payload = decode_json(reply.content)
-            return payload, structure(payload, model)
+            return payload, structure(payload, model) if read is None else read(payload, reply.content)
         except DecodeError as error:
             problem, path = error.problem, error.path
             payload = error.payload if payload is None else payload
@@ -450,7 +463,7 @@ class Session:
         if redacted is reply:
             raise self._decode_error(reply, problem, path, payload)
         reply, payload, problem, path = redacted, None, "", ""  # some tools print the local variables of this frame
-        return self._decode(reply, model)
+        return self._decode(reply, model, read)
 
     def _decode_error(self, reply: Reply, problem: str, path: str, payload: Any) -> DecodeError:
         return DecodeError(

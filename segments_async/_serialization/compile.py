@@ -20,6 +20,8 @@ from segments_async.models._other_names import missing
 Read = Callable[[Any, Any], Any]
 """Structures a value. The second argument is the object around the value, where cattrs passes the type."""
 Write = Callable[[Any], Any]
+Check = Callable[[Any, Any], bool]
+"""Whether a value fits. The second argument is that of `Read`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +40,18 @@ class Field:
     """Whether None is written as null, and read."""
     default: Callable[[], Any] | None = None
     """Makes the value of a field that is missing or null, where its type has no None."""
+
+
+@attrs.frozen(kw_only=True)
+class FieldCheck:
+    """What the source of a check needs to know about a field."""
+
+    key: str
+    """The name on the wire."""
+    required: bool
+    passes: Collection[type] = ()
+    """Types whose values fit, null included; only if there is no *check*."""
+    check: Check | None = None
 
 
 def fields_of(model: type[Model]) -> list[attrs.Attribute[Any]]:
@@ -182,10 +196,30 @@ def write(instance):
     return _compile(source, f"write {model.__name__}", {"write_extra": write_extra}, fields)
 
 
+def compile_check(model: type[Model], fields: Collection[FieldCheck]) -> Check:
+    """Compile the function that says whether an object can be structured as a *model*, by the rules of its reader."""
+    tests = ["type(value) is dict"]
+    names: dict[str, Any] = {}
+    for i, field in enumerate(fields):
+        found = f"value.get({field.key!r})"
+        names[f"passes{i}"], names[f"check{i}"] = frozenset(field.passes), field.check
+        if field.check is None:
+            tests.append(f"type({found}) in passes{i}")
+        elif field.required:
+            tests.append(f"check{i}({found}, value)")
+        else:
+            tests.append(f"((v := {found}) is None or check{i}(v, value))")
+    return _execute(f"def check(value, parent):\n    return {' and '.join(tests)}", f"check {model.__name__}", names)
+
+
 def _compile(source: str, title: str, names: dict[str, Any], fields: Collection[Field]) -> Callable[..., Any]:
     calls = {f"call{i}": field.call for i, field in enumerate(fields)}
     defaults = {f"default{i}": field.default for i, field in enumerate(fields)}
-    namespace: dict[str, Any] = {"StructureError": StructureError, **names, **calls, **defaults}
+    return _execute(source, title, {"StructureError": StructureError, **names, **calls, **defaults})
+
+
+def _execute(source: str, title: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """Run *source*, and return the function that it defines: the first word of its *title*."""
     exec(compile(source, f"<segments_async: {title}>", "exec"), namespace)  # noqa: S102 - our own field names
     function: Callable[..., Any] = namespace[title.partition(" ")[0]]
     return function

@@ -10,14 +10,12 @@ through the hooks, so valid data has no overhead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
-from itertools import chain
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
 
 import cattrs
 
@@ -34,24 +32,31 @@ from segments_async._serialization.compile import (
     key_of,
 )
 from segments_async._serialization.json import ATOMS, decode_json, encode_json, read_time, to_plain
+from segments_async._serialization.kinds import (
+    BY_SHAPE,
+    atoms_of,
+    chooser_by_shape,
+    contains_only,
+    is_list,
+    is_model,
+    is_object,
+    is_plain,
+    is_tagged,
+    json_types_of,
+    unconverted_types,
+)
 from segments_async._serialization.mismatch import StructureError
-from segments_async.models._base import CHOOSE, KNOWN_VALUES, Choose, Model, Tagged, is_required
-from segments_async.models.label_attributes import LabelAttributes, choose_label_attributes
-from segments_async.models.sample_attributes import SampleAttributes, choose_sample_attributes
+from segments_async.models._base import CHOOSE, KNOWN_VALUES, Choose, Model, is_required
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import attrs
 
 __all__ = ["check", "decode_json", "encode_json", "structure", "structure_answer", "unstructure"]
 
 T = TypeVar("T")
 
-_NUMBERS: frozenset[type] = frozenset({int, float})
-_LISTS: frozenset[type] = frozenset({list})
-_BY_SHAPE: dict[frozenset[Any], Choose] = {
-    arms_of(LabelAttributes): choose_label_attributes,
-    arms_of(SampleAttributes): choose_sample_attributes,
-}
 _keeps_misfits: ContextVar[bool] = ContextVar("_keeps_misfits", default=False)
 """Whether a value that does not fit the class of its tag or shape stays plain JSON, where the field allows that."""
 _JSON_TYPE_NAMES = {
@@ -198,7 +203,7 @@ def read_value(value: Any, model: Any) -> Any:
 
 def other_class_of(value: Any, model: Any) -> type[Model] | None:
     """Return the class of attributes that *value* is by its shape, if that is certain and not *model*."""
-    choose = next((choose for known, choose in _BY_SHAPE.items() if model in known), None)
+    choose = next((choose for known, choose in BY_SHAPE.items() if model in known), None)
     found = None if choose is None else choose({}, value)
     return None if found is model else found
 
@@ -216,7 +221,7 @@ def _reader_field(attribute: attrs.Attribute[Any]) -> Field:
         name=attribute.name,
         key=key_of(attribute),
         required=is_required(attribute),
-        passes=_unconverted_types(kind) if choose is None else (),
+        passes=unconverted_types(kind) if choose is None else (),
         call=_read_of(attribute) if choose is None else _chosen_reader(kind, choose),
         default=default_of(attribute),
     )
@@ -232,8 +237,8 @@ def _read_of(attribute: attrs.Attribute[Any]) -> Read:
 def _chosen_reader(kind: Any, choose: Choose) -> Read:
     """Read a field whose class depends on other fields or on its shape; a value without a class stays plain JSON."""
     read_as = ByType(converter.get_structure_hook)
-    read_as[None] = _union_reader(kind, [arm for arm in arms_of(kind) if not _is_model(arm)])
-    takes_json = not all(_is_model(arm) or arm is NoneType for arm in arms_of(kind))
+    read_as[None] = _union_reader(kind, [arm for arm in arms_of(kind) if not is_model(arm)])
+    takes_json = not all(is_model(arm) or arm is NoneType for arm in arms_of(kind))
 
     def read(value: Any, parent: Any) -> Any:
         model = None if value is None else choose(parent, value)
@@ -279,11 +284,11 @@ def _tagged_reader(kind: Any) -> Read:
 
 def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
     """Read a union whose members differ in their JSON types or shapes."""
-    if arms is None and sum(map(_is_model, arms_of(kind))) > 1:
-        return _chosen_reader(kind, _chooser_by_shape(kind))
+    if arms is None and sum(map(is_model, arms_of(kind))) > 1:
+        return _chosen_reader(kind, chooser_by_shape(kind))
     readers: dict[type, Read] = {}
     for arm in sorted(arms_of(kind) if arms is None else arms, key=lambda arm: arm is not datetime):
-        for json_type in _json_types(arm):
+        for json_type in json_types_of(arm):
             readers.setdefault(json_type, converter.get_structure_hook(arm))
 
     def read(value: Any, parent: Any) -> Any:
@@ -295,25 +300,14 @@ def _union_reader(kind: Any, arms: Iterable[Any] | None = None) -> Read:
     return read
 
 
-def _chooser_by_shape(kind: Any) -> Choose:
-    models = {arm for arm in arms_of(kind) if _is_model(arm)}
-    for known, choose in _BY_SHAPE.items():
-        if models <= known:
-            return lambda _, value: model if (model := choose({}, value)) in models else None
-    raise TypeError(f"cannot distinguish the members of {kind}")
-
-
 def _list_reader(kind: Any) -> Read:
     (item_kind,) = get_args(kind)
-    core, depth = item_kind, 0
-    while _is_list(core):
-        core, depth = get_args(core)[0], depth + 1
-    atoms = _json_types(core) if core in ATOMS else frozenset()
+    atoms, depth = atoms_of(item_kind)
 
     def read(value: Any, parent: Any) -> list[Any]:
         if type(value) is not list:
             raise _type_error(kind, value)
-        if atoms and _contains_only(atoms, value, depth):
+        if atoms and contains_only(atoms, value, depth):
             return value
         # Not looked up outside of this function, because models may contain lists of themselves.
         read_item = converter.get_structure_hook(item_kind)
@@ -327,15 +321,6 @@ def _list_reader(kind: Any) -> Read:
         return items
 
     return read
-
-
-def _contains_only(atoms: frozenset[type], items: list[Any], depth: int) -> bool:
-    """Whether *items*, nested lists of *depth* levels, contain only *atoms*; fast, as labels have many points."""
-    for _ in range(depth):
-        if not _LISTS.issuperset(map(type, items)):
-            return False
-        items = list(chain.from_iterable(items))
-    return atoms.issuperset(map(type, items))
 
 
 def _object_reader(kind: Any) -> Read:
@@ -357,7 +342,7 @@ def _object_reader(kind: Any) -> Read:
 
 
 def _plain_reader(kind: Any) -> Read:
-    json_types = _json_types(kind)
+    json_types = json_types_of(kind)
 
     def read(value: Any, _: Any) -> Any:
         if type(value) in json_types:
@@ -367,29 +352,8 @@ def _plain_reader(kind: Any) -> Read:
     return read
 
 
-def _unconverted_types(kind: Any) -> frozenset[type]:
-    """Return the types whose values match *kind* without conversion."""
-    plain = [arm for arm in arms_of(kind) - {NoneType, datetime} if _is_plain(arm)]
-    return frozenset().union(*map(_json_types, plain)) - ({str} if datetime in arms_of(kind) else set())
-
-
-def _json_types(kind: Any) -> frozenset[type]:
-    """Return the Python types of decoded JSON of *kind*."""
-    if kind is float:
-        return _NUMBERS
-    if kind is datetime:
-        return frozenset({str})
-    if kind in ATOMS:
-        return frozenset({kind})
-    if _is_tagged(kind):
-        return frozenset({dict})
-    if is_union(kind):
-        return frozenset().union(*map(_json_types, get_args(kind)))
-    return _LISTS if _is_list(kind) else frozenset({dict})
-
-
 def _type_error(kind: Any, value: Any) -> StructureError:
-    json_types = _json_types(kind)
+    json_types = json_types_of(kind)
     if type(value) in json_types:
         return StructureError("unknown shape")
     expected = [
@@ -401,38 +365,16 @@ def _type_error(kind: Any, value: Any) -> StructureError:
     return StructureError(f"expected {' or '.join(expected)}, got {got}")
 
 
-def _is_list(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin is list
-
-
-def _is_object(kind: Any) -> bool:
-    return get_origin(kind) in (dict, Mapping)
-
-
-def _is_tagged(kind: Any) -> bool:
-    return get_origin(kind) is Annotated and isinstance(get_args(kind)[1], Tagged)
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Model)
-
-
-def _is_plain(kind: Any) -> bool:
-    """Whether a value only needs a type check, and no conversion."""
-    return kind in ATOMS or ((_is_object(kind) or _is_list(kind)) and get_args(kind)[-1] is Any)
-
-
 converter = cattrs.Converter()
 converter.register_structure_hook(datetime, lambda value, _: read_time(value))
-converter.register_structure_hook_factory(_is_model, _model_reader)
+converter.register_structure_hook_factory(is_model, _model_reader)
 converter.register_structure_hook_factory(is_union, _union_reader)
-converter.register_structure_hook_factory(_is_tagged, _tagged_reader)
-converter.register_structure_hook_factory(_is_object, _object_reader)
-converter.register_structure_hook_factory(_is_list, _list_reader)
-converter.register_structure_hook_factory(_is_plain, _plain_reader)
+converter.register_structure_hook_factory(is_tagged, _tagged_reader)
+converter.register_structure_hook_factory(is_object, _object_reader)
+converter.register_structure_hook_factory(is_list, _list_reader)
+converter.register_structure_hook_factory(is_plain, _plain_reader)
 for _atom in ATOMS:  # cattrs looks up hooks for single classes first
     converter.register_structure_hook(_atom, _plain_reader(_atom))
-converter.register_unstructure_hook_func(_is_model, to_plain)
+converter.register_unstructure_hook_func(is_model, to_plain)
 _READERS = ByType(converter.get_structure_hook)
 """The hook for each type; the converter looks it up in three times as long."""

@@ -85,6 +85,9 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             )
         self._operation = operation
         self._keeps_items = operation.keeps_items
+        # Who keeps no outcomes looks at them as they come; and one that is kept alone would keep its whole batch.
+        if settings.keep == "all":
+            operation.values = "later"
         self._settings = settings
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
@@ -113,7 +116,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             The report of all outcomes.
         """
         if self._settings.keep == "failures" and self._settings.on_outcome is None:
-            self._operation.needs_values = False  # no success is kept or passed on
+            self._operation.values = "never"  # no success is kept or passed on
         async with self:
             while await self._wait_for_outcomes():
                 self._outcomes.clear()
@@ -403,6 +406,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             attempts=stats.attempts,
             request_id=stats.request_id,
             value=result.value,
+            number=result.number,
         )
 
     def _failure_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from attrs import define, field, setters
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from segments_async._http.call_stats import CallStats
+    from segments_async._serialization.answer import Answer
     from segments_async.bulk.journal import FileRow
     from segments_async.bulk.outcomes import AnyOutcome, Status
 
@@ -81,8 +82,11 @@ class Success(Generic[T]):
     """The result of one item that the service accepted."""
 
     status: Status
-    value: T | None
+    value: T | Answer[T] | None
+    """What the service returned, or the answer that it is made of when it is asked for."""
     uuid: str | None = None
+    number: int = 0
+    """The number of the value in an `Answer`."""
 
 
 class Operation(Generic[T]):
@@ -110,8 +114,11 @@ class Operation(Generic[T]):
     """Statuses that the checkpoint stores under another name."""
     lookup_limit: int = 1024
     """Maximum items that are looked up in the checkpoint at once."""
-    needs_values: bool = True
-    """Whether the value of a `Success` may be looked at; without, it may be None, and the answer is not structured."""
+    values: Literal["now", "later", "never"] = "now"
+    """
+    When the value of a `Success` is looked at: at once, when its outcome is asked for it, or never, so that it may be
+    None.
+    """
     journal_before_send: bool = False
     """Whether the checkpoint records an item before it is sent; set this if sending an item twice is not idempotent."""
 

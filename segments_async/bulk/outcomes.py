@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeGuard, TypeVar
 from attrs import field, fields, frozen
 
 from segments_async._pickling import picklable
+from segments_async._serialization.answer import Answer
 from segments_async.errors import SegmentsError  # noqa: TC001 (read by tools that resolve the annotations)
 
 T = TypeVar("T")
@@ -16,8 +17,25 @@ Status = Literal["created", "existing", "updated", "done", "skipped", "failed", 
 SUCCESSES: frozenset[str] = frozenset({"created", "existing", "updated", "done", "skipped"})
 
 
+class _ValueOnDemand:
+    """The places for a value that is not made yet: its attribute is empty, so that asking for it ends here."""
+
+    __slots__ = ("_answer", "_number")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "value":
+                return object.__getattribute__(self, name)  # raises what it would have raised
+            answer = object.__getattribute__(self, "_answer")
+            if answer is not None:
+                object.__setattr__(self, "value", answer.value(self._number))
+                object.__setattr__(self, "_answer", None)
+            return object.__getattribute__(self, "value")
+
+
 @frozen(kw_only=True)
-class Outcome(Generic[T]):
+class Outcome(_ValueOnDemand, Generic[T]):
     """
     The outcome of one item: a `Succeeded`, `Skipped`, `Failed` or `Unsent`, according to its `status`.
 
@@ -49,7 +67,12 @@ class Outcome(Generic[T]):
     Otherwise ``failed``; ``unsent`` if it was not sent; ``unknown`` if it was sent but no usable response arrived.
     """
     value: T | None = field(default=None, repr=False)
-    """What the service returned; None if the item is skipped, or did not succeed."""
+    """
+    What the service returned; None if the item is skipped, or did not succeed.
+
+    With ``keep="all"``, an answer stays the JSON text that it was, once it is checked; its models are made when the
+    first of its values is asked for, and are the same objects from then on.
+    """
     error: SegmentsError | None = None
     """Why the item failed or is unknown."""
     retryable: bool = False
@@ -155,6 +178,7 @@ def sent_outcome(
     attempts: int,
     request_id: str | None,
     value: Any = None,
+    number: int = 0,
     error: SegmentsError | None = None,
     retryable: bool = False,
 ) -> AnyOutcome[Any]:
@@ -165,7 +189,10 @@ def sent_outcome(
     draft.uuid = uuid
     draft.item = item
     draft.status = status
-    draft.value = value
+    if type(value) is Answer:
+        draft._answer, draft._number = value, number  # noqa: SLF001 (`value` stays empty)
+    else:
+        draft.value = value
     draft.error = error
     draft.retryable = retryable
     draft.attempts = attempts

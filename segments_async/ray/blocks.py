@@ -93,7 +93,7 @@ class SampleRows:
         settings = BulkSettings(if_exists=self.if_exists, max_failures=self.max_failures, keep="failures")
         session = client._session  # noqa: SLF001 (only here does a run start elsewhere)
         operation = CreateSamples(session, self.dataset, settings, since=self.since)
-        operation.needs_values = False
+        operation.values = "never"
         return BulkStream(operation, items, settings)
 
     def column_keys(self, keys: set[str]) -> set[str]:

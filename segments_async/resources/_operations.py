@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from segments_async._serialization.answer import later
 from segments_async._wire.endpoint import dataset_name, dataset_path, plain_text, segment
 from segments_async.bulk import Outcome
 from segments_async.bulk.operation import Operation, Prepared, digest_of
@@ -14,6 +15,8 @@ from segments_async.models import Label, ReleaseSample, Sample
 
 if TYPE_CHECKING:
     from segments_async._http.session import Session
+    from segments_async._serialization.answer import Answer
+    from segments_async._wire.endpoint import Endpoint
     from segments_async.bulk import BulkSettings
     from segments_async.models import Dataset
 
@@ -36,6 +39,12 @@ class ServiceOperation(Operation[T]):
     def limit(self) -> int:
         """Return how many requests the session currently allows at once."""
         return self._session.limit
+
+    async def _call_for_value(self, endpoint: Endpoint, model: type[T], **request: Any) -> T | Answer[T]:
+        """Make a call whose answer is the value of an item, which is structured now, or when it is asked for."""
+        if self.values == "now":
+            return await self._session.call(endpoint, model, **request)
+        return await self._session.call(endpoint, read=later(model), **request)
 
 
 class DatasetOperation(ServiceOperation[T]):

@@ -50,7 +50,7 @@ class PutLabels(PerLabelOperation[Label]):
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Put one label."""
         path, content = jobs[0].prepared.body
-        label = await self._session.call(PUT_LABEL, Label, path=path, content=content, stats=stats)
+        label = await self._call_for_value(PUT_LABEL, Label, path=path, content=content, stats=stats)
         return [Success("done", label)]
 
 

@@ -41,7 +41,7 @@ class UpdateLabels(PerLabelOperation[Label]):
     async def send(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Label] | SegmentsError]:
         """Change one label."""
         path, content = jobs[0].prepared.body
-        label = await self._session.call(UPDATE_LABEL, Label, path=path, content=content, stats=stats)
+        label = await self._call_for_value(UPDATE_LABEL, Label, path=path, content=content, stats=stats)
         return [Success("done", label)]
 
 

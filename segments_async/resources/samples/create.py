@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from segments_async._serialization.answer import Answer, with_text
 from segments_async._serialization.collector import without_collections
 from segments_async._serialization.converter import structure_answer, unstructure
+from segments_async._serialization.fit import fits
 from segments_async._serialization.json import decode_json, encode_json, read_time
 from segments_async._wire.arguments import check_name, json_contains, without_none
 from segments_async._wire.chunks import MAX_BATCH_ITEMS
@@ -91,27 +93,42 @@ class CreateSamples(DatasetOperation[Sample]):
 
     async def _send_batch(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Sample] | SegmentsError]:
         body = b"[" + b",".join(job.prepared.body for job in jobs) + b"]"
-        rows = await self._session.call(CREATE_SAMPLES, list[Any], path=self._path, content=body, stats=stats)
+        rows, text = await self._session.call(
+            CREATE_SAMPLES, read=with_text, path=self._path, content=body, stats=stats
+        )
         self._note_start(stats)
-        by_name = {row["name"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("name"), str)}
-        results = without_collections(self._results, jobs, by_name, stats)
+        row_of = {row["name"]: i for i, row in enumerate(rows) if type(row) is dict and type(row.get("name")) is str}
+        results = without_collections(self._results, jobs, rows, row_of, Answer(text, Sample), stats)
         if self._if_exists == "update":
             for index, job in enumerate(jobs):
-                results[index] = await self._update(job, by_name.get(job.prepared.key), results[index], stats)
+                row = row_of.get(job.prepared.key)
+                results[index] = await self._update(job, None if row is None else rows[row], results[index], stats)
         return results
 
     def _results(
-        self, jobs: Sequence[Job], by_name: Mapping[str, Any], stats: CallStats
+        self,
+        jobs: Sequence[Job],
+        rows: Sequence[Any],
+        row_of: Mapping[str, int],
+        answer: Answer[Sample],
+        stats: CallStats,
     ) -> list[Success[Sample] | SegmentsError]:
-        return [self._result(job, by_name.get(job.prepared.key), stats) for job in jobs]
+        results: list[Success[Sample] | SegmentsError] = []
+        for job in jobs:
+            place = row_of.get(job.prepared.key)
+            if place is None:
+                name = job.prepared.key
+                results.append(DecodeError("missing in the answer", path=name, request_id=stats.request_id))
+                continue
+            results.append(self._result(rows[place], place, answer))
+        return results
 
-    def _result(self, job: Job, row: Any, stats: CallStats) -> Success[Sample] | SegmentsError:
-        if row is None:
-            return DecodeError("missing in the answer", path=job.prepared.key, request_id=stats.request_id)
-        if not self.needs_values and isinstance(row.get("uuid"), str):
-            created_at = row.get("created_at")
-            moment = read_time(created_at) if isinstance(created_at, str) else None
-            return Success(self._status(moment), None, row["uuid"])
+    def _result(self, row: dict[str, Any], place: int, answer: Answer[Sample]) -> Success[Sample] | SegmentsError:
+        """Return the result of *row*, the one at *place* in *answer*."""
+        if self.values == "never" and isinstance(row.get("uuid"), str):
+            return Success(self._status_of(row), None, row["uuid"])
+        if self.values == "later" and fits(row, Sample):
+            return Success(self._status_of(row), answer, row["uuid"], answer.put_off(place))
         try:
             sample = structure_answer(row, Sample)
         except SegmentsError as error:
@@ -131,6 +148,10 @@ class CreateSamples(DatasetOperation[Sample]):
         except SegmentsError as error:
             return error
         return Success("updated", sample, sample.uuid)
+
+    def _status_of(self, row: Mapping[str, Any]) -> Status:
+        created_at = row.get("created_at")
+        return self._status(read_time(created_at) if type(created_at) is str else None)
 
     def _status(self, created_at: datetime | str | None) -> Status:
         """Return whether a sample of this time was created by this run, or existed before."""

@@ -49,7 +49,7 @@ class UpdateSamples(PerItemOperation[Sample]):
         """Change one sample."""
         prepared = jobs[0].prepared
         path = {"uuid": prepared.uuid}
-        sample = await self._session.call(UPDATE_SAMPLE, Sample, path=path, content=prepared.body, stats=stats)
+        sample = await self._call_for_value(UPDATE_SAMPLE, Sample, path=path, content=prepared.body, stats=stats)
         return [Success("updated", sample)]
 
 

@@ -1,24 +1,39 @@
-"""Redis servers that a test stops, freezes and starts again."""
+"""Redis servers that a test stops, freezes and starts again, and the ways to them."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
+import trustme
 from waiting import listens, wait_until
 
 
 class RedisServer:
-    """A server whose data survive a restart."""
+    """
+    A server whose data survive a restart.
 
-    def __init__(self) -> None:
+    Args:
+        options: Further options of its command.
+        tls: Whether it speaks TLS alone, with a certificate of the authority in `authority`.
+    """
+
+    def __init__(self, *options: str, tls: bool = False) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._port = listener.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._options = options
+        self._tls = tls
+        self.url = f"redis{'s' * tls}://127.0.0.1:{self._port}/0"
+        self.authority = str(Path(self._folder.name) / "authority.pem")
 
     def __enter__(self) -> Self:
         self.start()
@@ -30,10 +45,21 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, with the data that it had."""
-        options = ["--port", str(self._port), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        ports = self._tls_options() if self._tls else ["--port", str(self._port)]
+        options = [*ports, "--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._options]
         command = ["redis-server", *options, "--dir", self._folder.name]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_until(lambda: self._process.poll() is not None or listens(self._port))
+
+    def _tls_options(self) -> list[str]:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(self.authority)
+        chain, key = (str(Path(self._folder.name) / name) for name in ("chain.pem", "key.pem"))
+        certificate.cert_chain_pems[0].write_to_path(chain)
+        certificate.private_key_pem.write_to_path(key)
+        files = ["--tls-cert-file", chain, "--tls-key-file", key, "--tls-ca-cert-file", self.authority]
+        return ["--port", "0", "--tls-port", str(self._port), "--tls-auth-clients", "no", *files]
 
     def stop(self) -> None:
         """Kill it."""
@@ -47,3 +73,34 @@ class RedisServer:
     def thaw(self) -> None:
         """Let it answer what it was sent meanwhile."""
         self._process.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def at_a_distance(url: str, seconds: float) -> AsyncIterator[str]:
+    """Serve the server at *url* from *seconds* away, there and back; yields its URL there."""
+    loop = asyncio.get_running_loop()
+    here = urlsplit(url)
+    pumps: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                loop.call_later(seconds / 2, writer.write, data)
+            await asyncio.sleep(seconds / 2)
+        finally:
+            writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)  # of the handshake
+        there, back = await asyncio.open_connection(here.hostname, here.port)
+        pumps.update(asyncio.ensure_future(pump(*ways)) for ways in ((reader, back), (there, writer)))
+
+    try:
+        async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            yield here._replace(netloc=here.netloc.replace(str(here.port), str(port))).geturl()
+    finally:
+        await asyncio.sleep(seconds)
+        for pump_left in pumps:
+            pump_left.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)

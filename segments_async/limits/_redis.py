@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from functools import partial
 from hashlib import sha1
 from importlib.resources import files
@@ -21,6 +22,10 @@ ANSWER_SECONDS = 0.9
 Seconds after which Redis does not answer, less than those for which a client waits: redis-py closes a connection whose
 answer is late, but not one whose start is cancelled.
 """
+
+
+_FEW_ROUND_TRIPS = {"protocol": 2}
+"""With protocol 3, a connection to a server that is far away takes longer to start than a client waits."""
 
 
 class RedisLimiter:
@@ -52,12 +57,13 @@ class RedisLimiter:
     def __init__(self, url: str, rate: float | None = None, *, prefix: str = "segments-limit:", **options: Any) -> None:
         check_fixed_rate(rate)
         check_prefix(prefix)
-        options = {"socket_timeout": ANSWER_SECONDS, **options}
+        options = {"socket_timeout": ANSWER_SECONDS, **_FEW_ROUND_TRIPS, **options}
         self._clients = RedisClients(url, options, used_by=type(self).__name__)
         self._arguments = (url, rate, prefix, options)
         self._rate = rate
         self._prefix = prefix
         self._owner = uuid.uuid4().hex
+        self._script_is_loaded = False
 
     async def reserve(self, key: str, most: int, /) -> Turns:
         """Give this process up to *most* turns; 0 asks only whether calls must wait now."""
@@ -97,11 +103,14 @@ class RedisLimiter:
         owner = f"{self._owner}-{os.getpid()}"  # a copy in a forked process is another one
         call = (1, self._prefix + key, step, owner, repr(value), repr(self._rate or 0), "")
         try:
-            return await client.evalsha(_SCRIPT_SHA, *call)
-        except NoScriptError:  # the first call of all, or Redis was restarted
-            return await client.eval(_SCRIPT, *call)
+            if self._script_is_loaded:
+                with suppress(NoScriptError):  # Redis was restarted
+                    return await client.evalsha(_SCRIPT_SHA, *call)
+            answer = await client.eval(_SCRIPT, *call)
         except RedisTimeoutError as error:
             raise TimeoutError(str(error)) from error
+        self._script_is_loaded = True
+        return answer
 
     def __reduce__(self) -> tuple[Any, ...]:
         url, rate, prefix, options = self._arguments

@@ -120,6 +120,14 @@ def test_refusals_at_random_do_not_hide_the_rate(seed):
     assert world.service.late == 0
 
 
+@pytest.mark.parametrize(("redis", "at_most"), [(0.1, 1.05), (0.2, 1.1)])
+def test_a_told_rate_is_kept_over_a_slow_store(redis, at_most):
+    """The turns of the next tenth of a second are asked for early."""
+    world = run(100.0, redis=redis)
+    assert world.ratio <= at_most
+    assert world.service.refused == world.service.late == 0
+
+
 @pytest.mark.parametrize(("redis", "at_most"), [(0.1, 1.15), (0.2, 1.6)])
 def test_a_rate_is_learnt_over_a_slow_store(redis, at_most):
     """The process that measures does not wait for an answer before each call, as no other one sends."""

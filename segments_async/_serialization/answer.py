@@ -78,8 +78,3 @@ def later(model: type[T]) -> Callable[[Any, bytes], Answer[T] | T]:
         return answer
 
     return read
-
-
-def with_text(value: Any, text: bytes) -> tuple[list[Any], bytes]:
-    """Read an answer as a list of anything, and keep its text."""
-    return structure_answer(value, list[Any]), text

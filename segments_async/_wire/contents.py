@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from segments_async._counting import counted
 from segments_async._serialization.compile import fields_of, key_of
 from segments_async._serialization.converter import check, unstructure
+from segments_async._serialization.fit import fits
 from segments_async._serialization.json import encode_json
 from segments_async._serialization.label_shapes import refuse_misfit
 from segments_async._serialization.mismatch import StructureError
@@ -81,7 +82,8 @@ def check_sample(fields: Mapping[str, Any]) -> None:
     """
     if not _SAMPLE_KEYS.issuperset(fields):
         check_spelling(fields, _SAMPLE_KEYS, _RETURNED_SAMPLE_KEYS)
-    check(fields, SampleCreate)
+    if not fits(fields, SampleCreate):
+        check(fields, SampleCreate)  # finds what is wrong, or reads what is no plain JSON
     _check_sample_attributes(fields["attributes"])
 
 

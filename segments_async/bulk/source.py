@@ -59,7 +59,7 @@ class Source:
         if self.error is not None:
             return None
         try:
-            item = next(self._open(), _END)
+            item = next(self._open() if self._iterator is None else self._iterator, _END)
         except Exception as error:  # noqa: BLE001 (raised by the input)
             self.error = error
             return None

@@ -335,9 +335,12 @@ def choose_sample_attributes(_sample: Mapping[str, Any], attributes: Any) -> typ
     """Choose the class by the keys of the attributes, as they have no tag; None leaves plain JSON."""
     if not isinstance(attributes, dict):
         return None
-    for key, model in _CLASS_BY_KEY.items():
-        if attributes.get(key) is not None:
-            return model
+    if attributes.get("image") is not None:
+        return ImageSampleAttributes
+    if attributes.get("pcd") is not None:
+        return PointcloudSampleAttributes
+    if attributes.get("sensors") is not None:
+        return MultiSensorSampleAttributes
     frames = attributes.get("frames")
     if isinstance(frames, list) and frames:
         for key, model in _CLASS_BY_FRAME_KEY.items():
@@ -346,11 +349,6 @@ def choose_sample_attributes(_sample: Mapping[str, Any], attributes: Any) -> typ
     return None
 
 
-_CLASS_BY_KEY: dict[str, type[Model]] = {
-    "image": ImageSampleAttributes,
-    "pcd": PointcloudSampleAttributes,
-    "sensors": MultiSensorSampleAttributes,
-}
 _CLASS_BY_FRAME_KEY: dict[str, type[Model]] = {
     "image": ImageSequenceSampleAttributes,
     "pcd": PointcloudSequenceSampleAttributes,

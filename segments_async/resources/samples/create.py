@@ -4,12 +4,12 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from segments_async._serialization.answer import Answer, with_text
-from segments_async._serialization.collector import without_collections
+from segments_async._serialization.answer import Answer
 from segments_async._serialization.converter import structure_answer, unstructure
 from segments_async._serialization.fit import fits
 from segments_async._serialization.json import decode_json, encode_json, read_time
@@ -93,42 +93,34 @@ class CreateSamples(DatasetOperation[Sample]):
 
     async def _send_batch(self, jobs: Sequence[Job], stats: CallStats) -> Sequence[Success[Sample] | SegmentsError]:
         body = b"[" + b",".join(job.prepared.body for job in jobs) + b"]"
-        rows, text = await self._session.call(
-            CREATE_SAMPLES, read=with_text, path=self._path, content=body, stats=stats
-        )
+        read = partial(self._read_batch, jobs, stats)
+        results, rows = await self._session.call(CREATE_SAMPLES, read=read, path=self._path, content=body, stats=stats)
+        for index, row in rows.items():
+            results[index] = await self._update(jobs[index], row, results[index], stats)
+        return results
+
+    def _read_batch(
+        self, jobs: Sequence[Job], stats: CallStats, answer: Any, text: bytes
+    ) -> tuple[list[Success[Sample] | SegmentsError], dict[int, Any]]:
+        """Return the result of each job, and the rows to compare with the jobs of the same index, if any."""
+        rows = structure_answer(answer, list[Any])
         self._note_start(stats)
-        row_of = {row["name"]: i for i, row in enumerate(rows) if type(row) is dict and type(row.get("name")) is str}
-        results = without_collections(self._results, jobs, rows, row_of, Answer(text, Sample), stats)
-        if self._if_exists == "update":
-            for index, job in enumerate(jobs):
-                row = row_of.get(job.prepared.key)
-                results[index] = await self._update(job, None if row is None else rows[row], results[index], stats)
-        return results
+        place_of = {row["name"]: i for i, row in enumerate(rows) if type(row) is dict and type(row.get("name")) is str}
+        places = [place_of.get(job.prepared.key) for job in jobs]
+        values = Answer(text, Sample)
+        results = [
+            _missing(job, stats) if place is None else self._result(rows[place], place, values)
+            for job, place in zip(jobs, places, strict=True)
+        ]
+        compared = enumerate(places) if self._if_exists == "update" else ()
+        return results, {index: rows[place] for index, place in compared if place is not None}
 
-    def _results(
-        self,
-        jobs: Sequence[Job],
-        rows: Sequence[Any],
-        row_of: Mapping[str, int],
-        answer: Answer[Sample],
-        stats: CallStats,
-    ) -> list[Success[Sample] | SegmentsError]:
-        results: list[Success[Sample] | SegmentsError] = []
-        for job in jobs:
-            place = row_of.get(job.prepared.key)
-            if place is None:
-                name = job.prepared.key
-                results.append(DecodeError("missing in the answer", path=name, request_id=stats.request_id))
-                continue
-            results.append(self._result(rows[place], place, answer))
-        return results
-
-    def _result(self, row: dict[str, Any], place: int, answer: Answer[Sample]) -> Success[Sample] | SegmentsError:
-        """Return the result of *row*, the one at *place* in *answer*."""
+    def _result(self, row: dict[str, Any], place: int, values: Answer[Sample]) -> Success[Sample] | SegmentsError:
+        """Return the result of *row*, the one at *place* in its answer."""
         if self.values == "never" and isinstance(row.get("uuid"), str):
             return Success(self._status_of(row), None, row["uuid"])
         if self.values == "later" and fits(row, Sample):
-            return Success(self._status_of(row), answer, row["uuid"], answer.put_off(place))
+            return Success(self._status_of(row), values, row["uuid"], values.put_off(place))
         try:
             sample = structure_answer(row, Sample)
         except SegmentsError as error:
@@ -211,6 +203,10 @@ def differences(existing: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[st
         for key, value in sent.items()
         if not (json_contains(existing.get(key), value) if key == "attributes" else existing.get(key) == value)
     }
+
+
+def _missing(job: Job, stats: CallStats) -> DecodeError:
+    return DecodeError("missing in the answer", path=job.prepared.key, request_id=stats.request_id)
 
 
 def _is_before(moment: datetime | str | None, since: datetime) -> bool:

@@ -21,24 +21,18 @@ from segments_async._misuse import NeedsAsyncFor, NeedsAsyncWith
 from segments_async._serialization.collector import without_collections
 from segments_async._wire.chunks import halve, rejected_indices, split_by_bytes
 from segments_async._wire.replies import error_for_item
-from segments_async._wire.retry import is_retryable
 from segments_async.bulk.checkpoint import MAX_UNWRITTEN, checkpoint_of
+from segments_async.bulk.endings import Endings
 from segments_async.bulk.intake import Intake
-from segments_async.bulk.item_errors import error_of_send, first_in, is_fatal, item_error, strip_tracebacks
-from segments_async.bulk.operation import Job, Operation, Success
-from segments_async.bulk.outcomes import sent_outcome
+from segments_async.bulk.item_errors import error_of_send, first_in, item_error
 from segments_async.bulk.report import BulkReport
 from segments_async.bulk.reporter import HEARTBEAT_SECONDS, ProgressReporter
 from segments_async.bulk.source import Source
 from segments_async.errors import (
     ApiError,
     ClientStateError,
-    DecodeError,
     InputError,
-    NotFoundError,
-    OutcomeUnknownError,
     SegmentsError,
-    TransportError,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +41,9 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from segments_async.bulk.operation import Job, Operation
     from segments_async.bulk.options import BulkSettings
-    from segments_async.bulk.outcomes import AnyOutcome, Status
+    from segments_async.bulk.outcomes import AnyOutcome
 
 T = TypeVar("T")
 
@@ -56,7 +51,6 @@ GRACE_SECONDS = 10.0
 """Seconds after a stop until requests in flight are cancelled."""
 
 _BAD_REQUEST = 400
-_NOT_FOUND = 404
 _TOO_LARGE = 413
 
 
@@ -84,7 +78,6 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
                 path=operation.items_name,
             )
         self._operation = operation
-        self._keeps_items = operation.keeps_items
         # Who keeps no outcomes looks at them as they come; and one that is kept alone would keep its whole batch.
         if settings.keep == "all":
             operation.values = "later"
@@ -92,6 +85,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self._source = Source(items)
         self._report: BulkReport[T] = BulkReport(keep=settings.keep)
         self._checkpoint = checkpoint_of(operation, settings, self._stop_unrecorded)
+        self._endings = Endings(operation, self._checkpoint, self._stop)
         self._intake = Intake(operation, self._source, self._checkpoint, check_duplicates=settings.check_duplicates)
         self._outcomes: deque[AnyOutcome[T]] = deque()
         """Outcomes that the consumer has not received yet."""
@@ -233,7 +227,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
                 await self._checkpoint.flush(MAX_UNWRITTEN)
             batch, outcomes = await self._intake.take()
             if batch and self._settings.dry_run:
-                self._emit([self._unsent(job) for job in batch])
+                self._emit([self._endings.unsent(job) for job in batch])
                 continue
             if batch:
                 workers.start_soon(self._work, batch)
@@ -271,9 +265,9 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             self._fail_with("the run", error)
         finally:
             if parts and stats.attempts > stats.throttles:
-                self._emit([self._cancelled(job, stats) for job in parts.pop()])
+                self._emit([self._endings.cancelled(job, stats) for job in parts.pop()])
             if parts:
-                self._emit([self._unsent(job) for part in parts for job in part])
+                self._emit([self._endings.unsent(job) for part in parts for job in part])
             self._worker_slots.release()
 
     async def _preprocess(self, batch: list[Job]) -> None:
@@ -292,7 +286,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
                 self._fail_with("the client", error)
             except Exception as error:  # noqa: BLE001 (raised by code of the caller, such as a file or a function)
                 batch.remove(job)
-                self._emit([self._outcome(job, self._operation.locate(item_error(error), job.index), stats)])
+                self._emit([self._endings.of_error(job, self._operation.locate(item_error(error), job.index), stats)])
             finally:
                 self._add_stats(stats)
 
@@ -312,7 +306,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         except ClientStateError:
             raise
         except SegmentsError as error:
-            self._emit([self._outcome(job, error, stats, raised=True) for job in batch])
+            self._emit([self._endings.of_error(job, error, stats, raised=True) for job in batch])
             return False
         finally:
             self._add_stats(stats)
@@ -327,7 +321,7 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             raise
         except Exception as raised:  # noqa: BLE001 (one bad item must not harm the others)
             error = raised if isinstance(raised, SegmentsError) else error_of_send(raised, stats)
-            if isinstance(error, ApiError) and not self._concerns_all(error):
+            if isinstance(error, ApiError) and not self._endings.concerns_all(error):
                 if error.status == _BAD_REQUEST and (rejected := rejected_indices(error.body, len(part))):
                     return self._split_rejected(part, rejected, error, stats)
                 if error.status in {_BAD_REQUEST, _TOO_LARGE} and len(part) > 1:
@@ -335,12 +329,12 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
             if isinstance(error, InputError) and len(part) > 1:
                 return halve(part)  # nothing was sent: find the item
             locate = self._operation.locate
-            self._emit([self._outcome(job, locate(error, job.index), stats, raised=True) for job in part])
+            self._emit([self._endings.of_error(job, locate(error, job.index), stats, raised=True) for job in part])
         else:
             if len(part) == 1:
-                self._emit(self._outcomes_of(part, results, stats))
+                self._emit(self._endings.of_results(part, results, stats))
             else:
-                self._emit(without_collections(self._outcomes_of, part, results, stats))
+                self._emit(without_collections(self._endings.of_results, part, results, stats))
         finally:
             self._add_stats(stats)
         return []
@@ -349,90 +343,9 @@ class BulkStream(NeedsAsyncWith, NeedsAsyncFor, Generic[T]):
         self, part: Sequence[Job], rejected: Sequence[int], error: ApiError, stats: CallStats
     ) -> Sequence[Sequence[Job]]:
         """Fail the items that the response rejects; return the others to send again."""
-        self._emit([self._outcome(part[place], error_for_item(error, place), stats) for place in rejected])
+        self._emit([self._endings.of_error(part[place], error_for_item(error, place), stats) for place in rejected])
         rest = [job for place, job in enumerate(part) if place not in set(rejected)]
         return [rest] if rest else []
-
-    def _concerns_all(self, error: SegmentsError) -> bool:
-        """Whether every other batch would fail too."""
-        if isinstance(error, NotFoundError):
-            return self._operation.missing_is_fatal and error.status == _NOT_FOUND
-        return is_fatal(error)
-
-    def _outcomes_of(
-        self, part: Sequence[Job], results: Sequence[Success[T] | SegmentsError], stats: CallStats
-    ) -> list[AnyOutcome[T]]:
-        return [
-            self._success(job, result, stats) if type(result) is Success else self._outcome(job, result, stats)
-            for job, result in zip(part, results, strict=True)
-        ]
-
-    def _outcome(
-        self, job: Job, result: Success[T] | SegmentsError, stats: CallStats, *, raised: bool = False
-    ) -> AnyOutcome[T]:
-        if isinstance(result, Success):
-            return self._success(job, result, stats)
-        error = strip_tracebacks(result)
-        # After a lost or malformed response, it is unknown what the service did; not so after an error of one item.
-        lost = raised and (isinstance(error, DecodeError) or (isinstance(error, TransportError) and error.sent))
-        fatal = self._concerns_all(error) if raised else is_fatal(error)
-        if fatal:
-            self._stop("fatal")
-        # An error that stopped the run does not rule out that its items succeed later.
-        retryable = lost or fatal or is_retryable(error)
-        return self._failure_of(job, stats, status="unknown" if lost else "failed", error=error, retryable=retryable)
-
-    def _cancelled(self, job: Job, stats: CallStats) -> AnyOutcome[T]:
-        error = OutcomeUnknownError("the run stopped before the response arrived")
-        return self._failure_of(job, stats, status="unknown", error=error, retryable=True)
-
-    def _unsent(self, job: Job) -> AnyOutcome[T]:
-        return job.outcome(status="unsent", retryable=True, retry_item=self._retry_item(job))
-
-    def _success(self, job: Job, result: Success[T], stats: CallStats) -> AnyOutcome[T]:
-        item, retry_item = job.item, job.item
-        if not self._keeps_items:
-            item, retry_item = self._operation.trim_item(job), self._retry_item(job)
-        status, uuid = result.status, result.uuid or job.prepared.uuid or ""
-        if self._checkpoint is not None:
-            self._checkpoint.record(job, status, uuid)
-        return sent_outcome(
-            status,
-            job.index,
-            job.prepared.key,
-            uuid,
-            item,
-            retry_item,
-            attempts=stats.attempts,
-            request_id=stats.request_id,
-            value=result.value,
-            number=result.number,
-        )
-
-    def _failure_of(
-        self, job: Job, stats: CallStats, *, status: Status, error: SegmentsError, retryable: bool
-    ) -> AnyOutcome[T]:
-        """Create the outcome of *job* that was sent in vain, and record it in the checkpoint."""
-        if self._checkpoint is not None:
-            self._checkpoint.record(job, status, job.prepared.uuid)
-        return sent_outcome(
-            status,
-            job.index,
-            job.prepared.key,
-            job.prepared.uuid,
-            job.item,
-            self._retry_item(job),
-            attempts=stats.attempts,
-            request_id=stats.request_id,
-            error=error,
-            retryable=retryable,
-        )
-
-    def _retry_item(self, job: Job) -> Any:
-        try:
-            return self._operation.retry_item(job)
-        except Exception:  # noqa: BLE001 (raised by code of the caller; the item itself can be sent again)
-            return job.item
 
     def _add_stats(self, stats: CallStats) -> None:
         self._reporter.in_flight.discard(stats)

@@ -55,13 +55,17 @@ class Answer(Generic[T]):
 
     def value(self, number: int) -> T:
         """Return the value of that number, always the same object."""
-        with self._lock:
-            if self._values is None:
-                self._values = without_collections(self._read)
-                self._text = b""
-            return self._values[number]
+        values = self._values
+        return (self._read() if values is None else values)[number]
 
     def _read(self) -> list[T]:
+        with self._lock:
+            if self._values is None:
+                self._values = without_collections(self._make)
+                self._text = b""
+            return self._values
+
+    def _make(self) -> list[T]:
         decoded: Any = decode_json(self._text)
         rows = decoded if isinstance(decoded, list) else [decoded]
         return [structure_answer(rows[row], self._model) for row in self._rows]

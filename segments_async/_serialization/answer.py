@@ -11,7 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segments_async._serialization.collector import without_collections
-from segments_async._serialization.converter import structure_answer
+from segments_async._serialization.converter import reader_of, structure_answer
 from segments_async._serialization.fit import fits
 from segments_async._serialization.json import decode_json
 
@@ -68,7 +68,8 @@ class Answer(Generic[T]):
     def _make(self) -> list[T]:
         decoded: Any = decode_json(self._text)
         rows = decoded if isinstance(decoded, list) else [decoded]
-        return [structure_answer(rows[row], self._model) for row in self._rows]
+        read = reader_of(self._model)
+        return [read(rows[row], None) for row in self._rows]
 
 
 def later(model: type[T]) -> Callable[[Any, bytes], Answer[T] | T]:

@@ -13,6 +13,7 @@ from segments_async.errors import InputError, OutOfResourcesError
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
+    from redis import Redis as BlockingRedis
     from redis.asyncio import Redis
 
 
@@ -58,6 +59,35 @@ def check_prefix(prefix: object) -> None:
         raise InputError(f"expected text, got {prefix!r}", path="prefix")
 
 
+def asyncio_client(url: str, options: dict[str, Any]) -> Redis:
+    """
+    Create a client for one event loop.
+
+    After a failover, connections that are open lead to the server that was demoted, and new ones to the primary. So a
+    connection over which nothing may be written is replaced, once.
+    """
+    from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
+    from redis.asyncio.retry import Retry  # noqa: PLC0415 (of an extra)
+
+    return Redis.from_url(url, **{"retry": _once_elsewhere(Retry), **options})
+
+
+def blocking_client(url: str, options: dict[str, Any]) -> BlockingRedis:
+    """Create a client whose calls block; see `asyncio_client`."""
+    from redis import Redis  # noqa: PLC0415 (of an extra)
+    from redis.retry import Retry  # noqa: PLC0415 (of an extra)
+
+    client: BlockingRedis = Redis.from_url(url, **{"retry": _once_elsewhere(Retry), **options})
+    return client
+
+
+def _once_elsewhere(retry: Any) -> Any:
+    from redis.backoff import NoBackoff  # noqa: PLC0415 (of an extra)
+    from redis.exceptions import MasterDownError, ReadOnlyError  # noqa: PLC0415 (of an extra)
+
+    return retry(NoBackoff(), 1, supported_errors=(ReadOnlyError, MasterDownError))
+
+
 class RedisClients:
     """
     Create an asyncio client in each event loop that needs one.
@@ -91,8 +121,16 @@ class RedisClients:
         except RuntimeError:
             raise InputError(f"{self._used_by} works on asyncio only, as redis-py does") from None
         if loop not in self._clients:
-            self._clients[loop] = self._create()
+            self._forget_closed_loops()
+            self._clients[loop] = asyncio_client(self._url, self._options)
         return self._clients[loop]
+
+    def _forget_closed_loops(self) -> None:
+        """Free the connections of those who did not call `aclose`: a client keeps its event loop."""
+        for reference in self._clients.keyrefs():
+            loop = reference()
+            if loop is not None and loop.is_closed():
+                self._clients.pop(loop, None)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; there are none on trio."""
@@ -103,11 +141,6 @@ class RedisClients:
         client = self._clients.pop(loop, None)
         if client is not None:
             await client.aclose()
-
-    def _create(self) -> Redis:
-        from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
-
-        return Redis.from_url(self._url, **self._options)
 
 
 def _running_loop() -> AbstractEventLoop:

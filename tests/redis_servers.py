@@ -28,11 +28,11 @@ class RedisServer:
 
     def __init__(self, *options: str, tls: bool = False) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port = listener.getsockname()[1]
+            self.port = listener.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._options = options
         self._tls = tls
-        self.url = f"redis{'s' * tls}://127.0.0.1:{self._port}/0"
+        self.url = f"redis{'s' * tls}://127.0.0.1:{self.port}/0"
         self.authority = str(Path(self._folder.name) / "authority.pem")
 
     def __enter__(self) -> Self:
@@ -45,11 +45,11 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, with the data that it had."""
-        ports = self._tls_options() if self._tls else ["--port", str(self._port)]
+        ports = self._tls_options() if self._tls else ["--port", str(self.port)]
         options = [*ports, "--save", "", "--appendonly", "yes", "--appendfsync", "always", *self._options]
         command = ["redis-server", *options, "--dir", self._folder.name]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_until(lambda: self._process.poll() is not None or listens(self._port))
+        wait_until(lambda: self._process.poll() is not None or listens(self.port))
 
     def _tls_options(self) -> list[str]:
         authority = trustme.CA()
@@ -59,7 +59,7 @@ class RedisServer:
         certificate.cert_chain_pems[0].write_to_path(chain)
         certificate.private_key_pem.write_to_path(key)
         files = ["--tls-cert-file", chain, "--tls-key-file", key, "--tls-ca-cert-file", self.authority]
-        return ["--port", "0", "--tls-port", str(self._port), "--tls-auth-clients", "no", *files]
+        return ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no", *files]
 
     def stop(self) -> None:
         """Kill it."""
@@ -76,10 +76,10 @@ class RedisServer:
 
 
 @asynccontextmanager
-async def at_a_distance(url: str, seconds: float) -> AsyncIterator[str]:
-    """Serve the server at *url* from *seconds* away, there and back; yields its URL there."""
+async def behind_a_name(urls: list[str], seconds: float = 0.0) -> AsyncIterator[str]:
+    """Serve the last of some servers, *seconds* away; open connections stay with theirs. Yields the URL."""
     loop = asyncio.get_running_loop()
-    here = urlsplit(url)
+    here = urlsplit(urls[-1])
     pumps: set[asyncio.Task[None]] = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -92,7 +92,8 @@ async def at_a_distance(url: str, seconds: float) -> AsyncIterator[str]:
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(seconds)  # of the handshake
-        there, back = await asyncio.open_connection(here.hostname, here.port)
+        server = urlsplit(urls[-1])
+        there, back = await asyncio.open_connection(server.hostname, server.port)
         pumps.update(asyncio.ensure_future(pump(*ways)) for ways in ((reader, back), (there, writer)))
 
     try:

@@ -11,7 +11,7 @@ from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from segments_async._redis import check_redis_url
+from segments_async._redis import blocking_client, check_redis_url
 from segments_async._threads import run_sync
 from segments_async._validators import is_number
 from segments_async.bulk.journal import FileRow, ItemRow
@@ -120,9 +120,7 @@ class RedisCheckpoint:
             client.delete(*_keys(self._prefix, self.name))
 
     def _connect(self) -> Redis:
-        from redis import Redis  # noqa: PLC0415 (of an extra)
-
-        client: Redis = Redis.from_url(self._url, **self._options)
+        client = blocking_client(self._url, self._options)
         client.connection_pool.connection_kwargs["decode_responses"] = False  # the URL may say otherwise
         return client
 

@@ -6,7 +6,7 @@ import math
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from segments_async._redis import check_redis_url
+from segments_async._redis import asyncio_client, blocking_client, check_redis_url
 from segments_async._validators import is_number
 from segments_async.bulk import RedisCheckpoint
 from segments_async.errors import InputError
@@ -78,16 +78,11 @@ class QueueBackend:
 
     def client(self, seconds: float = ANSWER_SECONDS) -> redis.asyncio.Redis:
         """Create a client for one event loop; it waits for *seconds* for an answer."""
-        from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
-
-        return _with_bytes(Redis.from_url(self._url, **{"socket_timeout": seconds, **self._options}))
+        return _with_bytes(asyncio_client(self._url, {"socket_timeout": seconds, **self._options}))
 
     def blocking_client(self) -> redis.Redis:
         """Create a client whose calls block."""
-        from redis import Redis  # noqa: PLC0415 (of an extra)
-
-        client: Redis = Redis.from_url(self._url, **{"socket_timeout": ANSWER_SECONDS, **self._options})
-        return _with_bytes(client)
+        return _with_bytes(blocking_client(self._url, {"socket_timeout": ANSWER_SECONDS, **self._options}))
 
     def checkpoint(self, id: str, part: str) -> RedisCheckpoint:
         """Return the checkpoint of a part of an upload."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -19,6 +21,7 @@ import pytest_asyncio
 import redis
 from hypothesis import given, settings, strategies as st
 from redis_servers import RedisServer
+from waiting import wait_until
 
 from segments_async import AsyncSegments, InputError, RateLimitError
 from segments_async._http import shared_access
@@ -269,6 +272,21 @@ def test_several_event_loops(redis_url):
     with ThreadPoolExecutor(2) as pool:
         found = [anyio.run(reserve, limiter), *pool.map(lambda _: anyio.run(reserve, limiter), range(4))]
     assert found == [2] * 5
+
+
+def test_event_loops_without_an_end(redis_url):
+    """The connections of a loop that is closed are freed with the next loop, also if nobody closed the limiter."""
+    name = uuid.uuid4().hex
+    limiter = RedisLimiter(redis_url, 100, client_name=name)
+    with warnings.catch_warnings(), redis.Redis.from_url(redis_url) as server:
+        warnings.simplefilter("ignore", ResourceWarning)
+        for _ in range(5):
+            anyio.run(limiter.reserve, "k", 1)
+            gc.collect()
+            wait_until(lambda: sum(client["name"] == name for client in server.client_list()) <= 1)
+        anyio.run(limiter.reserve, "k", 1)
+        anyio.run(reserve, limiter)
+        gc.collect()
 
 
 def test_a_fork_after_use(redis_url):

@@ -1,16 +1,20 @@
-"""The limiter, and a checkpoint, over the ways to a Redis that there are: TLS, passwords, users, and far away."""
+"""The limiter, and a checkpoint, over the ways to a Redis that there are: TLS, passwords, users, far away,
+and after a failover."""
 
 from __future__ import annotations
 
+import threading
 import uuid
 
 import anyio
 import pytest
 import redis
-from redis_servers import RedisServer, at_a_distance
+from redis_servers import RedisServer, behind_a_name
 
 from segments_async import AsyncSegments, RateLimitError
 from segments_async.bulk import RedisCheckpoint
+from segments_async.bulk.journal import ItemRow
+from segments_async.fastapi import QueueBackend
 from segments_async.limits import RedisLimiter
 
 PASSWORD = "p%40ss word"
@@ -101,7 +105,7 @@ async def test_over_tls(sandbox, caplog):
 async def test_200_ms_away(sandbox, redis_url, caplog):
     """The limiter is used, and keeps its rate; a wait of one process is known to another one with the next answer."""
     prefix = f"{uuid.uuid4().hex}:"
-    async with at_a_distance(redis_url, 0.2) as url:
+    async with behind_a_name([redis_url], 0.2) as url:
         one, other = (RedisLimiter(url, rate=50, prefix=prefix) for _ in range(2))
         async with (
             AsyncSegments(sandbox.api_key, base_url=sandbox.url, limiter=one) as first,
@@ -123,3 +127,38 @@ async def test_200_ms_away(sandbox, redis_url, caplog):
         await one.aclose()
         await other.aclose()
     assert caplog.records == []
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio
+async def test_after_a_failover():
+    """The name leads to the new primary, but the connections that are open lead to the old one, which only reads."""
+    with RedisServer("--repl-diskless-sync-delay", "0") as old, RedisServer() as new:
+        of_old, of_new = (redis.asyncio.Redis.from_url(server.url) for server in (old, new))
+        await of_new.replicaof("127.0.0.1", old.port)
+        servers = [old.url]
+        async with behind_a_name(servers) as url:
+            limiter = RedisLimiter(url, 100)
+            queue, blocking = QueueBackend(url).client(), QueueBackend(url).blocking_client()
+            checkpoint = RedisCheckpoint(url, "flowers")
+
+            async def write():
+                assert (await limiter.reserve("k", 1)).calls == 1
+                await queue.set("a", 1)
+                await anyio.to_thread.run_sync(blocking.set, "a", 1)
+                await anyio.to_thread.run_sync(journal.write, [ItemRow("a", b"1", "created", "u")], [])
+
+            journal = await anyio.to_thread.run_sync(checkpoint.open, {}, threading.Event())
+            await write()
+            await of_old.wait(1, 10_000)
+            await of_new.replicaof("NO", "ONE")
+            await of_old.replicaof("127.0.0.1", new.port)
+            servers.append(new.url)
+            for _ in range(2):
+                await write()
+
+            assert await of_new.exists("segments-limit:k")
+            await anyio.to_thread.run_sync(journal.close)
+            blocking.close()
+            for client in (limiter, queue, of_old, of_new):
+                await client.aclose()

@@ -69,7 +69,7 @@ def asyncio_client(url: str, options: dict[str, Any]) -> Redis:
     from redis.asyncio import Redis  # noqa: PLC0415 (of an extra)
     from redis.asyncio.retry import Retry  # noqa: PLC0415 (of an extra)
 
-    return Redis.from_url(url, **{"retry": _once_elsewhere(Retry), **options})
+    return Redis.from_url(url, **(_once_elsewhere(Retry) | options))
 
 
 def blocking_client(url: str, options: dict[str, Any]) -> BlockingRedis:
@@ -77,15 +77,16 @@ def blocking_client(url: str, options: dict[str, Any]) -> BlockingRedis:
     from redis import Redis  # noqa: PLC0415 (of an extra)
     from redis.retry import Retry  # noqa: PLC0415 (of an extra)
 
-    client: BlockingRedis = Redis.from_url(url, **{"retry": _once_elsewhere(Retry), **options})
+    client: BlockingRedis = Redis.from_url(url, **(_once_elsewhere(Retry) | options))
     return client
 
 
-def _once_elsewhere(retry: Any) -> Any:
+def _once_elsewhere(retry: Any) -> dict[str, Any]:
     from redis.backoff import NoBackoff  # noqa: PLC0415 (of an extra)
     from redis.exceptions import MasterDownError, ReadOnlyError  # noqa: PLC0415 (of an extra)
 
-    return retry(NoBackoff(), 1, supported_errors=(ReadOnlyError, MasterDownError))
+    errors = [ReadOnlyError, MasterDownError]
+    return {"retry": retry(NoBackoff(), 1, supported_errors=tuple(errors)), "retry_on_error": errors}
 
 
 class RedisClients:

@@ -65,6 +65,7 @@ _ROUTES: dict[str, Handler] = {
     "bitmap.png": lambda _: painted_bitmap(),
     "api_status": lambda _: b"{}",  # requested by the official SDK when its client is created
 }
+_CONTENT_TYPES = {"image.jpg": b"image/jpeg", "small": b"image/jpeg", "bitmap.png": b"image/png"}
 
 
 class Bucket:
@@ -146,6 +147,7 @@ class Connection(asyncio.Protocol):
         if b"content-encoding: gzip" in head:
             body = zlib.decompress(body, zlib.MAX_WBITS | 16)
         method, target, _ = head.split(b" ", 2)
+        content_type = b"application/json"
         if method == b"get" and b"/samples/?" in target:
             content, error = list_samples(target.decode()), INVALID_PAGE
         elif target == b"/refusals":
@@ -153,10 +155,12 @@ class Connection(asyncio.Protocol):
         elif target != b"/cpu" and (wait := self._bucket.take()):
             content, error = None, (b"429 Too Many Requests\r\nRetry-After: %g" % wait, b"{}")
         else:
-            content, error = _ROUTES[_route_of(target)](body), BAD_REQUEST
+            route = _route_of(target)
+            content, error = _ROUTES[route](body), BAD_REQUEST
+            content_type = _CONTENT_TYPES.get(route, content_type)
         status, content = error if content is None else (b"200 OK", content)
-        template = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-        response = template % (status, len(content), content)
+        template = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
+        response = template % (status, content_type, len(content), content)
         if self._delay:
             asyncio.get_running_loop().call_later(self._delay, self._write, response)
         else:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import httpx
-from anyio.lowlevel import checkpoint
 
 from segments_async._counting import counted
 from segments_async._http.call_stats import CallStats
 from segments_async._http.network import close_if_not_drained
-from segments_async._http.session import USER_AGENT
 from segments_async._transfer.file_names import address_digest
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.partial import AtomicFile, FileVersion, MemorySink
+from segments_async._transfer.receiver import Receiver
 from segments_async._transfer.resumable import ResumableFile
 from segments_async._transfer.storage import answer_seconds, get_request, read_storage_error, storage_url
-from segments_async._wire.content_coding import PIECE_BYTES, BodyDecoder, CodingError, decoder_for
+from segments_async._wire.content_coding import CodingError, decoder_for
 from segments_async._wire.content_ranges import parse_content_range, parse_length
 from segments_async._wire.etags import strong_etag
 from segments_async._wire.failures import request_error
@@ -179,10 +176,13 @@ class _Download:
             return
         pace = Pace(self._session.clock.monotonic, answer_seconds(self._session))
         try:
-            await pace.run(partial(self._exchange, pace), method="GET", url=self._url)
+            await pace.run(self._exchange, pace, method="GET", url=self._url)
         except OutOfResourcesError as error:
             self._shortage = error
             return
+        except CodingError as error:  # raised while the body was written
+            failure = self._failure(error)
+            raise failure from failure.__cause__
         if self._total is not None and self._sink.size != self._total:
             raise self._error(f"received {self._sink.size:,} of {counted(self._total, 'byte')}")
 
@@ -193,7 +193,7 @@ class _Download:
         try:
             try:
                 receiver = await self._start_receiving(response, pace)
-                problem = await receiver.run(response)
+                await receiver.run(response)
                 pool = self._session.pool
                 if pool.storage is pool.api:  # a client of the caller, which does not check this itself
                     await close_if_not_drained(response)
@@ -204,16 +204,16 @@ class _Download:
         except SegmentsError:
             raise
         except Exception as error:  # noqa: BLE001 (raised as an error of this package)
-            failure = request_error(error, "GET", redact_url(self._url), sent=True)
+            failure = self._failure(error)
             raise failure from failure.__cause__
-        if problem is not None:  # raised by the sink or by `on_progress`
-            raise problem
+        if receiver.problem is not None:  # raised by the sink or by `on_progress`
+            raise receiver.problem
 
     async def _request(self, pace: Pace) -> httpx.Response:
         """Send the request and follow redirects, which is safe: it carries no credentials but the URL's signature."""
-        headers = {"Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT}
+        headers = {}
         if self._sink.version is not None and self._sink.size:
-            headers |= {
+            headers = {
                 "Accept-Encoding": "identity",
                 "Range": f"bytes={self._sink.size}-",
                 "If-Range": self._sink.version.etag,
@@ -239,7 +239,7 @@ class _Download:
             raise self._redirect_error(location) from error
         return url
 
-    async def _start_receiving(self, response: httpx.Response, pace: Pace) -> _Receiver:
+    async def _start_receiving(self, response: httpx.Response, pace: Pace) -> Receiver:
         """Check the headers of a response, and clear the sink if the body does not continue from there."""
         if response.status_code == _RANGE_NOT_SATISFIABLE and self._sink.size:
             await self._restart()
@@ -257,8 +257,7 @@ class _Download:
         else:
             end = None if decoder.is_coded else parse_length(headers.get("content-length", ""))
             await self._restart(end, etag)
-        too_long = self._error("the body is longer than its headers say")
-        return _Receiver(self._sink, decoder, end, pace, self._report_progress, too_long)
+        return Receiver(self._sink, decoder, end, pace, self._report_progress, self._too_long)
 
     async def _join(self, content_range: str, etag: str | None, *, is_coded: bool) -> int:
         """
@@ -289,97 +288,18 @@ class _Download:
         if self._on_progress is not None:
             self._on_progress(self._sink.size, self._total)
 
+    def _too_long(self) -> TransportError:
+        return self._error("the body is longer than its headers say")
+
+    def _failure(self, error: Exception) -> TransportError:
+        return request_error(error, "GET", redact_url(self._url), sent=True)
+
     def _error(self, problem: str) -> TransportError:
         return TransportError(problem, method="GET", url=redact_url(self._url))
 
     def _redirect_error(self, location: str) -> DecodeError:
         target = redact_url(location)[:MAX_LOCATION]
         return DecodeError(f"redirected to an invalid URL: {target}", method="GET", url=redact_url(self._url))
-
-
-class _Receiver:
-    """Decodes the body of a response, and writes it to a sink."""
-
-    def __init__(
-        self,
-        sink: Sink,
-        decoder: BodyDecoder,
-        end: int | None,
-        pace: Pace,
-        report_progress: Callable[[], None],
-        too_long: TransportError,
-    ) -> None:
-        self._sink = sink
-        self._decoder = decoder
-        self._end = end
-        """The size of the sink after the body; None if it is unknown."""
-        self._pace = pace
-        self._report_progress = report_progress
-        self._too_long = too_long
-        self.received = 0
-        """Bytes on the wire so far."""
-
-    async def run(self, response: httpx.Response) -> Exception | None:
-        """
-        Receive the body.
-
-        trio warns about async generators that are not exhausted. So the loop never leaves the body's iterator early:
-        writing is shielded, and a cancellation or an error of the sink takes effect at the next read.
-
-        Returns:
-            The exception of the sink or of the progress callback, if any.
-
-        Raises:
-            CodingError: The body is not what its ``Content-Encoding`` says, or ended early.
-        """
-        try:
-            content = response.content  # a response that a mocking library has made is already read and decoded
-        except httpx.ResponseNotRead:
-            pass
-        else:
-            self._decoder = decoder_for("")
-            return await self._write(content)
-        problem: Exception | None = None
-        self._pace.start_body()
-        with anyio.CancelScope() as reading:
-            stream: Any = response.stream  # `aiter_raw` would pass each part through two more generators
-            async for data in stream:
-                self.received += len(data)
-                if problem is None:
-                    self._pace.moved(len(data))
-                    if len(data) < PIECE_BYTES and self._sink.has_room(len(data)) and not self._decoder.is_coded:
-                        problem = await self._write(data)  # does not wait
-                    else:
-                        problem = await self._write_shielded(data)
-                if problem is not None:
-                    reading.cancel()
-        if problem is None:
-            self._decoder.finish()
-        elif isinstance(problem, CodingError):
-            raise problem
-        return problem
-
-    async def _write_shielded(self, data: bytes) -> Exception | None:
-        self._pace.pause()
-        with anyio.CancelScope(shield=True):
-            problem = await self._write(data)
-        self._pace.resume()
-        return problem
-
-    async def _write(self, data: bytes) -> Exception | None:
-        """Write a piece of the body, and return the exception that this raises."""
-        try:
-            for piece in self._decoder.feed(data):
-                await self._sink.write(piece)
-                if len(piece) == PIECE_BYTES:  # a small body that expands a lot must not block the event loop
-                    await checkpoint()
-            if self._end is not None and self._sink.size > self._end:
-                await self._sink.restart()
-                return self._too_long
-            self._report_progress()
-        except Exception as error:  # noqa: BLE001 (raised when the body is exhausted)
-            return error
-        return None
 
 
 def _is_expired(error: SegmentsError) -> bool:

@@ -20,6 +20,8 @@ _KEYS_BY_SIGNATURE = {
 }
 """Query parameters of older signatures: Amazon S3, CloudFront and Google (``signature``), and Azure (``sig``)."""
 _unsafe = re.compile(r"[^\w.\- ]+")
+_is_plain = re.compile(r"https?://[\w.:-]+/[\w.~/-]*", re.ASCII).fullmatch
+"""Whether a URL has only a host and a path without escapes, so that nothing is to be parsed."""
 
 
 def content_address(url: str) -> str:
@@ -30,6 +32,8 @@ def content_address(url: str) -> str:
         >>> content_address("https://s3.test/a.png?X-Amz-Date=20261124&X-Amz-Signature=1f&versionId=3")
         'https://s3.test/a.png?versionId=3'
     """
+    if _is_plain(url):
+        return url
     parts = _split(url)
     if not parts.query:
         return parts._replace(fragment="").geturl()
@@ -60,7 +64,8 @@ def file_name(url: str, name: str | None = None, digest: str | None = None, medi
         digest: The `address_digest` of *url*, if it is known.
         media_type: The media type of the file, which decides the suffix if *url* has none.
     """
-    last_stem, last_suffix = split_file_suffix(unquote(_split(url).path.rpartition("/")[2]))
+    path = url if _is_plain(url) else _split(url).path
+    last_stem, last_suffix = split_file_suffix(unquote(path.rpartition("/")[2]))
     stem, suffix = (last_stem, "") if name is None else split_file_suffix(name)
     extension = file_suffix(last_suffix, suffix, media_type).lower()
     stem = _unsafe.sub("_", stem.encode("utf-8", "replace").decode()).strip("._ ")

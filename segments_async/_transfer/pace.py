@@ -8,8 +8,8 @@ transfer of a host that sends or takes only a byte now and then.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.lowlevel import current_token
@@ -56,7 +56,8 @@ class Pace:
         self._paused: float | None = None
         self._bytes = 0
         """Bytes moved in this window."""
-        self._problem = ""
+        self._scope = anyio.CancelScope()
+        self._problem: Exception | str = ""
         """Why the transfer was cancelled."""
 
     def expect_answer(self, request: httpx.Request) -> None:
@@ -83,39 +84,46 @@ class Pace:
         self._started += self._now() - self._paused
         self._paused = None
 
-    async def run(self, transfer: Callable[[], Awaitable[T]], *, method: str, url: str) -> T:
+    def stop(self, problem: Exception) -> None:
+        """Cancel the transfer, so that `run` raises *problem*."""
+        self._problem = problem
+        self._scope.cancel()
+
+    async def run(self, transfer: Callable[..., Awaitable[T]], *arguments: object, method: str, url: str) -> T:
         """
-        Run *transfer*, and raise its exception, if any.
+        Call *transfer* with *arguments*, and raise its exception, if any.
 
         Raises:
             RequestTimeoutError: It was too slow, and was cancelled; *method* and *url*, redacted, name it.
         """
-        with anyio.CancelScope() as scope:
-            # A timer of asyncio costs a tenth of a task, which matters for small files; trio has none.
-            call_later = getattr(current_token().native_token, "call_later", None)
-            if call_later is None:
-                return await self._run_beside_task(transfer, scope)
-            timer = _Timer(call_later, partial(self._cancel_if_slow, scope))
+        with self._scope:
+            loop = current_token().native_token
+            if not hasattr(loop, "call_later"):  # trio
+                return await self._run_beside_task(transfer, *arguments)
+            polls = _polls_of(loop)
+            polls.add(self, loop)
             try:
-                return await transfer()
+                return await transfer(*arguments)
             finally:
-                timer.stop()
+                polls.remove(self)
+        if isinstance(self._problem, Exception):
+            raise self._problem
         raise RequestTimeoutError(self._problem, method=method, url=redact_url(url))
 
-    async def _run_beside_task(self, transfer: Callable[[], Awaitable[T]], scope: anyio.CancelScope) -> T:
-        """Run *transfer* while another task measures it."""
+    async def _run_beside_task(self, transfer: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        """Call *transfer* while another task measures it."""
         result: list[T] = []
         errors: list[Exception] = []
 
         async def measure() -> None:
             while True:
                 await anyio.sleep(POLL_SECONDS)
-                self._cancel_if_slow(scope)
+                self.poll()
 
         async with anyio.create_task_group() as group:
             group.start_soon(measure)
             try:
-                result.append(await transfer())
+                result.append(await transfer(*arguments))
             except Exception as error:  # noqa: BLE001 (raised below, bare instead of in a group)
                 errors.append(error)
             group.cancel_scope.cancel()
@@ -123,10 +131,11 @@ class Pace:
             raise errors[0]
         return result[0]
 
-    def _cancel_if_slow(self, scope: anyio.CancelScope) -> None:
+    def poll(self) -> None:
+        """Cancel the transfer if it is too slow."""
         self._problem = self._problem or self._check()
         if self._problem:
-            scope.cancel()
+            self._scope.cancel()
 
     def _check(self) -> str:
         """Return why the transfer is too slow; empty if it is not. Start the next window when one is over."""
@@ -146,17 +155,41 @@ class Pace:
         return f"{moved / elapsed:.3g} bytes/s over {elapsed:.3g} s are less than the minimum of {MIN_RATE} bytes/s"
 
 
-class _Timer:
-    """Calls a function every `POLL_SECONDS`, on asyncio."""
+class _Polls:
+    """
+    Polls the transfers of one event loop of asyncio, every `POLL_SECONDS` while there are any.
 
-    def __init__(self, call_later: Callable[..., Any], function: Callable[[], None]) -> None:
-        self._call_later = call_later
-        self._function = function
-        self._handle = call_later(POLL_SECONDS, self._call)
+    One timer for all costs less than one for each, and much less than a task for each.
+    """
 
-    def _call(self) -> None:
-        self._handle = self._call_later(POLL_SECONDS, self._call)
-        self._function()
+    def __init__(self) -> None:
+        self._paces: set[Pace] = set()
+        self._is_scheduled = False
 
-    def stop(self) -> None:
-        self._handle.cancel()
+    def add(self, pace: Pace, loop: Any) -> None:
+        """Begin to poll a transfer."""
+        self._paces.add(pace)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            loop.call_later(POLL_SECONDS, self._poll, loop)
+
+    def remove(self, pace: Pace) -> None:
+        """Stop to poll a transfer."""
+        self._paces.discard(pace)
+
+    def _poll(self, loop: Any) -> None:
+        self._is_scheduled = bool(self._paces)
+        if self._is_scheduled:
+            loop.call_later(POLL_SECONDS, self._poll, loop)
+        for pace in tuple(self._paces):
+            pace.poll()
+
+
+_polls: WeakKeyDictionary[Any, _Polls] = WeakKeyDictionary()
+
+
+def _polls_of(loop: Any) -> _Polls:
+    polls = _polls.get(loop)
+    if polls is None:
+        polls = _polls[loop] = _Polls()
+    return polls

@@ -137,7 +137,8 @@ class AtomicFile:
         self._path = path
         self._argument = argument
         self._batcher = batcher
-        self._temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+        self._temporary: str | Path = ""
+        """The file that is written; empty until it is opened."""
         self._buffer = bytearray()
         self._file: IO[bytes] | None = None
         self._lock = Lock()
@@ -200,6 +201,7 @@ class AtomicFile:
         self._buffer.clear()
 
     def _open(self) -> IO[bytes]:
+        self._temporary = os.path.join(os.path.dirname(self._path), f".{secrets.token_hex(8)}.part")  # noqa: PTH118, PTH120 (as below)
         return FileIO(self._temporary, "xb")
 
     def _truncate(self) -> None:
@@ -224,4 +226,4 @@ class AtomicFile:
         with suppress(OSError):
             file.close()
         with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+            os.unlink(self._temporary)  # noqa: PTH108 (perhaps no path)

@@ -12,7 +12,8 @@ import httpx
 
 from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import MAX_ERROR_BYTES, Body, error_of
-from segments_async._http.request_body import BytesStream
+from segments_async._http.request_body import BytesRequest
+from segments_async._http.session import USER_AGENT
 from segments_async._wire.replies import Reply, redact_url, storage_error_for
 from segments_async.errors import DecodeError
 
@@ -36,21 +37,23 @@ def storage_request(method: str, url: str, **arguments: Any) -> httpx.Request:
     return httpx.Request(method, storage_url(url), **arguments)
 
 
-def get_request(url: str, headers: Mapping[str, str], timeout: Mapping[str, float | None]) -> httpx.Request:
+def get_request(url: str, headers: Mapping[str, str], timeout: dict[str, float | None]) -> httpx.Request:
     """
-    Build a GET request without the API key; httpx would look for a body, and for headers that are missing.
+    Build a GET request without the API key; *headers* are added to the usual ones.
 
     Raises:
         DecodeError: *url* is not an HTTP(S) URL.
     """
     parsed = storage_url(url)
-    complete = httpx.Headers({"Host": parsed.netloc.decode("ascii"), **headers})
-    request = httpx.Request(
-        "GET", parsed, headers=complete, stream=BytesStream(b""), extensions={"timeout": dict(timeout)}
-    )
-    request.headers.encoding = "utf-8"  # httpx would try to decode each header to find it
-    request.read()  # so that a transport of the caller can look at its content
+    request = BytesRequest("GET", parsed, _usual_headers(parsed.netloc), None, {"timeout": timeout})
+    if headers:
+        request.headers.update(headers)
     return request
+
+
+@lru_cache(maxsize=128)
+def _usual_headers(netloc: bytes) -> httpx.Headers:
+    return httpx.Headers({"Host": netloc.decode("ascii"), "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT})
 
 
 def storage_url(url: str) -> httpx.URL:

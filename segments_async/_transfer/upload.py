@@ -7,7 +7,6 @@ import os
 import secrets
 import stat
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -283,9 +282,8 @@ async def put_file(
         pace = Pace(session.clock.monotonic, answer_seconds(session), slack=PIECE_BYTES)
         request.stream = _PacedStream(form, pace, request)
         pace.expect_answer(request)
-        exchange = partial(session.pool.exchange, session.pool.storage, request)
         try:
-            reply = await pace.run(exchange, method="POST", url=url)
+            reply = await pace.run(session.pool.exchange, session.pool.storage, request, method="POST", url=url)
         except TransportError:
             if form.problem is not None:  # aiohttp reports a failure to read the file as a lost connection
                 raise form.problem from form.problem.__cause__

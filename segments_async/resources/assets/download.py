@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segments_async._http.session import Session
     from segments_async._transfer.folder import DownloadFolder
     from segments_async.bulk import BulkSettings
+    from segments_async.bulk.outcomes import Status
 
 MAX_CONCURRENT_FILES = 8
 """Files of one sample fetched at the same time; the number of connections limits the total."""
@@ -60,25 +61,33 @@ class DownloadFiles(PerItemOperation["list[Path]"]):
         name, files = job.prepared.body
         uuid = job.prepared.uuid
         addresses = SignedUrls(files, None if uuid is None else signed_by_sample(self._session, uuid, stats))
-        if name is not None and len(files) > 1:
-            name = split_file_suffix(name)[0]  # its suffix is not that of each file
-        fetched: dict[str, tuple[Path, bool] | SegmentsError] = {}
         if len(files) == 1:
             [url] = files
-            fetched[url] = await self._fetch(addresses, url, name, stats)
+            results = [await self._fetch(addresses, url, name, stats)]
         else:
+            results = await self._fetch_all(addresses, files, name, stats)
+        paths = []
+        status: Status = "existing"
+        for result in results:
+            if isinstance(result, SegmentsError):
+                return [result]
+            path, existed = result
+            paths.append(path)
+            status = status if existed else "created"
+        return [Success(status, paths)]
 
-            async def fetch(url: str) -> None:
-                fetched[url] = await self._fetch(addresses, url, name, stats)
+    async def _fetch_all(
+        self, addresses: SignedUrls, urls: Iterable[str], name: str | None, stats: CallStats
+    ) -> list[tuple[Path, bool] | SegmentsError]:
+        """Fetch several files of one item."""
+        name = None if name is None else split_file_suffix(name)[0]  # its suffix is not that of each file
+        fetched: dict[str, tuple[Path, bool] | SegmentsError] = {}
 
-            await _for_each(files, fetch)
-        results = [fetched[url] for url in files]
-        failed = next((result for result in results if isinstance(result, SegmentsError)), None)
-        if failed is not None:
-            return [failed]
-        paths = [result for result in results if not isinstance(result, SegmentsError)]
-        all_existed = all(existed for _, existed in paths)
-        return [Success("existing" if all_existed else "created", [path for path, _ in paths])]
+        async def fetch(url: str) -> None:
+            fetched[url] = await self._fetch(addresses, url, name, stats)
+
+        await _for_each(urls, fetch)
+        return [fetched[url] for url in urls]
 
     async def _fetch(
         self, addresses: SignedUrls, url: str, name: str | None, stats: CallStats

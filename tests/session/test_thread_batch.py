@@ -91,3 +91,35 @@ async def test_one_that_goes_is_cancelled(anyio_backend):
         await rest
         assert first.cancelled()
     assert sorted(taken) == list(range(5))
+
+
+async def test_one_that_is_to_start_the_next_batch_is_cancelled():
+    """Then another one starts it."""
+    batcher, started, go_on, taken = ThreadBatcher(), threading.Event(), threading.Event(), []
+    second = anyio.CancelScope()
+
+    def slow():
+        started.set()
+        go_on.wait(10)
+        taken.append("first")
+
+    async def take_second():
+        with second:
+            await batcher.run(lambda: taken.append("second"))
+
+    async def take_first():
+        await batcher.run(slow)
+        second.cancel()  # it is awake, and does not run yet
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(take_first)
+            await anyio.to_thread.run_sync(started.wait, 10)
+            group.start_soon(take_second)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(batcher.run, lambda: taken.append("third"))
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+
+    assert taken[0] == "first"
+    assert taken[-1] == "third"

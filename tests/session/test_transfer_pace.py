@@ -112,3 +112,45 @@ async def test_cancelled(time):
     with anyio.move_on_after(0.02) as scope:
         await Pace(time, 60).run(anyio.sleep_forever, method="GET", url="")
     assert scope.cancelled_caught
+
+
+async def test_stop(time):
+    """What stops a transfer is raised instead of the cancellation."""
+    pace = Pace(time, 60)
+
+    async def transfer():
+        pace.stop(ValueError("full"))
+        await anyio.sleep_forever()
+
+    with pytest.raises(ValueError, match="full"):
+        await run(pace, transfer)
+
+
+async def test_many_at_once(time):
+    """Only the slow ones end, and the others are polled on."""
+    results = []
+
+    async def measure(rate):
+        pace = Pace(time, 60)
+
+        async def transfer():
+            pace.start_body()
+            for _ in range(3):
+                pace.moved(int(WINDOW_SECONDS * MIN_RATE * rate))
+                await moved.wait()
+                await polls()
+
+        try:
+            await run(pace, transfer)
+        except RequestTimeoutError:
+            results.append(rate)
+
+    moved = anyio.Event()
+    async with anyio.create_task_group() as group:
+        for rate in (0.1, 4.0, 0.5, 5.0):
+            group.start_soon(measure, rate)
+        await anyio.wait_all_tasks_blocked()
+        time.now += WINDOW_SECONDS
+        moved.set()
+
+    assert sorted(results) == [0.1, 0.5]

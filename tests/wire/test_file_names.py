@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, strategies as st
@@ -87,6 +88,14 @@ def test_suffix_of_a_media_type(path, name, media_type, end):
     """The URL's suffix, then the name's if it fits the media type, then that of the media type."""
     url = f"https://s3.test/{path}"
     assert file_name(url, name, media_type=media_type) == end.format(address_digest(url))
+
+
+@given(st.from_regex(r"https?://[a-zA-Z0-9._:-]{1,9}/[a-zA-Z0-9_.~/-]{0,20}", fullmatch=True))
+def test_plain_urls_are_not_parsed(url):
+    """What they are without parsing is what parsing gives."""
+    assert content_address(url) == urlsplit(url).geturl()
+    assert content_address(f"{url}?sig=1") == content_address(url)
+    assert file_name(url) == file_name(f"{url}?", digest=address_digest(url))
 
 
 @given(st.text(), st.none() | st.text())

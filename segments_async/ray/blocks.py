@@ -17,6 +17,7 @@ from segments_async._arrow.columns import OUTCOME_COLUMNS
 from segments_async.bulk import BulkOptions, BulkSettings, BulkStream, Failed, Unsent
 from segments_async.bulk.outcome_rows import outcome_row
 from segments_async.errors import SegmentsError
+from segments_async.ray.buckets import unpacked
 from segments_async.ray.report import BlockOutcomes, BlockResult
 from segments_async.ray.worker import WorkerClient
 from segments_async.resources.samples.create import CreateSamples
@@ -153,12 +154,20 @@ class BlockWriter:
         options: The arguments of the client.
         rows: What the rows are.
         counts_only: Whether to return one row with a pickled `BlockResult`, instead of a row for each outcome.
+        is_packed: Whether a block has buckets of rows.
     """
 
-    def __init__(self, options: ClientOptions, rows: RowsOf, counts_only: bool) -> None:  # noqa: FBT001 (Ray passes it)
+    def __init__(
+        self,
+        options: ClientOptions,
+        rows: RowsOf,
+        counts_only: bool,  # noqa: FBT001 (Ray passes it)
+        is_packed: bool = False,  # noqa: FBT001, FBT002 (likewise)
+    ) -> None:
         self._options = options
         self._rows = rows
         self._counts_only = counts_only
+        self._is_packed = is_packed
         self._worker: WorkerClient | None = None
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -197,7 +206,8 @@ class BlockWriter:
                 _log.warning("processing a block of %d rows again", table.num_rows, exc_info=True)
         return self._write(table)
 
-    def _write(self, table: pa.Table) -> BlockResult:
+    def _write(self, block: pa.Table) -> BlockResult:
+        table = unpacked(block) if self._is_packed else block
         # Created here, as an actor whose constructor fails is started again and again.
         self._worker = self._worker or WorkerClient(self._options)
         outcomes = BlockOutcomes(counts_only=self._counts_only)

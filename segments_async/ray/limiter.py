@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -65,6 +66,29 @@ class RayLimiter:
         self._rate = rate
         self._owner = uuid.uuid4().hex
         self._actor: Any = None
+        self._node: str | None = None
+        """Where this process was when it found the actor: a handle is for one cluster."""
+
+    def connect(self, seconds: float = 30.0) -> None:
+        """
+        Wait until the actor has started, which takes longer than a client waits for its turns.
+
+        The functions of this module do it. Without it, the first calls of a client of your own are not limited.
+
+        Example::
+
+            limiter = RayLimiter("segments", rate=100)
+            limiter.connect()
+            client = AsyncSegments(limiter=limiter)
+
+        Args:
+            seconds: Maximum seconds to wait. A client continues without the limiter, and logs why.
+        """
+        if self._is_known():
+            return
+        with suppress(Exception):
+            self._actor = self._get_actor()
+            ray.get(self._actor.__ray_ready__.remote(), timeout=seconds)
 
     async def reserve(self, key: str, most: int, /) -> Turns:
         """Give this process up to *most* turns; 0 asks only whether calls must wait now."""
@@ -88,17 +112,22 @@ class RayLimiter:
             asyncio.get_running_loop()
         except RuntimeError:
             raise InputError("RayLimiter works on asyncio only, as Ray does") from None
-        if self._actor is None:
-            self._actor = await asyncio.to_thread(self._get_actor)
         try:
+            if not self._is_known():
+                self._actor = await asyncio.to_thread(self._get_actor)
             return await self._actor.call.remote(step, key, self._owner, value, self._rate)
-        except ray.exceptions.RayActorError:
-            self._actor = None  # the next call creates another one
+        except Exception:
+            self._actor = None  # the next call finds it again, or creates another one
             raise
+
+    def _is_known(self) -> bool:
+        # Without this check, a handle of a cluster that has ended would start another one.
+        return self._actor is not None and ray.is_initialized() and self._node == _this_node()
 
     def _get_actor(self) -> Any:
         if not ray.is_initialized():
             raise RuntimeError("RayLimiter works in Ray's workers, and after ray.init()")
+        self._node = _this_node()
         options = {"name": self._name, "namespace": NAMESPACE, "lifetime": "detached", "get_if_exists": True}
         return ray.remote(num_cpus=0, max_restarts=-1)(RateActor).options(**options).remote()
 
@@ -107,3 +136,7 @@ class RayLimiter:
 
     def __repr__(self) -> str:
         return f"RayLimiter({self._name!r}, rate={self._rate!r})"
+
+
+def _this_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())

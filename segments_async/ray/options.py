@@ -71,7 +71,10 @@ class ClientOptions:
                 "of every node, or with ray.init(runtime_env={'env_vars': ...}), which shows the key to all users of "
                 "the cluster"
             )
-        return self._client(key)
+        client = self._client(key)
+        place = f"the environment variable {self.key_variable} of {socket.gethostname()}"
+        client._session.key_place = place  # noqa: SLF001 (only here does a key come from elsewhere)
+        return client
 
     def _client(self, key: str) -> AsyncSegments:
         return AsyncSegments(

@@ -45,7 +45,8 @@ def read_samples(
     """
     Read the samples of a dataset; each task reads a range of pages.
 
-    Samples come in the order of their creation, so that samples which are created in the meantime shift nothing.
+    Samples come in the order of their creation, so that samples which are created in the meantime shift nothing. For
+    each sample that is deleted meanwhile, another one may be skipped, so delete before or after.
 
     Example::
 

@@ -103,7 +103,8 @@ class DistributedReport(BulkReport[Any]):
             report = write_labels(report.retry_rows, labelset="predictions")
 
     `failures` and `results` have what did not succeed, 10,000 outcomes at most; `Outcome.index` is a position in a
-    block. `exhausted` says whether all rows are counted; after a stop, those of blocks that had not reported are not.
+    block. `retry_rows` are in the memory of the cluster, and last as long as it does. `exhausted` says whether all rows
+    are counted; after a stop, those of blocks that had not reported are not.
     """
 
     def __init__(self) -> None:

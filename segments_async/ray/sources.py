@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from segments_async._releases import open_release
 from segments_async._releases.filters import SampleFilter
 from segments_async._releases.media import ReleaseFiles
 from segments_async._wire.routes import GET_DATASET
-from segments_async.errors import RateLimitError, ServerError, TransportError
+from segments_async.errors import RateLimitError, SegmentsError, ServerError, TransportError
 from segments_async.models import Dataset
 from segments_async.ray.worker import LoopThread, WorkerClient
 from segments_async.resources.releases.reading import ReleaseReader
@@ -37,10 +38,20 @@ if TYPE_CHECKING:
 
 SAMPLES_PER_BLOCK = 1000
 """Samples of a release in one block."""
-TRIES = 4
-"""How often a task asks for a page, or for a file, beyond the attempts of its client."""
+WAITS = (2.0, 8.0, 30.0)
+"""Seconds after which a task asks again for a page, or for a file, for which its client has no attempts left."""
 _PASSING = (RateLimitError, ServerError, TransportError)
 _log = logging.getLogger("segments_async")
+
+
+def _waited(waits: Iterator[float], what: str, error: SegmentsError) -> bool:
+    """Wait before asking again; return False if there is no try left."""
+    seconds = next(waits, None)
+    if seconds is None:
+        return False
+    _log.warning("asking %s again in %g s: %s", what, seconds, error)
+    time.sleep(seconds)
+    return True
 
 
 def learn_list(options: ClientOptions, samples: SampleList) -> tuple[Dataset, int | None, SampleList]:
@@ -144,17 +155,15 @@ class _PageRead:
 
     def __call__(self) -> Iterator[pa.Table]:
         yield self._table([])  # so that an empty dataset has columns too
-        number, tries = self.first, 1
+        number, waits = self.first, iter(WAITS)
         while True:
             try:
                 for rows in self._pages(number):
                     yield self._table(rows)
-                    number, tries = number + 1, 1
+                    number, waits = number + 1, iter(WAITS)
             except _PASSING as error:
-                if tries == TRIES:
+                if not _waited(waits, f"for page {number}", error):
                     raise
-                tries += 1
-                _log.warning("asking for page %d again: %s", number, error)
             else:
                 return
 
@@ -187,12 +196,13 @@ class ReleaseShards:
             return self.source
         self.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.cache / "download.lock"), WorkerClient(options) as worker:
-            for _ in range(TRIES - 1):
+            waits = iter(WAITS)
+            while True:
                 try:
                     return worker.call(self._download)
                 except _PASSING as error:
-                    _log.warning("asking for the release again: %s", error)
-            return worker.call(self._download)
+                    if not _waited(waits, "for the release", error):
+                        raise
 
     async def _download(self, client: AsyncSegments) -> Path:
         session = client._session  # noqa: SLF001 (its public form has the file only inside a block)

@@ -6,6 +6,8 @@ import asyncio
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from segments_async.ray.limiter import RayLimiter
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from types import TracebackType
@@ -64,6 +66,8 @@ class WorkerClient(LoopThread):
     """
 
     def __init__(self, options: ClientOptions) -> None:
+        if isinstance(options.limiter, RayLimiter):
+            options.limiter.connect()
         self.client: AsyncSegments = options.create()
         super().__init__()
 

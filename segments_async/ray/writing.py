@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ from segments_async.errors import InputError
 from segments_async.models import Dataset as SegmentsDataset
 from segments_async.models.datasets import GROUND_TRUTH
 from segments_async.ray.blocks import BlockWriter, LabelRows, RowsOf, SampleRows
+from segments_async.ray.buckets import in_partitions
 from segments_async.ray.engine import errors_of_workers, lift_time_limit, run_on_worker, without_time_limit
 from segments_async.ray.options import ClientOptions
 from segments_async.ray.report import DistributedReport, result_of
@@ -36,6 +38,8 @@ ROWS_PER_CALL = 5_000
 """Samples that a worker takes at a time: ten requests."""
 PARTITIONS = 64
 """Blocks into which rows of labels are shuffled by default."""
+LOST_WORKERS = 20
+"""How often a block is repeated because its worker was lost; without a limit, one that kills its workers never ends."""
 _SHUFFLE = "shuffle_v2"
 """The strategy of Ray that leaves the rows of a partition together, however large it is."""
 
@@ -196,7 +200,9 @@ def write_labels(
     )
     _check_workers(actors, ray_options)
     together = _together(rows, write, partitions, ray_options)
-    return _write(_mapped(together, write, options, actors, ray_options, counts_only=True), limit, on_error)
+    is_packed = partitions is not None
+    results = _mapped(together, write, options, actors, ray_options, counts_only=True, is_packed=is_packed)
+    return _write(results, limit, on_error)
 
 
 def put_labels(
@@ -250,7 +256,8 @@ def put_labels(
     )
     _check_workers(actors, ray_options)
     together = _together(rows, write, partitions, ray_options)
-    outcomes = _mapped(together, write, options, actors, ray_options, counts_only=False)
+    is_packed = partitions is not None
+    outcomes = _mapped(together, write, options, actors, ray_options, counts_only=False, is_packed=is_packed)
     lift_time_limit(outcomes.context)
     return outcomes
 
@@ -320,7 +327,7 @@ def _together(rows: Dataset, write: LabelRows, partitions: int | None, ray_optio
             "partitions=None",
             path="shuffle_strategy",
         )
-    return rows.repartition(partitions, keys=[write.key_column])
+    return in_partitions(rows, write.key_column, partitions, ray_options)
 
 
 def _created(
@@ -352,13 +359,19 @@ def _mapped(
     ray_options: Mapping[str, Any],
     *,
     counts_only: bool,
+    is_packed: bool = False,
 ) -> Dataset:
-    arguments = (options or ClientOptions(), write, counts_only)
+    arguments = (options or ClientOptions(), write, counts_only, is_packed)
     # Actors that claim CPUs would starve the tasks that feed them.
-    defaults = {"num_cpus": 0, "batch_size": None, "compute": ray.data.ActorPoolStrategy(size=actors)}
-    return rows.map_batches(
-        BlockWriter, fn_constructor_args=arguments, batch_format="pyarrow", **{**defaults, **ray_options}
-    )
+    defaults: dict[str, Any] = {"num_cpus": 0, "batch_size": None, "compute": ray.data.ActorPoolStrategy(size=actors)}
+    # Ray would drop a block without tries left if its `max_errored_blocks` allows some.
+    if ray_options.get("max_restarts") != 0 and not rows.context.max_errored_blocks:
+        defaults["max_task_retries"] = LOST_WORKERS
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")  # until Ray 2.64, and without a successor
+        return rows.map_batches(
+            BlockWriter, fn_constructor_args=arguments, batch_format="pyarrow", **{**defaults, **ray_options}
+        )
 
 
 def _write(results: Dataset, limit: int | None, on_error: OnError) -> DistributedReport:

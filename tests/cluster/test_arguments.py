@@ -78,6 +78,7 @@ def rows(shuffle_strategy="shuffle_v2"):
     dataset._context = SimpleNamespace(
         shuffle_strategy=ShuffleStrategy(shuffle_strategy),
         execution_no_progress_timeout_s=DEFAULT_EXECUTION_NO_PROGRESS_TIMEOUT_S,
+        max_errored_blocks=0,
     )
     dataset._current_executor = None  # it is asked for when the Dataset is deleted
     return dataset
@@ -149,6 +150,20 @@ def test_what_workers_claim():
     assert [options["num_cpus"] for options in calls] == [0, 0.5]
     assert [(options["compute"].min_size, options["compute"].max_size) for options in calls] == [(3, 3), (1, 4)]
     assert [options["batch_size"] for options in calls] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("options", "dropped", "retries"),
+    [({}, 0, 20), ({"max_task_retries": 3}, 0, 3), ({"max_restarts": 0}, 0, None), ({}, -1, None), ({}, 2, None)],
+)
+def test_a_block_that_kills_its_workers_ends_the_job(options, dropped, retries):
+    """Unless Ray would then drop the block without a word."""
+    calls = []
+    dataset = rows()
+    dataset.context.max_errored_blocks = dropped
+    dataset.map_batches = lambda _, **options: calls.append(options) or dataset
+    put_labels(dataset, partitions=None, **options)
+    assert calls[0].get("max_task_retries") == retries
 
 
 def test_versions():
@@ -261,6 +276,50 @@ def test_a_limiter_without_a_cluster(sandbox, caplog):
 
     anyio.run(call)
     assert any("ray.init()" in record.message for record in caplog.records)
+
+
+class FoundActors(RayLimiter):
+    """A limiter whose actors are in this process; `found` counts them."""
+
+    found = 0
+    error: Exception | None = None
+
+    def _get_actor(self):
+        self.found += 1
+        self._node = limiter._this_node()
+        return SimpleNamespace(call=SimpleNamespace(remote=self.answer))
+
+    async def answer(self, *_):
+        if self.error is not None:
+            raise self.error
+        return Turns(1)
+
+
+def test_a_limiter_of_another_cluster(monkeypatch):
+    """After an error, and in another cluster, the actor is found again; without one, none is started."""
+    monkeypatch.setattr(limiter, "_this_node", lambda: node)
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    shared, node = FoundActors("r"), "first"
+
+    async def ask():
+        return await shared.reserve("key", 1)
+
+    assert [anyio.run(ask) for _ in range(2)] == [Turns(1)] * 2
+    assert shared.found == 1
+    node = "second"
+    anyio.run(ask)
+    assert shared.found == 2
+    shared.error = Exception("Failed to submit task to actor")
+    with pytest.raises(Exception, match="Failed to submit"):
+        anyio.run(ask)
+    shared.error = None
+    anyio.run(ask)
+    assert shared.found == 3
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(FoundActors, "_get_actor", RayLimiter._get_actor)
+    with pytest.raises(RuntimeError, match=r"after ray\.init\(\)"):
+        anyio.run(ask)
+    assert not hasattr(ray._private.worker.global_worker, "core_worker")
 
 
 def test_it_works_on_asyncio_only(sandbox):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from socket import gethostname
 from uuid import UUID
 
 import pytest
@@ -343,9 +344,14 @@ def test_a_worker_without_a_key(service, monkeypatch):
 
 
 def test_another_variable(service, monkeypatch):
+    options = ClientOptions(key_variable="OTHER_KEY")
     monkeypatch.setenv("OTHER_KEY", service.sandbox.api_key)
     monkeypatch.delenv("SEGMENTS_API_KEY")
-    assert time_of_service(ClientOptions(key_variable="OTHER_KEY"), DATASET) is not None
+    assert time_of_service(options, DATASET) is not None
+    monkeypatch.setenv("OTHER_KEY", "wrong")
+    with pytest.raises(AuthenticationError) as caught:
+        time_of_service(options, DATASET)
+    assert caught.value.__notes__ == [f"the key came from the environment variable OTHER_KEY of {gethostname()}"]
 
 
 def test_no_such_dataset(service):

@@ -96,7 +96,7 @@ def test_a_page_that_is_too_heavy(service):
 def test_a_page_after_passing_failures(service, monkeypatch, failures):
     """Asked for again after its client has given up; the pages before it are not."""
     service.create_samples(40)
-    monkeypatch.setattr(sources, "TRIES", 3)
+    monkeypatch.setattr(sources, "WAITS", (0.0, 0.0))
     source = page_source(SAMPLES, retry=RetryPolicy(attempts=1))
     [task] = source.get_read_tasks(1)
     pages = task.read_fn()

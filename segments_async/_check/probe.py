@@ -63,7 +63,7 @@ class Probe:
         )
         self._authorization = Masked(f"APIKey {key}")
         self._redactor = KeyRedactor(key)
-        self.pool.register(self._redactor)
+        self.pool.reports.register(self._redactor)
         self._next_at = 0.0
 
     async def api(

@@ -1,25 +1,32 @@
 """
 The transport over aiohttp: it runs on asyncio only, and costs less CPU per request.
 
+A simple request over an open connection is written to it at once, and its response is read from aiohttp's parser. All
+others go through an `aiohttp.ClientSession`: the first of a connection, one with a large body or over a proxy, and if
+somebody watches.
+
 aiohttp is an extra, so this module is imported when the transport is first used.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
-from aiohttp.client_proto import ResponseHandler
-from anyio.lowlevel import current_token
+from aiohttp.http import HttpProcessingError
+from anyio.lowlevel import checkpoint_if_cancelled, current_token
 from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
-from segments_async._http.network import EXCHANGE, Exchange, is_readable
+from segments_async._http.aiohttp_connection import Connector, current_exchange
+from segments_async._http.base_url import origin_of
+from segments_async._http.direct import Answer, Headers, Originals, OutOfTimeError, coding_in
+from segments_async._http.exchange import EXCHANGE, Exchange
+from segments_async._http.network import WATCH_FROM_BYTES
 from segments_async._http.sockets import patient_socket
 from segments_async.errors import ClientStateError
 
@@ -27,129 +34,13 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-MAX_HEAD = 64 * 1024
-_STATUS = len(b"HTTP/1.1 ")
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?:\r\n|$)", re.IGNORECASE)
-_WITHOUT_BODY = (b"204", b"304")
-_LAST_CHUNK = b"\r\n\r\n"
-"""The end of a chunked body: that of the last chunk or trailer, and an empty line."""
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+    from segments_async._http.base_url import Origin
+    from segments_async._http.bodies import Body
+    from segments_async._http.request_body import SimpleRequest
 
-_exchange: ContextVar[Exchange | None] = ContextVar("segments_async exchange", default=None)
-"""The exchange of the current task, which aiohttp does not pass to its connector."""
-
-
-class _Handler(ResponseHandler):
-    """
-    A connection that is reused only if the server has sent exactly the response.
-
-    aiohttp's parser keeps the start of a stray response, and the next response would complete it. So the bytes of each
-    response are counted here. If they cannot be, for example because lines end in LF alone, the connection is closed.
-    """
-
-    is_idle = True
-    _has_body = True
-    """Whether a body follows the head of a success; not after HEAD."""
-    _head: bytes | None = None
-    """Bytes received so far of the response head; None before a response is expected, and once the head is complete."""
-    _remaining: int | None = None
-    """Remaining bytes of the body; None if the head does not state its length."""
-    _is_chunked = False
-    _end = b""
-
-    def start(self, method: str) -> None:
-        """Expect the response to a request."""
-        self.is_idle = False
-        self._has_body = method != "HEAD"
-        self._head = b""
-        self._remaining = None
-        self._is_chunked = False
-        self._end = b""
-
-    def finish(self) -> None:
-        """Check that no bytes follow the complete response."""
-        self.is_idle = True
-        if self._remaining != 0 and not (self._is_chunked and self._end == _LAST_CHUNK):
-            self.force_close()
-
-    def data_received(self, data: bytes) -> None:
-        if not data:
-            pass  # aiohttp passes this itself, to parse bytes it had buffered
-        elif self.is_idle:
-            self.force_close()
-        elif self._head is None:
-            self._count(data)
-        else:
-            self._parse_head(data)
-        super().data_received(data)
-
-    def _parse_head(self, data: bytes) -> None:
-        """Find the end of the head, and read the length of the body from it."""
-        head, end, rest = ((self._head or b"") + data).partition(b"\r\n\r\n")
-        while end and head[_STATUS:].startswith(b"1"):  # informational
-            head, end, rest = rest.partition(b"\r\n\r\n")
-        if not end:
-            self._head = head[-MAX_HEAD:]
-            return
-        self._head = None
-        if not self._has_body or head[_STATUS:].startswith(_WITHOUT_BODY):
-            self._remaining = 0
-        elif (length := _CONTENT_LENGTH.search(head)) is not None:
-            self._remaining = int(length[1])
-        else:
-            self._is_chunked = _CHUNKED.search(head) is not None
-        self._count(rest)
-
-    def _count(self, data: bytes) -> None:
-        if self._remaining is not None:
-            self._remaining -= len(data)
-        elif self._is_chunked:  # the last chunk and its trailers end with an empty line
-            self._end = (self._end + data)[-4:]
-
-
-class _Connector(aiohttp.TCPConnector):
-    """
-    A connector that reuses only connections without unread bytes, and says when a request may have been sent.
-
-    aiohttp would reuse a connection on which an unsolicited response has arrived, and would apply no timeout to a
-    CONNECT to a proxy.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._factory: Any = partial(_Handler, loop=self._loop)
-
-    async def connect(self, req: Any, *args: Any, **kwargs: Any) -> Any:
-        connection: Any = await super().connect(req, *args, **kwargs)
-        connection.protocol.start(req.method)
-        exchange = _exchange.get()
-        if exchange is not None:
-            exchange.sent = True
-            exchange.is_queued = False
-        return connection
-
-    async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> ResponseHandler:
-        async with asyncio.timeout(timeout.sock_connect):
-            return await super()._create_connection(req, traces, timeout)
-
-    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        protocol.finish()
-        super()._release(key, protocol, should_close=should_close)
-
-    async def _get(self, key: Any, traces: Any) -> Any:
-        while (connection := await super()._get(key, traces)) is not None:
-            if not _has_unread_bytes(connection.protocol):
-                break
-            connection.close()
-        return connection
-
-
-def _has_unread_bytes(protocol: Any) -> bool:
-    """Return whether the server has sent something since the last response, or has closed the connection."""
-    if protocol.should_close or protocol.transport is None:
-        return True
-    opened = protocol.transport.get_extra_info("socket")
-    return opened is not None and is_readable(opened)
+MAX_KEYS = 256
+"""Maximum number of hosts whose connections are found without aiohttp's session."""
+_SWITCHING = 101
 
 
 class SegmentsAiohttpTransport(AiohttpTransport):
@@ -169,7 +60,7 @@ class SegmentsAiohttpTransport(AiohttpTransport):
         def open_session() -> aiohttp.ClientSession:
             if not isinstance(current_token().native_token, asyncio.AbstractEventLoop):
                 raise ClientStateError('transport="aiohttp" runs on asyncio only; omit it on trio')
-            connector = _Connector(
+            connector = Connector(
                 limit=max_connections, keepalive_timeout=idle_seconds, ssl=context, socket_factory=patient_socket
             )
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -178,20 +69,121 @@ class SegmentsAiohttpTransport(AiohttpTransport):
             return session
 
         super().__init__(verify=context, proxy=proxy, client=open_session)
+        self._keys: dict[Origin, Any] = {}
+        """What the connector keeps the connections to a host under."""
+
+    def is_watched(self) -> bool:
+        """Return whether somebody has instrumented, mocked or replaced what `exchange` leaves out."""
+        session: Any = self.client
+        return (
+            not isinstance(session, aiohttp.ClientSession)  # not open yet
+            or bool(session.trace_configs)
+            or "handle_async_request" in self.__dict__
+            or not _ORIGINALS.are_in_place()
+        )
+
+    async def exchange(self, request: SimpleRequest, exchange: Exchange, body: Body, ends_at: float) -> Answer | None:
+        """Send *request* over an open connection, if there is one; see `DirectTransport`."""
+        key = self._keys.get(request.address.origin)
+        data = None if key is None or not request.is_simple(below=WATCH_FROM_BYTES) else request.encode()
+        if data is None:
+            return None
+        await checkpoint_if_cancelled()  # as what is written now is sent
+        session: Any = self.client
+        connection = await session.connector.take_idle(key, request.method)
+        if connection is None:
+            return None
+        exchange.sent = True
+        try:
+            answer = await _exchange_over(connection.protocol, request, data, body, ends_at)
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()
+        return answer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*."""
         exchange = request.extensions.get(EXCHANGE) or Exchange()
         exchange.sent = False
         exchange.is_queued = True
-        token = _exchange.set(exchange)
+        token = current_exchange.set(exchange)
         try:
             response = await super().handle_async_request(_in_pieces(request))
+        except aiohttp.ClientResponseError as error:
+            error.request_info = _about(str(request.url), request.method)
+            error.args = (error.request_info, error.history)
+            raise
         finally:
-            _exchange.reset(token)
+            current_exchange.reset(token)
+        if exchange.key is not None and self.proxy is None:
+            if len(self._keys) >= MAX_KEYS:
+                self._keys.clear()
+            self._keys[origin_of(request.url)] = exchange.key
         stream: Any = response.stream
         exchange.body = response.stream = _ResponseStream(stream._aiohttp_response)  # noqa: SLF001
         return response
+
+
+_ORIGINALS = Originals(
+    (SegmentsAiohttpTransport, "handle_async_request"),
+    (AiohttpTransport, "handle_async_request"),
+    (aiohttp.ClientSession, "request"),
+    (aiohttp.ClientSession, "_request"),
+    (aiohttp.TCPConnector, "connect"),
+    (aiohttp.ClientRequest, "send"),
+    (aiohttp.ClientResponse, "start"),
+)
+
+
+async def _exchange_over(protocol: Any, request: SimpleRequest, data: bytes, body: Body, ends_at: float) -> Answer:
+    """Write *data*, and read the response; exceptions are those of `handle_async_request`."""
+    protocol.ends_at = ends_at
+    protocol.set_response_params(
+        skip_payload=request.method == "HEAD",
+        read_until_eof=True,
+        auto_decompress=False,
+        read_timeout=request.timeouts["read"],
+    )
+    try:
+        protocol.transport.write(data)
+        protocol.start_timeout()
+        message, payload = await _read_head(protocol, request)
+        body.begin(message.code, coding_in(message.raw_headers))
+        while body.problem is None and not payload.at_eof():
+            await body.take(await payload.readany())
+        body.end()
+    except Exception as error:
+        if isinstance(error, aiohttp.SocketTimeoutError) and asyncio.get_running_loop().time() >= ends_at:
+            raise OutOfTimeError from None
+        with map_aiohttp_exceptions():
+            raise
+    return Answer(message.code, Headers(message.raw_headers))
+
+
+async def _read_head(protocol: Any, request: SimpleRequest) -> Any:
+    """Return the head of the response, after informational ones (1xx), and the reader of its body."""
+    try:
+        while True:
+            message, payload = await protocol.read()
+            if not 100 <= message.code < 200 or message.code == _SWITCHING:  # noqa: PLR2004
+                return message, payload
+    except HttpProcessingError as error:
+        about = _about(request.address.text, request.method)
+        raise aiohttp.ClientResponseError(
+            about, (), status=error.code, message=error.message, headers=error.headers
+        ) from error
+    except aiohttp.ClientError:
+        raise
+    except OSError as error:
+        if error.errno is None and isinstance(error, TimeoutError):
+            raise
+        raise aiohttp.ClientOSError(*error.args) from error
+
+
+def _about(url: str, method: str) -> aiohttp.RequestInfo:
+    """Describe a request in an error, without its headers: they contain the key, and a repr shows them."""
+    return aiohttp.RequestInfo(URL(url), method, CIMultiDictProxy(CIMultiDict()), URL(url))
 
 
 class _ResponseStream(AiohttpResponseStream):

@@ -51,6 +51,31 @@ class Body:
         self._limit = max_bytes
         self._content = BytesIO()  # gives its content away without a copy
         self._is_success = True
+        self._decoder: BodyDecoder | None = None
+
+    def begin(self, status: int, coding: str | None) -> None:
+        """Expect the body of a response, given its status and its ``Content-Encoding``."""
+        self._is_success = 200 <= status < 300  # noqa: PLR2004
+        if not self._is_success:
+            self._limit = MAX_ERROR_BYTES
+        if coding is not None:
+            try:
+                self._decoder = decoder_for(coding)
+            except CodingError as error:
+                self.problem = error
+
+    async def take(self, data: bytes) -> bool:
+        """Add the next bytes of the response; return whether the rest must be read too."""
+        self.received += len(data)
+        return self._add(data) if self._decoder is None else await self._decode(self._decoder, data)
+
+    def end(self) -> None:
+        """Check that the response was complete."""
+        if self.problem is None and self._decoder is not None:
+            try:
+                self._decoder.finish()
+            except CodingError as error:
+                self.problem = error
 
     async def read(self, response: httpx.Response, scope: CancelScope) -> None:
         """
@@ -58,17 +83,17 @@ class Body:
 
         The loop is left by cancellation because trio warns about async generators that are left in the middle.
         """
-        self._is_success = response.is_success
-        if not self._is_success:
-            self._limit = MAX_ERROR_BYTES
-        if response.is_stream_consumed:  # a response that a mocking library has made is already read
+        is_read = response.is_stream_consumed  # a mocking library has made it
+        self.begin(response.status_code, None if is_read else response.headers.get("content-encoding"))
+        if is_read:
             self._add(response.content)
+        if is_read or self.problem is not None:
             return
-        coding = response.headers.get("content-encoding")
-        if coding is None:
-            await self._read_plain(response, scope)
-        else:
-            await self._read_coded(response, coding, scope)
+        stream: Any = response.stream  # `aiter_raw` would pass each part through two more generators
+        async for data in stream:
+            if not await self.take(data):
+                scope.cancel()
+        self.end()
 
     def content(self) -> bytes:
         """
@@ -82,30 +107,6 @@ class Body:
             raise self.problem
         content = self._content.getvalue()
         return content if len(content) <= self._limit else content[: self._limit]
-
-    async def _read_plain(self, response: httpx.Response, scope: CancelScope) -> None:
-        stream: Any = response.stream  # `aiter_raw` would pass each part through two more generators
-        async for data in stream:
-            self.received += len(data)
-            if not self._add(data):
-                scope.cancel()
-
-    async def _read_coded(self, response: httpx.Response, coding: str, scope: CancelScope) -> None:
-        try:
-            decoder = decoder_for(coding)
-        except CodingError as error:
-            self.problem = error
-            return
-        stream: Any = response.stream  # as above
-        async for data in stream:
-            self.received += len(data)
-            if not await self._decode(decoder, data):
-                scope.cancel()
-        if self.problem is None:
-            try:
-                decoder.finish()
-            except CodingError as error:
-                self.problem = error
 
     async def _decode(self, decoder: BodyDecoder, data: bytes) -> bool:
         """Decode *data* and add it; return whether there may be more."""

@@ -9,10 +9,11 @@ import re
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
+from segments_async._http.direct import Originals
 from segments_async._http.transport import IDLE_SECONDS, SlotTransport, shared_ssl_context
 from segments_async._logging import log_safely
 from segments_async._wire.proxies import NoProxy, no_proxy_in, proxies_in
@@ -22,6 +23,12 @@ from segments_async.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeAlias
+
+    from segments_async._http.aiohttp_transport import SegmentsAiohttpTransport
+    from segments_async._http.direct import DirectTransport
+
+    OwnTransport: TypeAlias = SlotTransport | SegmentsAiohttpTransport
 
 logger = logging.getLogger("segments_async")
 _httpx_logger = logging.getLogger("httpx")
@@ -30,6 +37,7 @@ _SOCKS_LOGIN = re.compile(r"\bauth=\(.*\)$")
 """The name and the password for a SOCKS proxy, in httpcore's records of its handshake."""
 _SOCKS_LOGGER = "httpcore.socks"
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", _SOCKS_LOGGER)
+_ORIGINALS = Originals((httpx.AsyncClient, "send"))
 _ignores_proxies: ContextVar[bool] = ContextVar("_ignores_proxies", default=False)
 
 
@@ -91,7 +99,7 @@ def pooled_client(
     if isinstance(transport, httpx.AsyncBaseTransport):
         return _without_cookies(httpx.AsyncClient(transport=transport))
     if transport is None:
-        make: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport] = functools.partial(
+        make: Callable[[httpx.Proxy | None], OwnTransport] = functools.partial(
             _slot_transport, max_connections, on_connect
         )
     elif transport == "aiohttp":
@@ -102,8 +110,8 @@ def pooled_client(
     environment: Mapping[str, str] = {} if _ignores_proxies.get() else os.environ
     proxies = {scheme: make(_proxy(url, transport)) for scheme, url in proxies_in(environment).items()}
     if not proxies:
-        return _without_cookies(_PlainClient(transport=direct))
-    return _without_cookies(_PlainClient(transport=ProxyRouter(direct, proxies, _no_proxy())))
+        return _without_cookies(PlainClient(direct, direct))
+    return _without_cookies(PlainClient(ProxyRouter(direct, proxies, _no_proxy())))
 
 
 def _no_proxy() -> NoProxy:
@@ -113,13 +121,21 @@ def _no_proxy() -> NoProxy:
     return no_proxy
 
 
-class _PlainClient(httpx.AsyncClient):
+class PlainClient(httpx.AsyncClient):
     """
     A client that sends a request and does no more.
 
     httpx wraps each request in generators for authentication and redirects, and each body in another one. Requests of
     this package need none of them. Instrumentations of ``AsyncClient.send`` and of the transports see every request.
+
+    Args:
+        transport: Sends all requests.
+        direct: The same, if it can do without httpx.
     """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, direct: DirectTransport | None = None) -> None:
+        super().__init__(transport=transport)
+        self._direct = direct
 
     async def _send_handling_auth(
         self, request: httpx.Request, auth: object, follow_redirects: object, history: object
@@ -138,6 +154,23 @@ class _PlainClient(httpx.AsyncClient):
                 response.reason_phrase,
             )
         return response
+
+    @property
+    def direct(self) -> DirectTransport | None:
+        """The transport, if it can do without httpx, and nobody watches or replaces what would be left out."""
+        transport: Any = self._direct
+        is_watched = (
+            self._transport is not transport  # somebody has wrapped it
+            or "send" in self.__dict__
+            or not _ORIGINALS.are_in_place()
+            or _httpx_logger.isEnabledFor(logging.INFO)
+        )
+        return None if is_watched or transport is None or transport.is_watched() else transport
+
+
+def direct_transport(client: httpx.AsyncClient) -> DirectTransport | None:
+    """Return the transport of *client* for exchanges without httpx; None if they must go over the client."""
+    return client.direct if isinstance(client, PlainClient) else None
 
 
 class ProxyRouter(httpx.AsyncBaseTransport):
@@ -203,7 +236,7 @@ def _slot_transport(max_connections: int, on_connect: Callable[[], None], proxy:
     return SlotTransport(max_connections, proxy=proxy, on_connect=on_connect)
 
 
-def _aiohttp_transport(max_connections: int, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+def _aiohttp_transport(max_connections: int, proxy: httpx.Proxy | None) -> SegmentsAiohttpTransport:
     try:
         from segments_async._http.aiohttp_transport import SegmentsAiohttpTransport  # noqa: PLC0415 (an extra)
     except ImportError as error:

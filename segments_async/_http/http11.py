@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import math
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -24,27 +23,26 @@ from attrs import frozen
 from httpx._transports.default import map_httpcore_exceptions
 
 from segments_async._http import network
+from segments_async._http.direct import Answer, Headers, Originals, OutOfTimeError, coding_in
 from segments_async._http.network import NoLock, WireStream, clock_of
 from segments_async._http.request_body import BytesStream
 from segments_async._http.slot_body import SlotBody
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, MutableMapping
+    from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+
+    from segments_async._http.bodies import Body
+    from segments_async._http.request_body import SimpleRequest
 
 _Headers: Any = type(h11.Request(method="GET", target="/", headers=[("Host", "a")]).headers)
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+TIMER_SECONDS = 0.001
+"""A deadline is not moved by less, as setting a timer costs time for each request."""
 _logger = logging.getLogger("httpcore.http11")
 
 
-def _original(owner: Any) -> object:
-    """Return the method that sends; None if somebody has instrumented or mocked it."""
-    method = owner.handle_async_request
-    is_own = isinstance(method, FunctionType) and method.__globals__ is owner.aclose.__globals__
-    return method if is_own else None
-
-
-_OF_HTTPX = _original(httpx.AsyncHTTPTransport)
-_OF_HTTPCORE = _original(httpcore.AsyncHTTPConnection)
+_OF_HTTPX = Originals((httpx.AsyncHTTPTransport, "handle_async_request"))
+_OF_HTTPCORE = Originals((httpcore.AsyncHTTPConnection, "handle_async_request"))
 
 
 class DirectConnection(httpcore.AsyncHTTPConnection):
@@ -52,7 +50,7 @@ class DirectConnection(httpcore.AsyncHTTPConnection):
 
     async def handle_async_request(self, request: httpcore.Request) -> Any:
         """Send *request*, and read the head of the response."""
-        if httpcore.AsyncHTTPConnection.handle_async_request is not _OF_HTTPCORE:
+        if not _OF_HTTPCORE.are_in_place():
             return await super().handle_async_request(request)
         if self._connection is None:
             try:
@@ -72,6 +70,42 @@ class _Head:
     headers: list[tuple[bytes, bytes]]
     stream: _ResponseBody
     extensions: dict[str, Any]
+
+
+class _Phase:
+    """
+    What an exchange waits for, and until when; its end, if it has one, is not moved.
+
+    Attributes:
+        scope: Is cancelled when it takes too long.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        seconds: float | None,
+        ends_at: float = math.inf,
+        *,
+        error: type[Exception] = httpcore.WriteTimeout,
+    ) -> None:
+        self._now = now
+        self._ends_at = ends_at
+        self._error = error
+        self.scope = anyio.CancelScope(deadline=self._deadline(seconds))
+
+    def begin(self, error: type[Exception], seconds: float | None) -> None:
+        """Start a phase that may take *seconds*; *error* says that it took longer."""
+        self._error = error
+        deadline = self._deadline(seconds)
+        if abs(deadline - self.scope.deadline) > TIMER_SECONDS:
+            self.scope.deadline = deadline
+
+    def _deadline(self, seconds: float | None) -> float:
+        return self._ends_at if seconds is None else min(self._ends_at, self._now() + seconds)
+
+    def failure(self) -> Exception:
+        """Return the error for an exchange that took too long."""
+        return OutOfTimeError() if self._now() >= self._ends_at else self._error()
 
 
 class OpenConnection(httpcore.AsyncHTTP11Connection):
@@ -96,11 +130,48 @@ class OpenConnection(httpcore.AsyncHTTP11Connection):
 
     def takes(self, request: httpx.Request) -> bool:
         """Return whether `send` may send *request*: it is simple, and nobody watches or replaces what httpx does."""
-        is_original = (
-            httpx.AsyncHTTPTransport.handle_async_request is _OF_HTTPX
-            and httpcore.AsyncHTTPConnection.handle_async_request is _OF_HTTPCORE
-        )
-        return is_original and _content_of(request) is not None
+        return _OF_HTTPX.are_in_place() and _OF_HTTPCORE.are_in_place() and _content_of(request) is not None
+
+    def is_watched(self) -> bool:
+        """Return whether somebody watches or replaces what `exchange` leaves out."""
+        return not (_OF_HTTPX.are_in_place() and _OF_HTTPCORE.are_in_place()) or _logger.isEnabledFor(logging.DEBUG)
+
+    async def exchange(self, request: SimpleRequest, body: Body, ends_at: float) -> Answer:
+        """Send *request*, and read the response; see `DirectTransport`."""
+        self._state, self._expire_at = type(self._state).ACTIVE, None
+        method, target = request.method.encode("ascii"), request.address.target.encode("ascii")
+        try:
+            data = self._encode(method, target, request.raw_headers, request.body)
+            return await self._exchange_all(data, request.timeouts, body, ends_at)
+        except Exception:
+            with map_httpcore_exceptions():
+                raise
+
+    async def _exchange_all(
+        self, data: bytes, timeouts: Mapping[str, float | None], body: Body, ends_at: float
+    ) -> Answer:
+        phase, read_seconds = _Phase(self._now, timeouts["write"], ends_at), timeouts["read"]
+        with phase.scope:
+            head = await self._exchange(data, phase, read_seconds)
+            headers = head.headers.raw_items()
+            body.begin(head.status_code, coding_in(headers))
+            await self._read_into(body, phase, read_seconds)
+            await self._response_closed()
+            return Answer(head.status_code, Headers(headers))
+        raise phase.failure()
+
+    async def _read_into(self, body: Body, phase: _Phase, read_seconds: float | None) -> None:
+        event: object = None if body.problem is None else h11.PAUSED
+        while event is not h11.PAUSED and type(event) is not h11.EndOfMessage:
+            event = self.parse()
+            if type(event) is h11.Data:
+                await body.take(bytes(event.data))
+            elif event is h11.NEED_DATA and body.problem is not None:
+                break
+            elif event is h11.NEED_DATA:
+                phase.begin(httpcore.ReadTimeout, read_seconds)
+                await self._receive()
+        body.end()
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Do what `httpx.AsyncHTTPTransport` does with this connection, without building a request of httpcore."""
@@ -125,7 +196,12 @@ class OpenConnection(httpcore.AsyncHTTP11Connection):
         timeouts = extensions.get("timeout", {})
         read_seconds = timeouts.get("read")
         data = self._encode(method, target, headers, content)
-        response = await self._exchange(data, timeouts.get("write"), read_seconds)
+        phase = _Phase(self._now, timeouts.get("write"))
+        response = None
+        with phase.scope:
+            response = await self._exchange(data, phase, read_seconds)
+        if response is None:
+            raise phase.failure()
         about = {
             "http_version": b"HTTP/" + response.http_version,
             "reason_phrase": response.reason,
@@ -155,24 +231,20 @@ class OpenConnection(httpcore.AsyncHTTP11Connection):
         return _Headers([*self._items_before, (name, b"content-length", value)])
 
     async def _exchange(
-        self, data: bytes, write_seconds: float | None, read_seconds: float | None
+        self, data: bytes, phase: _Phase, read_seconds: float | None
     ) -> h11.Response | h11.InformationalResponse:
-        """Write the request, and read the head of the response."""
-        timeout: type[Exception] = httpcore.WriteTimeout
-        with anyio.CancelScope(deadline=self._deadline(write_seconds)) as scope:
-            try:  # noqa: SIM105 (runs for each request)
-                await self._network_stream.send(data)
-            except httpcore.WriteError:
-                pass  # the server may have answered and then closed the connection
-            timeout = httpcore.ReadTimeout
-            while True:
-                event = self.parse()
-                if event is h11.NEED_DATA:
-                    scope.deadline = self._deadline(read_seconds)
-                    await self._receive()
-                elif type(event) is h11.Response or getattr(event, "status_code", None) == 101:  # noqa: PLR2004
-                    return event  # type: ignore[return-value]
-        raise timeout
+        """Write the request, and read the head of the response, within the scope of *phase*."""
+        try:  # noqa: SIM105 (runs for each request)
+            await self._network_stream.send(data)
+        except httpcore.WriteError:
+            pass  # the server may have answered and then closed the connection
+        while True:
+            event = self.parse()
+            if event is h11.NEED_DATA:
+                phase.begin(httpcore.ReadTimeout, read_seconds)
+                await self._receive()
+            elif type(event) is h11.Response or getattr(event, "status_code", None) == 101:  # noqa: PLR2004
+                return event  # type: ignore[return-value]
 
     def parse(self) -> object:
         """Return the next event of the response."""
@@ -183,19 +255,17 @@ class OpenConnection(httpcore.AsyncHTTP11Connection):
 
     async def receive_within(self, seconds: float | None) -> None:
         """Read more of the response."""
-        with anyio.CancelScope(deadline=self._deadline(seconds)):
+        phase = _Phase(self._now, seconds, error=httpcore.ReadTimeout)
+        with phase.scope:
             await self._receive()
             return
-        raise httpcore.ReadTimeout
+        raise phase.failure()
 
     async def _receive(self) -> None:
         data = await self._network_stream.receive()
         if not data and self._h11_state.their_state is h11.SEND_RESPONSE:
             raise httpcore.RemoteProtocolError("Server disconnected without sending a response.")
         self._h11_state.receive_data(data)
-
-    def _deadline(self, seconds: float | None) -> float:
-        return math.inf if seconds is None else self._now() + seconds
 
     async def finish(self) -> None:
         """Get ready for the next request, or close the connection if that cannot be."""

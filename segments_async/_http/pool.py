@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
@@ -10,38 +9,38 @@ from collections import OrderedDict
 from contextlib import AsyncExitStack
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 import anyio
 import attrs
 import httpx
 from anyio.lowlevel import current_token
-from attrs import Factory, define, frozen
+from attrs import frozen
 
 from segments_async._http.base_url import BaseUrl
 from segments_async._http.bodies import Body, BodyTooLargeError
-from segments_async._http.clients import mask_secrets, pooled_client
+from segments_async._http.clients import direct_transport, mask_secrets, pooled_client
+from segments_async._http.direct import Answer, OutOfTimeError
+from segments_async._http.exchange import EXCHANGE, close_if_not_drained, send_over
 from segments_async._http.gate import Gate
-from segments_async._http.network import EXCHANGE, Exchange, clock_of, close_if_not_drained, send_over
-from segments_async._logging import log_safely
+from segments_async._http.network import clock_of
+from segments_async._http.reports import Reports
+from segments_async._http.request_body import SimpleRequest
 from segments_async._wire.causes import forget_frames
 from segments_async._wire.changes import Changes
 from segments_async._wire.failures import request_error
 from segments_async._wire.page_lengths import LongestPages
-from segments_async._wire.replies import Reply, origin_of, redact_url, redact_urls, request_id_in
+from segments_async._wire.replies import Reply, origin_of, redact_url
 from segments_async.errors import ClientStateError, DecodeError, RequestTimeoutError, SegmentsError
-from segments_async.hooks import CallEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from segments_async._wire.redaction import KeyRedactor
+    from segments_async._http.reports import Counters, SentCall
     from segments_async.errors import TransportError
-    from segments_async.hooks import Hook, Hooks
+    from segments_async.hooks import Hooks
     from segments_async.limits import SharedLimiter
     from segments_async.settings import Clock
-
-logger = logging.getLogger("segments_async")
 
 MB = 1_000_000
 MAX_STORAGE_GATES = 256
@@ -80,17 +79,6 @@ class Stats:
     """Calls per second of this client's key allowed now; None if no rate limit was detected."""
 
 
-@define
-class Counters:
-    """Totals; see `Stats`."""
-
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
-    bytes_sent: int = 0
-    bytes_received: int = 0
-
-
 class Pool:
     """
     Connections to one API and to storage hosts. Requests to storage use a second client and never carry a key.
@@ -116,12 +104,11 @@ class Pool:
         self.max_answer_bytes = max_answer_bytes
         self.max_connections = max_connections
         self.clock = clock
-        self.hooks = hooks
-        self.counts: Counters = Counters()
+        self.reports: Reports = Reports(clock, hooks)
+        self.counts: Counters = self.reports.counts
         self.changes: Changes = Changes()
         self.longest_pages: LongestPages = LongestPages()
         self._storage_gates: OrderedDict[tuple[str, str, int | None], Gate] = OrderedDict()
-        self._redactors: WeakSet[KeyRedactor] = WeakSet()
         self._transport = transport
         self._http_client = http_client
         self._connections_opened = 0 if transport is None and http_client is None else None
@@ -176,21 +163,13 @@ class Pool:
                 del self._storage_gates[idle]
         return gate
 
-    def register(self, redactor: KeyRedactor) -> None:
-        """Remove the key of a session from everything that hooks receive."""
-        self._redactors.add(redactor)
-
-    def redact(self, text: str | None) -> str | None:
-        """Remove the keys of all sessions from *text*, which comes from a response."""
-        for redactor in self._redactors:
-            text = redactor.redact_text(text)
-        return text
-
     def _count_connection(self) -> None:
         if self._connections_opened is not None:
             self._connections_opened += 1
 
-    async def exchange(self, client: httpx.AsyncClient, request: httpx.Request, *, seconds: float = math.inf) -> Reply:
+    async def exchange(
+        self, client: httpx.AsyncClient, request: SimpleRequest | httpx.Request, *, seconds: float = math.inf
+    ) -> Reply:
         """
         Send *request* once, and read the response.
 
@@ -205,43 +184,68 @@ class Pool:
         """
         call = self._start(client, request)
         body = Body(self.max_answer_bytes)
-        response = None
+        ends_at = self._now() + seconds
         try:
-            with anyio.CancelScope(deadline=self._now() + seconds) as scope:
-                response = await send_over(client, request, call.exchange, stream=True)
-                try:
-                    await body.read(response, scope)
-                    if client is self._http_client:
-                        await close_if_not_drained(response)
-                finally:
-                    await response.aclose()
+            answer = None
+            direct = direct_transport(client)
+            if isinstance(request, SimpleRequest) and direct is not None:
+                answer = await direct.exchange(request, call.exchange, body, ends_at)
+            if answer is None:
+                answer = await self._exchange_over_httpx(client, request, call, body, ends_at)
             content = body.content()
         except SegmentsError:
             raise
         except BodyTooLargeError:
             problem = f"the answer is larger than max_answer_mb={self.max_answer_bytes / MB:g} allows"
             raise DecodeError(problem, method=call.method, url=call.url) from None
+        except OutOfTimeError as error:
+            forget_frames(error)
+            raise self._too_slow(call, seconds) from None
         except Exception as error:  # noqa: BLE001 (raised as an error of this package)
             failure = self._failure(error, call)
             raise failure from failure.__cause__
         except BaseException as error:
             forget_frames(error)  # as in `_failure`
             raise
-        if response is None or (scope.cancelled_caught and body.problem is None):
-            raise self._too_slow(call, seconds)
-        self.counts.bytes_received += body.received or response.num_bytes_downloaded
-        self._notify_response(response, call)
-        return Reply(response.status_code, call.method, call.url, response.headers, content)
+        self.counts.bytes_received += body.received
+        self.reports.notify_response(call, answer.status, answer.headers)
+        return Reply(answer.status, call.method, call.url, answer.headers, content)
 
-    def _too_slow(self, call: _Call, seconds: float) -> RequestTimeoutError:
+    async def _exchange_over_httpx(
+        self,
+        client: httpx.AsyncClient,
+        request: SimpleRequest | httpx.Request,
+        call: SentCall,
+        body: Body,
+        ends_at: float,
+    ) -> Answer:
+        if isinstance(request, SimpleRequest):
+            request = request.for_httpx()
+        self._watch(client, request, call)
+        response = None
+        with anyio.CancelScope(deadline=ends_at) as scope:
+            response = await send_over(client, request, call.exchange, stream=True)
+            try:
+                await body.read(response, scope)
+                if client is self._http_client:
+                    await close_if_not_drained(response)
+            finally:
+                await response.aclose()
+        if response is None or (scope.cancelled_caught and body.problem is None):
+            raise OutOfTimeError
+        body.received = body.received or response.num_bytes_downloaded
+        return Answer(response.status_code, response.headers)
+
+    def _too_slow(self, call: SentCall, seconds: float) -> RequestTimeoutError:
         problem = f"the call did not finish within {seconds:.3g} s"
         error = RequestTimeoutError(problem, method=call.method, url=call.url, sent=call.was_sent is not False)
-        self._log_failure(error, call)
+        self.reports.log_failure(error, call)
         return error
 
     async def send(self, client: httpx.AsyncClient, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         """Send *request* once, unchanged; a failure raises an error that names it."""
         call = self._start(client, request)
+        self._watch(client, request, call)
         try:
             response = await send_over(client, request, call.exchange, stream=stream)
         except SegmentsError:
@@ -253,67 +257,35 @@ class Pool:
             forget_frames(error)
             raise
         self.counts.bytes_received += response.num_bytes_downloaded
-        self._notify_response(response, call)
+        self.reports.notify_response(call, response.status_code, response.headers)
         return response
 
-    def _start(self, client: httpx.AsyncClient, request: httpx.Request) -> _Call:
+    def _start(self, client: httpx.AsyncClient, request: SimpleRequest | httpx.Request) -> SentCall:
         """Check that *client* is open, and count the request."""
         if client.is_closed:
             self.check_usable()
             raise ClientStateError("the http_client passed to this AsyncSegments is closed")
-        call = _Call(request.method, redact_url(str(request.url)), self.clock.monotonic())
+        if isinstance(request, SimpleRequest):
+            return self.reports.notify_request(request.method, redact_url(request.address.text), len(request.body))
+        size = int(request.headers.get("Content-Length", 0))
+        return self.reports.notify_request(request.method, redact_url(str(request.url)), size)
+
+    def _watch(self, client: httpx.AsyncClient, request: httpx.Request, call: SentCall) -> None:
+        """Let *call* know whether *request* is sent."""
         request.extensions[EXCHANGE] = call.exchange
         if client is self._http_client:
             request.extensions["trace"] = call.exchange.observe
-        self.counts.requests += 1
-        self.counts.bytes_sent += int(request.headers.get("Content-Length", 0))
-        if self.hooks.on_request is not None:
-            _notify(self.hooks.on_request, CallEvent(method=call.method, url=call.url))
-        return call
 
-    def _failure(self, error: Exception, call: _Call) -> TransportError:
+    def _failure(self, error: Exception, call: SentCall) -> TransportError:
         """
         Map an exception of the transport.
 
         Its stack frames are dropped: their local variables contain the headers with the key, and some tools print them.
         """
         forget_frames(error)
-        failure = request_error(error, call.method, call.url, sent=call.was_sent, redact=self._mask)
-        self._log_failure(failure, call)
+        failure = request_error(error, call.method, call.url, sent=call.was_sent, redact=self.reports.mask)
+        self.reports.log_failure(failure, call)
         return failure
-
-    def _log_failure(self, error: TransportError, call: _Call) -> None:
-        log_safely(logger, logging.DEBUG, "%s; after %.3f s", error, self.clock.monotonic() - call.started)
-
-    def _mask(self, text: str) -> str:
-        return redact_urls(self.redact(text) or "")
-
-    def _notify_response(self, response: httpx.Response, call: _Call) -> None:
-        seconds = self.clock.monotonic() - call.started
-        if logger.isEnabledFor(logging.DEBUG):
-            arguments = call.method, call.url, response.status_code, seconds
-            log_safely(logger, logging.DEBUG, "%s %s: %d in %.3f s", *arguments)
-        if self.hooks.on_response is not None:
-            event = CallEvent(
-                method=call.method,
-                url=call.url,
-                status=response.status_code,
-                request_id=self.redact(request_id_in(response.headers)),
-                seconds=seconds,
-            )
-            _notify(self.hooks.on_response, event)
-
-    def notify_throttle(self, error: SegmentsError) -> None:
-        """Count a throttled request and call the hook."""
-        self.counts.throttled += 1
-        if self.hooks.on_throttle is not None:
-            _notify(self.hooks.on_throttle, _event_of(error, seconds=getattr(error, "retry_after", None)))
-
-    def notify_retry(self, error: SegmentsError, *, attempt: int, seconds: float) -> None:
-        """Log that a request is retried in *seconds*, after *attempt* attempts, and call the hook."""
-        log_safely(logger, logging.INFO, "%s; attempt %d is next, in %.3g s", error, attempt + 1, seconds)
-        if self.hooks.on_retry is not None:
-            _notify(self.hooks.on_retry, _event_of(error, attempt=attempt, seconds=seconds))
 
     def stats(self, gate: Gate) -> Stats:
         """Return the totals, and the current state of *gate*."""
@@ -393,22 +365,6 @@ class Pool:
                     stack.push_async_callback(client.aclose)
 
 
-@define(eq=False)
-class _Call:
-    """One request of a call."""
-
-    method: str
-    url: str
-    """Without secrets."""
-    started: float
-    exchange: Exchange = Factory(Exchange)
-
-    @property
-    def was_sent(self) -> bool | None:
-        """Whether bytes of the request may have left; None if the transport does not say."""
-        return self.exchange.sent
-
-
 def _no_loop() -> None:
     """Say that no loop of asyncio is known to run."""
 
@@ -416,23 +372,3 @@ def _no_loop() -> None:
 def _name_of(base_url: str, api_key: str) -> str:
     """Return the name of a service and a key in a shared limiter; other processes find the same, and not the key."""
     return blake2b(f"{base_url}\n{api_key}".encode(), digest_size=16).hexdigest()
-
-
-def _notify(hook: Hook, event: CallEvent) -> None:
-    """Call a hook; what it raises must not affect the call."""
-    try:
-        hook(event)
-    except Exception:  # noqa: BLE001 (logged)
-        log_safely(logger, logging.ERROR, "a hook raised; the call continues", exc_info=True)
-
-
-def _event_of(error: SegmentsError, *, attempt: int | None = None, seconds: float | None) -> CallEvent:
-    return CallEvent(
-        method=getattr(error, "method", None) or "",
-        url=getattr(error, "url", None) or "",
-        status=getattr(error, "status", None),
-        request_id=getattr(error, "request_id", None),
-        attempt=attempt,
-        seconds=seconds,
-        error=error,
-    )

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import httpx
 
+from segments_async._http.base_url import address_of
 from segments_async._http.bodies import error_of
 from segments_async._http.call_stats import CallStats
 from segments_async._http.gate import MAX_PAUSE
 from segments_async._http.pool import MB
-from segments_async._http.request_body import BytesRequest
+from segments_async._http.request_body import CommonHeaders, SimpleRequest
 from segments_async._serialization.collector import without_collections
 from segments_async._serialization.converter import structure_answer as structure
 from segments_async._serialization.decoded_size import decoded_size, may_exceed
@@ -45,6 +46,7 @@ from segments_async.settings import DEFAULT_TIMEOUT, Masked
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from segments_async._http.base_url import Address
     from segments_async._http.gate import Gate
     from segments_async._http.pool import Pool
     from segments_async.settings import Clock, RetryPolicy
@@ -89,7 +91,7 @@ class Session:
         self.max_wait = max_wait
         self.gate: Gate = pool.gate_for(api_key)
         self._redactor = KeyRedactor(api_key)
-        pool.register(self._redactor)
+        pool.reports.register(self._redactor)
         # httpx shows Authorization as [secure].
         headers = {
             "Host": pool.base.host,
@@ -98,9 +100,9 @@ class Session:
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": USER_AGENT,
         }
-        self._bare_headers = httpx.Headers(headers)
-        self._json_headers = httpx.Headers(headers | {"Content-Type": "application/json"})
-        self._gzip_headers = httpx.Headers(headers | {"Content-Type": "application/json", "Content-Encoding": "gzip"})
+        self._bare_headers = CommonHeaders(headers)
+        self._json_headers = CommonHeaders(headers | {"Content-Type": "application/json"})
+        self._gzip_headers = CommonHeaders(headers | {"Content-Type": "application/json", "Content-Encoding": "gzip"})
 
     def derive(
         self,
@@ -261,25 +263,26 @@ class Session:
         stats: CallStats,
     ) -> Reply | None:
         """Send the request with retries; None if a DELETE was carried out by an attempt whose response was lost."""
-        url = self._url(endpoint.fill(**(path or {})), params)
+        address = self._address(endpoint.fill(**(path or {})), params)
         if content is None and json is not None:
             content = encode_json(json)
         headers, content = await self._compress_body(endpoint, content)
-        timeout = self._timeout_for(endpoint)
+        timeouts = self._timeouts_for(endpoint)
+        method = endpoint.method.upper()
 
-        async def send(url: httpx.URL, seconds: float) -> Reply:
-            request = BytesRequest(endpoint.method, url, headers, content, timeout)
+        async def send(address: Address, seconds: float) -> Reply:
+            request = SimpleRequest(method, address, headers, content, timeouts)
             reply = await self.pool.exchange(self.pool.api, request, seconds=seconds)
             stats.bytes_sent += len(content or b"")
             stats.record_reply(reply.headers, self._redactor)
             return reply
 
         async def attempt(seconds: float) -> Reply:
-            reply = await send(url, seconds)
+            reply = await send(address, seconds)
             if not 200 <= reply.status < 300:  # noqa: PLR2004
-                target = slash_redirect(reply.status, str(url), reply.headers.get("location"))
+                target = slash_redirect(reply.status, address.text, reply.headers.get("location"))
                 if target is not None:
-                    reply = await send(httpx.URL(target), seconds)
+                    reply = await send(address_of(httpx.URL(target)), seconds)
                 reply = self._redactor.redact(reply)
                 if not 200 <= reply.status < 300:  # noqa: PLR2004
                     raise self._with_place_of_key(await error_of(error_for, reply, now=self.clock.time()))
@@ -290,7 +293,7 @@ class Session:
 
         state = self.retry_state(stats, may_repeat=endpoint.repeat is Repeat.SAFE)
         try:
-            return await self.repeat(attempt, state, stats, self.gate, answer_seconds=timeout["timeout"]["read"])
+            return await self.repeat(attempt, state, stats, self.gate, answer_seconds=timeouts["read"])
         except NotFoundError:
             # With a body, the 404 concerns the path and not the items to delete, which the body lists.
             if endpoint.method == "DELETE" and content is None and state.maybe_applied and not endpoint.raw:
@@ -362,7 +365,7 @@ class Session:
             jump_queue = decision.jump_queue
             if is_throttled(error):
                 stats.throttles += 1
-                self.pool.notify_throttle(error)
+                self.pool.reports.notify_throttle(error)
             wait = decision.wait
             budget_spent = gate.budget.is_empty
             if wait is None or wait > self.max_wait or (decision.charge_budget and budget_spent and not stats.bulk):
@@ -372,28 +375,28 @@ class Session:
                 pause = self.retry.cap * self.clock.random()
                 started += pause
                 wait += pause
-            self.pool.notify_retry(error, attempt=state.attempts, seconds=wait)
+            self.pool.reports.notify_retry(error, attempt=state.attempts, seconds=wait)
             if decision.at_gate:
                 limit += wait
             else:
                 await self.clock.sleep(wait)
 
-    def _url(self, target: str, params: Mapping[str, Any] | None) -> httpx.URL:
+    def _address(self, target: str, params: Mapping[str, Any] | None) -> Address:
         query = {name: value for name, value in params.items() if value is not None} if params else None
         if query:
             target = f"{target}{'&' if '?' in target else '?'}{httpx.QueryParams(query)}"
         try:
-            return self.pool.base.join(target)
+            return self.pool.base.address(target)
         except Exception as error:  # the URL parser may raise undocumented exceptions
             raise InputError(f"not a valid URL path: {error}", path="path") from error
 
-    def _timeout_for(self, endpoint: Endpoint) -> dict[str, Any]:
-        timeout = self.timeout.as_dict()
+    def _timeouts_for(self, endpoint: Endpoint) -> dict[str, float | None]:
+        timeouts = self.timeout.as_dict()
         if endpoint.read_timeout is not None and self.timeout is DEFAULT_TIMEOUT:
-            timeout["read"] = endpoint.read_timeout
-        return {"timeout": timeout}
+            timeouts["read"] = endpoint.read_timeout
+        return timeouts
 
-    async def _compress_body(self, endpoint: Endpoint, content: bytes | None) -> tuple[httpx.Headers, bytes | None]:
+    async def _compress_body(self, endpoint: Endpoint, content: bytes | None) -> tuple[CommonHeaders, bytes | None]:
         """Return the headers for a body, and the body, compressed if the route accepts it and it is large enough."""
         if content is None:
             return self._bare_headers, None

@@ -20,7 +20,11 @@ import anyio
 import httpx
 from attrs import define
 
-from segments_async._http.network import CLOSE_SECONDS, EXCHANGE, Backend, Exchange, NoLock, Wire
+from segments_async._http import network
+from segments_async._http.base_url import origin_of
+from segments_async._http.direct import Originals
+from segments_async._http.exchange import CLOSE_SECONDS, EXCHANGE, Exchange
+from segments_async._http.network import Backend, NoLock, Wire
 from segments_async._http.request_body import BytesStream
 from segments_async._http.slot_body import SlotBody, WrappedBody
 from segments_async._threads import run_sync
@@ -31,12 +35,14 @@ if TYPE_CHECKING:
 
     import httpcore
 
+    from segments_async._http.base_url import Origin
+    from segments_async._http.bodies import Body
+    from segments_async._http.direct import Answer
     from segments_async._http.http11 import OpenConnection
+    from segments_async._http.request_body import SimpleRequest
 
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept; less than the service's load balancer keeps it."""
-
-Origin = tuple[str, str, int | None]
 
 CertificatePaths = tuple[str | None, str | None]
 """``SSL_CERT_FILE`` and ``SSL_CERT_DIR``."""
@@ -118,6 +124,37 @@ class SlotTransport(httpx.AsyncBaseTransport):
         self.connections = 0
         """Open connections, including idle ones."""
 
+    def is_watched(self) -> bool:
+        """Return whether somebody has instrumented or replaced `handle_async_request`, which `exchange` leaves out."""
+        return "handle_async_request" in self.__dict__ or not _ORIGINALS.are_in_place()
+
+    async def exchange(self, request: SimpleRequest, exchange: Exchange, body: Body, ends_at: float) -> Answer | None:
+        """Send *request* over an open connection, if there is one; see `DirectTransport`."""
+        origin = request.address.origin
+        slot = self._take_idle(origin) if request.is_simple(below=network.WATCH_FROM_BYTES) else None
+        if slot is None or slot.opened is None:
+            return None
+        exchange.sent = False
+        slot.wire.exchange = exchange
+        answer = None
+        try:
+            answer = await slot.opened.exchange(request, body, ends_at)
+        finally:
+            await self._release(slot, origin, clean=answer is not None)
+        return answer
+
+    def _take_idle(self, origin: Origin) -> _Slot | None:
+        """Return an open connection that needs no care; None if there is none."""
+        stack = self._idle.get(origin)
+        if not stack or not self._free.value or time.monotonic() - stack[0].idle_since > IDLE_SECONDS:
+            return None
+        slot = stack[-1]
+        is_usable = slot.opened is not None and not slot.opened.is_watched()
+        if not is_usable or slot.connection.has_expired() or slot.wire.has_unread_bytes:
+            return None
+        self._free.acquire_nowait()
+        return stack.pop()
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*; its connection becomes free when the response is closed."""
         exchange = request.extensions.get(EXCHANGE) or Exchange()
@@ -131,7 +168,7 @@ class SlotTransport(httpx.AsyncBaseTransport):
         if type(request.stream) is httpx.ByteStream:
             request.stream = BytesStream(request.content)
         url = request.url
-        origin: Origin = (url.scheme, url.host, url.port)
+        origin = origin_of(url)
         slot = None
         try:
             slot = await self._acquire(origin, url)
@@ -253,6 +290,9 @@ class SlotTransport(httpx.AsyncBaseTransport):
                     await slot.wire.stream.aclose()  # httpcore does not close it if the handshake failed
         finally:
             self.connections -= 1
+
+
+_ORIGINALS = Originals((SlotTransport, "handle_async_request"))
 
 
 def _is_drained(slot: _Slot) -> bool:

@@ -8,7 +8,7 @@ import httpx
 
 from segments_async._counting import counted
 from segments_async._http.call_stats import CallStats
-from segments_async._http.network import close_if_not_drained
+from segments_async._http.exchange import close_if_not_drained
 from segments_async._transfer.file_names import address_digest
 from segments_async._transfer.pace import Pace
 from segments_async._transfer.partial import AtomicFile, FileVersion, MemorySink

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import anyio
 from anyio.lowlevel import current_token
 
-from segments_async._http.network import EXCHANGE
+from segments_async._http.exchange import EXCHANGE
 from segments_async._wire.replies import redact_url
 from segments_async.errors import RequestTimeoutError
 

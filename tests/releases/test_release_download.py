@@ -76,7 +76,7 @@ async def test_download_that_progresses_is_not_abandoned(sandbox, patient, tmp_p
 async def test_file_that_changes_during_the_download(large, sandbox, tmp_path):
     """The halves of two files do not become one."""
     sandbox.fail("GET", "*", origin="storage", drop="middle")
-    cut = large._session.pool.notify_retry
+    cut = large._session.pool.reports.notify_retry
 
     def change(*arguments, **more):
         key = next(iter(sandbox._store.objects))
@@ -84,7 +84,7 @@ async def test_file_that_changes_during_the_download(large, sandbox, tmp_path):
         sandbox._store.objects[key] = list(sandbox._store.objects.values())[-1]
         cut(*arguments, **more)
 
-    large._session.pool.notify_retry = change
+    large._session.pool.reports.notify_retry = change
 
     path = await large.releases.download(DATASET, "v1", tmp_path / "v1.json")
 

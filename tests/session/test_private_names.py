@@ -21,7 +21,7 @@ from httpcore._backends import anyio as httpcore_anyio, trio as httpcore_trio
 from httpx._transports import default as httpx_default
 
 import segments_async
-from segments_async._http import lean_import, network
+from segments_async._http import exchange, lean_import
 from segments_async._http.request_body import BytesRequest
 
 PROJECT = Path(__file__).parents[2]
@@ -155,7 +155,7 @@ def test_layers_of_a_response_lead_to_the_parser(sandbox):
         layer = response.stream
         while layer is not None and not hasattr(layer, "_h11_state"):
             seen.append(type(layer).__name__)
-            layer = next((getattr(layer, name) for name in network._LAYERS if hasattr(layer, name)), None)
+            layer = next((getattr(layer, name) for name in exchange._LAYERS if hasattr(layer, name)), None)
         seen.append(layer is not None)
 
     async def ask():
@@ -224,3 +224,17 @@ def test_the_connector_of_aiohttp_has_the_methods_that_ours_overrides():
     }.items():
         assert list(inspect.signature(getattr(connector, name)).parameters) == parameters
     assert re.search(r"self\._factory\b", inspect.getsource(connector.__mro__[1].__init__))
+
+
+def test_a_connection_of_aiohttp_has_the_parts_that_ours_uses():
+    """`Handler` replaces its timer, and `SegmentsAiohttpTransport` writes to it and reads from it."""
+    handler = pytest.importorskip("aiohttp.client_proto").ResponseHandler
+    for name in ("_reschedule_timeout", "_drop_timeout", "_on_read_timeout", "start_timeout", "read"):
+        assert callable(getattr(handler, name))
+    assert {"read_timeout", "skip_payload", "read_until_eof", "auto_decompress"} <= {
+        *inspect.signature(handler.set_response_params).parameters
+    }
+    source = inspect.getsource(handler)
+    assert re.search(r"self\._read_timeout_handle\b", source)
+    assert "self._reschedule_timeout()" in source
+    assert "self._drop_timeout" in source

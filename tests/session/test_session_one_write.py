@@ -12,7 +12,8 @@ from waiting import until
 
 from segments_async import OutcomeUnknownError, RetryPolicy
 from segments_async._http import network
-from segments_async._http.network import EXCHANGE, WATCH_FROM_BYTES, Exchange, WireStream
+from segments_async._http.exchange import EXCHANGE, Exchange
+from segments_async._http.network import WATCH_FROM_BYTES, WireStream
 from segments_async._http.transport import SlotTransport
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from segments_async import RequestTimeoutError
-from segments_async._http.network import EXCHANGE, Exchange
+from segments_async._http.exchange import EXCHANGE, Exchange
 from segments_async._transfer import pace as pace_module
 from segments_async._transfer.pace import MIN_RATE, WINDOW_SECONDS, Pace
 

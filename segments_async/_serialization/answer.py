@@ -62,7 +62,7 @@ class Answer(Generic[T]):
         with self._lock:
             if self._values is None:
                 self._values = without_collections(self._make)
-                self._text = b""
+                self._text, self._rows = b"", []
             return self._values
 
     def _make(self) -> list[T]:

@@ -25,12 +25,10 @@ class _ValueOnDemand:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            answer = self._answer if name == "value" else None
-            if answer is None:  # another thread may have made the value by now
-                return object.__getattribute__(self, name)  # or raises what it would have raised
-            value = answer.value(self._number)
+            if name != "value":
+                return object.__getattribute__(self, name)  # raises what it would have raised
+            value = self._answer.value(self._number)
             object.__setattr__(self, "value", value)
-            object.__setattr__(self, "_answer", None)
             return value
 
 

@@ -60,8 +60,8 @@ def stream(url: str, samples: int) -> Run:
     async def run() -> Run:
         async with AsyncSegments("key", base_url=url) as client:
             with Stopwatch(url) as watch:
-                done = await create(client, (new_sample(number) for number in range(samples)), keep="failures")
-                assert done == samples
+                report = await create(client, (new_sample(number) for number in range(samples)), keep="failures")
+                assert report.total == samples
             return watch.run(samples)
 
     return asyncio.run(run())

@@ -283,12 +283,16 @@ def _kind_of(frames: list[Any]) -> str | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
+_CUBOID_TYPES = tuple(PointcloudCuboidAnnotationType)
+_VECTOR_TYPES = tuple(ImageVectorAnnotationType)
+
+
 def kind_of_annotation(annotation: Any) -> str | None:
     """Return ``"image"``, ``"cuboid"`` or ``"vector"`` (in 3D) by the type of an annotation; None if it is unknown."""
     annotation_type = _get(annotation, "type")
-    if annotation_type in tuple(PointcloudCuboidAnnotationType):
+    if annotation_type in _CUBOID_TYPES:
         return "cuboid"
-    if annotation_type not in tuple(ImageVectorAnnotationType):
+    if annotation_type not in _VECTOR_TYPES:
         return None
     points = _get(annotation, "points")
     is_3d = isinstance(points, list) and points and isinstance(points[0], list) and len(points[0]) > 2  # noqa: PLR2004

@@ -4,9 +4,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, overload
 
-import httpx
-
-from segments_async._http.pool import MB, Pool, Stats
+from segments_async._http.lean_import import without_command_line
 from segments_async._logging import log_as_the_environment_says
 from segments_async._misuse import NeedsAsyncWith, no_attribute
 from segments_async._validators import is_number
@@ -29,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    import httpx
+
+    from segments_async._http.pool import Stats
     from segments_async._http.session import Session
     from segments_async._wire.raw_response import RawResponse
     from segments_async.limits import SharedLimiter
@@ -126,19 +127,15 @@ class AsyncSegments(NeedsAsyncWith):
         max_answer_mb: float = 512,
     ) -> None:
         api_key = masked(api_key)  # before anything can raise
-        # Importing the models is slow, so it happens with the first client: not at import time, and not in a call.
-        from segments_async._http.session import Session  # noqa: PLC0415
+        # Importing httpx and the models is slow, so the first client does it: not the import, and not a call.
+        with without_command_line():
+            from segments_async._http.pool import MB, Pool  # noqa: PLC0415
+            from segments_async._http.session import Session  # noqa: PLC0415
 
         if not is_number(max_answer_mb) or not 0 < max_answer_mb < math.inf:
             raise InputError(f"expected megabytes above 0, got {max_answer_mb!r}", path="max_answer_mb")
         check_count(max_connections, "max_connections", MAX_CONNECTIONS)
-        if http_client is not None and transport is not None:
-            raise InputError(
-                "cannot be combined with transport; pass the transport to the httpx.AsyncClient instead",
-                path="http_client",
-            )
-        if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
-            raise InputError(f"expected an httpx.AsyncClient, got {type(http_client).__name__}", path="http_client")
+        _check_http_client(http_client, transport)
         _check_retry(retry)
         _check_limiter(limiter)
         log_as_the_environment_says()
@@ -364,6 +361,18 @@ class AsyncSegments(NeedsAsyncWith):
 def _check_retry(retry: object) -> None:
     if not isinstance(retry, RetryPolicy):
         raise InputError(f"expected a RetryPolicy, got {type(retry).__name__}", path="retry")
+
+
+def _check_http_client(http_client: object, transport: object) -> None:
+    import httpx  # noqa: PLC0415 (as in __init__)
+
+    if http_client is not None and transport is not None:
+        raise InputError(
+            "cannot be combined with transport; pass the transport to the httpx.AsyncClient instead",
+            path="http_client",
+        )
+    if http_client is not None and not isinstance(http_client, httpx.AsyncClient):
+        raise InputError(f"expected an httpx.AsyncClient, got {type(http_client).__name__}", path="http_client")
 
 
 def _check_limiter(limiter: object) -> None:

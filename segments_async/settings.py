@@ -1,4 +1,8 @@
-"""Settings of a client: small immutable values with safe defaults. All times are in seconds."""
+"""
+Settings of a client: small immutable values with safe defaults. All times are in seconds.
+
+httpx is imported when the first client is created: its import takes as long as that of the rest.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,10 @@ import math
 import os
 import random
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 from attrs import field, frozen
 
 from segments_async._validators import count, is_number, number
@@ -18,10 +22,9 @@ from segments_async.errors import AuthenticationError, InputError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-DEFAULT_BASE_URL = "https://api.segments.ai"
+    import httpx
 
-DEFAULT_TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=None)
-"""There is no timeout for getting a connection: each call ahead in the queue has its own timeouts."""
+DEFAULT_BASE_URL = "https://api.segments.ai"
 
 
 @frozen
@@ -70,6 +73,14 @@ class Clock:
     """Return a number from 0 (inclusive) to 1 (exclusive), for jitter."""
 
 
+@cache
+def default_timeout() -> httpx.Timeout:
+    """Return the timeouts of a call; there is none for a connection: each call ahead in the queue has its own."""
+    import httpx  # noqa: PLC0415 (as above)
+
+    return httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=None)
+
+
 def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
     """
     Convert the `timeout` argument: None is the default, a number applies to each phase.
@@ -78,7 +89,9 @@ def timeout_from(value: float | httpx.Timeout | None) -> httpx.Timeout:
     ``with_options(max_wait=)`` limits.
     """
     if value is None:
-        return DEFAULT_TIMEOUT
+        return default_timeout()
+    import httpx  # noqa: PLC0415 (as above)
+
     if isinstance(value, httpx.Timeout):
         return httpx.Timeout(connect=value.connect, read=value.read, write=value.write, pool=None)
     if not is_number(value) or not 0 < value < math.inf:
@@ -93,6 +106,8 @@ def base_url_from(value: object) -> str:
     Raises:
         InputError: It is not an http(s) URL with a host, or it contains a username, a query or a fragment.
     """
+    import httpx  # noqa: PLC0415 (as above)
+
     if isinstance(value, str) and "@" in value:
         value = Masked(value)
     try:

@@ -88,6 +88,7 @@ IMPORTS = {
     "from segments_async import AsyncSegments": {
         "asyncio",
         "cattrs",
+        "httpx",
         "segments_async._http.session",
         "segments_async.bulk",
         "segments_async.models",
@@ -114,6 +115,8 @@ def test_httpx_without_its_command():
         import sys
         from segments_async import AsyncSegments
 
+        AsyncSegments("some-key")
+        assert "httpx" in sys.modules
         print(*{"click", "rich", "pygments", "httpx._main"} & set(sys.modules))
         import httpx._main
     """)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from segments_async import InputError, RetryPolicy
-from segments_async.settings import DEFAULT_TIMEOUT, timeout_from
+from segments_async.settings import default_timeout, timeout_from
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_settings_are_frozen():
 
 
 def test_default_timeout_has_four_phases():
-    assert DEFAULT_TIMEOUT.as_dict() == {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": None}
+    assert default_timeout().as_dict() == {"connect": 5.0, "read": 30.0, "write": 30.0, "pool": None}
 
 
 def test_timeout_in_seconds_bounds_each_phase_but_the_queue():

@@ -42,7 +42,7 @@ def case(scale: Scale) -> Case:
         ],
         checks=[
             cost_ratio("ours / official SDK", "ours", "official SDK", 0.35),
-            cost_ratio("ours, its client / official SDK", "ours, its client", "official SDK", 0.45),
+            cost_ratio("ours, its client / official SDK", "ours, its client", "official SDK", 0.25),
             cost_ratio("ours, with a client / official SDK", "ours, with a client", "official SDK", 0.7),
             cost_ratio("httpx / official SDK", "httpx", "official SDK"),
         ],

@@ -16,7 +16,7 @@ from segments_async._wire.replies import may_be_throttled
 from segments_async._wire.retry import parse_retry_after
 from segments_async.errors import TransportError
 from segments_async.hooks import Hooks
-from segments_async.settings import DEFAULT_TIMEOUT, Clock, Masked
+from segments_async.settings import Clock, Masked, default_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,7 +143,7 @@ class Probe:
         await self._wait_for_turn()
         self.requests += 1
         request = httpx.Request(method, url, headers=dict(headers), content=content)
-        request.extensions["timeout"] = DEFAULT_TIMEOUT.as_dict()
+        request.extensions["timeout"] = default_timeout().as_dict()
         if content is not None:
             request.stream = BytesStream(content)
         return await self.pool.exchange(client, request, seconds=MAX_SECONDS)

@@ -41,7 +41,7 @@ from segments_async.errors import (
     SegmentsError,
     TransportError,
 )
-from segments_async.settings import DEFAULT_TIMEOUT, Masked
+from segments_async.settings import Masked, default_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -392,7 +392,7 @@ class Session:
 
     def _timeouts_for(self, endpoint: Endpoint) -> dict[str, float | None]:
         timeouts = self.timeout.as_dict()
-        if endpoint.read_timeout is not None and self.timeout is DEFAULT_TIMEOUT:
+        if endpoint.read_timeout is not None and self.timeout is default_timeout():
             timeouts["read"] = endpoint.read_timeout
         return timeouts
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import random
 import time
@@ -415,6 +416,12 @@ def forget(sandbox: Sandbox) -> None:
 def _no_tracing():
     yield
     tracemalloc.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_records(caplog):
+    """pytest keeps what is logged, and with it errors and the data in their frames, which would look like a leak."""
+    caplog.set_level(logging.ERROR, logger="segments_async")
 
 
 @pytest.mark.slow

@@ -27,9 +27,11 @@ class _ValueOnDemand:
         def __getattr__(self, name: str) -> Any:
             if name != "value":
                 return object.__getattribute__(self, name)  # raises what it would have raised
-            value = self._answer.value(self._number)
-            object.__setattr__(self, "value", value)
-            return value
+            answer = self._answer
+            if answer is not None:  # otherwise, another thread has just made it
+                object.__setattr__(self, "value", answer.value(self._number))
+                object.__setattr__(self, "_answer", None)  # an outcome kept alone must not keep those of its batch
+            return object.__getattribute__(self, "value")
 
 
 @frozen(kw_only=True)
@@ -69,7 +71,8 @@ class Outcome(_ValueOnDemand, Generic[T]):
     What the service returned; None if the item is skipped, or did not succeed.
 
     With ``keep="all"``, an answer stays the JSON text that it was, once it is checked; its models are made when the
-    first of its values is asked for, and are the same objects from then on.
+    first of its values is asked for, and are the same objects from then on. So an outcome that is kept alone keeps the
+    answer to its batch in memory until its value is asked for.
     """
     error: SegmentsError | None = None
     """Why the item failed or is unknown."""

@@ -15,6 +15,7 @@ from bulk_checks import body_of, check_report, sample, samples
 from segments_async import AsyncSegments, DecodeError, Label, LabelPut, Sample, Succeeded
 from segments_async._serialization import answer as answers
 from segments_async._serialization.answer import Answer
+from segments_async.bulk.outcomes import sent_outcome
 
 ROW = {"uuid": "u-0", "created_at": "2100-01-01T00:00:00Z", "metadata": {"seen": True}, "priority": 0.5}
 BOXES = {"annotations": [{"id": 1, "category_id": 2, "type": "bbox", "points": [[1, 2], [3, 4]]}]}
@@ -104,6 +105,33 @@ async def test_a_value_is_one_object():
     match outcome:
         case Succeeded(value=Sample(name=name)):
             assert name == "00001.png"
+
+
+@pytest.mark.anyio
+async def test_an_outcome_kept_alone_keeps_no_other_value():
+    before = models_in_memory()
+    outcome = (await run_of()).results[1]
+
+    assert outcome.value.name == "00001.png"
+    assert models_in_memory() == before + 1
+
+
+def test_threads_that_ask_one_outcome_get_the_same_object():
+    """Also the one that comes just when another has made the value, and let go of the answer."""
+    for _ in range(50):
+        answer = Answer(orjson.dumps([{"uuid": "u", "name": "a"}]), Sample)
+        outcome = sent_outcome(
+            "created", 0, "a", "u", {}, {}, attempts=1, request_id=None, value=answer, number=answer.put_off(0)
+        )
+        start = Barrier(8)
+
+        def read(outcome=outcome, start=start):
+            start.wait()
+            return outcome.value
+
+        with ThreadPoolExecutor(8) as pool:
+            values = [future.result() for future in [pool.submit(read) for _ in range(8)]]
+        assert all(value is outcome.value for value in values)
 
 
 @pytest.mark.anyio

@@ -63,7 +63,9 @@ class SegmentsAiohttpTransport(AiohttpTransport):
             connector = Connector(
                 limit=max_connections, keepalive_timeout=idle_seconds, ssl=context, socket_factory=patient_socket
             )
-            session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), response_class=_Response
+            )
             # aiohttp retries on a lost connection by itself, so a DELETE that was carried out would end in a 404.
             session._retry_connection = False  # noqa: SLF001
             return session
@@ -184,6 +186,16 @@ async def _read_head(protocol: Any, request: SimpleRequest) -> Any:
 def _about(url: str, method: str) -> aiohttp.RequestInfo:
     """Describe a request in an error, without its headers: they contain the key, and a repr shows them."""
     return aiohttp.RequestInfo(URL(url), method, CIMultiDictProxy(CIMultiDict()), URL(url))
+
+
+class _Response(aiohttp.ClientResponse):
+    """A response whose reason phrase can be encoded, which httpx-aiohttp does: a server may send it in Latin-1."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        response = await super().start(connection)
+        if self.reason is not None:
+            self.reason = self.reason.encode(errors="replace").decode()
+        return response
 
 
 class _ResponseStream(AiohttpResponseStream):

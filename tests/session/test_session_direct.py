@@ -69,6 +69,8 @@ ANSWERS = {
     "bad header": [b"HTTP/1.1 200 OK\r\nContent Length: 2\r\n\r\n{}", None],
     "long head": [b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000 + b"\r\n\r\n", None],
     "many headers": [answer(b"{}", "200 OK", *(f"A{n}: b" for n in range(500)))],
+    "latin-1 reason": [b"HTTP/1.1 200 D\xe9j\xe0 vu\r\nContent-Length: 2\r\n\r\n{}"],
+    "no reason": [b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n{}"],
     "latin-1 header": [b"HTTP/1.1 200 OK\r\nX-Request-Id: \xe9\r\nContent-Length: 2\r\n\r\n{}"],
     "cookie": [answer(b"{}", "200 OK", "Set-Cookie: a=b", "Set-Cookie: c=d; Domain=other.test")],
     "no JSON": [answer(b"<html>")],

@@ -135,13 +135,13 @@ def painted_image() -> bytes:
 
 @cache
 def small_image() -> bytes:
-    """Return a JPEG in the size of a thumbnail."""
+    """Return a JPEG of 30 kB."""
     import numpy as np
     from PIL import Image
 
-    noise = np.random.default_rng(7).integers(0, 256, (16, 16, 3), np.uint8)
+    noise = np.random.default_rng(7).integers(0, 256, (42, 42, 3), np.uint8)
     file = io.BytesIO()
-    Image.fromarray(noise).resize((128, 128)).save(file, "JPEG", quality=85)
+    Image.fromarray(noise).resize((336, 336)).save(file, "JPEG", quality=85)
     return file.getvalue()
 
 

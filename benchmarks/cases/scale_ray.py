@@ -109,22 +109,36 @@ def with_ray(url: str, labels: int, actors: int) -> Run:
 def nothing(url: str, labels: int, shuffle: bool) -> Run:  # noqa: FBT001 (an argument in JSON)
     """Take the same rows through the same steps of Ray, without any work."""
     with running_ray(url) as ray:
+        from segments_async.ray.buckets import in_partitions
+
         rows = ray.data.from_arrow(label_rows(labels)).repartition(BLOCKS).materialize()
         with Processes(url) as watch:
-            steps = rows.repartition(BLOCKS, keys=["sample_uuid"]) if shuffle else rows
+            steps = in_partitions(rows, "sample_uuid", BLOCKS, {}) if shuffle else rows
             pool = ray.data.ActorPoolStrategy(size=2)
-            counted = steps.map_batches(CountRows, batch_size=None, batch_format="pyarrow", num_cpus=0, compute=pool)
+            counted = steps.map_batches(
+                CountRows,
+                fn_constructor_args=(shuffle,),
+                batch_size=None,
+                batch_format="pyarrow",
+                num_cpus=0,
+                compute=pool,
+            )
             found = sum(row["rows"] for row in counted.iter_rows())
         assert found == labels, found
         return watch.run(labels)
 
 
 class CountRows:
-    """A step that does nothing."""
+    """A step that does nothing but unpack what was shuffled."""
+
+    def __init__(self, is_packed: bool) -> None:  # noqa: FBT001 (Ray passes it)
+        self._is_packed = is_packed
 
     def __call__(self, table: pa.Table) -> dict[str, list[int]]:
         """Return the number of rows."""
-        return {"rows": [table.num_rows]}
+        from segments_async.ray.buckets import unpacked
+
+        return {"rows": [(unpacked(table) if self._is_packed else table).num_rows]}
 
 
 @contextmanager
@@ -145,7 +159,9 @@ def running_ray(url: str) -> Iterator[Any]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     try:
-        ray.data.range(BLOCKS).map_batches(CountRows, batch_format="pyarrow", num_cpus=0).materialize()
+        ray.data.range(BLOCKS).map_batches(
+            CountRows, fn_constructor_args=(False,), batch_format="pyarrow", num_cpus=0
+        ).materialize()
         yield ray
     finally:
         ray.shutdown()

@@ -37,7 +37,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self.sent: bool | None = None
-        self.is_queued = False
+        self.is_queued: bool = False
         self.body: Any = None
         self.key: Any = None
 

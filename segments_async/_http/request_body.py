@@ -31,10 +31,10 @@ class CommonHeaders:
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        self.headers = httpx.Headers(headers)
+        self.headers: httpx.Headers = httpx.Headers(headers)
         self.raw: list[tuple[bytes, bytes]] = self.headers.raw
         lines = [b"%b: %b" % pair for pair in self.raw]
-        self.block = b"".join(b"%b\r\n" % line for line in lines) if all(map(_is_line, lines)) else None
+        self.block: bytes | None = b"".join(b"%b\r\n" % line for line in lines) if all(map(_is_line, lines)) else None
 
 
 @frozen(eq=False)
@@ -99,12 +99,12 @@ class BytesRequest(httpx.Request):
     def __init__(
         self, method: str, url: httpx.URL, headers: httpx.Headers, content: bytes | None, extensions: dict[str, Any]
     ) -> None:
-        self.method = method.upper()
+        self.method: str = method.upper()
         self.url = url
-        self.extensions = dict(extensions)
-        self.headers = httpx.Headers(headers, "utf-8")
+        self.extensions: dict[str, Any] = dict(extensions)
+        self.headers: httpx.Headers = httpx.Headers(headers, "utf-8")
         self._content = content or b""
-        self.stream = BytesStream(self._content)
+        self.stream: BytesStream = BytesStream(self._content)
         if content is not None or self.method in _WITH_LENGTH:
             length = b"%d" % len(self._content)
             self.headers._list.append((b"Content-Length", b"content-length", length))  # noqa: SLF001 (see above)

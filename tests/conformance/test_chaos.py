@@ -51,7 +51,7 @@ SPEED = 20.0
 READ_SECONDS = 0.15
 SLOWEST = 0.3
 PATIENT = 20.0
-MAX_GROWTH = 5_000_000
+MAX_GROWTH = 2_000_000
 
 PAGE = "<html><title>Be right back</title></html>"
 LOSSES = (ServerError, RateLimitError, TransportError, DecodeError)

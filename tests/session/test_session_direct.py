@@ -225,10 +225,15 @@ STALLS = {
 }
 
 
-def stalling(pieces):
+def stalling(pieces, calls):
+    """Stall in each answer but those to ``/warm/``, which a slow machine may ask for again, and so are not counted."""
+
     def handle(connection):
         while received := connection.recv(200_000):
-            for piece in [OK] if b"/warm/" in received else pieces:
+            is_warm = b"/warm/" in received
+            if not is_warm:
+                calls.append(received)
+            for piece in [OK] if is_warm else pieces:
                 connection.sendall(piece)
 
     return handle
@@ -240,13 +245,14 @@ async def test_server_that_stalls(open_client, serving, caplog, ways, options, p
     """The timeout of reading, the error for a call that must not be repeated, and a connection that is closed."""
 
     async def outcome():
-        with serving(stalling(pieces)) as port:
+        calls = []
+        with serving(stalling(pieces, calls)) as port:
             url = f"http://127.0.0.1:{port}"
             async with open_client(base_url=url, timeout=TIMEOUT, retry=RetryPolicy(attempts=2), **options) as client:
                 await client.request("GET", "/warm/")
                 found = await outcome_of(partial(client.request, method, "/issues/", json={}), url)
                 assert await client.request("GET", "/warm/") == {"a": 1}
-                return found, client.stats().requests
+                return found, len(calls)
 
     ours = await outcome()
     assert ways["direct"] >= 1

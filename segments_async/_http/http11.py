@@ -41,8 +41,10 @@ TIMER_SECONDS = 0.001
 _logger = logging.getLogger("httpcore.http11")
 
 
-_OF_HTTPX = Originals((httpx.AsyncHTTPTransport, "handle_async_request"))
 _OF_HTTPCORE = Originals((httpcore.AsyncHTTPConnection, "handle_async_request"))
+_ORIGINALS = Originals(
+    (httpx.AsyncHTTPTransport, "handle_async_request"), (httpcore.AsyncHTTPConnection, "handle_async_request")
+)
 
 
 class DirectConnection(httpcore.AsyncHTTPConnection):
@@ -130,11 +132,11 @@ class OpenConnection(httpcore.AsyncHTTP11Connection):
 
     def takes(self, request: httpx.Request) -> bool:
         """Return whether `send` may send *request*: it is simple, and nobody watches or replaces what httpx does."""
-        return _OF_HTTPX.are_in_place() and _OF_HTTPCORE.are_in_place() and _content_of(request) is not None
+        return _ORIGINALS.are_in_place() and _content_of(request) is not None
 
     def is_watched(self) -> bool:
         """Return whether somebody watches or replaces what `exchange` leaves out."""
-        return not (_OF_HTTPX.are_in_place() and _OF_HTTPCORE.are_in_place()) or _logger.isEnabledFor(logging.DEBUG)
+        return not _ORIGINALS.are_in_place() or _logger.isEnabledFor(logging.DEBUG)
 
     async def exchange(self, request: SimpleRequest, body: Body, ends_at: float) -> Answer:
         """Send *request*, and read the response; see `DirectTransport`."""

@@ -58,20 +58,14 @@ class SimpleRequest:
         return self.method in _PLAIN_METHODS and len(self.body) < below
 
     @property
-    def length(self) -> bytes | None:
-        """The value of the ``Content-Length``; None if there is none."""
-        has_length = self.content is not None or self.method in _WITH_LENGTH
-        return b"%d" % len(self.content or b"") if has_length else None
-
-    @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """All headers."""
-        length = self.length
+        length = _length_of(self.method, self.content)
         return self.common.raw if length is None else [*self.common.raw, (b"Content-Length", length)]
 
     def encode(self) -> bytes | None:
         """Return the bytes of the request; None if some library would send others, or none."""
-        block, length = self.common.block, self.length
+        block, length = self.common.block, _length_of(self.method, self.content)
         if block is None:
             return None
         line = f"{self.method} {self.address.target} HTTP/1.1\r\n".encode("ascii")
@@ -105,8 +99,8 @@ class BytesRequest(httpx.Request):
         self.headers: httpx.Headers = httpx.Headers(headers, "utf-8")
         self._content = content or b""
         self.stream: BytesStream = BytesStream(self._content)
-        if content is not None or self.method in _WITH_LENGTH:
-            length = b"%d" % len(self._content)
+        length = _length_of(self.method, content)
+        if length is not None:
             self.headers._list.append((b"Content-Length", b"content-length", length))  # noqa: SLF001 (see above)
 
 
@@ -138,3 +132,8 @@ class _SingleChunk:
         if content is None:
             raise StopAsyncIteration
         return content
+
+
+def _length_of(method: str, content: bytes | None) -> bytes | None:
+    """Return the value of the ``Content-Length``; None if there is none."""
+    return b"%d" % len(content or b"") if content is not None or method in _WITH_LENGTH else None

@@ -40,7 +40,7 @@ def in_partitions(rows: Dataset, column: str, partitions: int, ray_options: Mapp
     Ray's shuffle moves tables of rows and not rows: it requires that all blocks have the same columns and types, which
     those of a model do not have if a column has no value in one of them.
     """
-    runtime_env = {name: ray_options[name] for name in ("runtime_env",) if name in ray_options}
+    runtime_env = {"runtime_env": ray_options["runtime_env"]} if "runtime_env" in ray_options else {}
     pack = partial(packed, column=column, buckets=BUCKETS_PER_PARTITION * partitions)
     return rows.map_batches(pack, batch_format="pyarrow", batch_size=None, **runtime_env).repartition(
         partitions, keys=["bucket"]
